@@ -1,0 +1,24 @@
+"""Every command of gan-edge in one list: `python cli.py train|export|sample|info …`.
+
+A front door for the source tree; the installed commands gan-train, gan-export, gan-sample and gan-info are the same
+functions.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+sys.path[:0] = [str(ROOT / "runtime"), str(ROOT / "trainer")]
+
+from gan_runtime import cli as runtime  # noqa: E402
+from gan_runtime.commandline import new_app, run_app  # noqa: E402
+from gan_trainer import cli as trainer  # noqa: E402
+
+app = new_app()
+app.command()(trainer.train)
+app.command()(trainer.export)
+app.command()(runtime.sample)
+app.command()(runtime.info)
+
+if __name__ == "__main__":
+    sys.exit(run_app(app, "cli.py"))

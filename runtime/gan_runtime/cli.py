@@ -1,0 +1,201 @@
+"""gan-sample and gan-info: arguments in, one call, a report out. Heavy imports wait until a command runs."""
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gan_runtime import __version__
+from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+
+if TYPE_CHECKING:
+    from gan_runtime.generator import Generator
+
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=1024, help="Threads of one operator.  [default: all processors allowed]", show_default=False
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
+Version = Annotated[bool, VERSION_OPTION]
+
+
+def sample(
+    output: Annotated[str, typer.Argument(help="x.png (a grid), x.npy, x.npz, or - for a PNG on stdout.")],
+    n: Annotated[
+        int | None,
+        typer.Option("--n", "-n", min=1, max=10**9, help="How many images.  [default: 64]", show_default=False),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The .onnx file.  [default: newest generator in ./exported, else the shipped mnist]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Image i of a seed is the same on every host.")] = 0,
+    start: Annotated[int, typer.Option(min=0, max=2**62, help="Index of the first image.")] = 0,
+    label: Annotated[
+        int | None,
+        typer.Option(min=0, help="Class of all images.  [default: i mod classes]", show_default=False),
+    ] = None,
+    latents: Annotated[
+        str | None, typer.Option(help=".npy with latents of one's own, float [n, d]; instead of --n, --seed, --start.")
+    ] = None,
+    columns: Annotated[int | None, typer.Option(min=1, help="Columns of a grid.  [default: about square]")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Images at once.")] = 64,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: Json = False,
+    version: Version = False,
+) -> None:
+    """Sample images from an exported generator with ONNX Runtime."""
+    from gan_runtime.errors import InputError
+    from gan_runtime.outputs import STDOUT, check_output, write_output
+
+    began = time.perf_counter()
+    if output == STDOUT and as_json:
+        raise InputError("--json: would mix with the picture on stdout; name an output file")
+    if latents is not None and (n is not None or seed or start):
+        raise InputError("--latents: takes the place of --n, --seed and --start; leave those out")
+    check_output(output)
+    generator = _open_generator(model, device, threads)
+    own = None if latents is None else _load_latents(latents)
+    count = (n or 64) if own is None else len(own)
+    draw = generator.draw(count, seed, start, label, own, batch_size)
+    write_output(output, draw, columns)
+    report = {
+        "output": output,
+        "n": count,
+        "seed": None if latents else seed,
+        "start": None if latents else start,
+        "label": label,
+        **_describe(generator),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    if output != STDOUT:
+        print_result(output, report if as_json else None)
+
+
+def info(
+    model: Annotated[str | None, typer.Argument(help="The .onnx file.", show_default=False)] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare its pictures here with the exporting host's.")
+    ] = False,
+    doctor: Annotated[bool, typer.Option("--doctor", help="Report on this installation instead.")] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: Json = False,
+    version: Version = False,
+) -> None:
+    """Print what an exported file says of itself, or report on this installation."""
+    from gan_runtime.errors import InputError
+
+    if doctor:
+        if model is not None or check:
+            raise InputError("--doctor: reports on the installation and takes neither a model nor --check")
+        return _doctor(as_json)
+    if model is None:
+        raise InputError("name a model file, or --doctor")
+    from gan_runtime.info import describe_model, lines
+
+    report = describe_model(model)
+    passed = True
+    if check:
+        passed, report["check"] = _check(model, device, threads)
+    print_result(lines(report), report if as_json else None)
+    if not passed:
+        raise typer.Exit(1)
+    return None
+
+
+def sample_main() -> None:
+    """Entry point of gan-sample."""
+    run(sample, "gan-sample")
+
+
+def info_main() -> None:
+    """Entry point of gan-info."""
+    run(info, "gan-info")
+
+
+def _open_generator(path: str | None, device: str, threads: int | None) -> "Generator":
+    from gan_runtime.generator import Generator
+    from gan_runtime.model_file import read_model_file
+    from gan_runtime.models import default_model
+
+    if path is not None:
+        model = read_model_file(path)
+    else:
+        model, remarks = default_model()
+        for remark in remarks:
+            note(remark)
+    generator = Generator.open(model, device, threads)
+    if generator.roles.assumed:
+        note(f"{model.path}: {generator.roles.assumed}")
+    if device == "auto":
+        note(f"device: {generator.session.device}, {generator.session.reason}")
+    return generator
+
+
+def _load_latents(path: str) -> Any:
+    import numpy as np
+
+    from gan_runtime.errors import InputError
+
+    try:
+        latents = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"--latents {path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError):
+        raise InputError(f"--latents {path}: not a .npy file of numbers") from None
+    if not isinstance(latents, np.ndarray) or latents.ndim != 2:
+        raise InputError(f"--latents {path}: needs one array of shape [n, d], as numpy.save writes it")
+    return latents
+
+
+def _describe(generator: "Generator") -> dict[str, Any]:
+    from gan_runtime.session import import_onnxruntime
+
+    model = generator.model
+    return {
+        "model": {
+            "path": str(model.path),
+            "name": generator.manifest.name if generator.manifest else None,
+            "sha256": model.sha256,
+        },
+        "image_shape": list(generator.image_shape),
+        "device": generator.session.device,
+        "threads": generator.session.threads,
+        "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},
+    }
+
+
+def _check(path: str, device: str, threads: int | None) -> tuple[bool, dict[str, Any]]:
+    from gan_runtime.errors import ModelError
+    from gan_runtime.generator import FINGERPRINT_TOLERANCE
+
+    generator = _open_generator(path, device, threads)
+    difference = generator.check_fingerprint()
+    if difference is None:
+        raise ModelError(f"{path}: has no fingerprint to check; export it with gan-export")
+    passed = difference <= FINGERPRINT_TOLERANCE
+    return passed, {
+        "device": generator.session.device,
+        "largest difference in grey levels": difference,
+        "verdict": "the pictures of the exporting host"
+        if passed
+        else "OTHER PICTURES: a damaged file, or a faulty device",
+    }
+
+
+def _doctor(as_json: bool) -> None:
+    from gan_runtime.doctor import examine
+    from gan_runtime.info import lines
+
+    report, problems = examine()
+    print_result(lines(report), report if as_json else None)
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,89 @@
+"""What every command has in common: one-line errors, exit codes, --version and --json."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+import typer
+
+from gan_runtime import __version__
+from gan_runtime.errors import GanEdgeError
+
+USAGE_ERROR, FAILURE = 2, 1
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+
+def new_app() -> typer.Typer:
+    """A typer application whose help and errors are plain text."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def run(command: Callable[..., None], name: str) -> NoReturn:
+    """Run a function with typer annotations as the process `name`, and exit.
+
+    Bad input becomes one line on stderr: exit code 2 for wrong usage, 1 for everything else.
+    """
+    app = new_app()
+    app.command()(command)
+    sys.exit(run_app(app, name))
+
+
+def run_app(app: typer.Typer, name: str) -> int:
+    """Run `app` and return the exit code of the process."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        return int(app(prog_name=name, standalone_mode=False) or 0)
+    except click.UsageError as error:
+        prefix = error.ctx.command_path if error.ctx else name
+        _complain(prefix, f"{error.format_message()} (see {prefix} --help)")
+        return USAGE_ERROR
+    except GanEdgeError as error:
+        _complain(name, str(error))
+    except MemoryError:
+        _complain(name, "not enough memory; ask for less at once")
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone; Python would complain once more on exit
+    except OSError as error:
+        _complain(name, f"{error.filename or 'system'}: {error.strerror or error}")
+    except (KeyboardInterrupt, click.Abort):
+        _complain(name, "interrupted")
+        return INTERRUPTED
+    return FAILURE
+
+
+def note(message: str) -> None:
+    """A remark for people, on stderr."""
+    typer.echo(message, err=True)
+
+
+def print_result(text: str, as_json: dict[str, Any] | None = None) -> None:
+    """The result of a command on stdout: `as_json` as one JSON document where it is given, else `text`."""
+    typer.echo(text if as_json is None else json.dumps(as_json, indent=2, ensure_ascii=False))
+
+
+def show_version(wanted: bool) -> None:
+    """Callback of --version."""
+    if wanted:
+        typer.echo(f"gan-edge {__version__}")
+        raise typer.Exit
+
+
+VERSION_OPTION: Any = typer.Option(
+    "--version", callback=show_version, is_eager=True, help="Print the version and exit."
+)
+
+
+def _complain(name: str, message: str) -> None:
+    note(f"{name}: error: {' '.join(message.split())}")
+
+
+def _on_sigterm(number: int, frame: object) -> NoReturn:
+    sys.exit(TERMINATED)  # an exception, so that temporary files are removed on the way out

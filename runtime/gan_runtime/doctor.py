@@ -1,0 +1,68 @@
+"""gan-info --doctor: which ONNX Runtime is here, and which of its providers really work."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, distributions, version
+from typing import Any
+
+from gan_runtime import __version__
+from gan_runtime.cpus import available_cpus
+from gan_runtime.errors import GanEdgeError
+from gan_runtime.generator import FINGERPRINT_TOLERANCE, Generator
+from gan_runtime.models import DEFAULT, shipped_model
+from gan_runtime.session import import_onnxruntime
+
+
+def examine() -> tuple[dict[str, Any], list[str]]:
+    """Report on this installation, and the problems in it; each device is tried with the shipped model."""
+    wheels = onnxruntime_wheels()
+    problems = []
+    if len(wheels) > 1:
+        problems.append(
+            f"{' and '.join(wheels)} overwrite each other's files: pip uninstall -y {' '.join(wheels)}, "
+            "then install gan-edge[cpu] or gan-edge[cuda]"
+        )
+    report: dict[str, Any] = {
+        "gan-edge": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": f"{available_cpus()} of {os.cpu_count()} allowed to this process",
+        "packages": {name: _version(name) for name in ("numpy", "pillow", "typer")},
+        "onnxruntime": wheels or "not installed",
+    }
+    try:
+        providers = import_onnxruntime().get_available_providers()
+    except GanEdgeError as error:
+        problems.append(str(error))
+    else:
+        report["telemetry"] = "off" if os.environ.get("ORT_DISABLE_TELEMETRY") == "1" else "left on by the environment"
+        report["built with"] = providers
+        report["devices"] = {device: _try(device, problems) for device in ("cpu", "cuda")}
+    report["problems"] = problems or "none"
+    return report, problems
+
+
+def onnxruntime_wheels() -> dict[str, str]:
+    """Installed distributions that bring the module `onnxruntime`, with their versions."""
+    names = ((distribution.metadata["Name"] or "", distribution.version) for distribution in distributions())
+    return {name: number for name, number in sorted(names) if name.lower().replace("_", "-").startswith("onnxruntime")}
+
+
+def _try(device: str, problems: list[str]) -> str:
+    try:
+        difference = Generator.load(shipped_model(DEFAULT), device).check_fingerprint()
+    except GanEdgeError as error:
+        if device == "cpu":  # a host without a GPU is no fault of the installation
+            problems.append(str(error))
+        return f"does not work: {error}"
+    if difference is None or difference > FINGERPRINT_TOLERANCE:
+        problems.append(f"{device}: the shipped model gives other pictures than it should")
+        return f"gives other pictures than it should (off by {difference} grey levels)"
+    return "works"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

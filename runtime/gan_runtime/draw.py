@@ -1,0 +1,61 @@
+"""A request for images: which latents and labels, in which batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.latents import default_labels, draw_latents
+
+if TYPE_CHECKING:
+    from gan_runtime.generator import Generator
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The images start .. start + n - 1 of `seed`, or those of one's own `latents`. Made by `Generator.draw`."""
+
+    generator: "Generator"
+    n: int
+    seed: int
+    start: int
+    own_labels: NDArray[np.int64] | None
+    own_latents: NDArray[np.float32] | None
+    batch_size: int
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of all images together: n, height, width, channels."""
+        return self.n, *self.generator.image_shape
+
+    def batches(self) -> Iterator[NDArray[np.uint8]]:
+        """The images in order, uint8 [at most batch_size, height, width, channels] at a time."""
+        # CUDA tunes itself for each new shape: fill the last batch up rather than show it another one.
+        one_shape = self.generator.session.device == "cuda" and self.n > self.batch_size
+        for first in range(0, self.n, self.batch_size):
+            count = min(self.batch_size, self.n - first)
+            z, y = self.latents(first, count), self.labels(first, count)
+            if one_shape:
+                z, y = pad(z, self.batch_size), None if y is None else pad(y, self.batch_size)
+            yield self.generator(z, y)[:count]
+
+    def latents(self, first: int, count: int) -> NDArray[np.float32]:
+        """Latents of `count` images from the one at `first` on, float32 [count, latent_dim]."""
+        if self.own_latents is not None:
+            return self.own_latents[first : first + count]
+        roles = self.generator.roles.latents
+        return draw_latents(self.seed, self.start + first, count, roles.dim, roles.distribution)
+
+    def labels(self, first: int, count: int) -> NDArray[np.int64] | None:
+        """Labels of the same images, int64 [count]; None for an unconditional generator."""
+        if self.own_labels is not None:
+            return self.own_labels[first : first + count]
+        classes = self.generator.classes
+        return default_labels(self.start + first, count, classes) if classes else None
+
+
+def pad(rows: NDArray[Any], size: int) -> NDArray[Any]:
+    """Repeat the last of `rows` up to `size` rows."""
+    return np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)])

@@ -1,0 +1,224 @@
+"""Generator: latents (and labels) in, uint8 images out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gan_runtime.draw import Draw, pad
+from gan_runtime.errors import DeviceError, InputError, ModelError
+from gan_runtime.latents import default_labels, draw_latents
+from gan_runtime.manifest import ImageSize, Manifest, read_manifest
+from gan_runtime.model_file import ModelFile, read_model_file
+from gan_runtime.roles import Roles, generator_roles
+from gan_runtime.session import Session, open_session
+
+Images: TypeAlias = NDArray[np.uint8]
+"""uint8 [n, height, width, channels]"""
+
+BATCH_SIZE = 64
+MAX_BATCH_SIZE = 65536
+FINGERPRINT_TOLERANCE = 1  # grey level: what other processors and devices may differ by
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A generator file, open on a device.
+
+    >>> from gan_runtime import Generator
+    >>> images = Generator.load("exported/mnist.onnx").sample(64, seed=1)  # uint8 [64, 28, 28, 1]
+    """
+
+    model: ModelFile
+    manifest: Manifest | None
+    roles: Roles
+    session: Session
+    size: ImageSize
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "Generator":
+        """Open the file at `path` on "cpu", "cuda" or "auto"; `threads` None takes all processors allowed here.
+
+        Raises:
+            ModelError: the file is damaged, unsafe, too new or no generator.
+            DeviceError: CUDA was asked for and cannot run the model.
+            InputError: unknown device, or a number of threads out of range.
+        """
+        return cls.open(read_model_file(path), device, threads)
+
+    @classmethod
+    def open(cls, model: ModelFile, device: str = "auto", threads: int | None = None) -> "Generator":
+        """As `load`, for a file that has been read already."""
+        manifest = read_manifest(model)
+        roles = generator_roles(model, manifest)
+        session = open_session(model, device, threads)
+        if roles.output is not None:
+            return cls(model, manifest, roles, session, roles.output)
+        generator = cls(model, manifest, roles, session, ImageSize(0, 0, 0))
+        _, height, width, channels = generator(np.zeros((1, roles.latents.dim), np.float32)).shape
+        return replace(generator, size=ImageSize(height, width, channels))
+
+    @property
+    def latent_dim(self) -> int:
+        """Values per latent."""
+        return self.roles.latents.dim
+
+    @property
+    def classes(self) -> int:
+        """How many classes the labels have; 0 for an unconditional generator."""
+        return self.roles.labels.classes if self.roles.labels else 0
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        return self.size.height, self.size.width, self.size.channels
+
+    def sample(
+        self, n: int, seed: int = 0, start: int = 0, labels: ArrayLike | None = None, batch_size: int | None = None
+    ) -> Images:
+        """Draw the images start .. start + n - 1 of `seed`; the same bytes however they are cut into calls and batches.
+
+        Args:
+            n: how many images, at least 1.
+            seed: 0 to 2**64 - 1.
+            start: index of the first image.
+            labels: int64 [n] or one label for all; i mod classes if None.
+            batch_size: images per run of the session.
+
+        Returns:
+            uint8 [n, height, width, channels].
+
+        Raises:
+            InputError: an argument is out of range, or labels are given to an unconditional generator.
+        """
+        return np.concatenate(list(self.iter_batches(n, seed, start, labels, batch_size)))
+
+    def iter_batches(
+        self, n: int, seed: int = 0, start: int = 0, labels: ArrayLike | None = None, batch_size: int | None = None
+    ) -> Iterator[Images]:
+        """As `sample`, batch by batch: any n in constant memory."""
+        return self.draw(n, seed, start, labels, batch_size=batch_size).batches()
+
+    def draw(
+        self,
+        n: int,
+        seed: int = 0,
+        start: int = 0,
+        labels: ArrayLike | None = None,
+        latents: ArrayLike | None = None,
+        batch_size: int | None = None,
+    ) -> Draw:
+        """A checked request for n images; `latents` [n, latent_dim] take the place of seed and start.
+
+        Raises:
+            InputError: as `sample`.
+        """
+        if n < 1:
+            raise InputError(f"n {n}: must be at least 1")
+        draw_latents(
+            seed, start, 0, self.latent_dim, self.roles.latents.distribution
+        )  # refuses a bad seed or start now
+        return Draw(
+            self,
+            n,
+            seed,
+            start,
+            None if labels is None else self.check_labels(labels, n),
+            None if latents is None else self.check_latents(latents),
+            self.batch_size(batch_size),
+        )
+
+    def __call__(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Images:
+        """Images of latents of one's own.
+
+        Args:
+            latents: float [n, latent_dim], n at least 1.
+            labels: int64 [n] or one label for all; i mod classes if None.
+
+        Returns:
+            uint8 [n, height, width, channels].
+
+        Raises:
+            InputError: a shape, label or value does not fit.
+        """
+        z = self.check_latents(latents)
+        y = None
+        if self.classes:
+            y = default_labels(0, len(z), self.classes) if labels is None else self.check_labels(labels, len(z))
+        elif labels is not None:
+            raise self._unconditional()
+        fixed = self.roles.fixed_batch
+        if fixed is None:
+            return self._run(z, y)
+        chunks = [pad(z[i : i + fixed], fixed) for i in range(0, len(z), fixed)]
+        return np.concatenate([self._run(chunk, None) for chunk in chunks])[: len(z)]
+
+    def check_latents(self, latents: ArrayLike) -> NDArray[np.float32]:
+        """`latents` as float32 [n, latent_dim], or an InputError that says what is wrong with them."""
+        try:
+            z = np.ascontiguousarray(latents, dtype=np.float32)
+        except (TypeError, ValueError):
+            raise InputError("latents: not an array of numbers") from None
+        if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
+            raise InputError(f"latents of shape {list(z.shape)}: the model takes [n, {self.latent_dim}], n at least 1")
+        if not np.isfinite(z).all():
+            raise InputError("latents: not all of them are finite")
+        return z
+
+    def check_labels(self, labels: ArrayLike, n: int) -> NDArray[np.int64]:
+        """`labels` as int64 [n], or an InputError that says what is wrong with them."""
+        if not self.classes:
+            raise self._unconditional()
+        y = np.asarray(labels)
+        if y.dtype.kind not in "iu" or y.shape not in ((), (n,)):
+            raise InputError(f"labels: expected {n} integers, or one for all")
+        if y.min() < 0 or y.max() >= self.classes:
+            wrong = y.min() if y.min() < 0 else y.max()
+            raise InputError(f"label {wrong}: the model has the classes 0 to {self.classes - 1}")
+        return np.broadcast_to(y.astype(np.int64), (n,))
+
+    def batch_size(self, wanted: int | None = None) -> int:
+        """The batch size to use: `wanted`, checked, or the default; what a foreign graph dictates goes before both."""
+        if wanted is not None and not 1 <= wanted <= MAX_BATCH_SIZE:
+            raise InputError(f"batch size {wanted}: must be between 1 and {MAX_BATCH_SIZE}")
+        return self.roles.fixed_batch or wanted or BATCH_SIZE
+
+    def check_fingerprint(self) -> int | None:
+        """Largest difference in grey levels to what the exporting host saw; None where the file has no fingerprint.
+
+        Up to `FINGERPRINT_TOLERANCE` is rounding; more means a damaged file or a device that computes something else.
+        """
+        if not (self.manifest and self.manifest.fingerprint):
+            return None
+        fingerprint = self.manifest.fingerprint
+        return fingerprint.difference(self.sample(fingerprint.count, fingerprint.seed))
+
+    def _run(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> Images:
+        port = self.roles.latents_port
+        feeds: dict[str, Any] = {port.name: z[:, :, None, None] if len(port.shape) == 4 else z}
+        if y is not None:
+            feeds["labels"] = y
+        try:
+            (output,) = self.session.onnx.run([self.roles.images_port.name], feeds)
+        except Exception as error:  # ONNX Runtime derives straight from Exception
+            message = " ".join(str(error).split())
+            raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {message}") from None
+        pixels: Images = output
+        return pixels if self.roles.speaks_pixels else _to_pixels(output, self.model.path)
+
+    def _unconditional(self) -> InputError:
+        return InputError(f"labels: {self.model.path} is unconditional and takes none")
+
+
+def _to_pixels(images: NDArray[np.float32], path: Path) -> Images:
+    """Float [n, c, h, w] in [-1, 1] to uint8 [n, h, w, c]."""
+    peak = float(np.abs(images).max())
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or not peak <= 1.01:
+        raise ModelError(
+            f"{path}: gives {list(images.shape)} up to {peak:.3g}, not images [n, 1 or 3, h, w] in [-1, 1]; "
+            "export the network with gan-export"
+        )
+    return np.clip(np.rint(images * 127.5 + 127.5), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)

@@ -1,0 +1,164 @@
+"""Open a model on a device, or say in ONNX Runtime's own words why not."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from gan_runtime.cpus import available_cpus
+from gan_runtime.errors import DeviceError, InputError, ModelError
+from gan_runtime.model_file import ModelFile
+
+DEVICES = ("auto", "cpu", "cuda")
+MAX_THREADS = 1024
+
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+CUDA_OPTIONS = {
+    "cudnn_conv_algo_search": "HEURISTIC",  # the default tries every algorithm for each new shape: seconds
+    "use_tf32": "0",  # the pictures of the CPU, not a rounder version of them
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """A model that is ready to run. `reason` says why `device` was chosen when the choice was left to us."""
+
+    onnx: Any
+    device: str
+    threads: int
+    reason: str
+
+
+def import_onnxruntime() -> ModuleType:
+    """ONNX Runtime, with its telemetry off unless the user turned it on.
+
+    Raises:
+        DeviceError: it is not installed.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime  # noqa: PLC0415
+    except ImportError as error:
+        raise DeviceError(
+            f"ONNX Runtime cannot be imported ({error}); install it with pip install 'gan-edge[cpu]', "
+            "or 'gan-edge[cuda]' for NVIDIA GPUs"
+        ) from None
+    if not hasattr(onnxruntime, "InferenceSession"):
+        raise DeviceError("ONNX Runtime is damaged; see gan-info --doctor")
+    return onnxruntime  # type: ignore[no-any-return]
+
+
+def open_session(model: ModelFile, device: str = "auto", threads: int | None = None) -> Session:
+    """Load `model` on `device`.
+
+    Args:
+        model: read by `read_model_file`; external data is refused before ONNX Runtime sees the bytes.
+        device: "cpu", "cuda", or "auto" for CUDA where it works and CPU elsewhere.
+        threads: of one operator; all processors that this process may use if None.
+
+    Raises:
+        ModelError: the model has external data, or ONNX Runtime cannot load it.
+        DeviceError: CUDA was asked for and cannot run the model.
+        InputError: unknown device, or a number of threads out of range.
+    """
+    if device not in DEVICES:
+        raise InputError(f"device {device!r}: choose one of {', '.join(DEVICES)}")
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise InputError(f"threads {threads}: must be between 1 and {MAX_THREADS}")
+    if model.external_data:
+        raise ModelError(
+            f"{model.path}: refers to data in other files, which may be anywhere on this host; "
+            "export it as one file without external data"
+        )
+    threads = threads or available_cpus()
+    ort = import_onnxruntime()
+    if device == "cpu":
+        return Session(_create(ort, model, CPU, threads), "cpu", threads, "")
+    session, reason = _create_cuda(ort, model, threads)
+    if session is not None:
+        return Session(session, "cuda", threads, "CUDA works here")
+    if device == "cuda":
+        raise DeviceError(f"device cuda: cannot be used: {reason}")
+    return Session(_create(ort, model, CPU, threads), "cpu", threads, reason)
+
+
+def _create_cuda(ort: ModuleType, model: ModelFile, threads: int) -> tuple[Any | None, str]:
+    """A session that really runs on CUDA, or None and the reason."""
+    if CUDA not in ort.get_available_providers():
+        return None, f"this ONNX Runtime {ort.__version__} was built without CUDA (gan-edge[cuda] has it)"
+    with _captured_output() as output:
+        try:
+            if hasattr(ort, "preload_dlls"):
+                ort.preload_dlls()
+            session = _create(ort, model, CUDA, threads)
+        except ModelError:
+            raise
+        except Exception as error:  # ONNX Runtime's errors share no base class of their own
+            return None, _one_line(str(error))
+    if session.get_providers()[0] == CUDA:
+        return session, ""
+    return None, _cuda_reason("".join(output))
+
+
+def _create(ort: ModuleType, model: ModelFile, provider: str, threads: int) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must cost nothing
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    providers: list[Any] = [(CUDA, CUDA_OPTIONS), CPU] if provider == CUDA else [CPU]
+    try:
+        return ort.InferenceSession(model.content, options, providers=providers)
+    except Exception as error:  # derived straight from Exception, whatever is wrong
+        if provider == CUDA and re.search(r"cuda|cudnn|cublas", str(error), re.IGNORECASE):
+            raise
+        reason = _one_line(str(error)) + _way_out(str(error))
+        raise ModelError(f"{model.path}: ONNX Runtime {ort.__version__} cannot load it: {reason}") from None
+
+
+def _way_out(message: str) -> str:
+    if re.search(r"IR version|opset", message):
+        return "; upgrade ONNX Runtime on this host, or export the model again with a lower --opset"
+    return ""
+
+
+def _cuda_reason(output: str) -> str:
+    lines = [line for line in output.splitlines() if re.search(r"cuda|cudnn|cublas|\.so", line, re.IGNORECASE)]
+    return _one_line(" ".join(lines)) or "ONNX Runtime gave a CPU session without a reason"
+
+
+def _one_line(message: str) -> str:
+    """ONNX Runtime's message without colours, time stamps and source positions."""
+    message = re.sub(r"\x1b\[[0-9;]*m", "", message)
+    message = re.sub(r"\d{4}-\d\d-\d\d [\d:.]+ \[[A-Z]:[^\]]*\]\s*", "", message)
+    message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", message.strip())
+    message = re.sub(r"^Load model from .*? failed:", "", message)
+    message = re.sub(r"\S*/onnxruntime/\S+:\d+ (?:\S+ )?", "", message)
+    return " ".join(message.split()).rstrip(".")
+
+
+@contextmanager
+def _captured_output() -> Iterator[list[str]]:
+    """Collect what native code prints on both standard streams: on stdout it would end up in a picture there."""
+    collected: list[str] = []
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield collected
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, copy in zip((1, 2), saved, strict=True):
+                os.dup2(copy, number)
+                os.close(copy)
+            file.seek(0)
+            collected.append(file.read().decode(errors="replace"))

@@ -1,0 +1,131 @@
+"""A run's complete settings: what config.json holds and what a resumed run goes on with."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan_runtime.cpus import available_cpus
+from gan_runtime.datasets import Dataset
+from gan_runtime.errors import DeviceError, GanEdgeError, InputError
+from gan_runtime.manifest import ImageSize
+from gan_trainer.recipes import RECIPES, Recipe
+
+PRECISIONS = ("auto", "fp32", "bf16")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Data, recipe with every override, and what the numbers depend on besides: seed, device, threads."""
+
+    data: str
+    data_dir: str | None
+    size: ImageSize
+    classes: tuple[str, ...]
+    recipe_name: str
+    recipe: Recipe
+    seed: int
+    device: str
+    threads: int
+    keep_checkpoints: int = 3
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the classes that the networks are told; none for an unconditional recipe."""
+        return self.classes if self.recipe.conditional else ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON and checkpoints."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Any, origin: str) -> "Config":
+        """The configuration that `to_dict` wrote. Raises GanEdgeError where `origin` holds something else."""
+        try:
+            values = {field.name: document[field.name] for field in fields(cls)}
+            recipe = Recipe(**values["recipe"] | {"betas": tuple(values["recipe"]["betas"])})
+            return cls(
+                **values | {"recipe": recipe, "size": ImageSize(**values["size"]), "classes": tuple(values["classes"])}
+            )
+        except (KeyError, TypeError) as error:
+            raise GanEdgeError(f"{origin}: not a configuration of this version of gan-edge ({error})") from None
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`. Raises InputError where there is none."""
+    if name not in RECIPES:
+        raise InputError(f"recipe {name!r}: unknown; choose one of {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def choose_device(wanted: str) -> tuple[str, str]:
+    """The device to train on, and why. Raises DeviceError where CUDA is asked for and does not work."""
+    if wanted not in DEVICES:
+        raise InputError(f"device {wanted!r}: choose one of {', '.join(DEVICES)}")
+    if wanted == "cpu":
+        return "cpu", "asked for"
+    try:
+        torch.zeros(1, device="cuda")
+    except (RuntimeError, AssertionError) as error:
+        reason = " ".join(str(error).splitlines()[:1]).rstrip(".")
+        if wanted == "cuda":
+            raise DeviceError(f"device cuda: cannot be used: {reason}") from None
+        return "cpu", reason
+    return "cuda", "CUDA works here"
+
+
+def choose_precision(wanted: str, device: str) -> str:
+    """fp32 or bf16. "auto" takes bf16 where the device computes in it by itself; elsewhere bf16 is slower than fp32."""
+    if wanted not in PRECISIONS:
+        raise InputError(f"precision {wanted!r}: choose one of {', '.join(PRECISIONS)}")
+    if wanted != "auto":
+        return wanted
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "fp32"
+
+
+def make_config(
+    dataset: Dataset,
+    data_dir: Path | None,
+    recipe_name: str,
+    changes: dict[str, Any],
+    seed: int,
+    device: str,
+    threads: int | None,
+    keep_checkpoints: int,
+) -> Config:
+    """The settings of a new run, every choice made.
+
+    Args:
+        dataset: what to train on.
+        data_dir: where it was asked to be, if anywhere.
+        recipe_name: a key of `RECIPES`.
+        changes: fields of the recipe that differ from the table; None leaves a field as it is.
+        seed: of everything random.
+        device: auto, cpu or cuda.
+        threads: all processors that this process may use if None.
+        keep_checkpoints: how many of the last ones to keep.
+
+    Raises:
+        InputError, DeviceError: as the functions above, or a batch larger than the data set.
+    """
+    recipe = replace(find_recipe(recipe_name), **{name: value for name, value in changes.items() if value is not None})
+    if recipe.batch_size > len(dataset.images):
+        raise InputError(f"--batch-size {recipe.batch_size}: {dataset.name} has {len(dataset.images)} images")
+    chosen, _ = choose_device(device)
+    return Config(
+        data=dataset.name,
+        data_dir=str(data_dir) if data_dir else None,
+        size=ImageSize(*dataset.images.shape[1:]),
+        classes=dataset.classes,
+        recipe_name=recipe_name,
+        recipe=replace(recipe, precision=choose_precision(recipe.precision, chosen)),
+        seed=seed,
+        device=chosen,
+        threads=threads or available_cpus(),
+        keep_checkpoints=keep_checkpoints,
+    )

@@ -1,0 +1,51 @@
+"""Mean losses, and the moment when they stop being numbers."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_runtime.errors import GanEdgeError
+
+
+class Diverged(GanEdgeError):
+    """A loss or a weight is no longer finite."""
+
+
+class LossMeter:
+    """Mean losses (discriminator, generator) since the last reset, kept on the device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._sum = torch.zeros(2, device=device)
+        self._steps = 0
+
+    def add(self, losses: Tensor) -> None:
+        """Count one step's losses, float [2]."""
+        self._sum += losses
+        self._steps += 1
+
+    def check(self, step: int) -> None:
+        """Raise Diverged if any loss since the last reset was not finite."""
+        for name, value in zip(("discriminator", "generator"), self._sum.tolist(), strict=True):
+            if not math.isfinite(value):
+                raise Diverged(f"diverged at step {step}: the loss of the {name} is {value}; try a lower --lr")
+
+    def mean(self) -> tuple[float, float]:
+        """Discriminator, generator."""
+        d_loss, g_loss = (self._sum / max(1, self._steps)).tolist()
+        return d_loss, g_loss
+
+    def reset(self) -> None:
+        """Start again."""
+        self._sum.zero_()
+        self._steps = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """For checkpoints: a resumed run logs what the run would have logged."""
+        return {"sum": self._sum, "steps": self._steps}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Go back to what `state_dict` returned."""
+        self._sum.copy_(saved["sum"])
+        self._steps = saved["steps"]

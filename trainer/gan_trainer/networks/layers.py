@@ -1,0 +1,37 @@
+"""Layers that torch lacks, or has in a form that is slow on a CPU or clumsy in an exported graph."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+
+
+class Reshape(nn.Module):
+    """Rows [n, h * w * c] to any shape; one node in an exported graph, where nn.Unflatten becomes a dozen."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float [n, *shape]."""
+        return x.reshape(-1, *self.shape)
+
+
+class Dropout(nn.Module):
+    """nn.Dropout, a dozen times faster on a CPU: one random 64-bit word serves four elements.
+
+    The probability is rounded to a multiple of 2**-16.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zero each element with the probability given and scale the others up, in training only."""
+        if not self.training or x.device.type != "cpu":
+            return dropout(x, self.probability, self.training)
+        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        numbers = words.view(torch.int16)[: x.numel()].view_as(x)
+        kept = numbers >= round(self.probability * 2**16) - 2**15
+        return x * kept.to(x.dtype).mul_(1 / (1 - self.probability))

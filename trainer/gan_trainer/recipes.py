@@ -1,0 +1,63 @@
+"""The table of recipes: everything about a training run that is not data, device or seed."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Networks, objective, optimisers and lengths. Everything that is counted is counted in real images shown."""
+
+    source: str
+    network: str
+    conditional: bool
+    latent_dim: int
+    objective: str
+    batch_size: int
+    lr: float
+    betas: tuple[float, float]
+    images: int
+    log_every: int
+    preview_every: int
+    checkpoint_every: int
+    r1_gamma: float = 0.0  # weight of half the R1 penalty
+    r1_every: int = 1  # steps between two penalties, each of which then counts so many times
+    ema_half_life: int = 0  # images after which an old weight counts half in the average; 0: no average
+    decay_from: float = 1.0  # share of the run after which the learning rate falls towards zero
+    precision: str = "fp32"  # fp32, bf16, or auto: bf16 where the device computes in it
+
+
+RECIPES = {
+    "quick": Recipe(
+        source="class-conditional RpGAN (Huang et al. 2024) with lazy R1 (Mescheder et al. 2018; Karras et al. 2020)",
+        network="conv",
+        conditional=True,
+        latent_dim=64,
+        objective="rpgan",
+        batch_size=64,
+        lr=3e-3,
+        betas=(0.0, 0.99),
+        images=1_200_000,
+        log_every=12_800,
+        preview_every=60_000,
+        checkpoint_every=60_000,
+        r1_gamma=0.1,
+        r1_every=8,
+        ema_half_life=10_000,
+        decay_from=0.5,
+        precision="auto",
+    ),
+    "gan": Recipe(
+        source="the original GAN (Goodfellow et al. 2014) as an MLP on MNIST, with the non-saturating generator loss",
+        network="mlp",
+        conditional=False,
+        latent_dim=100,
+        objective="non-saturating",
+        batch_size=128,
+        lr=2e-4,
+        betas=(0.9, 0.999),
+        images=200 * 60_000,
+        log_every=60_000,
+        preview_every=10 * 60_000,
+        checkpoint_every=60_000,
+    ),
+}

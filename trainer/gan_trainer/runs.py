@@ -1,0 +1,150 @@
+"""Run folders: runs/<name>/ with config.json, metrics.jsonl, checkpoints/ and samples/."""
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan_runtime.errors import GanEdgeError, InputError, OutputError
+from gan_trainer import __version__
+from gan_trainer.checkpoint import list_checkpoints, load_checkpoint
+from gan_trainer.config import Config
+
+CONFIG, METRICS, CHECKPOINTS, SAMPLES = "config.json", "metrics.jsonl", "checkpoints", "samples"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one run."""
+
+    folder: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.folder / CHECKPOINTS
+
+    @property
+    def samples(self) -> Path:
+        """Folder of the pictures of fixed samples."""
+        return self.folder / SAMPLES
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Append a line to metrics.jsonl."""
+        with (self.folder / METRICS).open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def forget_after(self, images_seen: int) -> None:
+        """Drop what was logged after this point: a resumed run will say it again."""
+        path = self.folder / METRICS
+        if not path.exists():
+            return
+        kept = [line for line in path.read_text().splitlines() if _images_of(line) <= images_seen]
+        path.write_text("".join(f"{line}\n" for line in kept))
+
+    def newest_checkpoint(self) -> Path | None:
+        """The last checkpoint, if there is one."""
+        return next(iter(reversed(list_checkpoints(self.checkpoints))), None)
+
+    def load(self) -> tuple[Config, dict[str, Any] | None]:
+        """Configuration and last checkpoint; None for a run that was stopped before its first one.
+
+        Raises:
+            GanEdgeError: the checkpoint or the configuration is damaged.
+        """
+        path = self.newest_checkpoint()
+        if path is not None:
+            saved = load_checkpoint(path)
+            return Config.from_dict(saved["config"], str(path)), saved
+        path = self.folder / CONFIG
+        try:
+            document = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise GanEdgeError(f"{path}: cannot be read: {error}") from None
+        return Config.from_dict(document, str(path)), None
+
+
+def create_run(runs_dir: Path, name: str | None, config: Config) -> Run:
+    """Make a new run folder that already has its config.json when it appears.
+
+    Args:
+        runs_dir: is made where it is missing.
+        name: refused if taken; <data>-<recipe>, numbered if taken, if None.
+        config: goes into config.json.
+
+    Raises:
+        InputError: the name is taken or no plain name.
+        OutputError: the folder cannot be made.
+    """
+    if name is not None and (Path(name).name != name or name.startswith(".")):
+        raise InputError(f"--name {name!r}: must be a plain folder name")
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=runs_dir))
+    except OSError as error:
+        raise OutputError(f"{runs_dir}: runs cannot be written there: {error.strerror}") from None
+    try:
+        for folder in (CHECKPOINTS, SAMPLES):
+            (draft / folder).mkdir()
+        (draft / CONFIG).write_text(json.dumps(config.to_dict() | {"software": software()}, indent=2) + "\n")
+        draft.chmod(0o777 & ~_umask())
+        return Run(_claim(draft, runs_dir, name, f"{config.data}-{config.recipe_name}"))
+    except OSError as error:
+        raise OutputError(f"{runs_dir}: runs cannot be written there: {error.strerror}") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def open_run(path: Path, runs_dir: Path) -> Run:
+    """The run at `path`, or of that name in `runs_dir`. Raises GanEdgeError where there is none."""
+    for folder in (path, runs_dir / path):
+        if (folder / CONFIG).is_file() or list_checkpoints(folder / CHECKPOINTS):
+            return Run(folder)
+    raise GanEdgeError(f"run {path}: not found (a run is a folder with {CONFIG}, made by gan-train)")
+
+
+def newest_run(runs_dir: Path) -> Run:
+    """The run in `runs_dir` that wrote a checkpoint last. Raises GanEdgeError where there is none."""
+    checkpoints = [path for folder in runs_dir.glob(f"*/{CHECKPOINTS}") for path in list_checkpoints(folder)]
+    if not checkpoints:
+        raise GanEdgeError(f"{runs_dir}: no run with a checkpoint; train one with gan-train, or name a run folder")
+    return Run(max(checkpoints, key=lambda path: path.stat().st_mtime_ns).parents[1])
+
+
+def software() -> dict[str, str]:
+    """Versions that the numbers of a run depend on."""
+    return {"gan-edge": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
+
+
+def _claim(draft: Path, runs_dir: Path, name: str | None, default: str) -> Path:
+    """Give `draft` its final name. A rename onto a folder with content fails, so two processes never share one."""
+    names = [name] if name is not None else (default if i == 1 else f"{default}-{i}" for i in count(1))
+    for candidate in names:
+        folder = runs_dir / candidate
+        if not folder.exists():
+            try:
+                return draft.rename(folder)
+            except OSError:
+                if not folder.exists():
+                    raise
+    raise InputError(f"--name {name}: {runs_dir / str(name)} exists; choose another name, or go on with --resume")
+
+
+def _images_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["images"])
+    except (ValueError, KeyError, TypeError):  # cut off by a sudden end
+        return float("inf")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

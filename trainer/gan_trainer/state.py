@@ -1,0 +1,91 @@
+"""Everything that changes while a run trains."""
+
+import math
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from gan_trainer.meter import Diverged, LossMeter
+from gan_trainer.recipes import Recipe
+
+
+@dataclass
+class TrainState:
+    """Networks, optimisers and counters. `average` is the generator that is looked at and exported."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    average: nn.Module
+    g_optimizer: torch.optim.Optimizer
+    d_optimizer: torch.optim.Optimizer
+    meter: LossMeter
+    step: int = 0
+    images_seen: int = 0
+    seconds: float = 0.0
+
+    PARTS: ClassVar = ("generator", "discriminator", "average", "g_optimizer", "d_optimizer", "meter")
+    COUNTERS: ClassVar = ("step", "images_seen", "seconds")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain containers and tensors, with the random number generators as they stand."""
+        parts = {name: getattr(self, name).state_dict() for name in self.PARTS}
+        counters = {name: getattr(self, name) for name in self.COUNTERS}
+        rng = {
+            "cpu": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+        return parts | counters | {"rng": rng}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Go back to what `state_dict` returned, random number generators included."""
+        for name in self.PARTS:
+            getattr(self, name).load_state_dict(saved[name])
+        for name in self.COUNTERS:
+            setattr(self, name, saved[name])
+        torch.set_rng_state(saved["rng"]["cpu"])
+        if torch.cuda.is_available() and saved["rng"]["cuda"]:
+            torch.cuda.set_rng_state_all(saved["rng"]["cuda"])
+
+    def check_finite(self) -> None:
+        """Raise Diverged, naming the first tensor that has a value that is not finite."""
+        for part in ("generator", "discriminator", "average"):
+            for name, tensor in getattr(self, part).state_dict().items():
+                if not bool(torch.isfinite(tensor).all()):
+                    raise Diverged(f"diverged at step {self.step}: {part}.{name} is not finite; try a lower --lr")
+
+
+def new_state(generator: nn.Module, discriminator: nn.Module, recipe: Recipe, device: torch.device) -> TrainState:
+    """The state of a run before its first step."""
+    generator, discriminator = generator.to(device), discriminator.to(device)
+    average = deepcopy(generator).requires_grad_(False) if recipe.ema_half_life else generator
+
+    def adam(network: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(network.parameters(), lr=recipe.lr, betas=recipe.betas, fused=True)
+
+    return TrainState(generator, discriminator, average, adam(generator), adam(discriminator), LossMeter(device))
+
+
+@torch.no_grad()
+def update_average(state: TrainState, recipe: Recipe) -> None:
+    """Exponential moving average of weights and running statistics (Karras et al. 2018), half-life in images."""
+    if not recipe.ema_half_life:
+        return
+    share = 1.0 - math.pow(0.5, recipe.batch_size / recipe.ema_half_life)
+    old = state.average.state_dict(keep_vars=True)
+    new = state.generator.state_dict(keep_vars=True)
+    for name, tensor in old.items():
+        if tensor.is_floating_point():
+            tensor.lerp_(new[name], share)
+
+
+def set_learning_rate(state: TrainState, recipe: Recipe) -> float:
+    """The rate at this point of the run: constant, then falling linearly from `decay_from` towards zero at the end."""
+    progress = state.images_seen / recipe.images
+    rest = (1.0 - progress) / (1.0 - recipe.decay_from) if progress > recipe.decay_from else 1.0
+    for optimizer in (state.g_optimizer, state.d_optimizer):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.lr * rest
+    return recipe.lr * rest

@@ -1,0 +1,1 @@
+"""One train_step per family of systems; each reads like its paper."""
