@@ -43,7 +43,7 @@ def run_app(app: typer.Typer, name: str) -> int:
         return int(app(prog_name=name, standalone_mode=False) or 0)
     except click.UsageError as error:
         prefix = error.ctx.command_path if error.ctx else name
-        _complain(prefix, f"{error.format_message()} (see {prefix} --help)")
+        _complain(prefix, f"{error.format_message().rstrip('.')} (see {prefix} --help)")
         return USAGE_ERROR
     except GanEdgeError as error:
         _complain(name, str(error))

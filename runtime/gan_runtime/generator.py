@@ -206,8 +206,8 @@ class Generator:
         except Exception as error:  # ONNX Runtime derives straight from Exception
             message = " ".join(str(error).split())
             raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {message}") from None
-        pixels: Images = output
-        return pixels if self.roles.speaks_pixels else _to_pixels(output, self.model.path)
+        images: Images = output if self.roles.speaks_pixels else _to_pixels(output, self.model.path)
+        return images
 
     def _unconditional(self) -> InputError:
         return InputError(f"labels: {self.model.path} is unconditional and takes none")
@@ -221,4 +221,5 @@ def _to_pixels(images: NDArray[np.float32], path: Path) -> Images:
             f"{path}: gives {list(images.shape)} up to {peak:.3g}, not images [n, 1 or 3, h, w] in [-1, 1]; "
             "export the network with gan-export"
         )
-    return np.clip(np.rint(images * 127.5 + 127.5), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    pixels: Images = np.clip(np.rint(images * 127.5 + 127.5), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    return pixels

@@ -33,6 +33,7 @@ from gan_runtime.model_file import ModelFile, parse_model
 from gan_runtime.roles import TASK
 from gan_runtime.session import open_session
 from gan_trainer import __version__
+from gan_trainer.determinism import settle_math_library
 
 OPSETS = range(13, 21)
 PARITY_BATCHES = (1, 3, 64)  # none of them the batch of the trace
@@ -98,6 +99,7 @@ def export(
     check_writable(path)
     if opset not in OPSETS:
         raise InputError(f"opset {opset}: choose one from {OPSETS[0]} to {OPSETS[-1]}")
+    settle_math_library()
     network = fold_batch_norm(deepcopy(module).cpu().float().eval())
     size = _image_size(network, latent_dim, classes, distribution)
     labels = Labels(classes, class_names or tuple(map(str, range(classes)))) if classes else None

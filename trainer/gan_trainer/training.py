@@ -13,6 +13,7 @@ from gan_runtime.latents import default_labels, draw_latents
 from gan_trainer.checkpoint import save_checkpoint
 from gan_trainer.config import Config
 from gan_trainer.data import Batches
+from gan_trainer.determinism import settle_math_library
 from gan_trainer.networks import build_networks
 from gan_trainer.progress import Reporter
 from gan_trainer.runs import Run
@@ -57,6 +58,7 @@ def start_state(config: Config, saved: dict[str, Any] | None = None) -> TrainSta
     """
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
+    settle_math_library()
     generator, discriminator = build_networks(config.recipe, config.size, len(config.conditions))
     state = new_state(generator, discriminator, config.recipe, torch.device(config.device))
     if saved is not None:

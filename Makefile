@@ -1,0 +1,31 @@
+# make demo: train, export and sample MNIST. make test: lint, types, every test. Both share one .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_IMAGES ?= 150000
+
+.PHONY: demo test install clean
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,train,dev]'
+	@touch $@
+
+# A demo that was stopped goes on where it stopped; a finished one is not trained again (make clean forgets it).
+demo: install
+	@if [ -d runs/demo ]; then $(BIN)/gan-train --resume runs/demo; \
+	else $(BIN)/gan-train mnist --images $(DEMO_IMAGES) --name demo; fi
+	$(BIN)/gan-export runs/demo --opset 17
+	$(BIN)/gan-sample --n 64 out.png
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+clean:
+	rm -rf $(VENV) runs/demo exported/demo.onnx out.png .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,92 @@
+"""Shared by all tests: commands as a user calls them, and small real models made by the project itself."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers import Result
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test works in an empty folder, untouched by the user's environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GAN_EDGE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run a command within this process: its exit code and what it printed."""
+    from gan_runtime import cli as runtime
+    from gan_trainer import cli as trainer
+
+    mains = {
+        "gan-train": trainer.train_main,
+        "gan-export": trainer.export_main,
+        "gan-sample": runtime.sample_main,
+        "gan-info": runtime.info_main,
+    }
+
+    def call(command: str, *arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", [command, *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            mains[command]()
+        return Result(int(stopped.value.code or 0), *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def process() -> Callable[..., Result]:
+    """Run an installed command as a process of its own."""
+
+    def process(command: str, *arguments: object, **environment: str) -> Result:
+        done = subprocess.run(
+            [BIN / command, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env=os.environ | environment,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return process
+
+
+@pytest.fixture(scope="session")
+def conditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A class-conditional generator with random weights, exported by the project."""
+    import torch
+
+    from gan_runtime.manifest import ImageSize
+    from gan_trainer.export import export
+    from gan_trainer.networks.conv import ConvGenerator
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("models") / "conditional.onnx"
+    export(ConvGenerator(16, ImageSize(28, 28, 1), classes=10, width=8), path, latent_dim=16, classes=10)
+    return path
+
+
+@pytest.fixture(scope="session")
+def unconditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The document's MLP generator with random weights, exported by the project."""
+    import torch
+
+    from gan_runtime.manifest import ImageSize
+    from gan_trainer.export import export
+    from gan_trainer.networks.mlp import MLPGenerator
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("models") / "unconditional.onnx"
+    export(MLPGenerator(100, ImageSize(28, 28, 1)), path, latent_dim=100)
+    return path

@@ -1,0 +1,63 @@
+"""Small things that several tests need."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def refused(self, *words: str, code: int | None = None) -> bool:
+        """Whether it failed with one line on stderr, `words` in it, and nothing on stdout."""
+        *remarks, line = self.err.splitlines()
+        assert self.code == code if code is not None else self.code in (1, 2), self
+        assert ": error: " in line, self
+        assert not any("error" in remark or "Traceback" in remark for remark in remarks), self
+        assert self.out == "", self
+        for word in words:
+            assert word in line, (word, self)
+        return True
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Temporary files that should not be there."""
+    return [str(path) for path in folder.rglob("*") if path.name.endswith(".tmp") or path.name.startswith(".new-")]
+
+
+def linear_generator(
+    path: Path, latent_shape: list[int | str], image_shape: list[int | str], opset: int = 17, scale: float = 0.1
+) -> Path:
+    """Somebody else's generator, without a manifest: images = tanh(scale * z repeated over the pixels)."""
+    dim = int(latent_shape[1])
+    channels, height, width = (3 if isinstance(axis, str) else int(axis) for axis in image_shape[1:])
+    weight = np.linspace(-scale, scale, dim * channels * height * width, dtype=np.float32)
+    nodes = [
+        helper.make_node("Reshape", ["z", "flat"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "weight"], ["values"]),
+        helper.make_node("Reshape", ["values", "shape"], ["folded"]),
+        helper.make_node("Tanh", ["folded"], ["img"]),
+    ]
+    constants = [
+        onnx.numpy_helper.from_array(np.array([-1, dim], np.int64), "flat"),
+        onnx.numpy_helper.from_array(weight.reshape(dim, -1), "weight"),
+        onnx.numpy_helper.from_array(np.array([-1, channels, height, width], np.int64), "shape"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "foreign",
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, latent_shape)],
+        [helper.make_tensor_value_info("img", TensorProto.FLOAT, image_shape)],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    onnx.save(model, path)
+    return path

@@ -1,0 +1,157 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from helpers import linear_generator
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gan_runtime import Generator
+from gan_runtime.errors import InputError, ModelError
+from gan_runtime.latents import draw_latents
+
+
+@pytest.fixture(scope="module")
+def conditional(conditional_model: Path) -> Generator:
+    return Generator.load(conditional_model, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def unconditional(unconditional_model: Path) -> Generator:
+    return Generator.load(unconditional_model, device="cpu")
+
+
+def test_facts_come_from_the_manifest(conditional: Generator, unconditional: Generator) -> None:
+    assert (conditional.latent_dim, conditional.classes, conditional.image_shape) == (16, 10, (28, 28, 1))
+    assert (unconditional.latent_dim, unconditional.classes) == (100, 0)
+
+
+def test_images_are_bytes(conditional: Generator) -> None:
+    images = conditional.sample(7, seed=3)
+    assert images.shape == (7, 28, 28, 1)
+    assert images.dtype == np.uint8
+    assert images.std() > 1
+
+
+@pytest.mark.parametrize("which", ["conditional_model", "unconditional_model"])
+def test_same_bytes_for_any_pieces_batches_and_threads(which: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(which)
+    whole = Generator.load(path, device="cpu", threads=1).sample(1000, seed=5)
+    for threads, batch_size in [(1, 1), (1, 7), (2, 64), (2, 333), (3, 1000), (8, 50)]:
+        other = Generator.load(path, device="cpu", threads=threads)
+        np.testing.assert_array_equal(whole, other.sample(1000, seed=5, batch_size=batch_size))
+    pieces = [other.sample(n, seed=5, start=start) for start, n in [(0, 1), (1, 299), (300, 200), (500, 500)]]
+    np.testing.assert_array_equal(whole, np.concatenate(pieces))
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(start=st.integers(0, 2**40), n=st.integers(1, 40), batch_size=st.integers(1, 50))
+def test_iterating_is_sampling(conditional: Generator, start: int, n: int, batch_size: int) -> None:
+    batches = list(conditional.iter_batches(n, seed=1, start=start, batch_size=batch_size))
+    assert all(len(batch) <= batch_size for batch in batches)
+    np.testing.assert_array_equal(np.concatenate(batches), conditional.sample(n, seed=1, start=start))
+
+
+def test_own_latents_give_the_images_of_their_seed(conditional: Generator) -> None:
+    z = draw_latents(9, 0, 12, conditional.latent_dim)
+    np.testing.assert_array_equal(conditional(z), conditional.sample(12, seed=9))
+    np.testing.assert_array_equal(conditional(z.astype(np.float64).tolist(), labels=4), conditional(z, [4] * 12))
+
+
+def test_labels_decide_the_class(conditional: Generator) -> None:
+    default = conditional.sample(10, seed=2)
+    np.testing.assert_array_equal(default, conditional.sample(10, seed=2, labels=np.arange(10)))
+    assert (default[1:] != conditional.sample(10, seed=2, labels=0)[1:]).any()
+    np.testing.assert_array_equal(default[:1], conditional.sample(1, seed=2, labels=0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 0}, "n 0"),
+        ({"n": -3}, "n -3"),
+        ({"n": 1, "seed": -1}, "seed -1"),
+        ({"n": 1, "start": -1}, "start -1"),
+        ({"n": 1, "batch_size": 0}, "batch size 0"),
+        ({"n": 1, "labels": 10}, "label 10: the model has the classes 0 to 9"),
+        ({"n": 2, "labels": [0, -1]}, "label -1"),
+        ({"n": 2, "labels": [0, 1, 2]}, "labels: expected 2 integers"),
+        ({"n": 1, "labels": 0.5}, "labels: expected"),
+    ],
+)
+def test_bad_requests_are_refused_at_once(conditional: Generator, arguments: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        conditional.iter_batches(**arguments)
+
+
+def test_labels_for_an_unconditional_generator_are_refused(unconditional: Generator) -> None:
+    with pytest.raises(InputError, match="unconditional"):
+        unconditional.sample(1, labels=0)
+    with pytest.raises(InputError, match="unconditional"):
+        unconditional(np.zeros((1, 100)), labels=0)
+
+
+@pytest.mark.parametrize(
+    "latents",
+    [np.zeros((2, 15)), np.zeros(16), np.zeros((0, 16)), np.full((1, 16), np.nan), [["a"] * 16], [[1], [2, 3]]],
+)
+def test_bad_latents_are_refused(conditional: Generator, latents: object) -> None:
+    with pytest.raises(InputError, match="latents"):
+        conditional(latents)
+
+
+def test_fingerprint_is_of_the_same_pictures(conditional: Generator) -> None:
+    assert conditional.check_fingerprint() == 0
+
+
+def test_a_damaged_weight_shows_in_the_fingerprint(conditional_model: Path, tmp_path: Path) -> None:
+    model = onnx.load(conditional_model)
+    weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    damaged = np.frombuffer(weight.raw_data, np.float32).copy()
+    damaged[: len(damaged) // 4] *= -1
+    weight.raw_data = damaged.tobytes()
+    onnx.save(model, tmp_path / "damaged.onnx")
+    difference = Generator.load(tmp_path / "damaged.onnx", device="cpu").check_fingerprint()
+    assert difference is not None
+    assert difference > 1
+
+
+@pytest.mark.parametrize("latent_shape", [["n", 6], ["n", 6, 1, 1]])
+@pytest.mark.parametrize("image_shape", [["n", 3, 4, 5], ["n", "c", "h", "w"]])
+def test_plain_foreign_files_work(latent_shape: list, image_shape: list, tmp_path: Path) -> None:
+    generator = Generator.load(linear_generator(tmp_path / "f.onnx", latent_shape, image_shape), device="cpu")
+    assert "no manifest" in generator.roles.assumed
+    assert generator.manifest is None
+    images = generator.sample(5)
+    assert images.shape == (5, *generator.image_shape)
+    z = draw_latents(0, 0, 5, 6)
+    _, channels, height, width = (3 if isinstance(axis, str) else axis for axis in image_shape)
+    weight = np.linspace(-0.1, 0.1, 6 * channels * height * width, dtype=np.float32).reshape(6, -1)
+    expected = np.rint(np.tanh(z @ weight) * 127.5 + 127.5).reshape(5, channels, height, width).transpose(0, 2, 3, 1)
+    assert np.abs(images.astype(float) - expected).max() <= 1
+
+
+def test_a_foreign_file_with_one_batch_size_takes_any_n(tmp_path: Path) -> None:
+    free = Generator.load(linear_generator(tmp_path / "free.onnx", ["n", 6], ["n", 1, 4, 5]), device="cpu")
+    fixed = Generator.load(linear_generator(tmp_path / "fixed.onnx", [4, 6], [4, 1, 4, 5]), device="cpu")
+    np.testing.assert_array_equal(fixed.sample(10), free.sample(10))
+    np.testing.assert_array_equal(fixed(np.ones((3, 6))), free(np.ones((3, 6))))
+
+
+def test_foreign_files_with_open_roles_are_refused(tmp_path: Path) -> None:
+    path = linear_generator(tmp_path / "f.onnx", ["n", 6], ["n", 1, 4, 5])
+    model = onnx.load(path)
+    model.graph.output.append(onnx.helper.make_tensor_value_info("rows", onnx.TensorProto.FLOAT, ["n", 6]))
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"f\.onnx: not made by gan-export"):
+        Generator.load(path, device="cpu")
+
+
+def test_foreign_values_outside_of_the_range_are_refused(tmp_path: Path) -> None:
+    path = linear_generator(tmp_path / "f.onnx", ["n", 6], ["n", 1, 4, 5])
+    model = onnx.load(path)
+    model.graph.node[-1].op_type = "Exp"
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"not images .* in \[-1, 1\]"):
+        Generator.load(path, device="cpu").sample(50)

@@ -1,0 +1,115 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gan_runtime import Generator
+from gan_runtime.errors import ModelError
+from gan_runtime.manifest import (
+    FORMAT_VERSION,
+    METADATA_KEY,
+    Fingerprint,
+    ImageSize,
+    Labels,
+    Latents,
+    Manifest,
+    read_manifest,
+    spread,
+)
+from gan_runtime.model_file import ModelFile, read_model_file
+
+MANIFEST = Manifest(
+    name="näme",
+    task="generate",
+    latents=Latents(7, "uniform"),
+    labels=Labels(2, ("a", "b")),
+    output=ImageSize(3, 4, 1),
+    training={"recipe": "gan"},
+    quality=[{"metric": "fid", "value": 1.5}],
+    fingerprint=Fingerprint(1, 2, bytes(range(24))),
+)
+
+
+@pytest.fixture
+def file(conditional_model: Path) -> ModelFile:
+    return read_model_file(conditional_model)
+
+
+def with_text(file: ModelFile, text: str) -> ModelFile:
+    return replace(file, metadata={METADATA_KEY: text})
+
+
+def test_reading_is_the_inverse_of_writing(file: ModelFile) -> None:
+    assert read_manifest(with_text(file, MANIFEST.to_json())) == MANIFEST
+
+
+def test_a_file_for_another_task_needs_no_latents(file: ModelFile) -> None:
+    other = Manifest(name="x", task="features")
+    assert read_manifest(with_text(file, other.to_json())) == other
+
+
+def test_unknown_keys_are_ignored(file: ModelFile) -> None:
+    document = json.loads(MANIFEST.to_json()) | {"later": [1, 2]}
+    assert read_manifest(with_text(file, json.dumps(document))) == MANIFEST
+
+
+def test_no_manifest_is_none(file: ModelFile) -> None:
+    assert read_manifest(replace(file, metadata={})) is None
+
+
+def test_a_newer_version_is_refused_by_name(file: ModelFile) -> None:
+    document = {"format_version": FORMAT_VERSION + 1, "anything": "else"}
+    with pytest.raises(ModelError, match=f"format version {FORMAT_VERSION + 1}.*upgrade gan-edge"):
+        read_manifest(with_text(file, json.dumps(document)))
+
+
+def change(**changes: Any) -> str:
+    return json.dumps(json.loads(MANIFEST.to_json()) | changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"name": "x"}',
+        change(inputs={"latents": {"dim": "many", "distribution": "normal"}}),
+        change(output={"height": 28}),
+        change(fingerprint={"seed": 0, "count": 1, "pixels": "not base64!"}),
+        change(fingerprint={"seed": 0, "count": 1, "pixels": ""}),
+        change(inputs=None),
+    ],
+)
+def test_damaged_manifests_are_refused(file: ModelFile, text: str) -> None:
+    with pytest.raises(ModelError, match="manifest is damaged"):
+        read_manifest(with_text(file, text))
+
+
+def test_contradictions_between_graph_and_manifest_are_refused(file: ModelFile) -> None:
+    for manifest in (
+        replace(MANIFEST, latents=Latents(16), output=ImageSize(28, 28, 3), labels=Labels(10)),
+        replace(MANIFEST, latents=Latents(17), output=ImageSize(28, 28, 1), labels=Labels(10)),
+        replace(MANIFEST, latents=Latents(16), output=ImageSize(28, 28, 1), labels=None),
+        replace(MANIFEST, latents=None),
+    ):
+        with pytest.raises(ModelError, match="do not agree"):
+            Generator.open(with_text(file, manifest.to_json()), "cpu")
+
+
+def test_another_task_is_refused(file: ModelFile) -> None:
+    with pytest.raises(ModelError, match="task 'features'"):
+        Generator.open(with_text(file, replace(MANIFEST, task="features").to_json()), "cpu")
+
+
+def test_fingerprints_see_first_and_last_pixel() -> None:
+    images = np.arange(2 * 3 * 3 * 1, dtype=np.uint8).reshape(2, 3, 3, 1)
+    print_ = Fingerprint(0, 2, spread(images, 5).tobytes())
+    assert print_.difference(images) == 0
+    changed = images.copy()
+    changed[-1, -1, -1, -1] += 9
+    assert print_.difference(changed) == 9
