@@ -36,6 +36,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
     def call(command: str, *arguments: object) -> Result:
         monkeypatch.setattr(sys, "argv", [command, *map(str, arguments)])
+        monkeypatch.setattr("gan_runtime.commandline.leave", sys.exit)
         capfd.readouterr()
         with pytest.raises(SystemExit) as stopped:
             mains[command]()

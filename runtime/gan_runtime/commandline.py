@@ -1,9 +1,11 @@
 """What every command has in common: one-line errors, exit codes, --version and --json."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -33,7 +35,16 @@ def run(command: Callable[..., None], name: str) -> NoReturn:
     """
     app = new_app()
     app.command()(command)
-    sys.exit(run_app(app, name))
+    leave(run_app(app, name))
+
+
+def leave(code: int) -> NoReturn:
+    """End the process now: taking Python and ONNX Runtime apart in good order costs a fifth of a short run."""
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+    with suppress(BrokenPipeError):
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def run_app(app: typer.Typer, name: str) -> int:
@@ -50,7 +61,7 @@ def run_app(app: typer.Typer, name: str) -> int:
     except MemoryError:
         _complain(name, "not enough memory; ask for less at once")
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone; Python would complain once more on exit
+        pass  # the reader has seen enough
     except OSError as error:
         _complain(name, f"{error.filename or 'system'}: {error.strerror or error}")
     except (KeyboardInterrupt, click.Abort):

@@ -2,7 +2,6 @@
 
 import io
 import sys
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,6 +69,8 @@ def write_npz(file: BinaryIO, draw: Draw, columns: int | None = None) -> None:
     def pieces(part: Callable[[int, int], Any]) -> Iterator[NDArray[Any]]:
         for first in range(0, draw.n, LATENTS_AT_ONCE):
             yield part(first, min(LATENTS_AT_ONCE, draw.n - first))
+
+    import zipfile  # noqa: PLC0415  (only .npz pays for its import)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
 

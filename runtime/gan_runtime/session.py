@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,6 +144,8 @@ def _one_line(message: str) -> str:
 @contextmanager
 def _captured_output() -> Iterator[list[str]]:
     """Collect what native code prints on both standard streams: on stdout it would end up in a picture there."""
+    import tempfile  # noqa: PLC0415  (only builds with CUDA pay for its import)
+
     collected: list[str] = []
     sys.stdout.flush()
     sys.stderr.flush()

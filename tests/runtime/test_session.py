@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -50,7 +49,7 @@ def test_a_build_without_cuda_says_so(file: ModelFile) -> None:
 
 
 class BuildWithCuda:
-    """ONNX Runtime as its GPU wheel behaves on a host without a GPU: a CPU session, and the reason on stdout and stderr."""
+    """ONNX Runtime as its GPU wheel behaves on a host without a GPU: a CPU session, the reason on stderr."""
 
     __version__ = "1.99"
     SessionOptions = staticmethod(lambda: SimpleNamespace(add_session_config_entry=lambda *_: None))
@@ -69,9 +68,8 @@ class BuildWithCuda:
 
 
 @pytest.fixture
-def gpu_wheel(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def gpu_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gan_runtime.session.import_onnxruntime", BuildWithCuda)
-    yield
 
 
 @pytest.mark.usefixtures("gpu_wheel")

@@ -6,18 +6,17 @@ import torch
 from torch import Tensor
 
 
-def r1_penalty(discriminator: Callable[..., Tensor], real: Tensor, *labels: Tensor) -> Tensor:
+def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
     """Mean over the batch of ||grad_x D(x)||^2 at real images (Mescheder et al. 2018, equation 9), unweighted.
 
     Args:
-        discriminator: images (and labels) -> logits, float [n]; its output for one image must not depend on the others.
+        discriminator: images -> logits, float [n]; its output for one image must not depend on the others.
         real: float [n, ...].
-        labels: what else the discriminator takes.
 
     Returns:
         A scalar that can be differentiated once more, by the discriminator's weights.
     """
     images = real.detach().requires_grad_(True)
-    logits = discriminator(images, *labels)
+    logits = discriminator(images)
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.float().square().flatten(1).sum(1).mean()

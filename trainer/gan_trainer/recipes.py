@@ -21,6 +21,9 @@ class Recipe:
     checkpoint_every: int
     r1_gamma: float = 0.0  # weight of half the R1 penalty
     r1_every: int = 1  # steps between two penalties, each of which then counts so many times
+    share_passes: bool = (
+        False  # the discriminator step's generated images and real logits serve the generator step, too
+    )
     ema_half_life: int = 0  # images after which an old weight counts half in the average; 0: no average
     decay_from: float = 1.0  # share of the run after which the learning rate falls towards zero
     precision: str = "fp32"  # fp32, bf16, or auto: bf16 where the device computes in it
@@ -36,12 +39,13 @@ RECIPES = {
         batch_size=64,
         lr=3e-3,
         betas=(0.0, 0.99),
-        images=1_200_000,
+        images=25 * 60_000,
         log_every=12_800,
         preview_every=60_000,
         checkpoint_every=60_000,
         r1_gamma=0.1,
         r1_every=8,
+        share_passes=True,
         ema_half_life=10_000,
         decay_from=0.5,
         precision="auto",

@@ -11,6 +11,8 @@ from torch import nn
 from gan_trainer.meter import Diverged, LossMeter
 from gan_trainer.recipes import Recipe
 
+WARM_UP = 0.1  # early in a run the average forgets within this share of the images seen so far
+
 
 @dataclass
 class TrainState:
@@ -59,7 +61,8 @@ class TrainState:
 
 def new_state(generator: nn.Module, discriminator: nn.Module, recipe: Recipe, device: torch.device) -> TrainState:
     """The state of a run before its first step."""
-    generator, discriminator = generator.to(device), discriminator.to(device)
+    for network in (generator, discriminator):
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = deepcopy(generator).requires_grad_(False) if recipe.ema_half_life else generator
 
     def adam(network: nn.Module) -> torch.optim.Optimizer:
@@ -73,7 +76,8 @@ def update_average(state: TrainState, recipe: Recipe) -> None:
     """Exponential moving average of weights and running statistics (Karras et al. 2018), half-life in images."""
     if not recipe.ema_half_life:
         return
-    share = 1.0 - math.pow(0.5, recipe.batch_size / recipe.ema_half_life)
+    half_life = min(recipe.ema_half_life, WARM_UP * (state.images_seen + recipe.batch_size))
+    share = 1.0 - math.pow(0.5, recipe.batch_size / half_life)
     old = state.average.state_dict(keep_vars=True)
     new = state.generator.state_dict(keep_vars=True)
     for name, tensor in old.items():

@@ -33,5 +33,6 @@ class Dropout(nn.Module):
             return dropout(x, self.probability, self.training)
         words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         numbers = words.view(torch.int16)[: x.numel()].view_as(x)
-        kept = numbers >= round(self.probability * 2**16) - 2**15
-        return x * kept.to(x.dtype).mul_(1 / (1 - self.probability))
+        kept = torch.empty_like(x, requires_grad=False)
+        torch.ge(numbers, round(self.probability * 2**16) - 2**15, out=kept)
+        return x * kept.mul_(1 / (1 - self.probability))

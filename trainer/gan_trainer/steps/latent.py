@@ -10,11 +10,11 @@ from gan_trainer.state import TrainState, update_average
 
 
 def train_step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> Tensor:
-    """A discriminator and a generator step on one batch, each with fresh latents (Goodfellow et al. 2014, algorithm 1).
+    """A discriminator step and a generator step on one batch (Goodfellow et al. 2014, algorithm 1, with k = 1).
 
     Args:
         state: is changed in place.
-        recipe: objective, penalty and precision.
+        recipe: objective, penalty, precision, and whether both steps share their passes.
         real: float [n, c, h, w] in [-1, 1].
         labels: int64 [n]; an unconditional recipe ignores them.
 
@@ -22,42 +22,42 @@ def train_step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) 
         float [2], detached: the discriminator's loss without its penalty, and the generator's.
     """
     condition = (labels,) if recipe.conditional else ()
-    d_loss = discriminator_step(state, recipe, real, condition)
-    g_loss = generator_step(state, recipe, real, condition)
+    with torch.set_grad_enabled(recipe.share_passes):
+        fake = generate(state, recipe, real, condition)
+    d_loss, real_logits = discriminator_step(state, recipe, real, fake.detach(), condition)
+    if not recipe.share_passes:
+        fake = generate(state, recipe, real, condition)
+        if OBJECTIVES[recipe.objective].paired:
+            with torch.no_grad():
+                real_logits = discriminate(state, recipe, real, condition)
+    g_loss = generator_step(state, recipe, real_logits, fake, condition)
     update_average(state, recipe)
     return torch.stack([d_loss, g_loss])
 
 
-def discriminator_step(state: TrainState, recipe: Recipe, real: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
-    """One step of the discriminator. Real and generated images go through it as one batch."""
-    with autocast(real, recipe):
-        with torch.no_grad():
-            fake = state.generator(latents_for(real, recipe), *condition).to(real.dtype)
-        both = torch.cat([real, fake])
-        logits = state.discriminator(both, *(torch.cat([labels, labels]) for labels in condition)).float()
-    loss = OBJECTIVES[recipe.objective].d_loss(*logits.chunk(2))
+def discriminator_step(
+    state: TrainState, recipe: Recipe, real: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor]:
+    """One step of the discriminator, real and generated images in one batch: its loss, and the real logits."""
+    both = tuple(torch.cat([labels, labels]) for labels in condition)
+    real_logits, fake_logits = discriminate(state, recipe, torch.cat([real, fake]), both).chunk(2)
+    loss = OBJECTIVES[recipe.objective].d_loss(real_logits, fake_logits)
     total = loss
     if recipe.r1_gamma and state.step % recipe.r1_every == 0:
-        with autocast(real, recipe):
-            penalty = r1_penalty(state.discriminator, real, *condition)
+        penalty = r1_penalty(lambda images: discriminate(state, recipe, images, condition), real)
         total = loss + recipe.r1_every * 0.5 * recipe.r1_gamma * penalty
     state.d_optimizer.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
     state.d_optimizer.step()
-    return loss.detach()
+    return loss.detach(), real_logits.detach()
 
 
-def generator_step(state: TrainState, recipe: Recipe, real: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
-    """One step of the generator through the discriminator, whose weights need no gradients meanwhile."""
-    objective = OBJECTIVES[recipe.objective]
+def generator_step(
+    state: TrainState, recipe: Recipe, real_logits: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
+) -> Tensor:
+    """One step of the generator through the discriminator, whose weights need no gradients meanwhile: its loss."""
     state.discriminator.requires_grad_(False)
-    with autocast(real, recipe):
-        fake_logits = state.discriminator(state.generator(latents_for(real, recipe), *condition), *condition).float()
-        real_logits = fake_logits.detach()
-        if objective.paired:
-            with torch.no_grad():
-                real_logits = state.discriminator(real, *condition).float()
-    loss = objective.g_loss(real_logits, fake_logits)
+    loss = OBJECTIVES[recipe.objective].g_loss(real_logits, discriminate(state, recipe, fake, condition))
     state.g_optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     state.g_optimizer.step()
@@ -65,11 +65,21 @@ def generator_step(state: TrainState, recipe: Recipe, real: Tensor, condition: t
     return loss.detach()
 
 
-def latents_for(real: Tensor, recipe: Recipe) -> Tensor:
-    """Fresh latents from N(0, 1), one for each image of the batch: float [n, latent_dim]."""
-    return torch.randn(len(real), recipe.latent_dim, device=real.device)
+def generate(state: TrainState, recipe: Recipe, real: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
+    """As many images as `real` has, from fresh latents N(0, 1): float [n, c, h, w]."""
+    latents = torch.randn(len(real), recipe.latent_dim, device=real.device)
+    with autocast(real, recipe):
+        images: Tensor = state.generator(latents, *condition)
+    return images.float()
 
 
-def autocast(real: Tensor, recipe: Recipe) -> torch.autocast:
+def discriminate(state: TrainState, recipe: Recipe, images: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
+    """Logits, float [n]."""
+    with autocast(images, recipe):
+        logits: Tensor = state.discriminator(images, *condition)
+    return logits.float()
+
+
+def autocast(images: Tensor, recipe: Recipe) -> torch.autocast:
     """bf16 for matrix products and convolutions where the recipe says so."""
-    return torch.autocast(real.device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+    return torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bf16")

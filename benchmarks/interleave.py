@@ -1,0 +1,105 @@
+"""Fair comparisons on a machine that is never quite quiet: A B A B …, medians, and the ratio of the medians.
+
+Whatever else the machine does meets every side alike, and a median forgets the few rounds that it hits.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from gan_runtime.cpus import available_cpus
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of each round of one side."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Half of the rounds took longer."""
+        return median(self.seconds)
+
+    def span(self, scale: float = 1e3, digits: int = 1) -> str:
+        """Shortest to longest, in milliseconds unless scaled otherwise."""
+        return f"{min(self.seconds) * scale:.{digits}f}-{max(self.seconds) * scale:.{digits}f}"
+
+
+def interleave(sides: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1) -> dict[str, Times]:
+    """Time each side once a round, in turn; the first `warm_up` rounds do not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(warm_up + rounds):
+        for name, side in sides.items():
+            began = time.perf_counter()
+            side()
+            elapsed = time.perf_counter() - began
+            if number >= warm_up:
+                seconds[name].append(elapsed)
+    return {name: Times(tuple(values)) for name, values in seconds.items()}
+
+
+def machine(threads: int | None = None) -> Row:
+    """What the numbers depend on; `load` is the average of the minute before."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": available_cpus(),
+        "threads": threads or available_cpus(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "python": platform.python_version(),
+        **{name: _version(name) for name in ("torch", "onnxruntime", "numpy")},
+    }
+
+
+def new_parser(description: str | None) -> argparse.ArgumentParser:
+    """Options of every benchmark; `description` is its module's docstring."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="the table as one JSON document")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a target is missed")
+    return parser
+
+
+def publish(host: Row, rows: list[Row], missed: Iterable[str], options: argparse.Namespace) -> None:
+    """Print the table and end the process: with 1 where `--check` is given and a target is missed."""
+    missed = list(missed)
+    if options.json:
+        print(json.dumps({"machine": host, "rows": rows, "missed": missed}, indent=2, ensure_ascii=False))
+    else:
+        print(", ".join(f"{key} {value}" for key, value in host.items() if value is not None) + "\n")
+        print(markdown(rows))
+    for target in missed:
+        print(f"missed: {target}", file=sys.stderr)
+    sys.exit(1 if missed and options.check else 0)
+
+
+def markdown(rows: list[Row]) -> str:
+    """`rows` as a table; every row has the same keys."""
+    head = list(rows[0])
+    lines = [head, ["---"] * len(head), *([str(row[key]) for key in head] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,125 @@
+"""Whether an exported file draws the same pixels with the oldest ONNX Runtime that pip can install here.
+
+Versions are tried upwards from the oldest one, each in a virtual environment that is thrown away: a few lines of numpy
+and onnxruntime, without this project, draw 64 images of given latents, and their pixels are compared with those of
+`Generator` on the ONNX Runtime in use. The project's own `gan-sample` is tried there, too; the search ends with the
+first version on which it draws the same pixels: the lower bound for pyproject.toml.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from interleave import Row, machine, new_parser, publish
+from numpy.typing import NDArray
+
+RUNTIME = Path(__file__).resolve().parents[1] / "runtime"
+N, TOLERANCE = 64, 1
+NUMPY_2_SINCE = (1, 19)  # older ones were compiled against numpy 1
+SELF = ("pillow>=10.1", "typer>=0.16,<0.26", "click>=8.1.8")
+
+PLAIN = """
+import sys, numpy, onnxruntime
+model, feeds, output = sys.argv[1:]
+session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+numpy.save(output, session.run(["images"], dict(numpy.load(feeds)))[0])
+print(numpy.__version__)
+"""
+OURS = "from gan_runtime.cli import sample_main; sample_main()"
+
+
+def main() -> None:
+    """Try, and print the table."""
+    options = _options()
+    expected, feeds = draw_here(options.model)
+    rows: list[Row] = []
+    for version in options.versions or installable():
+        rows.append(try_version(version, options.model, expected, feeds))
+        if not options.versions and rows[-1]["gan-sample"] == _verdict(0):
+            break
+    drawn = [row for row in rows if row["pixels differ by"] != "not installable"]
+    host = machine()
+    missed = [] if drawn and drawn[0]["pixels differ by"] in map(_verdict, range(TOLERANCE + 1)) else ["the oldest one"]
+    publish(host, rows, missed, options)
+
+
+def draw_here(model: str) -> tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]:
+    """The images of seed 0 with the ONNX Runtime in use, and what the graph must be fed for them."""
+    from gan_runtime import Generator
+
+    draw = Generator.load(model, "cpu").draw(N)
+    labels = draw.labels(0, N)
+    feeds = {"latents": draw.latents(0, N)} | ({} if labels is None else {"labels": labels})
+    return np.concatenate(list(draw.batches())), feeds
+
+
+def installable() -> list[str]:
+    """Versions of onnxruntime that pip offers to this Python, oldest first."""
+    listing = _run([sys.executable, "-m", "pip", "index", "versions", "onnxruntime"])
+    found = re.search(r"Available versions: (.*)", listing.stdout)
+    if not found:
+        sys.exit(f"pip lists no onnxruntime: {_last_line(listing)}")
+    return sorted(found[1].split(", "), key=_numbers)
+
+
+def try_version(version: str, model: str, expected: NDArray[np.uint8], feeds: dict[str, NDArray[Any]]) -> Row:
+    """What this version of ONNX Runtime draws, by itself and under gan-sample."""
+    row = {"onnxruntime": version, "numpy": "", "pixels differ by": "not installable", "gan-sample": ""}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        venv.create(folder / "venv", with_pip=True)
+        python = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
+        numpy = "numpy>=1.26" + (",<2" if _numbers(version) < NUMPY_2_SINCE else "")
+        wanted = [f"onnxruntime=={version}", numpy]
+        if _run([python, "-m", "pip", "install", "--quiet", "--only-binary=:all:", *wanted]).returncode:
+            return row
+        np.savez(folder / "feeds.npz", **feeds)
+        plain = _run([python, "-c", PLAIN, model, str(folder / "feeds.npz"), str(folder / "plain.npy")])
+        row |= {"numpy": plain.stdout.strip(), "pixels differ by": _outcome(plain, folder / "plain.npy", expected)}
+        _run([python, "-m", "pip", "install", "--quiet", *SELF, *wanted])
+        command = [python, "-c", OURS, str(folder / "ours.npy"), "--n", str(N), "--model", model, "--device", "cpu"]
+        ours = _run(command, PYTHONPATH=str(RUNTIME))
+        return row | {"gan-sample": _outcome(ours, folder / "ours.npy", expected)}
+
+
+def _outcome(done: "subprocess.CompletedProcess[str]", images: Path, expected: NDArray[np.uint8]) -> str:
+    if done.returncode:
+        return f"fails: {_last_line(done)}"
+    return _verdict(int(np.abs(np.load(images).astype(np.int16) - expected).max()))
+
+
+def _verdict(difference: int) -> str:
+    return "nothing" if difference == 0 else f"{difference} grey levels"
+
+
+def _run(command: list[str], **variables: str) -> "subprocess.CompletedProcess[str]":
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
+    return subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
+
+
+def _last_line(done: "subprocess.CompletedProcess[str]") -> str:
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)))
+
+
+def _options() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    parser.add_argument("--model", default="exported/mnist.onnx", help="the .onnx file")
+    parser.add_argument("--versions", nargs="+", help="try exactly these versions of onnxruntime")
+    options = parser.parse_args()
+    options.model = str(Path(options.model).resolve())
+    return options
+
+
+if __name__ == "__main__":
+    main()

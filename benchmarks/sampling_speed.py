@@ -1,0 +1,162 @@
+"""Images a second of `Generator(latents)` against torch eager with the same weights, on the CPU.
+
+Both start from the same latents in numpy and end with the same uint8 [n, h, w, c]; torch runs in eval mode under
+inference_mode. The networks are those of the recipes gan (an MLP) and quick (convolutions), with random weights.
+Drawing the latents does not count: its time stands in a column of its own. The arithmetic of the MLP (two operations a
+weight and image) is also compared with the best that large float32 matrix products reach here with as many threads.
+Target: at least 85 % of that from batch 256 on.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from interleave import Row, Times, interleave, machine, new_parser, publish
+
+if TYPE_CHECKING:
+    pass
+
+TARGET = 0.85
+RECIPES = ("gan", "quick")
+BATCHES = (1, 64, 256, 1024)
+PEAK_SIZES = (512, 1024, 2048)  # of square matrices
+SECONDS_A_MEASUREMENT = 0.04
+
+
+@dataclass(frozen=True)
+class Network:
+    """One generator in both forms; `operations` of one image, 0 where they are not counted."""
+
+    recipe: str
+    module: Any
+    file: Path
+    latent_dim: int
+    classes: int
+    operations: int
+
+
+def main() -> None:
+    """Compare, and print the table."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="how often each side is measured")
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="images at once")
+    options = parser.parse_args()
+    os.environ.setdefault(
+        "GOMP_SPINCOUNT", "10000"
+    )  # else torch's idle threads still spin when ONNX Runtime's turn comes
+    host = machine()
+    del host["threads"]
+    with tempfile.TemporaryDirectory() as folder:
+        networks = [build_network(recipe, Path(folder)) for recipe in RECIPES]
+        rows = [row for threads in sorted({1, host["cores"]}) for row in compare(networks, threads, options)]
+    publish(host, rows, _missed(rows), options)
+
+
+def compare(networks: list[Network], threads: int, options: Any) -> list[Row]:
+    """All networks and batch sizes with this number of threads, and the peak of the processor in the same rounds."""
+    import torch
+
+    torch.set_num_threads(threads)
+    sides: dict[str, Callable[[], object]] = {}
+    for size in PEAK_SIZES:
+        left, right = torch.rand(size, size), torch.rand(size, size)
+        sides[f"peak {size}"] = lambda left=left, right=right: left @ right
+    for network in networks:
+        for batch in options.batches:
+            sides |= network_sides(network, batch, threads)
+    repeats = {name: _repeats(side) for name, side in sides.items()}
+    times = interleave({name: _repeated(side, repeats[name]) for name, side in sides.items()}, options.rounds)
+    times = {name: Times(tuple(s / repeats[name] for s in side.seconds)) for name, side in times.items()}
+    peak = max(2 * size**3 / min(times[f"peak {size}"].seconds) for size in PEAK_SIZES)
+    return [_row(network, threads, batch, times, peak) for network in networks for batch in options.batches]
+
+
+def network_sides(network: Network, batch: int, threads: int) -> dict[str, Callable[[], object]]:
+    """The generator file, torch, and the latents by themselves."""
+    import torch
+
+    from gan_runtime.generator import Generator
+    from gan_runtime.latents import default_labels, draw_latents
+    from gan_trainer.export import Deployed
+
+    generator: Generator = Generator.load(network.file, "cpu", threads)
+    deployed = Deployed(network.module).eval()
+    latents = draw_latents(0, 0, batch, network.latent_dim)
+    labels = (default_labels(0, batch, network.classes),) if network.classes else ()
+
+    @torch.inference_mode()
+    def eager() -> object:
+        return deployed(*(torch.from_numpy(x) for x in (latents, *labels))).contiguous().numpy()
+
+    name = f"{network.recipe} {batch}"
+    return {
+        f"{name} file": lambda: generator(latents, *labels),
+        f"{name} torch": eager,
+        f"{name} latents": lambda: draw_latents(0, 0, batch, network.latent_dim),
+    }
+
+
+def build_network(name: str, folder: Path) -> Network:
+    """The generator of a recipe, with random weights, as a module and as an exported file."""
+    from torch import nn
+
+    from gan_runtime.manifest import ImageSize
+    from gan_trainer.export import export
+    from gan_trainer.networks import build_networks
+    from gan_trainer.recipes import RECIPES as TABLE
+
+    recipe = TABLE[name]
+    classes = 10 if recipe.conditional else 0
+    module, _ = build_networks(recipe, ImageSize(28, 28, 1), classes)
+    module.eval()
+    file = folder / f"{name}.onnx"
+    export(module, file, latent_dim=recipe.latent_dim, classes=classes)
+    weights = sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Linear))
+    return Network(name, module, file, recipe.latent_dim, classes, 2 * weights if recipe.network == "mlp" else 0)
+
+
+def _row(network: Network, threads: int, batch: int, times: dict[str, Times], peak: float) -> Row:
+    file, torch, latents = (times[f"{network.recipe} {batch} {side}"] for side in ("file", "torch", "latents"))
+    speed = network.operations * batch / file.median
+    return {
+        "recipe": network.recipe,
+        "threads": threads,
+        "batch": batch,
+        "Generator ms": f"{file.median * 1e3:.2f}",
+        "shortest-longest": file.span(digits=2),
+        "images/s": f"{batch / file.median:,.0f}",
+        "torch ms": f"{torch.median * 1e3:.2f}",
+        "x torch": f"{torch.median / file.median:.2f}",
+        "Gflop/s": f"{speed / 1e9:.0f} of {peak / 1e9:.0f}" if speed else "",
+        "of the peak": f"{speed / peak:.0%}" if speed else "",
+        "latents ms (not counted)": f"{latents.median * 1e3:.2f}",
+    }
+
+
+def _missed(rows: list[Row]) -> list[str]:
+    return [
+        f"{row['recipe']}, {row['threads']} threads, batch {row['batch']}: {row['of the peak']} of the peak"
+        for row in rows
+        if row["of the peak"] and row["batch"] >= 256 and int(row["of the peak"].rstrip("%")) < TARGET * 100
+    ]
+
+
+def _repeats(side: Callable[[], object]) -> int:
+    """Calls that fill a measurement; short ones would measure the clock and the neighbour's warm caches."""
+    once = min(*interleave({"": side}, rounds=3)[""].seconds, SECONDS_A_MEASUREMENT)
+    return round(SECONDS_A_MEASUREMENT / once)
+
+
+def _repeated(side: Callable[[], object], repeats: int) -> Callable[[], None]:
+    def measured() -> None:
+        for _ in range(repeats):
+            side()
+
+    return measured
+
+
+if __name__ == "__main__":
+    main()

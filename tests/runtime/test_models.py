@@ -1,0 +1,74 @@
+import os
+import shutil
+from pathlib import Path
+
+import onnx
+import pytest
+
+from gan_runtime.errors import ModelError
+from gan_runtime.manifest import METADATA_KEY, Manifest
+from gan_runtime.models import checkout, default_model, shipped_model
+from gan_runtime.roles import is_generator
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    (tmp_path / "exported").mkdir()
+    return tmp_path / "exported"
+
+
+def place(model: Path, path: Path, age: int) -> None:
+    shutil.copy(model, path)
+    os.utime(path, (1e9 - age, 1e9 - age))
+
+
+def test_without_own_models_the_shipped_one_is_taken() -> None:
+    model, remarks = default_model()
+    assert model.path == shipped_model("mnist")
+    assert remarks == [f"model: {model.path}, shipped with gan-edge"]
+
+
+def test_the_newest_generator_is_taken(exported: Path, conditional_model: Path, unconditional_model: Path) -> None:
+    place(conditional_model, exported / "old.onnx", age=20)
+    place(unconditional_model, exported / "new.onnx", age=10)
+    model, remarks = default_model()
+    assert model.path == Path("exported/new.onnx")
+    assert remarks == ["model: exported/new.onnx, the newest in exported"]
+
+
+def test_other_tasks_are_passed_over_silently_and_damaged_files_aloud(exported: Path, conditional_model: Path) -> None:
+    place(conditional_model, exported / "good.onnx", age=20)
+    other = onnx.load(conditional_model)
+    onnx.helper.set_model_props(other, {METADATA_KEY: Manifest("features", "features").to_json()})
+    onnx.save(other, exported / "features.onnx")
+    (exported / "cut.onnx").write_bytes(conditional_model.read_bytes()[:1000])
+    (exported / "gone.onnx").symlink_to("nowhere")
+    model, remarks = default_model()
+    assert model.path == Path("exported/good.onnx")
+    assert sorted(remark.split(":")[0] for remark in remarks) == ["model", "passed over"]
+    assert any("cut.onnx" in remark for remark in remarks)
+
+
+def test_in_the_checkout_the_shipped_file_is_not_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = checkout()
+    assert root is not None
+    monkeypatch.chdir(root)
+    shipped = root / "exported" / "mnist.onnx"
+    model, remarks = default_model(Path("exported"))
+    own = [path for path in (root / "exported").glob("*.onnx") if path != shipped]
+    assert ("shipped" in remarks[-1]) == (not own)
+    assert model.path.resolve() == shipped or own
+
+
+def test_the_shipped_model_is_what_it_should_be() -> None:
+    path = shipped_model("mnist")
+    assert path.stat().st_size <= 2_000_000
+    model, _ = default_model()
+    assert is_generator(model)
+    assert (model.opset, model.ir_version) == (17, 8)
+
+
+def test_a_missing_shipped_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("gan_runtime.models.checkout", lambda: tmp_path)
+    with pytest.raises(ModelError, match=r"mnist\.onnx: the shipped model is missing"):
+        shipped_model("mnist")

@@ -1,0 +1,166 @@
+import io
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import Result, leftovers
+from PIL import Image
+
+from gan_runtime import Generator
+from gan_runtime.errors import InputError, OutputError
+from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.images import default_columns, grid
+from gan_runtime.outputs import check_output, write_output
+
+
+@pytest.fixture(scope="module")
+def generator(conditional_model: Path) -> Generator:
+    return Generator.load(conditional_model, device="cpu")
+
+
+def test_png_is_a_grid_of_the_images(generator: Generator, tmp_path: Path) -> None:
+    write_output("out.png", generator.draw(7, seed=1), columns=3)
+    picture = np.asarray(Image.open(tmp_path / "out.png"))
+    assert picture.shape == (3 * 28, 3 * 28)
+    images = generator.sample(7, seed=1)
+    np.testing.assert_array_equal(picture[28:56, 56:84], images[5, :, :, 0])
+    assert picture[56:, 28:].max() == 0  # empty cells
+
+
+def test_npy_is_the_array(generator: Generator) -> None:
+    write_output("out.npy", generator.draw(150, seed=1, batch_size=64))
+    np.testing.assert_array_equal(np.load("out.npy"), generator.sample(150, seed=1))
+
+
+def test_npz_has_all_that_makes_the_images(generator: Generator) -> None:
+    write_output("out.npz", generator.draw(150, seed=1, start=3))
+    archive = np.load("out.npz")
+    assert sorted(archive) == ["images", "labels", "latents"]
+    np.testing.assert_array_equal(archive["images"], generator.sample(150, seed=1, start=3))
+    np.testing.assert_array_equal(archive["images"], generator(archive["latents"], archive["labels"]))
+
+
+def test_npz_of_an_unconditional_generator_has_no_labels(unconditional_model: Path) -> None:
+    write_output("out.npz", Generator.load(unconditional_model, device="cpu").draw(3))
+    assert sorted(np.load("out.npz")) == ["images", "latents"]
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.npy", "out.npz"])
+def test_the_same_request_gives_the_same_file(generator: Generator, name: str, tmp_path: Path) -> None:
+    contents = []
+    for batch_size in (64, 5):
+        write_output(name, generator.draw(100, batch_size=batch_size))
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_grids_in_colour() -> None:
+    images = np.arange(3 * 2 * 2 * 3, dtype=np.uint8).reshape(3, 2, 2, 3)
+    picture = grid(images)
+    assert picture.shape == (4, 4, 3)
+    np.testing.assert_array_equal(picture[:2, 2:], images[1])
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, 1), (2, 2), (4, 2), (5, 3), (64, 8), (65, 9)])
+def test_grids_are_about_square(n: int, columns: int) -> None:
+    assert default_columns(n) == columns
+
+
+def test_a_grid_too_large_to_be_opened_is_refused(generator: Generator, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"n 1000000: a grid of 28000 x 28000 pixels"):
+        write_output("out.png", generator.draw(1_000_000))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("out.bmp", "unknown kind of output"),
+        ("out", "unknown kind of output"),
+        ("missing/out.png", "missing does not exist"),
+        ("file/out.png", "file is not a folder"),
+        ("folder.png", "is a folder"),
+    ],
+)
+def test_bad_outputs_are_refused_before_any_work(output: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(OutputError, match=reason):
+        check_output(output)
+
+
+def test_a_read_only_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gan_runtime.files.os.access", lambda path, mode: False)  # root may write anywhere
+    with pytest.raises(OutputError, match="not writable"):
+        check_writable(tmp_path / "out.png")
+
+
+def test_a_file_system_that_takes_no_files() -> None:
+    with pytest.raises(OutputError, match=r"/proc/out\.png: cannot be written"), atomic_write(Path("/proc/out.png")):
+        pass
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.npy", "out.npz"])
+def test_a_full_disk_leaves_the_old_file(
+    name: str, generator: Generator, tmp_path: Path, conditional_model: Path
+) -> None:
+    (tmp_path / name).write_bytes(b"old")
+    arguments = ["--n", "500", "--model", str(conditional_model), "--device", "cpu", name]
+    code = "import sys; from gan_runtime.cli import sample_main; sample_main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+    )
+    assert Result(done.returncode, done.stdout, done.stderr).refused(name, "cannot be written", code=1)
+    assert (tmp_path / name).read_bytes() == b"old"
+    assert not leftovers(tmp_path)
+
+
+def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with atomic_write(path) as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert not leftovers(tmp_path)
+
+
+def test_new_files_get_the_usual_permissions(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    with atomic_write(tmp_path / "x") as file:
+        file.write(b"")
+    assert (tmp_path / "x").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_png_on_stdout(conditional_model: Path, generator: Generator) -> None:
+    code = "import sys; from gan_runtime.cli import sample_main; sample_main()"
+    command = [sys.executable, "-c", code, "-", "--n", "9", "--model", str(conditional_model)]
+    done = subprocess.run(command, capture_output=True, check=True)
+    picture = np.asarray(Image.open(io.BytesIO(done.stdout)))
+    np.testing.assert_array_equal(picture, grid(generator.sample(9))[:, :, 0])
+
+
+def test_a_reader_that_leaves_early_is_no_crash(conditional_model: Path) -> None:
+    code = "import sys; from gan_runtime.cli import sample_main; sample_main()"
+    command = (
+        f"{sys.executable} -c '{code}' - --n 4096 --device cpu --model {conditional_model} | head -c 10 >/dev/null"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+
+
+def test_stdout_and_json_do_not_mix(call: Callable[..., Result], conditional_model: Path) -> None:
+    assert call("gan-sample", "-", "--json", "--model", conditional_model).refused("--json")

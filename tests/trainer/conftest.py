@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from gan_runtime.datasets import Dataset
+from gan_runtime.manifest import ImageSize
+from gan_trainer.config import Config, make_config
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    """200 small pictures of four classes."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 4
+    images = (rng.random((200, 8, 8, 1)) * 60 + labels[:, None, None, None] * 60).astype(np.uint8)
+    return Dataset("squares", "train", images, labels, tuple("abcd"))
+
+
+@pytest.fixture
+def make(dataset: Dataset):
+    """A configuration of a short run on `dataset`; changes of the recipe as keywords."""
+
+    def make(recipe: str = "quick", seed: int = 0, **changes: object) -> Config:
+        defaults = {"images": 96, "batch_size": 8, "checkpoint_every": 40, "preview_every": 1000, "log_every": 24}
+        config = make_config(dataset, None, recipe, defaults | changes, seed, "cpu", 1, 3)
+        assert config.size == ImageSize(8, 8, 1)
+        return config
+
+    return make

@@ -1,0 +1,97 @@
+import pytest
+import torch
+from torch import nn
+
+from gan_runtime.errors import InputError
+from gan_runtime.manifest import ImageSize
+from gan_trainer.networks import build_networks
+from gan_trainer.networks.layers import Dropout, Reshape
+from gan_trainer.recipes import RECIPES, Recipe
+
+SIZES = [ImageSize(28, 28, 1), ImageSize(32, 32, 3), ImageSize(64, 64, 3)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_networks_fit_each_other(recipe: Recipe, size: ImageSize) -> None:
+    generator, discriminator = build_networks(recipe, size, classes=7)
+    condition = (torch.arange(4),) if recipe.conditional else ()
+    images = generator(torch.randn(4, recipe.latent_dim), *condition)
+    assert images.shape == (4, size.channels, size.height, size.width)
+    assert images.abs().max() <= 1
+    assert discriminator(images, *condition).shape == (4,)
+
+
+def shapes(network: nn.Module) -> list[object]:
+    names = {nn.Linear: "linear", nn.LeakyReLU: "leaky", nn.Tanh: "tanh", Dropout: "dropout"}
+    found: list[object] = []
+    for layer in network:
+        if isinstance(layer, nn.Linear):
+            found.append((layer.in_features, layer.out_features))
+        elif type(layer) in names:
+            found.append(names[type(layer)])
+    return found
+
+
+def test_the_documents_networks_to_the_letter() -> None:
+    generator, discriminator = build_networks(RECIPES["gan"], SIZES[0], classes=0)
+    assert shapes(generator) == [(100, 256), "leaky", (256, 512), "leaky", (512, 1024), "leaky", (1024, 784), "tanh"]
+    expected = [
+        (784, 1024),
+        "leaky",
+        "dropout",
+        (1024, 512),
+        "leaky",
+        "dropout",
+        (512, 256),
+        "leaky",
+        "dropout",
+        (256, 1),
+    ]
+    assert shapes(discriminator) == expected
+    slopes = [
+        m.negative_slope for net in (generator, discriminator) for m in net.modules() if isinstance(m, nn.LeakyReLU)
+    ]
+    assert slopes == [0.2] * 6
+    assert [m.probability for m in discriminator.modules() if isinstance(m, Dropout)] == [0.3] * 3
+
+
+def test_the_documents_settings_to_the_letter() -> None:
+    recipe = RECIPES["gan"]
+    assert (recipe.latent_dim, recipe.batch_size, recipe.lr, recipe.betas) == (100, 128, 2e-4, (0.9, 0.999))
+    assert recipe.images == 200 * 60_000
+    assert recipe.log_every == 60_000
+    assert recipe.preview_every == 600_000
+    assert not recipe.share_passes
+    assert (recipe.r1_gamma, recipe.ema_half_life, recipe.decay_from) == (0.0, 0, 1.0)
+
+
+def test_an_unknown_network_is_refused() -> None:
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match="transformer"):
+        build_networks(replace(RECIPES["gan"], network="transformer"), SIZES[0], 0)
+
+
+def test_dropout_drops_the_share_it_should_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    layer, x = Dropout(0.3), torch.ones(1000, 1000)
+    y = layer(x)
+    dropped = (y == 0).float().mean().item()
+    assert abs(dropped - 0.3) < 4 * (0.3 * 0.7 / 1e6) ** 0.5
+    assert y.max().item() == pytest.approx(1 / 0.7)
+    assert abs(y.mean().item() - 1) < 0.004
+    assert abs(torch.corrcoef((y[:500] == 0).float()).fill_diagonal_(0)).max() < 0.2
+    assert torch.equal(layer.eval()(x), x)
+
+
+def test_dropout_takes_any_shape_and_passes_gradients() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, 5, 7, requires_grad=True)
+    y = Dropout(0.5)(x)
+    y.sum().backward()
+    assert torch.equal(x.grad, (y != 0).float() * 2)
+
+
+def test_reshape_keeps_the_batch() -> None:
+    assert Reshape(2, 3)(torch.zeros(5, 6)).shape == (5, 2, 3)

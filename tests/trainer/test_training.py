@@ -1,0 +1,193 @@
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gan_runtime.datasets import Dataset
+from gan_trainer.checkpoint import list_checkpoints, load_checkpoint
+from gan_trainer.config import Config
+from gan_trainer.meter import Diverged
+from gan_trainer.progress import Silence
+from gan_trainer.recipes import RECIPES
+from gan_trainer.runs import Run, create_run
+from gan_trainer.state import TrainState, set_learning_rate, update_average
+from gan_trainer.training import Outcome, preview, start_state, train
+
+Make = Callable[..., Config]
+
+
+def run_of(config: Config, dataset: Dataset, name: str, reporter: Any = None) -> tuple[Run, Outcome]:
+    run = create_run(Path("runs"), name, config)
+    return run, train(config, dataset, start_state(config), run, reporter or Silence())
+
+
+def tensors(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(value, torch.Tensor):
+        yield name, value
+    elif isinstance(value, dict | list | tuple):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            yield from tensors(inner, f"{name}.{key}")
+
+
+def same(one: Path, other: Path) -> bool:
+    a, b = (dict(tensors(load_checkpoint(path))) for path in (one, other))
+    assert a.keys() == b.keys()
+    assert len(a) > 20
+    different = [name for name in a if not torch.equal(a[name], b[name])]
+    assert not different, different
+    return True
+
+
+def logged(run: Run) -> list[dict[str, Any]]:
+    entries = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in entry.items() if "second" not in key} for entry in entries]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_same_seed_same_result(recipe: str, precision: str, make: Make, dataset: Dataset) -> None:
+    config = make(recipe, precision=precision)
+    (a, first), (b, second) = run_of(config, dataset, "a"), run_of(config, dataset, "b")
+    assert same(first.checkpoint, second.checkpoint)
+    assert logged(a) == logged(b)
+    _, other = run_of(replace(config, seed=1), dataset, "c")
+    weights = [load_checkpoint(outcome.checkpoint)["generator"] for outcome in (first, other)]
+    assert not all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+class StopAfter(Silence):
+    """Sends this process a signal at the n-th step."""
+
+    def __init__(self, steps: int, number: int) -> None:
+        self.steps, self.number = steps, number
+
+    def due(self) -> bool:
+        self.steps -= 1
+        if self.steps == 0:
+            os.kill(os.getpid(), self.number)
+        return False
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("steps", [1, 4, 7])
+def test_resumed_equals_never_stopped(recipe: str, precision: str, steps: int, make: Make, dataset: Dataset) -> None:
+    config = make(recipe, precision=precision)
+    whole, outcome = run_of(config, dataset, "whole")
+    run, stopped = run_of(config, dataset, "stopped", StopAfter(steps, signal.SIGTERM))
+    assert stopped.signal == signal.SIGTERM
+    assert stopped.checkpoint.stem == f"{8 * steps:012d}"
+    loaded, saved = Run(run.folder).load()
+    assert loaded == config
+    resumed = train(loaded, dataset, start_state(loaded, saved), run, Silence())
+    assert resumed.signal is None
+    assert same(outcome.checkpoint, resumed.checkpoint)
+    assert logged(whole) == logged(run)
+
+
+def test_what_is_only_looked_at_changes_nothing(make: Make, dataset: Dataset) -> None:
+    _, rare = run_of(make(preview_every=10_000, log_every=10_000, checkpoint_every=10_000), dataset, "rare")
+    _, often = run_of(make(preview_every=8, log_every=8, checkpoint_every=8), dataset, "often")
+    a, b = load_checkpoint(rare.checkpoint), load_checkpoint(often.checkpoint)
+    for part in ("generator", "discriminator", "average", "g_optimizer", "d_optimizer", "rng"):
+        for (name, one), (_, other) in zip(tensors(a[part], part), tensors(b[part], part), strict=True):
+            assert torch.equal(one, other), name
+
+
+def test_a_run_stops_at_the_first_step_past_its_budget(make: Make, dataset: Dataset) -> None:
+    run, outcome = run_of(make(images=97), dataset, "a")
+    assert outcome.checkpoint.stem == f"{104:012d}"
+    assert outcome.picture == run.samples / f"{104:012d}.png"
+    assert logged(run)[-1]["images"] == 96
+
+
+def test_only_the_last_checkpoints_are_kept(make: Make, dataset: Dataset) -> None:
+    run, _ = run_of(make(checkpoint_every=8), dataset, "a")
+    assert [path.stem for path in list_checkpoints(run.checkpoints)] == [f"{n:012d}" for n in (80, 88, 96)]
+
+
+def test_previews_come_in_time_and_compare(make: Make, dataset: Dataset) -> None:
+    run, _ = run_of(make(preview_every=40), dataset, "a")
+    assert sorted(path.stem for path in run.samples.iterdir()) == [f"{n:012d}" for n in (40, 80, 96)]
+    config, saved = run.load()
+    state = start_state(config, saved)
+    before = (run.samples / f"{96:012d}.png").read_bytes()
+    assert preview(config, state, run).read_bytes() == before
+    assert state.average.training
+
+
+class Poison(Silence):
+    """Makes a weight of one network infinite once 64 images have been seen."""
+
+    def __init__(self, state: TrainState, part: str) -> None:
+        self.state, self.part = state, part
+
+    def due(self) -> bool:
+        if self.state.images_seen == 64:
+            next(getattr(self.state, self.part).parameters()).data[0] = float("inf")
+        return False
+
+
+@pytest.mark.parametrize("part", ["generator", "discriminator"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_losses_that_are_not_finite_stop_the_run(recipe: str, part: str, make: Make, dataset: Dataset) -> None:
+    config = make(recipe)
+    run, state = create_run(Path("runs"), "a", config), start_state(config)
+    with pytest.raises(Diverged, match=r"diverged at step (9|10): .*(is not finite|is (nan|inf))"):
+        train(config, dataset, state, run, Poison(state, part))
+    assert load_checkpoint(run.newest_checkpoint())["images_seen"] == 40
+
+
+def test_weights_that_are_not_finite_leave_the_last_good_checkpoint(make: Make, dataset: Dataset) -> None:
+    config = make(checkpoint_every=40)
+    run, state = create_run(Path("runs"), "a", config), start_state(config)
+    with pytest.raises(Diverged, match=r"diverged at step 10: average\.embedding\.weight is not finite"):
+        train(config, dataset, state, run, Poison(state, "average"))
+    assert [path.stem for path in list_checkpoints(run.checkpoints)] == [f"{40:012d}"]
+    assert load_checkpoint(run.newest_checkpoint())["images_seen"] == 40
+
+
+def test_the_rate_is_constant_then_falls_to_zero(make: Make) -> None:
+    config = make(images=1000, decay_from=0.5, lr=0.01)
+    state = start_state(config)
+    rates = []
+    for seen in (0, 499, 500, 750, 999):
+        state.images_seen = seen
+        rates.append(set_learning_rate(state, config.recipe))
+    assert rates == pytest.approx([0.01, 0.01, 0.01, 0.005, 0.00002])
+    assert state.d_optimizer.param_groups[0]["lr"] == rates[-1]
+
+
+def test_the_average_forgets_by_half_in_a_half_life(make: Make) -> None:
+    config = make(ema_half_life=80, batch_size=8)
+    state = start_state(config)
+    state.images_seen = 10**6
+    weight, average = next(state.generator.parameters()), next(state.average.parameters())
+    weight.data.fill_(1.0)
+    average.data.fill_(0.0)
+    for _ in range(10):  # 80 images
+        update_average(state, config.recipe)
+    torch.testing.assert_close(average, torch.full_like(average, 0.5))
+    statistics = dict(state.average.named_buffers())
+    assert any("running_mean" in name for name in statistics)
+
+
+def test_without_average_the_generator_is_exported_itself(make: Make) -> None:
+    state = start_state(make("gan"))
+    assert state.average is state.generator
+
+
+def test_threads_of_the_run_are_restored(make: Make) -> None:
+    before = torch.get_num_threads()
+    try:
+        start_state(replace(make(), threads=3))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
