@@ -14,10 +14,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,train,dev]'
 	@touch $@
 
-# A demo that was stopped goes on where it stopped; a finished one is not trained again (make clean forgets it).
+# One thread: about a minute on any machine, busy or not. A demo that was stopped goes on where it stopped; a finished
+# one is not trained again (make clean forgets it).
 demo: install
 	@if [ -d runs/demo ]; then $(BIN)/gan-train --resume runs/demo; \
-	else $(BIN)/gan-train mnist --images $(DEMO_IMAGES) --name demo; fi
+	else $(BIN)/gan-train mnist --images $(DEMO_IMAGES) --threads 1 --name demo; fi
 	$(BIN)/gan-export runs/demo --opset 17
 	$(BIN)/gan-sample --n 64 out.png
 

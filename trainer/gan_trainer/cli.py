@@ -47,6 +47,7 @@ def train(
     runs_dir: RunsDir = RUNS_DIR,
     resume: Annotated[Path | None, _given("Go on with this run exactly as if it had never stopped.")] = None,
     data_dir: Annotated[Path | None, _given("Folder with the data set's files.")] = None,
+    log_every: Annotated[int | None, _given("Images between two lines of the log.", min=1)] = None,
     preview_every: Annotated[int | None, _given("Images between two pictures of fixed samples.", min=1)] = None,
     checkpoint_every: Annotated[int | None, _given("Images between two checkpoints.", min=1)] = None,
     keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many of the last checkpoints to keep.")] = 3,
@@ -66,6 +67,7 @@ def train(
         "batch_size": batch_size,
         "lr": lr,
         "precision": precision,
+        "log_every": log_every,
         "preview_every": preview_every,
         "checkpoint_every": checkpoint_every,
     }
@@ -180,7 +182,7 @@ def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", 
 
 
 def _require(command: str) -> None:
-    """Name the missing extra. Threads that wait spin only briefly: on a busy host the default costs most of the time."""
+    """Name the missing extra. Waiting threads spin only briefly: on a busy host the default costs most of the time."""
     missing = [name for name in ("torch", "onnx", "rich") if find_spec(name) is None]
     if missing:
         raise GanEdgeError(f"{command} needs {', '.join(missing)}: pip install 'gan-edge[train,cpu]'")

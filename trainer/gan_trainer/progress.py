@@ -26,6 +26,9 @@ class Reporter(Protocol):
     def logged(self, images_seen: int, losses: tuple[float, float], speed: float) -> None:
         """As `update`, at the points that metrics.jsonl records."""
 
+    def finish(self, images_seen: int) -> None:
+        """The last update: where the run ended."""
+
     def say(self, message: str) -> None:
         """A remark."""
 
@@ -42,22 +45,18 @@ class Silence:
 
     logged = update
 
+    def finish(self, images_seen: int) -> None:
+        """Nothing."""
+
     def say(self, message: str) -> None:
         """Nothing."""
 
 
-class Lines:
+class Lines(Silence):
     """A line for each logged point: for files and pipes."""
 
     def __init__(self, total: int, epoch: int) -> None:
         self.total, self.epoch = total, epoch
-
-    def due(self) -> bool:
-        """Never: lines follow the log."""
-        return False
-
-    def update(self, images_seen: int, losses: tuple[float, float], speed: float) -> None:
-        """Nothing."""
 
     def logged(self, images_seen: int, losses: tuple[float, float], speed: float) -> None:
         """One line."""
@@ -90,6 +89,10 @@ class Bar:
         self._progress.update(self._task, completed=images_seen, description=_show(losses), speed=speed)
 
     logged = update
+
+    def finish(self, images_seen: int) -> None:
+        """Move the bar to where it stays."""
+        self._progress.update(self._task, completed=images_seen)
 
     def say(self, message: str) -> None:
         """A line above the bar."""

@@ -84,6 +84,7 @@ def train(config: Config, dataset: Dataset, state: TrainState, run: Run, reporte
             state.images_seen += recipe.batch_size
             clock.tick(state)
             _after_step(config, state, run, reporter, clock.speed)
+        reporter.finish(state.images_seen)
         checkpoint = save_checkpoint(run.checkpoints, state, config)
         picture = preview(config, state, run)
     return Outcome(checkpoint, picture, stop.number)

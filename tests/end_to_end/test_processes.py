@@ -1,0 +1,149 @@
+"""Commands as real processes: stopped, killed, resumed."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers import Result, leftovers
+
+from gan_trainer.checkpoint import load_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAIN = Path(sys.executable).parent / "gan-train"
+SETTINGS = ["mnist", "--images", "2560", "--threads", "1", "--checkpoint-every", "256", "--log-every", "512", "--quiet"]
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([TRAIN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(found: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end, "it never came"
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def tensors(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(value, torch.Tensor):
+        yield name, value
+    elif isinstance(value, dict | list | tuple):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from tensors(inner, f"{name}.{key}")
+
+
+def assert_same(one: Path, other: Path) -> None:
+    name = f"checkpoints/{2560:012d}.pt"
+    a, b = (dict(tensors(load_checkpoint(run / name))) for run in (one, other))
+    assert a.keys() == b.keys()
+    assert not [key for key in a if not torch.equal(a[key], b[key])]
+    logs = [[json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (one, other)]
+    assert [(entry["images"], entry["d_loss"]) for entry in logs[0]] == [(e["images"], e["d_loss"]) for e in logs[1]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_a_checkpoint_and_says_where(number: signal.Signals) -> None:
+    run = Path("runs/mnist-quick")
+    process = start("mnist", "--threads", "1", "--checkpoint-every", "640", "--quiet")
+    wait_for(lambda: list(run.glob("checkpoints/*.pt")), process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert out == f"{run}\n"
+    newest = max(run.glob("checkpoints/*.pt"))
+    assert f"saved {newest}; gan-train --resume {run}" in err
+    assert "Traceback" not in err
+    assert load_checkpoint(newest)["images_seen"] == int(newest.stem)
+    assert not leftovers(run)
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_weights() -> None:
+    """benchmarks/kill_and_resume.py does the same at length."""
+    start(*SETTINGS, "--name", "whole").communicate(timeout=100)
+    chance, killed, kills = random.Random(0), Path("runs/killed"), 0
+    process = start(*SETTINGS, "--name", "killed")
+    wait_for((killed / "config.json").exists, process)
+    for _ in range(3):
+        try:
+            process.communicate(timeout=chance.uniform(0.3, 3.5))
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+        process = start("--resume", str(killed), "--quiet")
+    out, err = process.communicate(timeout=100)
+    assert kills
+    assert (process.returncode, out) == (0, "runs/killed\n"), err
+    assert_same(Path("runs/whole"), killed)
+
+
+def test_sigterm_leaves_no_half_written_output(conditional_model: Path) -> None:
+    sample = Path(sys.executable).parent / "gan-sample"
+    arguments = ["--n", "100000000", "out.npy", "--model", str(conditional_model)]
+    process = subprocess.Popen([sample, *arguments], stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: leftovers(Path()), process)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not list(Path().iterdir())
+
+
+def test_the_front_door_lists_every_command() -> None:
+    for arguments in (["--help"], ["train", "--help"], ["export", "--help"], ["sample", "--help"], ["info", "--help"]):
+        command = [sys.executable, ROOT / "cli.py", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "Usage: cli.py" in done.stdout
+        if arguments == ["--help"]:
+            assert all(f"\n  {name} " in done.stdout for name in ("train", "export", "sample", "info"))
+
+
+def test_the_front_door_samples_from_any_folder() -> None:
+    command = [sys.executable, ROOT / "cli.py", "sample", "--n", "4", "out.png"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, Path("out.png").exists()) == ("out.png\n", True)
+
+
+def test_the_runtime_never_imports_torch_or_onnx(process: Callable[..., Result]) -> None:
+    code = (
+        "import sys; sys.argv = ['gan-sample', '--n', '4', 'out.png'];"
+        "import gan_runtime.commandline as c; c.leave = lambda code: code;"
+        "import pkgutil, importlib, gan_runtime;"
+        "[importlib.import_module(f'gan_runtime.{m.name}') for m in pkgutil.iter_modules(gan_runtime.__path__)];"
+        "from gan_runtime.cli import sample_main; sample_main();"
+        "print(sorted({'torch', 'onnx', 'gan_trainer'} & {name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "out.png\n[]\n"
+
+
+def test_help_and_version_load_nothing_heavy() -> None:
+    for command in ("gan_runtime.cli", "gan_trainer.cli"):
+        code = f"import sys, {command}; print(sorted({{'torch', 'onnxruntime', 'numpy', 'PIL'}} & set(sys.modules)))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout == "[]\n"
+
+
+def test_installed_commands_answer(process: Callable[..., Result]) -> None:
+    for command in ("gan-train", "gan-export", "gan-sample", "gan-info"):
+        assert process(command, "--version").out.startswith("gan-edge ")
+    assert process("gan-sample", "--n", "0", "out.png").refused("--n", code=2)
+    assert process("gan-sample", "out.png", "--model", "nowhere.onnx").refused("nowhere.onnx", code=1)
+
+
+def test_the_demo_data_is_found_through_the_environment(process: Callable[..., Result], tmp_path: Path) -> None:
+    assert process("gan-train", "mnist", "--images", "64", "--quiet", GAN_EDGE_DATA=str(tmp_path)).code == 0
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"x")
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(b"x")
+    done = process("gan-train", "mnist", "--images", "64", "--quiet", GAN_EDGE_DATA=str(tmp_path))
+    assert done.refused(str(tmp_path), "corrupt")
+    assert [path.name for path in Path("runs").iterdir()] == ["mnist-quick"]
