@@ -127,8 +127,11 @@ def _way_out(message: str) -> str:
 
 
 def _cuda_reason(output: str) -> str:
-    lines = [line for line in output.splitlines() if re.search(r"cuda|cudnn|cublas|\.so", line, re.IGNORECASE)]
-    return _one_line(" ".join(lines)) or "ONNX Runtime gave a CPU session without a reason"
+    """The core of what ONNX Runtime prints when its CUDA provider cannot start: what failed, and what it requires."""
+    core = [re.search(r"with error: (.*)", output), re.search(r"Require cuDNN.*?CUDA [\d.*]+", output)]
+    lines = [line for line in output.splitlines() if re.search(r"cuda|cudnn|cublas", line, re.IGNORECASE)]
+    found = [match[match.lastindex or 0] for match in core if match] or lines
+    return _one_line("; ".join(found)) or "ONNX Runtime gave a CPU session without a reason"
 
 
 def _one_line(message: str) -> str:
