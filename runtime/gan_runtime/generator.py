@@ -21,6 +21,7 @@ Images: TypeAlias = NDArray[np.uint8]
 
 BATCH_SIZE = 64
 MAX_BATCH_SIZE = 65536
+CPU_BATCH_SIZE = 256  # more at once leave the caches: slower for each image
 FINGERPRINT_TOLERANCE = 1  # grey level: what other processors and devices may differ by
 
 
@@ -150,11 +151,10 @@ class Generator:
             y = default_labels(0, len(z), self.classes) if labels is None else self.check_labels(labels, len(z))
         elif labels is not None:
             raise self._unconditional()
-        fixed = self.roles.fixed_batch
-        if fixed is None:
-            return self._run(z, y)
-        chunks = [pad(z[i : i + fixed], fixed) for i in range(0, len(z), fixed)]
-        return np.concatenate([self._run(chunk, None) for chunk in chunks])[: len(z)]
+        size = self.roles.fixed_batch or (CPU_BATCH_SIZE if self.session.device == "cpu" else len(z))
+        pieces = (slice(i, i + size) for i in range(0, len(z), size))
+        images = [self._run(z[piece], None if y is None else y[piece]) for piece in pieces]
+        return images[0] if len(images) == 1 else np.concatenate(images)
 
     def check_latents(self, latents: ArrayLike) -> NDArray[np.float32]:
         """`latents` as float32 [n, latent_dim], or an InputError that says what is wrong with them."""
@@ -197,7 +197,9 @@ class Generator:
         return fingerprint.difference(self.sample(fingerprint.count, fingerprint.seed))
 
     def _run(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> Images:
-        port = self.roles.latents_port
+        port, n = self.roles.latents_port, len(z)
+        if self.roles.fixed_batch:
+            z = pad(z, self.roles.fixed_batch)
         feeds: dict[str, Any] = {port.name: z[:, :, None, None] if len(port.shape) == 4 else z}
         if y is not None:
             feeds["labels"] = y
@@ -207,7 +209,7 @@ class Generator:
             message = " ".join(str(error).split())
             raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {message}") from None
         images: Images = output if self.roles.speaks_pixels else _to_pixels(output, self.model.path)
-        return images
+        return images[:n]
 
     def _unconditional(self) -> InputError:
         return InputError(f"labels: {self.model.path} is unconditional and takes none")
