@@ -37,11 +37,15 @@ class Times:
         return f"{min(self.seconds) * scale:.{digits}f}-{max(self.seconds) * scale:.{digits}f}"
 
 
+PAUSE_SECONDS = 0.05  # OpenMP threads of the side before go on spinning for a while, on the processors of the next
+
+
 def interleave(sides: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1) -> dict[str, Times]:
     """Time each side once a round, in turn; the first `warm_up` rounds do not count."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(warm_up + rounds):
         for name, side in sides.items():
+            time.sleep(PAUSE_SECONDS)
             began = time.perf_counter()
             side()
             elapsed = time.perf_counter() - began

@@ -23,7 +23,7 @@ TARGET = 0.85
 RECIPES = ("gan", "quick")
 BATCHES = (1, 64, 256, 1024)
 PEAK_SIZES = (512, 1024, 2048)  # of square matrices
-SECONDS_A_MEASUREMENT = 0.04
+SECONDS_A_MEASUREMENT = 0.2
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def compare(networks: list[Network], threads: int, options: Any) -> list[Row]:
     repeats = {name: _repeats(side) for name, side in sides.items()}
     times = interleave({name: _repeated(side, repeats[name]) for name, side in sides.items()}, options.rounds)
     times = {name: Times(tuple(s / repeats[name] for s in side.seconds)) for name, side in times.items()}
-    peak = max(2 * size**3 / min(times[f"peak {size}"].seconds) for size in PEAK_SIZES)
+    peak = max(2 * size**3 / times[f"peak {size}"].median for size in PEAK_SIZES)
     return [_row(network, threads, batch, times, peak) for network in networks for batch in options.batches]
 
 

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Threads = Annotated[
     int | None,
-    typer.Option(
-        min=1, max=1024, help="Threads of one operator.  [default: all processors allowed]", show_default=False
-    ),
+    typer.Option(min=1, max=1024, help="Threads.  [default: all processors allowed]", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
 Version = Annotated[bool, VERSION_OPTION]
@@ -46,7 +44,10 @@ def sample(
         str | None, typer.Option(help=".npy with latents of one's own, float [n, d]; instead of --n, --seed, --start.")
     ] = None,
     columns: Annotated[int | None, typer.Option(min=1, help="Columns of a grid.  [default: about square]")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Images at once.")] = 64,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, max=65536, help="Images at once.  [default: as many as keep it busy]", show_default=False),
+    ] = None,
     device: Device = "auto",
     threads: Threads = None,
     as_json: Json = False,
@@ -170,7 +171,7 @@ def _describe(generator: "Generator") -> dict[str, Any]:
         },
         "image_shape": list(generator.image_shape),
         "device": generator.session.device,
-        "threads": generator.session.threads,
+        "threads": generator.threads,
         "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},
     }
 

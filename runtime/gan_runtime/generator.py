@@ -1,27 +1,36 @@
 """Generator: latents (and labels) in, uint8 images out."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gan_runtime.cpus import available_cpus
 from gan_runtime.draw import Draw, pad
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.latents import default_labels, draw_latents
 from gan_runtime.manifest import ImageSize, Manifest, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.roles import Roles, generator_roles
-from gan_runtime.session import Session, open_session
+from gan_runtime.session import Session, check_threads, open_session
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Images: TypeAlias = NDArray[np.uint8]
 """uint8 [n, height, width, channels]"""
 
-BATCH_SIZE = 64
+BATCH_SIZE = 64  # on a GPU
 MAX_BATCH_SIZE = 65536
-CPU_BATCH_SIZE = 256  # more at once leave the caches: slower for each image
+# On a CPU each run of the session has one thread and a piece of the batch: that scales with the processors where the
+# threads of one operator do not, and an image cannot depend on their number. A piece is worth a thread from so many
+# output values on, and leaves the caches beyond so many.
+PIECE_VALUES = 32 * 28 * 28, 256 * 28 * 28
 FINGERPRINT_TOLERANCE = 1  # grey level: what other processors and devices may differ by
 
 
@@ -38,6 +47,7 @@ class Generator:
     roles: Roles
     session: Session
     size: ImageSize
+    threads: int
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "Generator":
@@ -55,10 +65,13 @@ class Generator:
         """As `load`, for a file that has been read already."""
         manifest = read_manifest(model)
         roles = generator_roles(model, manifest)
-        session = open_session(model, device, threads)
+        check_threads(threads)
+        session = open_session(model, device, threads=1)
+        generator = cls(
+            model, manifest, roles, session, roles.output or ImageSize(1, 1, 1), threads or available_cpus()
+        )
         if roles.output is not None:
-            return cls(model, manifest, roles, session, roles.output)
-        generator = cls(model, manifest, roles, session, ImageSize(0, 0, 0))
+            return generator
         _, height, width, channels = generator(np.zeros((1, roles.latents.dim), np.float32)).shape
         return replace(generator, size=ImageSize(height, width, channels))
 
@@ -151,10 +164,11 @@ class Generator:
             y = default_labels(0, len(z), self.classes) if labels is None else self.check_labels(labels, len(z))
         elif labels is not None:
             raise self._unconditional()
-        size = self.roles.fixed_batch or (CPU_BATCH_SIZE if self.session.device == "cpu" else len(z))
-        pieces = (slice(i, i + size) for i in range(0, len(z), size))
-        images = [self._run(z[piece], None if y is None else y[piece]) for piece in pieces]
-        return images[0] if len(images) == 1 else np.concatenate(images)
+        size = self._piece_size(len(z))
+        pieces = [(z[i : i + size], None if y is None else y[i : i + size]) for i in range(0, len(z), size)]
+        if len(pieces) == 1:
+            return self._run(*pieces[0])
+        return np.concatenate(list(self._pool.map(self._run, *zip(*pieces, strict=True))))
 
     def check_latents(self, latents: ArrayLike) -> NDArray[np.float32]:
         """`latents` as float32 [n, latent_dim], or an InputError that says what is wrong with them."""
@@ -181,10 +195,12 @@ class Generator:
         return np.broadcast_to(y.astype(np.int64), (n,))
 
     def batch_size(self, wanted: int | None = None) -> int:
-        """The batch size to use: `wanted`, checked, or the default; what a foreign graph dictates goes before both."""
+        """The batch size to use: `wanted`, checked, or what keeps the device busy."""
         if wanted is not None and not 1 <= wanted <= MAX_BATCH_SIZE:
             raise InputError(f"batch size {wanted}: must be between 1 and {MAX_BATCH_SIZE}")
-        return self.roles.fixed_batch or wanted or BATCH_SIZE
+        if self.session.device == "cpu":
+            return wanted or self.threads * max(1, PIECE_VALUES[1] // math.prod(self.image_shape))
+        return wanted or BATCH_SIZE
 
     def check_fingerprint(self) -> int | None:
         """Largest difference in grey levels to what the exporting host saw; None where the file has no fingerprint.
@@ -195,6 +211,20 @@ class Generator:
             return None
         fingerprint = self.manifest.fingerprint
         return fingerprint.difference(self.sample(fingerprint.count, fingerprint.seed))
+
+    @cached_property
+    def _pool(self) -> "ThreadPoolExecutor":
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (one small batch does without)
+
+        return ThreadPoolExecutor(self.threads)
+
+    def _piece_size(self, n: int) -> int:
+        if self.roles.fixed_batch:
+            return self.roles.fixed_batch
+        if self.session.device != "cpu":
+            return n
+        least, most = (max(1, values // math.prod(self.image_shape)) for values in PIECE_VALUES)
+        return min(max(-(-n // self.threads), least), most)
 
     def _run(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> Images:
         port, n = self.roles.latents_port, len(z)

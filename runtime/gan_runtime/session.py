@@ -67,8 +67,7 @@ def open_session(model: ModelFile, device: str = "auto", threads: int | None = N
     """
     if device not in DEVICES:
         raise InputError(f"device {device!r}: choose one of {', '.join(DEVICES)}")
-    if threads is not None and not 1 <= threads <= MAX_THREADS:
-        raise InputError(f"threads {threads}: must be between 1 and {MAX_THREADS}")
+    check_threads(threads)
     if model.external_data:
         raise ModelError(
             f"{model.path}: refers to data in other files, which may be anywhere on this host; "
@@ -84,6 +83,12 @@ def open_session(model: ModelFile, device: str = "auto", threads: int | None = N
     if device == "cuda":
         raise DeviceError(f"device cuda: cannot be used: {reason}")
     return Session(_create(ort, model, CPU, threads), "cpu", threads, reason)
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise InputError where a number of threads makes no sense."""
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise InputError(f"threads {threads}: must be between 1 and {MAX_THREADS}")
 
 
 def _create_cuda(ort: ModuleType, model: ModelFile, threads: int) -> tuple[Any | None, str]:

@@ -1,5 +1,6 @@
 """A data set as one tensor on the device: shuffled, cut into batches and normalised there."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,10 +32,10 @@ class Batches:
         return images, self._labels.index_select(0, chosen)
 
     def _order(self, epoch: int) -> Tensor:
-        """Permutation of one epoch, a function of seed and epoch alone."""
+        """Permutation of one epoch, a function of seed and epoch alone: the ranks of its own block of Philox words."""
         if epoch not in self._orders:
-            generator = torch.Generator().manual_seed((self._seed << 24) + epoch)
-            order = torch.randperm(len(self._images), generator=generator).to(self._images.device)
+            words = np.random.Philox(key=self._seed, counter=epoch << 64).random_raw(len(self._images))
+            order = torch.from_numpy(words.argsort(kind="stable")).to(self._images.device)
             self._orders = {number: kept for number, kept in self._orders.items() if number == epoch - 1}
             self._orders[epoch] = order
         return self._orders[epoch]
