@@ -14,7 +14,7 @@ from gan_runtime import cli as runtime  # noqa: E402
 from gan_runtime.commandline import new_app, run_app  # noqa: E402
 from gan_trainer import cli as trainer  # noqa: E402
 
-app = new_app()
+app = new_app(no_args_is_help=True)
 app.command()(trainer.train)
 app.command()(trainer.export)
 app.command()(runtime.sample)

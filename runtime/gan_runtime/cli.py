@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,7 +39,7 @@ def sample(
     start: Annotated[int, typer.Option(min=0, max=2**62, help="Index of the first image.")] = 0,
     label: Annotated[
         int | None,
-        typer.Option(min=0, help="Class of all images.  [default: i mod classes]", show_default=False),
+        typer.Option(min=0, max=2**31, help="Class of all images.  [default: i mod classes]", show_default=False),
     ] = None,
     latents: Annotated[
         str | None, typer.Option(help=".npy with latents of one's own, float [n, d]; instead of --n, --seed, --start.")
@@ -101,6 +102,8 @@ def info(
         return _doctor(as_json)
     if model is None:
         raise InputError("name a model file, or --doctor")
+    if not check and (device != "auto" or threads is not None):
+        raise InputError("--device and --threads: belong to --check")
     from gan_runtime.info import describe_model, lines
 
     report = describe_model(model)
@@ -137,25 +140,28 @@ def _open_generator(path: str | None, device: str, threads: int | None) -> "Gene
             note(remark)
     generator = Generator.open(model, device, threads)
     if generator.roles.assumed:
-        note(f"{model.path}: {generator.roles.assumed}")
+        note(f"model: {model.path}, {generator.roles.assumed}")
     if device == "auto":
         note(f"device: {generator.session.device}, {generator.session.reason}")
     return generator
 
 
 def _load_latents(path: str) -> Any:
+    from zipfile import BadZipFile
+
     import numpy as np
 
     from gan_runtime.errors import InputError
 
     try:
-        latents = np.load(path, allow_pickle=False)
+        with Path(path).open("rb") as file:
+            latents = np.load(file, allow_pickle=False)
     except OSError as error:
         raise InputError(f"--latents {path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError):
+    except (ValueError, EOFError, BadZipFile):
         raise InputError(f"--latents {path}: not a .npy file of numbers") from None
-    if not isinstance(latents, np.ndarray) or latents.ndim != 2:
-        raise InputError(f"--latents {path}: needs one array of shape [n, d], as numpy.save writes it")
+    if not isinstance(latents, np.ndarray) or latents.ndim != 2 or latents.dtype.kind not in "fiu":
+        raise InputError(f"--latents {path}: needs one array of shape [n, d] of real numbers, as numpy.save writes it")
     return latents
 
 
@@ -187,7 +193,7 @@ def _check(path: str, device: str, threads: int | None) -> tuple[bool, dict[str,
     passed = difference <= FINGERPRINT_TOLERANCE
     return passed, {
         "device": generator.session.device,
-        "largest difference in grey levels": difference,
+        "largest_difference": difference,
         "verdict": "the pictures of the exporting host"
         if passed
         else "OTHER PICTURES: a damaged file, or a faulty device",

@@ -1,5 +1,6 @@
 """What every command has in common: one-line errors, exit codes, --version and --json."""
 
+import io
 import json
 import os
 import signal
@@ -18,13 +19,14 @@ USAGE_ERROR, FAILURE = 2, 1
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
-def new_app() -> typer.Typer:
+def new_app(**settings: Any) -> typer.Typer:
     """A typer application whose help and errors are plain text."""
     return typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
+        **settings,
     )
 
 
@@ -40,16 +42,18 @@ def run(command: Callable[..., None], name: str) -> NoReturn:
 
 def leave(code: int) -> NoReturn:
     """End the process now: taking Python and ONNX Runtime apart in good order costs a fifth of a short run."""
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
-    with suppress(BrokenPipeError):
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, BrokenPipeError, ValueError):  # closed by the caller, or by the reader
+            stream.flush()
     os._exit(code)
 
 
 def run_app(app: typer.Typer, name: str) -> int:
     """Run `app` and return the exit code of the process."""
     signal.signal(signal.SIGTERM, _on_sigterm)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file name need not be text
     try:
         return int(app(prog_name=name, standalone_mode=False) or 0)
     except click.UsageError as error:
@@ -63,7 +67,7 @@ def run_app(app: typer.Typer, name: str) -> int:
     except BrokenPipeError:
         pass  # the reader has seen enough
     except OSError as error:
-        _complain(name, f"{error.filename or 'system'}: {error.strerror or error}")
+        _complain(name, f"{error.filename or 'stdout'}: {error.strerror or error}")
     except (KeyboardInterrupt, click.Abort):
         _complain(name, "interrupted")
         return INTERRUPTED
@@ -72,12 +76,14 @@ def run_app(app: typer.Typer, name: str) -> int:
 
 def note(message: str) -> None:
     """A remark for people, on stderr."""
-    typer.echo(message, err=True)
+    if sys.stderr is not None:
+        typer.echo(message, err=True)
 
 
 def print_result(text: str, as_json: dict[str, Any] | None = None) -> None:
     """The result of a command on stdout: `as_json` as one JSON document where it is given, else `text`."""
-    typer.echo(text if as_json is None else json.dumps(as_json, indent=2, ensure_ascii=False))
+    if sys.stdout is not None:
+        typer.echo(text if as_json is None else json.dumps(as_json, indent=2, ensure_ascii=False))
 
 
 def show_version(wanted: bool) -> None:

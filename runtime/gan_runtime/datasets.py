@@ -90,9 +90,15 @@ def search_path(data_dir: str | Path | None = None) -> list[Path]:
     if data_dir is not None:
         return [Path(data_dir)]
     root = checkout()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gan-edge"
-    places = [os.environ.get(DATA_VARIABLE), root and root / "data", cache]
+    places = [os.environ.get(DATA_VARIABLE), root and root / "data", _cache()]
     return [Path(place) for place in places if place]
+
+
+def _cache() -> Path | None:
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gan-edge"
+    except RuntimeError:  # a container's user may have no home
+        return None
 
 
 def find_folder(name: str, files: tuple[IdxFile, ...], data_dir: str | Path | None = None) -> Path:

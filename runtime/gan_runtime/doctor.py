@@ -2,7 +2,7 @@
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, distributions, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any
 
 from gan_runtime import __version__
@@ -10,7 +10,7 @@ from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.generator import FINGERPRINT_TOLERANCE, Generator
 from gan_runtime.models import DEFAULT, shipped_model
-from gan_runtime.session import import_onnxruntime
+from gan_runtime.session import CUDA, import_onnxruntime
 
 
 def examine() -> tuple[dict[str, Any], list[str]]:
@@ -36,7 +36,7 @@ def examine() -> tuple[dict[str, Any], list[str]]:
         problems.append(str(error))
     else:
         report["telemetry"] = "off" if os.environ.get("ORT_DISABLE_TELEMETRY") == "1" else "left on by the environment"
-        report["built with"] = providers
+        report["built_with"] = providers
         report["devices"] = {device: _try(device, problems) for device in ("cpu", "cuda")}
     report["problems"] = problems or "none"
     return report, problems
@@ -44,15 +44,14 @@ def examine() -> tuple[dict[str, Any], list[str]]:
 
 def onnxruntime_wheels() -> dict[str, str]:
     """Installed distributions that bring the module `onnxruntime`, with their versions."""
-    names = ((distribution.metadata["Name"] or "", distribution.version) for distribution in distributions())
-    return {name: number for name, number in sorted(names) if name.lower().replace("_", "-").startswith("onnxruntime")}
+    return {name: version(name) for name in sorted(set(packages_distributions().get("onnxruntime", [])))}
 
 
 def _try(device: str, problems: list[str]) -> str:
     try:
         difference = Generator.load(shipped_model(DEFAULT), device).check_fingerprint()
     except GanEdgeError as error:
-        if device == "cpu":  # a host without a GPU is no fault of the installation
+        if device == "cpu" or CUDA in import_onnxruntime().get_available_providers():
             problems.append(str(error))
         return f"does not work: {error}"
     if difference is None or difference > FINGERPRINT_TOLERANCE:

@@ -1,6 +1,7 @@
 """Write whole files or none: a temporary neighbour first, then a rename."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -8,20 +9,22 @@ from typing import BinaryIO
 
 from gan_runtime.errors import OutputError
 
+TEMPORARY = ".gan-edge-*.tmp"
+
 
 def check_writable(path: Path) -> None:
     """Refuse an output path before any work is done for it.
 
     Raises:
-        OutputError: the folder is missing or not writable, or `path` is itself a folder.
+        OutputError: the folder is missing or not writable, or something other than a file is at `path`.
     """
     folder = path.parent
     if not folder.exists():
         raise OutputError(f"{path}: the folder {folder} does not exist; create it first")
     if not folder.is_dir():
         raise OutputError(f"{path}: {folder} is not a folder")
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is {'a folder' if path.is_dir() else 'not a regular file'}; name a file")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: the folder {folder} is not writable")
 
@@ -31,23 +34,31 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     """Open a temporary neighbour of `path`; it takes the place of `path` once the block ends without an error.
 
     Args:
-        path: the file to create or replace.
+        path: the file to create or replace; where it is a link, the file that the link leads to.
         durable: also wait until the bytes are on the disk (for checkpoints).
 
     Raises:
         OutputError: the folder is not usable or the disk is full; `path` is then as it was.
     """
-    check_writable(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    target = Path(os.path.realpath(path))
+    check_writable(target)
+    temporary = target.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed in the middle of `atomic_write` left in `folder`."""
+    for path in folder.glob(TEMPORARY):
+        with suppress(OSError):
+            path.unlink()

@@ -1,9 +1,9 @@
 """Generator: latents (and labels) in, uint8 images out."""
 
 import math
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,7 +17,7 @@ from gan_runtime.latents import default_labels, draw_latents
 from gan_runtime.manifest import ImageSize, Manifest, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.roles import Roles, generator_roles
-from gan_runtime.session import Session, check_threads, open_session
+from gan_runtime.session import Session, check_threads, one_line, open_session
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +31,7 @@ MAX_BATCH_SIZE = 65536
 # threads of one operator do not, and an image cannot depend on their number. A piece is worth a thread from so many
 # output values on, and leaves the caches beyond so many.
 PIECE_VALUES = 32 * 28 * 28, 256 * 28 * 28
+UNKNOWN = ImageSize(1, 1, 1)  # until a foreign graph has drawn its first image
 FINGERPRINT_TOLERANCE = 1  # grey level: what other processors and devices may differ by
 
 
@@ -48,6 +49,7 @@ class Generator:
     session: Session
     size: ImageSize
     threads: int
+    _pools: dict[int, "ThreadPoolExecutor"] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "Generator":
@@ -67,9 +69,7 @@ class Generator:
         roles = generator_roles(model, manifest)
         check_threads(threads)
         session = open_session(model, device, threads=1)
-        generator = cls(
-            model, manifest, roles, session, roles.output or ImageSize(1, 1, 1), threads or available_cpus()
-        )
+        generator = cls(model, manifest, roles, session, roles.output or UNKNOWN, threads or available_cpus())
         if roles.output is not None:
             return generator
         _, height, width, channels = generator(np.zeros((1, roles.latents.dim), np.float32)).shape
@@ -168,12 +168,13 @@ class Generator:
         pieces = [(z[i : i + size], None if y is None else y[i : i + size]) for i in range(0, len(z), size)]
         if len(pieces) == 1:
             return self._run(*pieces[0])
-        return np.concatenate(list(self._pool.map(self._run, *zip(*pieces, strict=True))))
+        return np.concatenate(list(self._pool().map(self._run, *zip(*pieces, strict=True))))
 
     def check_latents(self, latents: ArrayLike) -> NDArray[np.float32]:
         """`latents` as float32 [n, latent_dim], or an InputError that says what is wrong with them."""
         try:
-            z = np.ascontiguousarray(latents, dtype=np.float32)
+            with np.errstate(over="ignore"):  # what overflows is not finite, and refused below
+                z = np.ascontiguousarray(latents, dtype=np.float32)
         except (TypeError, ValueError):
             raise InputError("latents: not an array of numbers") from None
         if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
@@ -199,7 +200,8 @@ class Generator:
         if wanted is not None and not 1 <= wanted <= MAX_BATCH_SIZE:
             raise InputError(f"batch size {wanted}: must be between 1 and {MAX_BATCH_SIZE}")
         if self.session.device == "cpu":
-            return wanted or self.threads * max(1, PIECE_VALUES[1] // math.prod(self.image_shape))
+            most = self.threads * max(1, PIECE_VALUES[1] // math.prod(self.image_shape))
+            return wanted or min(most, MAX_BATCH_SIZE)
         return wanted or BATCH_SIZE
 
     def check_fingerprint(self) -> int | None:
@@ -212,11 +214,13 @@ class Generator:
         fingerprint = self.manifest.fingerprint
         return fingerprint.difference(self.sample(fingerprint.count, fingerprint.seed))
 
-    @cached_property
     def _pool(self) -> "ThreadPoolExecutor":
+        """The threads of this process: a fork has none of its parent's."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (one small batch does without)
 
-        return ThreadPoolExecutor(self.threads)
+        if os.getpid() not in self._pools:
+            self._pools[os.getpid()] = ThreadPoolExecutor(self.threads)
+        return self._pools[os.getpid()]
 
     def _piece_size(self, n: int) -> int:
         if self.roles.fixed_batch:
@@ -236,9 +240,14 @@ class Generator:
         try:
             (output,) = self.session.onnx.run([self.roles.images_port.name], feeds)
         except Exception as error:  # ONNX Runtime derives straight from Exception
-            message = " ".join(str(error).split())
-            raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {message}") from None
+            reason = one_line(str(error))
+            raise DeviceError(f"{self.model.path}: failed on {self.session.device} with {n} images: {reason}") from None
         images: Images = output if self.roles.speaks_pixels else _to_pixels(output, self.model.path)
+        if images.shape != (len(z), *self.image_shape) and self.size != UNKNOWN:
+            expected = [len(z), *self.image_shape]
+            raise ModelError(
+                f"{self.model.path}: gives {list(images.shape)} where {expected} was declared; export it again"
+            )
         return images[:n]
 
     def _unconditional(self) -> InputError:

@@ -8,6 +8,7 @@ from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import ModelFile, Port, read_model_file
 from gan_runtime.roles import generator_roles
 
+CONTROLS = {code: "?" for code in (*range(32), *range(127, 160)) if code != ord("\n")}  # they could steer a terminal
 ELEMENT_NAMES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16", 11: "float64"}
 
 
@@ -23,7 +24,7 @@ def describe_model(path: str | Path) -> dict[str, Any]:
         "bytes": len(model.content),
         "sha256": model.sha256,
         "opset": model.opset,
-        "other opsets": {domain: version for domain, version in model.opsets.items() if domain},
+        "other_opsets": {domain: version for domain, version in model.opsets.items() if domain},
         "ir_version": model.ir_version,
         "producer": model.producer,
         "external_data": model.external_data,
@@ -35,15 +36,15 @@ def describe_model(path: str | Path) -> dict[str, Any]:
 
 def lines(report: dict[str, Any], indent: str = "") -> str:
     """`report` for people: a line a fact, nested facts indented."""
-    text = []
+    text, width = [], max(1, 16 - len(indent))
     for key, value in report.items():
         if isinstance(value, dict) and value:
             text.append(f"{indent}{key}:\n{lines(value, indent + '  ')}")
         elif isinstance(value, list):
-            text.append(f"{indent}{key + ':':<{16 - len(indent)}} {', '.join(map(str, value))}")
+            text.append(f"{indent}{key + ':':<{width}} {', '.join(map(str, value))}")
         else:
-            text.append(f"{indent}{key + ':':<{16 - len(indent)}} {value}")
-    return "\n".join(text)
+            text.append(f"{indent}{key + ':':<{width}} {value}")
+    return "\n".join(text).translate(CONTROLS)
 
 
 def _describe_manifest(model: ModelFile) -> dict[str, Any]:

@@ -6,6 +6,8 @@ which IEEE 754 rounds the same way everywhere; no libm is asked. So latents do n
 numpy versions or processors, and `start` and `n` are all that a cluster needs.
 """
 
+import operator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ from gan_runtime.errors import InputError
 
 WORDS_PER_COUNT = 4  # Philox4x64 makes four words for each value of its counter
 MAX_SEED = 2**64 - 1
+MAX_INDEX = 2**62
 
 # Wichura 1988, "Algorithm AS 241: The Percentage Points of the Normal Distribution", routine PPND16 (16 digits).
 # Each pair is (numerator, denominator), highest power first.
@@ -42,7 +45,7 @@ def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "n
 
     Args:
         seed: 0 to 2**64 - 1.
-        start: index of the first image, not negative.
+        start: index of the first image, 0 to 2**62.
         n: how many images, not negative.
         dim: values per latent.
         distribution: "normal" for N(0, 1), "uniform" for U(-1, 1).
@@ -53,10 +56,11 @@ def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "n
     Raises:
         InputError: an argument is out of its range.
     """
+    seed, start, n = operator.index(seed), operator.index(start), operator.index(n)  # numpy's integers would overflow
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"seed {seed}: must be between 0 and {MAX_SEED}")
-    if start < 0:
-        raise InputError(f"start {start}: the index of an image cannot be negative")
+    if not 0 <= start <= MAX_INDEX:
+        raise InputError(f"start {start}: the index of an image must be between 0 and {MAX_INDEX}")
     counts_per_image = -(-dim // WORDS_PER_COUNT)
     philox = np.random.Philox(key=seed, counter=start * counts_per_image)
     words = philox.random_raw(n * counts_per_image * WORDS_PER_COUNT).reshape(n, counts_per_image * WORDS_PER_COUNT)[

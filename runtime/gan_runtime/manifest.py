@@ -5,7 +5,6 @@ ones, ignores keys that it does not know, and refuses newer versions by name.
 """
 
 import base64
-import binascii
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from gan_runtime.model_file import ModelFile
 METADATA_KEY = "gan_edge"
 FORMAT_VERSION = 1
 FINGERPRINT_PIXELS = 3072  # 4 KB of base64
+MAX_FINGERPRINT_IMAGES = 1024
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Fingerprint:
     def difference(self, images: NDArray[np.uint8]) -> int:
         """Largest difference in grey levels between these pixels and uint8 [count, h, w, c] sampled here."""
         here = spread(images, len(self.pixels)).astype(np.int16)
+        if len(here) != len(self.pixels):
+            return 255  # of other images: there are not as many pixels
         return int(np.abs(here - np.frombuffer(self.pixels, np.uint8)).max())
 
 
@@ -102,10 +104,10 @@ def read_manifest(model: ModelFile) -> Manifest | None:
         return None
     try:
         document = json.loads(text)
-        version = document["format_version"]
-        if isinstance(version, int) and version <= FORMAT_VERSION:
+        version = int(document["format_version"])
+        if version <= FORMAT_VERSION:
             return _from_document(document)
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ModelError(f"{model.path}: its manifest is damaged ({reason}); export the model again") from None
     raise ModelError(
@@ -126,9 +128,9 @@ def _from_document(document: dict[str, Any]) -> Manifest:
     return Manifest(
         name=str(document["name"]),
         task=str(document["task"]),
-        latents=Latents(int(latents["dim"]), str(latents["distribution"])) if latents else None,
-        labels=Labels(int(labels["classes"]), tuple(map(str, labels["names"]))) if labels else None,
-        output=ImageSize(*(int(output[axis]) for axis in ("height", "width", "channels"))) if output else None,
+        latents=Latents(_count(latents["dim"]), str(latents["distribution"])) if latents else None,
+        labels=Labels(_count(labels["classes"]), tuple(map(str, labels["names"]))) if labels else None,
+        output=ImageSize(*(_count(output[axis]) for axis in ("height", "width", "channels"))) if output else None,
         training=dict(document.get("training") or {}),
         quality=list(document.get("quality") or []),
         fingerprint=_fingerprint(print_) if print_ else None,
@@ -139,4 +141,10 @@ def _fingerprint(document: dict[str, Any]) -> Fingerprint:
     pixels = base64.b64decode(document["pixels"], validate=True)
     if not pixels:
         raise ValueError("the fingerprint is empty")
-    return Fingerprint(int(document["seed"]), int(document["count"]), pixels)
+    return Fingerprint(int(document["seed"]), _count(document["count"], MAX_FINGERPRINT_IMAGES), pixels)
+
+
+def _count(value: Any, most: int = 2**31) -> int:
+    if not 1 <= int(value) <= most:
+        raise ValueError(f"{value} is not between 1 and {most}")
+    return int(value)

@@ -166,7 +166,8 @@ def _port(message: memoryview) -> Port:
 def _dimension(message: memoryview) -> int | str:
     for number, value in _fields(message):
         if number == 1:
-            return _integer(value)
+            length = _integer(value)
+            return length if 0 < length < 2**63 else ""  # some exporters write -1 or 0 for "any"
     return _text(message, 2)
 
 

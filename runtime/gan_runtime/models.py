@@ -46,6 +46,8 @@ def default_model(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
             continue
         try:
             model = read_model_file(path)
+            if model.external_data:
+                raise ModelError(f"{path}: refers to data in other files")
             if is_generator(model):
                 return model, [*remarks, f"model: {path}, the newest in {folder}"]
         except ModelError as error:

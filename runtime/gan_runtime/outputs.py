@@ -25,6 +25,8 @@ def check_output(output: str) -> None:
         OutputError: naming the output and the way out.
     """
     if output == STDOUT:
+        if sys.stdout is None:
+            raise OutputError("-: stdout is closed; name a file")
         if sys.stdout.isatty():
             raise OutputError("-: stdout is a terminal; send the PNG to a file or a program")
         return

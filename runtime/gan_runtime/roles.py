@@ -45,6 +45,11 @@ def generator_roles(model: ModelFile, manifest: Manifest | None) -> Roles:
     inputs = {port.name: port for port in model.inputs}
     outputs = {port.name: port for port in model.outputs}
     expected = {"latents"} | ({"labels"} if manifest.labels else set())
+    unknown = set(inputs) - {"latents", "labels"}
+    if unknown:
+        raise ModelError(
+            f"{model.path}: needs the inputs {sorted(unknown)}, which this version does not know; upgrade gan-edge"
+        )
     if not manifest.latents or not manifest.output or set(inputs) != expected or "images" not in outputs:
         raise _contradiction(model, f"inputs {sorted(inputs)}, outputs {sorted(outputs)}")
     roles = Roles(inputs["latents"], outputs["images"], manifest.latents, manifest.labels, manifest.output)
@@ -79,11 +84,12 @@ def _guess(model: ModelFile) -> Roles:
             and isinstance(shape[1], int)
             and shape[1] > 0
             and len(images.shape) == 4
+            and (images.shape[1] in (1, 3) or isinstance(images.shape[1], str))
         )
     if not plain:
         raise ModelError(
             f"{model.path}: not made by gan-export, and its graph does not show how to use it (one float input [n, d] "
-            "or [n, d, 1, 1] and one float output [n, c, h, w] would); export the network with gan-export"
+            "or [n, d, 1, 1] and one float output [n, 1 or 3, h, w] would); export the network with gan-export"
         )
     dim = int(latents.shape[1])
     channels, height, width = images.shape[1:]

@@ -2,9 +2,6 @@
 
 import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -13,6 +10,7 @@ from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile
 
+FATAL = 4  # of ONNX Runtime's log severities
 DEVICES = ("auto", "cpu", "cuda")
 MAX_THREADS = 1024
 
@@ -95,7 +93,9 @@ def _create_cuda(ort: ModuleType, model: ModelFile, threads: int) -> tuple[Any |
     """A session that really runs on CUDA, or None and the reason."""
     if CUDA not in ort.get_available_providers():
         return None, f"this ONNX Runtime {ort.__version__} was built without CUDA (gan-edge[cuda] has it)"
-    with _captured_output() as output:
+    from gan_runtime.streams import captured_output  # noqa: PLC0415  (only builds with CUDA pay for its import)
+
+    with captured_output() as output:
         try:
             if hasattr(ort, "preload_dlls"):
                 ort.preload_dlls()
@@ -103,7 +103,7 @@ def _create_cuda(ort: ModuleType, model: ModelFile, threads: int) -> tuple[Any |
         except ModelError:
             raise
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
-            return None, _one_line(str(error))
+            return None, one_line(str(error))
     if session.get_providers()[0] == CUDA:
         return session, ""
     return None, _cuda_reason("".join(output))
@@ -113,6 +113,8 @@ def _create(ort: ModuleType, model: ModelFile, provider: str, threads: int) -> A
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    if provider == CPU:
+        options.log_severity_level = FATAL  # errors come as exceptions, too; CUDA's reasons are only logged
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must cost nothing
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     providers: list[Any] = [(CUDA, CUDA_OPTIONS), CPU] if provider == CUDA else [CPU]
@@ -121,7 +123,7 @@ def _create(ort: ModuleType, model: ModelFile, provider: str, threads: int) -> A
     except Exception as error:  # derived straight from Exception, whatever is wrong
         if provider == CUDA and re.search(r"cuda|cudnn|cublas", str(error), re.IGNORECASE):
             raise
-        reason = _one_line(str(error)) + _way_out(str(error))
+        reason = one_line(str(error)) + _way_out(str(error))
         raise ModelError(f"{model.path}: ONNX Runtime {ort.__version__} cannot load it: {reason}") from None
 
 
@@ -136,38 +138,14 @@ def _cuda_reason(output: str) -> str:
     core = [re.search(r"with error: (.*)", output), re.search(r"Require cuDNN.*?CUDA [\d.*]+", output)]
     lines = [line for line in output.splitlines() if re.search(r"cuda|cudnn|cublas", line, re.IGNORECASE)]
     found = [match[match.lastindex or 0] for match in core if match] or lines
-    return _one_line("; ".join(found)) or "ONNX Runtime gave a CPU session without a reason"
+    return one_line("; ".join(found)) or "ONNX Runtime gave a CPU session without a reason"
 
 
-def _one_line(message: str) -> str:
-    """ONNX Runtime's message without colours, time stamps and source positions."""
+def one_line(message: str) -> str:
+    """A message of ONNX Runtime without colours, time stamps and source positions."""
     message = re.sub(r"\x1b\[[0-9;]*m", "", message)
     message = re.sub(r"\d{4}-\d\d-\d\d [\d:.]+ \[[A-Z]:[^\]]*\]\s*", "", message)
     message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", message.strip())
     message = re.sub(r"^Load model from .*? failed:", "", message)
     message = re.sub(r"\S*/onnxruntime/\S+:\d+ (?:\S+ )?", "", message)
     return " ".join(message.split()).rstrip(".")
-
-
-@contextmanager
-def _captured_output() -> Iterator[list[str]]:
-    """Collect what native code prints on both standard streams: on stdout it would end up in a picture there."""
-    import tempfile  # noqa: PLC0415  (only builds with CUDA pay for its import)
-
-    collected: list[str] = []
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        try:
-            yield collected
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for number, copy in zip((1, 2), saved, strict=True):
-                os.dup2(copy, number)
-                os.close(copy)
-            file.seek(0)
-            collected.append(file.read().decode(errors="replace"))

@@ -127,10 +127,15 @@ def test_the_runtime_never_imports_torch_or_onnx(process: Callable[..., Result])
 
 
 def test_help_and_version_load_nothing_heavy() -> None:
-    for command in ("gan_runtime.cli", "gan_trainer.cli"):
-        code = f"import sys, {command}; print(sorted({{'torch', 'onnxruntime', 'numpy', 'PIL'}} & set(sys.modules)))"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert done.stdout == "[]\n"
+    for main in ("gan_runtime.cli.sample_main", "gan_trainer.cli.train_main"):
+        module = main.rpartition(".")[0]
+        for option in ("--help", "--version"):
+            code = (
+                f"import sys, {module}, gan_runtime.commandline as c; c.leave = print; sys.argv[1:] = ['{option}'];"
+                f"{main}(); print(sorted({{'torch', 'onnxruntime', 'numpy', 'PIL'}} & set(sys.modules)))"
+            )
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+            assert done.stdout.endswith("\n[]\n")
 
 
 def test_installed_commands_answer(process: Callable[..., Result]) -> None:

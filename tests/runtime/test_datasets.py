@@ -73,6 +73,16 @@ def test_search_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load_dataset("tiny", data_dir=tmp_path / "nowhere")
 
 
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setenv("GAN_EDGE_DATA", "here")
+    assert datasets.search_path()[0] == Path("here")
+
+
 @pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("damage", ["flip", "cut", "foreign"])
 def test_damaged_files_are_refused_with_their_digest(tmp_path: Path, damage: str) -> None:

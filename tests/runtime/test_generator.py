@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gan_runtime import Generator
-from gan_runtime.errors import InputError, ModelError
+from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.latents import draw_latents
 
 
@@ -146,6 +149,42 @@ def test_foreign_files_with_open_roles_are_refused(tmp_path: Path) -> None:
     onnx.save(model, path)
     with pytest.raises(ModelError, match=r"f\.onnx: not made by gan-export"):
         Generator.load(path, device="cpu")
+
+
+def test_a_graph_that_gives_something_else_than_it_declares_is_refused(tmp_path: Path) -> None:
+    path = linear_generator(tmp_path / "f.onnx", ["n", 6], ["n", 1, 4, 5])
+    model = onnx.load(path)
+    for axis in model.graph.output[0].type.tensor_type.shape.dim[2:]:
+        axis.dim_value = 8
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"gives \[2, 4, 5, 1\]"):
+        Generator.load(path, device="cpu").sample(2)
+
+
+def test_a_dimension_of_minus_one_means_any(tmp_path: Path) -> None:
+    path = linear_generator(tmp_path / "f.onnx", [-1, 6], [-1, 1, 4, 5])
+    assert Generator.load(path, device="cpu").sample(3).shape == (3, 4, 5, 1)
+
+
+def test_a_failure_while_running_is_one_error_and_no_print(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = linear_generator(tmp_path / "f.onnx", ["n", 6], ["n", 1, 4, 5])
+    model = onnx.load(path)
+    shape = next(tensor for tensor in model.graph.initializer if tensor.name == "shape")
+    shape.CopyFrom(onnx.numpy_helper.from_array(np.array([1, 1, 4, 5], np.int64), "shape"))
+    onnx.save(model, path)
+    with pytest.raises(DeviceError, match=r"f\.onnx: failed on cpu with 3 images"):
+        Generator.load(path, device="cpu").sample(3)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_samples_too(conditional_model: Path) -> None:
+    code = (
+        "import os, sys; from gan_runtime import Generator; g = Generator.load(sys.argv[1], 'cpu', 2); g.sample(600);"
+        "child = os.fork(); g.sample(600); child or os._exit(0); sys.exit(os.waitpid(child, 0)[1])"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(conditional_model)], timeout=60, check=False).returncode == 0
 
 
 def test_foreign_values_outside_of_the_range_are_refused(tmp_path: Path) -> None:

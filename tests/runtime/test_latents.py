@@ -65,11 +65,16 @@ def test_seeds_and_images_are_independent() -> None:
     assert np.abs(correlations).max() < 0.65
 
 
+def test_numpy_integers_are_integers() -> None:
+    far = 2**61
+    np.testing.assert_array_equal(draw_latents(0, np.int64(far), np.int32(2), 100), draw_latents(0, far, 2, 100))
+
+
 def test_no_images_are_no_latents() -> None:
     assert draw_latents(0, 0, 0, 7).shape == (0, 7)
 
 
-@pytest.mark.parametrize(("seed", "start"), [(-1, 0), (2**64, 0), (0, -1)])
+@pytest.mark.parametrize(("seed", "start"), [(-1, 0), (2**64, 0), (0, -1), (0, 2**62 + 1)])
 def test_bad_seed_and_start_are_refused(seed: int, start: int) -> None:
     with pytest.raises(InputError, match="seed" if start == 0 else "start"):
         draw_latents(seed, start, 1, 4)

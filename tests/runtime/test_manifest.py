@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from gan_runtime import Generator
@@ -19,7 +20,7 @@ from gan_runtime.manifest import (
     read_manifest,
     spread,
 )
-from gan_runtime.model_file import ModelFile, read_model_file
+from gan_runtime.model_file import ModelFile, parse_model, read_model_file
 
 MANIFEST = Manifest(
     name="näme",
@@ -83,6 +84,13 @@ def change(**changes: Any) -> str:
         change(fingerprint={"seed": 0, "count": 1, "pixels": "not base64!"}),
         change(fingerprint={"seed": 0, "count": 1, "pixels": ""}),
         change(inputs=None),
+        change(format_version="one"),
+        change(output={"height": 0, "width": 4, "channels": 1}),
+        change(inputs={"latents": {"dim": -1, "distribution": "normal"}}),
+        change(inputs={"latents": {"dim": 7, "distribution": "normal"}, "labels": {"classes": 0, "names": []}}),
+        change(fingerprint={"seed": 0, "count": 10**9, "pixels": "AAAA"}),
+        MANIFEST.to_json().replace('"dim": 7', '"dim": 1e999'),
+        "[" * 100_000,
     ],
 )
 def test_damaged_manifests_are_refused(file: ModelFile, text: str) -> None:
@@ -101,6 +109,14 @@ def test_contradictions_between_graph_and_manifest_are_refused(file: ModelFile) 
             Generator.open(with_text(file, manifest.to_json()), "cpu")
 
 
+def test_an_input_from_the_future_is_named(conditional_model: Path) -> None:
+    model = onnx.load(conditional_model)
+    model.graph.input.append(onnx.helper.make_tensor_value_info("truncation", onnx.TensorProto.FLOAT, ["n"]))
+    file = parse_model(model.SerializeToString(), conditional_model)
+    with pytest.raises(ModelError, match=r"needs .*'truncation'.*upgrade gan-edge"):
+        Generator.open(file, "cpu")
+
+
 def test_another_task_is_refused(file: ModelFile) -> None:
     with pytest.raises(ModelError, match="task 'features'"):
         Generator.open(with_text(file, replace(MANIFEST, task="features").to_json()), "cpu")
@@ -110,6 +126,7 @@ def test_fingerprints_see_first_and_last_pixel() -> None:
     images = np.arange(2 * 3 * 3 * 1, dtype=np.uint8).reshape(2, 3, 3, 1)
     print_ = Fingerprint(0, 2, spread(images, 5).tobytes())
     assert print_.difference(images) == 0
+    assert Fingerprint(0, 1, bytes(40)).difference(images[:1]) > 1  # of larger images
     changed = images.copy()
     changed[-1, -1, -1, -1] += 9
     assert print_.difference(changed) == 9

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from helpers import linear_generator
 
 from gan_runtime.errors import ModelError
 from gan_runtime.manifest import METADATA_KEY, Manifest
@@ -43,6 +44,7 @@ def test_other_tasks_are_passed_over_silently_and_damaged_files_aloud(exported: 
     onnx.save(other, exported / "features.onnx")
     (exported / "cut.onnx").write_bytes(conditional_model.read_bytes()[:1000])
     (exported / "gone.onnx").symlink_to("nowhere")
+    linear_generator(exported / "five.onnx", ["n", 3], ["n", 5, 4, 4])
     model, remarks = default_model()
     assert model.path == Path("exported/good.onnx")
     assert sorted(remark.split(":")[0] for remark in remarks) == ["model", "passed over"]

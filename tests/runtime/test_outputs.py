@@ -1,4 +1,5 @@
 import io
+import os
 import resource
 import subprocess
 import sys
@@ -136,6 +137,43 @@ def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
         fail()
     assert path.read_bytes() == b"old"
     assert not leftovers(tmp_path)
+
+
+def test_links_are_followed_and_other_things_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("target")
+    os.mkfifo(tmp_path / "pipe")
+    with atomic_write(tmp_path / "link") as file:
+        file.write(b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(OutputError, match="not a regular file"), atomic_write(path):
+            pass
+
+
+def test_long_names_are_names(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / ("x" * 255)) as file:
+        file.write(b"new")
+    assert (tmp_path / ("x" * 255)).exists()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_closed_streams_are_no_crash(closed: str, conditional_model: Path) -> None:
+    sample = "from gan_runtime.cli import sample_main; sample_main()"
+    command = f"{sys.executable} -c '{sample}' out.png --n 4 --model {conditional_model} {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    command = f"{sys.executable} -c '{sample}' - --model {conditional_model} >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert Result(done.returncode, done.stdout, done.stderr).refused("stdout is closed")
+
+
+def test_a_name_that_is_no_text_is_a_name(conditional_model: Path) -> None:
+    sample = "from gan_runtime.cli import sample_main; sample_main()"
+    command = [sys.executable, "-c", sample, b"o\xff.png", "--json", "--n", "1", "--model", str(conditional_model)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "udcff" in done.stdout) == (0, True), done
 
 
 def test_new_files_get_the_usual_permissions(tmp_path: Path) -> None:

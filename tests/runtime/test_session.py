@@ -12,7 +12,8 @@ import pytest
 from gan_runtime.cpus import _cgroup_quota, available_cpus
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile, parse_model, read_model_file
-from gan_runtime.session import CPU, CUDA, _captured_output, open_session
+from gan_runtime.session import CPU, CUDA, open_session
+from gan_runtime.streams import captured_output
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_another_reason_is_passed_on(file: ModelFile, complaint: str, monkeypatc
 
 
 def test_captured_output_returns_to_both_streams(capfd: pytest.CaptureFixture[str]) -> None:
-    with _captured_output() as output:
+    with captured_output() as output:
         os.write(1, b"one ")
         os.write(2, b"two")
     os.write(1, b"after")

@@ -1,8 +1,10 @@
+import io
 import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from helpers import Result, leftovers
 from PIL import Image
 
 from gan_runtime import Generator
+from gan_trainer import training
 from gan_trainer.checkpoint import load_checkpoint
+from gan_trainer.state import TrainState
 
 Call = Callable[..., Result]
 SHORT = ["--images", "256", "--threads", "1"]
@@ -80,7 +84,8 @@ def test_the_exported_file_draws_what_the_average_draws(call: Call, run: Path) -
 
 def test_plain_lines_off_a_terminal(call: Call) -> None:
     done = call("gan-train", "mnist", *SHORT, "--log-every", 128)
-    first, *rest = done.err.splitlines()
+    device, first, *rest = done.err.splitlines()
+    assert device.startswith("device: c")
     assert first.startswith("runs/mnist-quick: quick on mnist, from image 0 of 256; cpu, 1 threads, ")
     assert [line.split(" images")[0] for line in rest] == ["128/256", "256/256"]
     assert all("  d 0." in line and " images/s  0:0" in line for line in rest)
@@ -164,6 +169,62 @@ def test_bad_arguments_get_one_line(call: Call, arguments: list[str], words: lis
     assert not Path("runs").exists() or not list(Path("runs").iterdir())
 
 
+def test_one_run_is_trained_by_one_process(call: Call, run: Path) -> None:
+    from gan_trainer.runs import Run
+
+    for path in (run / "checkpoints").iterdir():
+        path.unlink()
+    with Run(run).locked():
+        assert call("gan-train", "--resume", run).refused(str(run), "another process is training it")
+    (run / "checkpoints" / ".gan-edge-1.tmp").touch()
+    assert call("gan-train", "--resume", run, "--quiet").code == 0
+    assert not leftovers(run)
+
+
+def test_a_run_of_another_host_s_device_is_refused_here(call: Call, run: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("CUDA works here")
+    for path in (run / "checkpoints").iterdir():
+        path.unlink()
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {"device": "cuda"}))
+    assert call("gan-train", "--resume", run).refused("device cuda: cannot be used")
+
+
+def test_a_relative_data_dir_is_found_from_everywhere(
+    call: Call, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("d").symlink_to(data)
+    assert call("gan-train", "mnist", *SHORT, "--data-dir", "d", "--quiet").code == 0
+    for path in Path("runs/mnist-quick/checkpoints").iterdir():
+        path.unlink()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert call("gan-train", "--resume", "../runs/mnist-quick", "--quiet").code == 0
+
+
+def test_divergence_names_step_place_checkpoint_and_way_out(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = training.train_step
+
+    def poisoned(state: TrainState, *rest: Any) -> torch.Tensor:
+        return honest(state, *rest) * (float("nan") if state.step == 2 else 1.0)
+
+    monkeypatch.setattr(training, "train_step", poisoned)
+    done = call("gan-train", "mnist", *SHORT, "--checkpoint-every", 64, "--quiet")
+    assert done.refused(
+        "diverged at step 3", "loss of the discriminator is nan", f"{128:012d}.pt", "lower --lr", code=1
+    )
+    assert load_checkpoint(Path(f"runs/mnist-quick/checkpoints/{128:012d}.pt"))["images_seen"] == 128
+
+
+def test_too_little_memory_is_no_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(*_: Any) -> torch.Tensor:
+        return torch.empty(2**60)
+
+    monkeypatch.setattr(training, "train_step", greedy)
+    assert call("gan-train", "mnist", *SHORT, "--quiet").refused("not enough memory", "--batch-size 64")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA works here")
 def test_cuda_that_cannot_be_used_is_an_error(call: Call) -> None:
     assert call("gan-train", "mnist", "--device", "cuda").refused("device cuda: cannot be used: ")
@@ -196,16 +257,29 @@ def test_export_refuses_bad_arguments(call: Call, arguments: list[str], words: l
 def test_export_refuses_bad_runs_and_places(call: Call, run: Path) -> None:
     assert call("gan-export", run, "--opset", 12).refused("opset 12", "13 to 20")
     assert call("gan-export", run, "--output", "missing/x.onnx").refused("missing", "does not exist")
+    assert call("gan-export", run, "--output", "x.png").refused("x.png", "ends in .onnx")
+    run.rename("runs/mnist")
+    assert call("gan-export").refused("shipped model", "--output")
+    Path("runs/mnist").rename(run)
     checkpoint = next((run / "checkpoints").glob("*.pt"))
     content = checkpoint.read_bytes()
     for damaged in (content[:1000], b"", b"hello"):
         checkpoint.write_bytes(damaged)
         assert call("gan-export", run).refused(checkpoint.name, "corrupt")
         assert call("gan-train", "--resume", run).refused(checkpoint.name, "corrupt")
-    saved = torch.load(__import__("io").BytesIO(content), weights_only=True)
-    saved["average"] = {"other": torch.zeros(1)}
-    torch.save(saved, checkpoint)
-    assert call("gan-export", run).refused("weights are those of other networks")
+    for key, value in {
+        "average": {"other": torch.zeros(1)},
+        "generator": [1],
+        "images_seen": "x",
+        "rng": {"cpu": torch.zeros(3, dtype=torch.uint8), "cuda": None},
+        "format_version": "2",
+        "config": {},
+    }.items():
+        saved = torch.load(io.BytesIO(content), weights_only=True)
+        torch.save(saved | {key: value} | ({"images_seen": 64} if key != "images_seen" else {}), checkpoint)
+        assert call("gan-train", "--resume", run).refused(checkpoint.name), key
+        if key not in ("generator", "rng"):
+            assert call("gan-export", run).refused(checkpoint.name), key
     assert not list(Path("exported").glob("*.onnx"))
     assert not leftovers(Path())
 

@@ -1,6 +1,6 @@
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -157,6 +157,11 @@ class Frozen(nn.Module):
         return torch.tanh(z.view(-1, 1, 2, 2) * (2.0 if len(z) > 2 else 1.0))
 
 
+class Poisoned(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * float("nan")
+
+
 class NotExportable(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         return torch.tanh(torch.linalg.svdvals(z.view(-1, 1, 2, 2))[..., None].expand(-1, -1, 2, 2))
@@ -173,6 +178,7 @@ class NotExportable(nn.Module):
         (nn.Sequential(nn.Linear(4, 8), Reshape(2, 2, 2)), 4, "not images"),
         (nn.Sequential(nn.Linear(4, 4), Reshape(1, 2, 2), nn.Hardtanh(-9, 9)), 4, r"outside of \[-1, 1\]"),
         (small(), 5, "does not take latents"),
+        (nn.Sequential(nn.Linear(4, 4), Reshape(1, 2, 2), Poisoned()), 4, "values that are not finite"),
         (MLPGenerator(4, SIZE), 3, "does not take latents"),
     ],
     ids=lambda value: type(value).__name__,
@@ -221,8 +227,99 @@ def test_bad_places_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch)
         export(small(), "missing/x.onnx", latent_dim=4)
 
 
-def test_foreign_manifests_survive(make: Callable[..., object]) -> None:
-    """What a user puts into `training` must be JSON."""
-    with pytest.raises(TypeError):
-        export(small(), "x.onnx", latent_dim=4, training={"device": torch.device("cpu")})
-    assert not Path("x.onnx").exists()
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training": {"device": torch.device("cpu")}}, "what JSON can hold"),
+        ({"training": {"fid": float("nan")}}, "what JSON can hold"),
+        ({"path": "x.png"}, "ends in .onnx"),
+        ({"path": "x\udcff.onnx"}, "what JSON can hold"),
+        ({"classes": -2}, "classes -2"),
+        ({"classes": 3, "class_names": ("a",)}, "1 class names"),
+        ({"latent_dim": 0}, "latent_dim 0"),
+    ],
+)
+def test_bad_requests_are_refused_before_any_work(
+    changes: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_module, "to_onnx", lambda *_: pytest.fail("exported"))
+    request = {"path": "x.onnx", "latent_dim": 4} | changes
+    with pytest.raises(InputError, match=message):
+        export(small(), **request)
+    assert not list(Path().iterdir())
+
+
+class ReluBetween(nn.Sequential):
+    """Looks like a plain sequence, and is none."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        linear, norm, shape, tanh = self
+        return tanh(shape(norm(torch.relu(linear(x)))))
+
+
+class DoubledNorm(nn.BatchNorm1d):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2.0 * super().forward(x)
+
+
+def with_norm(sequence: type[nn.Sequential] = nn.Sequential, norm: type[nn.Module] = nn.BatchNorm1d) -> nn.Sequential:
+    torch.manual_seed(0)
+    network = sequence(nn.Linear(4, 9), norm(9), Reshape(1, 3, 3), nn.Tanh())
+    network(torch.randn(64, 4) * 3 + 1)
+    return network
+
+
+def hooked() -> nn.Module:
+    network = with_norm()
+    network[0].register_forward_hook(lambda module, inputs, output: output * 0.5)
+    return network
+
+
+def parametrized() -> nn.Module:
+    network = with_norm()
+    nn.utils.parametrizations.weight_norm(network[0])
+    return network
+
+
+def grouped() -> nn.Module:
+    layers = nn.Linear(4, 16), Reshape(4, 2, 2), nn.ConvTranspose2d(4, 4, 2, 2, groups=2), nn.BatchNorm2d(4)
+    return nn.Sequential(*layers, nn.Conv2d(4, 1, 1), nn.Tanh())
+
+
+@pytest.mark.parametrize(
+    "network",
+    [with_norm(), with_norm(sequence=ReluBetween), with_norm(norm=DoubledNorm), hooked(), parametrized(), grouped()],
+    ids=["plain", "own forward", "own norm", "hook", "parametrized", "grouped"],
+)
+def test_what_is_exported_is_the_network_and_not_a_guess_of_it(network: nn.Module) -> None:
+    export(network, "x.onnx", latent_dim=4)
+    z = draw_latents(1, 0, 50, 4)
+    with torch.no_grad():
+        expected = network.eval()(torch.from_numpy(z)).permute(0, 2, 3, 1).numpy() * 127.5 + 127.5
+    assert np.abs(Generator.load("x.onnx", device="cpu")(z) - expected).max() < 0.52
+
+
+def test_a_wrong_fold_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(module: nn.Module) -> nn.Module:
+        module[1] = nn.Identity()
+        return module
+
+    monkeypatch.setattr(export_module, "fold_batch_norm", careless)
+    with pytest.raises(ExportError, match="differs from torch"):
+        export(with_norm(), "x.onnx", latent_dim=4)
+
+
+class Deaf(nn.Module):
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return torch.tanh(z.view(-1, 1, 2, 2))
+
+
+def test_a_network_that_ignores_its_labels_is_refused() -> None:
+    with pytest.raises(ExportError, match="does not use all of its inputs"):
+        export(Deaf(), "x.onnx", latent_dim=4, classes=3)
+
+
+def test_failures_of_torch_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ExportError, match="torch cannot export"):
+        export(NotExportable(), "x.onnx", latent_dim=4)
+    assert capfd.readouterr() == ("", "")

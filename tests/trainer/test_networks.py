@@ -73,6 +73,14 @@ def test_an_unknown_network_is_refused() -> None:
         build_networks(replace(RECIPES["gan"], network="transformer"), SIZES[0], 0)
 
 
+@pytest.mark.parametrize("size", [ImageSize(30, 30, 1), ImageSize(28, 32, 1), ImageSize(36, 36, 3)], ids=str)
+def test_sizes_that_cannot_be_drawn_are_refused(size: ImageSize) -> None:
+    with pytest.raises(InputError, match=f"{size.height} x {size.width} pixels"):
+        build_networks(RECIPES["quick"], size, classes=10)
+    with pytest.raises(InputError, match="0 classes"):
+        build_networks(RECIPES["quick"], SIZES[0], classes=0)
+
+
 def test_dropout_drops_the_share_it_should_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
     layer, x = Dropout(0.3), torch.ones(1000, 1000)

@@ -6,6 +6,7 @@ import pytest
 from helpers import leftovers
 
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
+from gan_trainer.checkpoint import list_checkpoints
 from gan_trainer.config import Config
 from gan_trainer.runs import Run, create_run, newest_run, open_run
 
@@ -64,6 +65,13 @@ def test_a_log_is_cut_back_to_the_checkpoint(make: Make) -> None:
         file.write('{"images": 4')  # a sudden end
     run.forget_after(20)
     assert (run.folder / "metrics.jsonl").read_text() == '{"images": 10}\n{"images": 20}\n'
+
+
+def test_files_of_other_names_are_no_checkpoints(make: Make) -> None:
+    run = create_run(RUNS, None, make())
+    for name in ("best.pt", "000000000128.pt", "1000000000000.pt", "000000000064.pt.bak"):
+        (run.checkpoints / name).touch()
+    assert [path.name for path in list_checkpoints(run.checkpoints)] == ["000000000128.pt", "1000000000000.pt"]
 
 
 def test_a_damaged_config_is_named(make: Make) -> None:

@@ -14,6 +14,7 @@ from gan_trainer.state import TrainState
 
 FORMAT = "gan-edge checkpoint"
 FORMAT_VERSION = 1
+CONTENT_ERRORS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError)  # what load_state_dict may raise
 KEYS = {"config", *TrainState.PARTS, *TrainState.COUNTERS, "rng"}
 
 
@@ -23,8 +24,8 @@ def checkpoint_path(folder: Path, images_seen: int) -> Path:
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints in `folder`, oldest first."""
-    return sorted(folder.glob("*.pt"))
+    """Checkpoints in `folder`, oldest first; files of other names are not ours."""
+    return sorted((path for path in folder.glob("*.pt") if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
 
 def save_checkpoint(folder: Path, state: TrainState, config: Config) -> Path:
@@ -63,6 +64,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise GanEdgeError(f"{path}: not a gan-edge checkpoint")
-    if saved.get("format_version", 0) > FORMAT_VERSION or not set(saved) >= KEYS:
+    if saved.get("format_version") != FORMAT_VERSION or not set(saved) >= KEYS:
         raise GanEdgeError(f"{path}: written by gan-edge {saved.get('gan_edge')}, which this version cannot read")
+    if not (isinstance(saved["images_seen"], int) and isinstance(saved["seconds"], float)):
+        raise damaged(path)
     return saved
+
+
+def damaged(path: Path) -> GanEdgeError:
+    """What to say of a checkpoint whose content is not what its format promises."""
+    return GanEdgeError(
+        f"{path}: its content does not fit its configuration; remove it to go on from an older checkpoint"
+    )

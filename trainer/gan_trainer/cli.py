@@ -15,7 +15,9 @@ from gan_runtime.errors import GanEdgeError, InputError
 if TYPE_CHECKING:
     from gan_runtime.datasets import Dataset
     from gan_trainer.config import Config
+    from gan_trainer.progress import Reporter
     from gan_trainer.runs import Run
+    from gan_trainer.state import TrainState
     from gan_trainer.training import Outcome
 
 RUNS_DIR = Path("runs")
@@ -77,13 +79,20 @@ def train(
     if images is not None and epochs is not None:
         raise InputError("--images and --epochs: both give the length; choose one")
     from gan_runtime.datasets import load_dataset
-    from gan_trainer.config import make_config
+    from gan_trainer.config import choose_device, make_config
+    from gan_trainer.networks import build_networks
     from gan_trainer.runs import create_run
 
     dataset = load_dataset(data, data_dir=data_dir)
     if epochs is not None:
         changes["images"] = max(1, round(epochs * len(dataset.images)))
-    config = make_config(dataset, data_dir, recipe, changes, seed, device, threads, keep_checkpoints)
+    chosen, reason = choose_device(device)
+    config = make_config(dataset, data_dir, recipe, changes, seed, chosen, threads, keep_checkpoints)
+    build_networks(
+        config.recipe, config.size, len(config.conditions)
+    )  # refuses what cannot work before a folder is made
+    if device == "auto" and not quiet:
+        note(f"device: {chosen}, {reason}")
     return _train(config, dataset, create_run(runs_dir, name, config), None, quiet, as_json)
 
 
@@ -152,17 +161,50 @@ def _train(
     config: "Config", dataset: "Dataset", where: "Run", saved: dict[str, Any] | None, quiet: bool, as_json: bool
 ) -> None:
     from gan_trainer.progress import open_reporter
-    from gan_trainer.training import start_state, train
 
-    state = start_state(config, saved)
-    where.forget_after(state.images_seen)
-    with open_reporter(config.recipe.images, state.images_seen, len(dataset.images), quiet) as reporter:
+    state = _start(config, where, saved)
+    with where.locked(), open_reporter(config.recipe.images, state.images_seen, len(dataset.images), quiet) as reporter:
         reporter.say(
             f"{where.folder}: {config.recipe_name} on {config.data}, from image {state.images_seen:,} of "
             f"{config.recipe.images:,}; {config.device}, {config.threads} threads, {config.recipe.precision}"
         )
-        outcome = train(config, dataset, state, where, reporter)
+        where.forget_after(state.images_seen)
+        outcome = _train_or_explain(config, dataset, state, where, reporter)
     _report(where, state.images_seen, state.seconds, outcome, as_json)
+
+
+def _start(config: "Config", where: "Run", saved: dict[str, Any] | None) -> "TrainState":
+    from gan_trainer.checkpoint import CONTENT_ERRORS, damaged
+    from gan_trainer.config import choose_device
+    from gan_trainer.training import start_state
+
+    choose_device(config.device)  # a run that began with CUDA may go on where there is none
+    try:
+        return start_state(config, saved)
+    except CONTENT_ERRORS:
+        newest = where.newest_checkpoint()
+        if saved is None or newest is None:
+            raise
+        raise damaged(newest) from None
+
+
+def _train_or_explain(
+    config: "Config", dataset: "Dataset", state: "TrainState", where: "Run", reporter: "Reporter"
+) -> "Outcome":
+    from gan_trainer.meter import Diverged
+    from gan_trainer.training import train
+
+    try:
+        return train(config, dataset, state, where, reporter)
+    except Diverged as error:
+        last = where.newest_checkpoint()
+        kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
+        raise Diverged(f"{where.folder}: {error}; {kept}; try a lower --lr in a new run") from None
+    except RuntimeError as error:
+        if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
+            raise
+        reason = f"not enough memory on {config.device} for --batch-size {config.recipe.batch_size}"
+        raise GanEdgeError(f"{where.folder}: {reason}; choose a smaller one in a new run") from None
 
 
 def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", as_json: bool) -> None:

@@ -106,26 +106,25 @@ def make_config(
         recipe_name: a key of `RECIPES`.
         changes: fields of the recipe that differ from the table; None leaves a field as it is.
         seed: of everything random.
-        device: auto, cpu or cuda.
+        device: cpu or cuda, as `choose_device` returns it.
         threads: all processors that this process may use if None.
         keep_checkpoints: how many of the last ones to keep.
 
     Raises:
-        InputError, DeviceError: as the functions above, or a batch larger than the data set.
+        InputError: as the functions above, or a batch larger than the data set.
     """
     recipe = replace(find_recipe(recipe_name), **{name: value for name, value in changes.items() if value is not None})
     if recipe.batch_size > len(dataset.images):
         raise InputError(f"--batch-size {recipe.batch_size}: {dataset.name} has {len(dataset.images)} images")
-    chosen, _ = choose_device(device)
     return Config(
         data=dataset.name,
-        data_dir=str(data_dir) if data_dir else None,
+        data_dir=str(data_dir.resolve()) if data_dir else None,
         size=ImageSize(*dataset.images.shape[1:]),
         classes=dataset.classes,
         recipe_name=recipe_name,
-        recipe=replace(recipe, precision=choose_precision(recipe.precision, chosen)),
+        recipe=replace(recipe, precision=choose_precision(recipe.precision, device)),
         seed=seed,
-        device=chosen,
+        device=device,
         threads=threads or available_cpus(),
         keep_checkpoints=keep_checkpoints,
     )

@@ -1,6 +1,7 @@
 """Network -> one verified ONNX file. Each promise of the file is checked on its bytes before they reach their place."""
 
 import io
+import json
 import warnings
 from copy import deepcopy
 from dataclasses import astuple, replace
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+from torch.nn.utils.parametrize import is_parametrized
 
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write, check_writable
@@ -32,10 +34,12 @@ from gan_runtime.manifest import (
 from gan_runtime.model_file import ModelFile, parse_model
 from gan_runtime.roles import TASK
 from gan_runtime.session import open_session
+from gan_runtime.streams import captured_output
 from gan_trainer import __version__
 from gan_trainer.determinism import settle_math_library
 
 OPSETS = range(13, 21)
+SUFFIX = ".onnx"
 PARITY_BATCHES = (1, 3, 64)  # none of them the batch of the trace
 FLOAT_TOLERANCE = 1e-4  # of values in [-1, 1]
 PIXEL_TOLERANCE = 1  # grey level: rounding may fall to either side
@@ -97,16 +101,16 @@ def export(
     """
     path = Path(path)
     check_writable(path)
-    if opset not in OPSETS:
-        raise InputError(f"opset {opset}: choose one from {OPSETS[0]} to {OPSETS[-1]}")
+    _check_request(path, opset, latent_dim, classes, class_names, training)
     settle_math_library()
-    network = fold_batch_norm(deepcopy(module).cpu().float().eval())
-    size = _image_size(network, latent_dim, classes, distribution)
+    reference = _frozen_copy(module)
+    size = _image_size(reference, latent_dim, classes, distribution)
     labels = Labels(classes, class_names or tuple(map(str, range(classes)))) if classes else None
     manifest = Manifest(name or path.stem, TASK, Latents(latent_dim, distribution), labels, size, training or {})
-    model = to_onnx(Deployed(network), _inputs(2, latent_dim, classes, distribution), opset)
+    deployed = Deployed(fold_batch_norm(deepcopy(reference)))
+    model = to_onnx(deployed, _inputs(2, latent_dim, classes, distribution), opset)
     file = _finish(model, manifest, opset, path)
-    _check_parity(file, model, network, manifest)
+    _check_parity(file, model, reference, manifest)
     images = Generator.open(file, "cpu").sample(FINGERPRINT_IMAGES, FINGERPRINT_SEED)
     pixels = spread(images, FINGERPRINT_PIXELS).tobytes()
     fingerprint = Fingerprint(FINGERPRINT_SEED, FINGERPRINT_IMAGES, pixels)
@@ -125,7 +129,7 @@ def to_onnx(module: nn.Module, inputs: tuple[Tensor, ...], opset: int) -> onnx.M
     names = ["latents", "labels"][: len(inputs)]
     content = io.BytesIO()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), captured_output():  # it prints whole graphs on stdout when it fails
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module,
@@ -138,27 +142,40 @@ def to_onnx(module: nn.Module, inputs: tuple[Tensor, ...], opset: int) -> onnx.M
                 dynamo=False,
             )
     except Exception as error:  # whatever the tracer and every operator's symbolic raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ExportError(f"opset {opset}: torch cannot export the network: {reason}") from error
+        raise ExportError(f"opset {opset}: torch cannot export the network: {_first_line(error)}") from error
     return onnx.load_from_string(content.getvalue())
 
 
 def fold_batch_norm(module: nn.Module) -> nn.Module:
-    """Merge each batch norm into the layer before it, in place; ONNX Runtime does not for transposed convolutions."""
+    """Merge each batch norm into the layer before it, in place; ONNX Runtime does not for transposed convolutions.
+
+    Only where nothing can be meant but "first this layer, then that norm"; what is merged wrongly all the same fails
+    the comparison with the original.
+    """
     for parent in module.modules():
-        if not isinstance(parent, nn.Sequential):
+        if type(parent).forward is not nn.Sequential.forward:
             continue
         for (layer_name, layer), (norm_name, norm) in pairwise(list(parent.named_children())):
-            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d) and norm.track_running_stats:
-                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                    fused: nn.Module = fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, nn.ConvTranspose2d))
-                elif isinstance(layer, nn.Linear):
-                    fused = fuse_linear_bn_eval(layer, norm)
-                else:
-                    continue
+            fused = _fused(layer, norm)
+            if fused is not None:
                 setattr(parent, layer_name, fused)
                 setattr(parent, norm_name, nn.Identity())
     return module
+
+
+def _fused(layer: Any, norm: Any) -> Any:
+    """One layer that does what plain `layer` and `norm` do, or None where they are anything but plain."""
+    hooked = any((m._forward_hooks or m._forward_pre_hooks or is_parametrized(m)) for m in (layer, norm))
+    if hooked or not getattr(norm, "track_running_stats", False) or getattr(layer, "groups", 1) != 1:
+        return None
+    match type(layer), type(norm):
+        case (nn.Conv2d, nn.BatchNorm2d):
+            return fuse_conv_bn_eval(layer, norm)
+        case (nn.ConvTranspose2d, nn.BatchNorm2d):
+            return fuse_conv_bn_eval(layer, norm, transpose=True)
+        case (nn.Linear, nn.BatchNorm1d):
+            return fuse_linear_bn_eval(layer, norm)
+    return None
 
 
 def _finish(model: onnx.ModelProto, manifest: Manifest, opset: int, path: Path) -> ModelFile:
@@ -188,17 +205,46 @@ def _finish(model: onnx.ModelProto, manifest: Manifest, opset: int, path: Path) 
     return file
 
 
+def _check_request(
+    path: Path,
+    opset: int,
+    latent_dim: int,
+    classes: int,
+    class_names: tuple[str, ...],
+    training: dict[str, Any] | None,
+) -> None:
+    if path.suffix.lower() != SUFFIX:
+        raise InputError(f"{path}: an exported file ends in {SUFFIX}")
+    if opset not in OPSETS:
+        raise InputError(f"opset {opset}: choose one from {OPSETS[0]} to {OPSETS[-1]}")
+    if latent_dim < 1 or classes < 0 or len(class_names) not in (0, classes):
+        raise InputError(
+            f"latent_dim {latent_dim}, classes {classes}, {len(class_names)} class names: latent_dim must be positive, "
+            "and there is a name for each class, or none"
+        )
+    try:
+        json.dumps([training, class_names, path.stem], allow_nan=False).encode()
+        path.stem.encode()
+    except (TypeError, ValueError) as error:
+        raise InputError(f"training, names and path must be what JSON can hold: {error}") from None
+
+
+def _frozen_copy(module: nn.Module) -> nn.Module:
+    try:
+        return deepcopy(module).cpu().float().eval()
+    except Exception as error:  # tensors that are no leaves, locks, files: whatever a module may hold
+        raise ExportError(f"the network cannot be copied: {_first_line(error)}") from error
+
+
 def _image_size(network: nn.Module, latent_dim: int, classes: int, distribution: str) -> ImageSize:
     """What `network` draws, once it is clear that it can be deployed at all."""
     inputs = _inputs(PARITY_BATCHES[-1], latent_dim, classes, distribution)
     with torch.no_grad():
         try:
             images, again = network(*inputs), network(*inputs)
-        except (RuntimeError, TypeError, IndexError) as error:
-            given = "latents and labels" if classes else "latents"
-            raise ExportError(
-                f"the network does not take {given} {[list(x.shape) for x in inputs]}: {error}"
-            ) from error
+        except Exception as error:  # somebody else's code
+            given = f"{'latents and labels' if classes else 'latents'} {[list(x.shape) for x in inputs]}"
+            raise ExportError(f"the network does not take {given}: {_first_line(error)}") from error
     if (
         not isinstance(images, Tensor)
         or images.ndim != 4
@@ -207,10 +253,12 @@ def _image_size(network: nn.Module, latent_dim: int, classes: int, distribution:
     ):
         found = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
         raise ExportError(f"the network gives {found}, not images [n, 1 or 3, h, w]")
+    if not bool(torch.isfinite(images).all()):
+        raise ExportError("the network gives values that are not finite")
     if not torch.equal(images, again):
         raise ExportError("the network draws other images for the same latents: make all that is random an input")
     peak = images.abs().max().item()
-    if not peak <= 1.0 + FLOAT_TOLERANCE:
+    if peak > 1.0 + FLOAT_TOLERANCE:
         raise ExportError(f"the network's values reach {peak:.4g}, outside of [-1, 1]: end it with tanh")
     return ImageSize(images.shape[2], images.shape[3], images.shape[1])
 
@@ -221,18 +269,22 @@ def _check_parity(file: ModelFile, model: onnx.ModelProto, network: nn.Module, m
     probe.CopyFrom(model)
     grey = _before_rounding(model.graph)
     probe.graph.output.append(onnx.helper.make_tensor_value_info(grey, onnx.TensorProto.FLOAT, None))
-    session = open_session(parse_model(probe.SerializeToString(), file.path), "cpu").onnx
+    floats = open_session(parse_model(probe.SerializeToString(), file.path), "cpu").onnx
+    pixels = open_session(file, "cpu").onnx
     assert manifest.latents
     classes = manifest.labels.classes if manifest.labels else 0
+    names = [port.name for port in file.inputs]
+    if len(names) != 1 + bool(classes):
+        raise ExportError(f"the network does not use all of its inputs: {names} are left in the graph")
     for n in PARITY_BATCHES:
         inputs = _inputs(n, manifest.latents.dim, classes, manifest.latents.distribution)
-        feeds = {port.name: x.numpy() for port, x in zip(file.inputs, inputs, strict=True)}
-        pixels, values = session.run(["images", grey], feeds)
+        feeds = {name: x.numpy() for name, x in zip(("latents", "labels"), inputs, strict=False)}
         with torch.no_grad():
             expected = network(*inputs)
             expected_pixels = Deployed(network)(*inputs)
+        (values,), (found,) = floats.run([grey], feeds), pixels.run(["images"], feeds)
         _compare(n, values / GREY, (expected * GREY + GREY).numpy() / GREY, FLOAT_TOLERANCE, "values in [-1, 1]")
-        _compare(n, pixels.astype(np.int16), expected_pixels.numpy().astype(np.int16), PIXEL_TOLERANCE, "grey levels")
+        _compare(n, found.astype(np.int16), expected_pixels.numpy().astype(np.int16), PIXEL_TOLERANCE, "grey levels")
 
 
 def _compare(n: int, found: NDArray[Any], expected: NDArray[Any], tolerance: float, unit: str) -> None:
@@ -258,3 +310,7 @@ def _before_rounding(graph: onnx.GraphProto) -> str:
 def _inputs(n: int, latent_dim: int, classes: int, distribution: str) -> tuple[Tensor, ...]:
     latents = torch.from_numpy(draw_latents(0, 0, n, latent_dim, distribution))
     return (latents, torch.from_numpy(default_labels(0, n, classes))) if classes else (latents,)
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import onnx
 
-from gan_runtime.errors import GanEdgeError, OutputError
+from gan_runtime.errors import GanEdgeError, InputError, OutputError
 from gan_runtime.model_file import ModelFile
-from gan_runtime.models import EXPORTED
-from gan_trainer.checkpoint import load_checkpoint
+from gan_runtime.models import EXPORTED, SHIPPED
+from gan_trainer.checkpoint import CONTENT_ERRORS, damaged, load_checkpoint
 from gan_trainer.config import Config
 from gan_trainer.export import export
 from gan_trainer.networks import build_networks
@@ -30,12 +30,12 @@ def export_run(run: Run, opset: int = 17, output: Path | None = None, name: str 
     generator, _ = build_networks(config.recipe, config.size, len(classes))
     try:
         generator.load_state_dict(saved["average"])
-    except RuntimeError:
-        raise GanEdgeError(
-            f"{path}: its weights are those of other networks; export it with the version that trained it"
-        ) from None
+    except CONTENT_ERRORS:
+        raise damaged(path) from None
     run_name = run.folder.resolve().name
     if output is None:
+        if run_name in SHIPPED:
+            raise InputError(f"run {run_name}: has the name of a shipped model; name the file with --output")
         output = Path(EXPORTED) / f"{run_name}.onnx"
         _make_folder(output.parent)
     return export(

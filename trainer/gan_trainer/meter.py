@@ -29,7 +29,7 @@ class LossMeter:
         """Raise Diverged if any loss since the last reset was not finite."""
         for name, value in zip(("discriminator", "generator"), self._sum.tolist(), strict=True):
             if not math.isfinite(value):
-                raise Diverged(f"diverged at step {step}: the loss of the {name} is {value}; try a lower --lr")
+                raise Diverged(f"diverged at step {step}: the loss of the {name} is {value}")
 
     def mean(self) -> tuple[float, float]:
         """Discriminator, generator."""

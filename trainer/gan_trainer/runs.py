@@ -5,6 +5,8 @@ import os
 import platform
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -13,9 +15,15 @@ from typing import Any
 import torch
 
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
+from gan_runtime.files import atomic_write, remove_leftovers
 from gan_trainer import __version__
 from gan_trainer.checkpoint import list_checkpoints, load_checkpoint
 from gan_trainer.config import Config
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes on one run are not noticed there
+    fcntl = None  # type: ignore[assignment]
 
 CONFIG, METRICS, CHECKPOINTS, SAMPLES = "config.json", "metrics.jsonl", "checkpoints", "samples"
 
@@ -38,16 +46,42 @@ class Run:
 
     def log(self, entry: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl."""
-        with (self.folder / METRICS).open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        path = self.folder / METRICS
+        try:
+            with path.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
     def forget_after(self, images_seen: int) -> None:
         """Drop what was logged after this point: a resumed run will say it again."""
         path = self.folder / METRICS
         if not path.exists():
             return
-        kept = [line for line in path.read_text().splitlines() if _images_of(line) <= images_seen]
-        path.write_text("".join(f"{line}\n" for line in kept))
+        lines = path.read_text(errors="replace").splitlines()
+        kept = [line for line in lines if _images_of(line) <= images_seen]
+        if len(kept) < len(lines):
+            with atomic_write(path) as file:
+                file.write("".join(f"{line}\n" for line in kept).encode())
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training this run meanwhile, and remove what killed ones left half-written.
+
+        Raises:
+            GanEdgeError: another process is training it.
+        """
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            if fcntl:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for folder in (self.folder, self.checkpoints, self.samples):
+                remove_leftovers(folder)
+            yield
+        except BlockingIOError:
+            raise GanEdgeError(f"{self.folder}: another process is training it; wait for its end, or stop it") from None
+        finally:
+            os.close(descriptor)
 
     def newest_checkpoint(self) -> Path | None:
         """The last checkpoint, if there is one."""
@@ -83,7 +117,7 @@ def create_run(runs_dir: Path, name: str | None, config: Config) -> Run:
         InputError: the name is taken or no plain name.
         OutputError: the folder cannot be made.
     """
-    if name is not None and (Path(name).name != name or name.startswith(".")):
+    if name is not None and (not name or Path(name).name != name or name.startswith(".")):
         raise InputError(f"--name {name!r}: must be a plain folder name")
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)

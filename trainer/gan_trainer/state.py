@@ -35,9 +35,10 @@ class TrainState:
         """Plain containers and tensors, with the random number generators as they stand."""
         parts = {name: getattr(self, name).state_dict() for name in self.PARTS}
         counters = {name: getattr(self, name) for name in self.COUNTERS}
+        device = next(self.generator.parameters()).device
         rng = {
             "cpu": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
         }
         return parts | counters | {"rng": rng}
 
@@ -48,15 +49,15 @@ class TrainState:
         for name in self.COUNTERS:
             setattr(self, name, saved[name])
         torch.set_rng_state(saved["rng"]["cpu"])
-        if torch.cuda.is_available() and saved["rng"]["cuda"]:
-            torch.cuda.set_rng_state_all(saved["rng"]["cuda"])
+        if saved["rng"]["cuda"] is not None:
+            torch.cuda.set_rng_state(saved["rng"]["cuda"], next(self.generator.parameters()).device)
 
     def check_finite(self) -> None:
         """Raise Diverged, naming the first tensor that has a value that is not finite."""
         for part in ("generator", "discriminator", "average"):
             for name, tensor in getattr(self, part).state_dict().items():
                 if not bool(torch.isfinite(tensor).all()):
-                    raise Diverged(f"diverged at step {self.step}: {part}.{name} is not finite; try a lower --lr")
+                    raise Diverged(f"diverged at step {self.step}: {part}.{name} is not finite")
 
 
 def new_state(generator: nn.Module, discriminator: nn.Module, recipe: Recipe, device: torch.device) -> TrainState:

@@ -87,7 +87,8 @@ def train(config: Config, dataset: Dataset, state: TrainState, run: Run, reporte
         reporter.finish(state.images_seen)
         checkpoint = save_checkpoint(run.checkpoints, state, config)
         picture = preview(config, state, run)
-    return Outcome(checkpoint, picture, stop.number)
+    finished = state.images_seen >= recipe.images
+    return Outcome(checkpoint, picture, None if finished else stop.number)
 
 
 def _after_step(config: Config, state: TrainState, run: Run, reporter: Reporter, speed: float) -> None:

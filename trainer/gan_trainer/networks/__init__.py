@@ -12,14 +12,21 @@ from gan_trainer.networks.conv import ConvDiscriminator, ConvGenerator
 from gan_trainer.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_trainer.recipes import Recipe
 
+CONV_SIDES = (8, 16, 28, 32, 64)
+
 
 def build_networks(recipe: Recipe, size: ImageSize, classes: int) -> tuple[nn.Module, nn.Module]:
     """A new generator and discriminator for images of `size`; `classes` is 0 for unconditional ones.
 
     Raises:
-        InputError: unknown network.
+        InputError: unknown network, or one that cannot draw images of this size.
     """
     match recipe.network:
+        case "conv" if size.height != size.width or size.height not in CONV_SIDES or not classes:
+            raise InputError(
+                f"{size.height} x {size.width} pixels, {classes} classes: the network conv takes square images with a "
+                f"side of {', '.join(map(str, CONV_SIDES))}, and at least one class"
+            )
         case "mlp":
             return MLPGenerator(recipe.latent_dim, size), MLPDiscriminator(size)
         case "conv":
