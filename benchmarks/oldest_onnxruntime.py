@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 RUNTIME = Path(__file__).resolve().parents[1] / "runtime"
 N, TOLERANCE = 64, 1
 NUMPY_2_SINCE = (1, 19)  # older ones were compiled against numpy 1
-SELF = ("pillow>=10.1", "typer>=0.16,<0.26", "click>=8.1.8")
+SELF = ("pillow>=10.1", "typer>=0.16,<0.26", "click>=8.2,<8.5")
 
 PLAIN = """
 import sys, numpy, onnxruntime

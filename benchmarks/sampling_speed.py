@@ -12,12 +12,9 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interleave import Row, Times, interleave, machine, new_parser, publish
-
-if TYPE_CHECKING:
-    pass
 
 TARGET = 0.85
 RECIPES = ("gan", "quick")

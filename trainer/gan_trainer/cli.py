@@ -80,7 +80,6 @@ def train(
         raise InputError("--images and --epochs: both give the length; choose one")
     from gan_runtime.datasets import load_dataset
     from gan_trainer.config import choose_device, make_config
-    from gan_trainer.networks import build_networks
     from gan_trainer.runs import create_run
 
     dataset = load_dataset(data, data_dir=data_dir)
@@ -88,9 +87,6 @@ def train(
         changes["images"] = max(1, round(epochs * len(dataset.images)))
     chosen, reason = choose_device(device)
     config = make_config(dataset, data_dir, recipe, changes, seed, chosen, threads, keep_checkpoints)
-    build_networks(
-        config.recipe, config.size, len(config.conditions)
-    )  # refuses what cannot work before a folder is made
     if device == "auto" and not quiet:
         note(f"device: {chosen}, {reason}")
     return _train(config, dataset, create_run(runs_dir, name, config), None, quiet, as_json)

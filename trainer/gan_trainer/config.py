@@ -10,6 +10,7 @@ from gan_runtime.cpus import available_cpus
 from gan_runtime.datasets import Dataset
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.manifest import ImageSize
+from gan_trainer.networks import build_networks
 from gan_trainer.recipes import RECIPES, Recipe
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -116,7 +117,7 @@ def make_config(
     recipe = replace(find_recipe(recipe_name), **{name: value for name, value in changes.items() if value is not None})
     if recipe.batch_size > len(dataset.images):
         raise InputError(f"--batch-size {recipe.batch_size}: {dataset.name} has {len(dataset.images)} images")
-    return Config(
+    config = Config(
         data=dataset.name,
         data_dir=str(data_dir.resolve()) if data_dir else None,
         size=ImageSize(*dataset.images.shape[1:]),
@@ -128,3 +129,5 @@ def make_config(
         threads=threads or available_cpus(),
         keep_checkpoints=keep_checkpoints,
     )
+    build_networks(config.recipe, config.size, len(config.conditions))  # refuses now what could not be built later
+    return config

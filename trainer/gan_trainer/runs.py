@@ -73,13 +73,10 @@ class Run:
         """
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:
-            if fcntl:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor, self.folder)
             for folder in (self.folder, self.checkpoints, self.samples):
                 remove_leftovers(folder)
             yield
-        except BlockingIOError:
-            raise GanEdgeError(f"{self.folder}: another process is training it; wait for its end, or stop it") from None
         finally:
             os.close(descriptor)
 
@@ -155,6 +152,15 @@ def newest_run(runs_dir: Path) -> Run:
 def software() -> dict[str, str]:
     """Versions that the numbers of a run depend on."""
     return {"gan-edge": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise GanEdgeError(f"{folder}: another process is training it; wait for its end, or stop it") from None
 
 
 def _claim(draft: Path, runs_dir: Path, name: str | None, default: str) -> Path:
