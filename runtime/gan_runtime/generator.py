@@ -132,18 +132,12 @@ class Generator:
         """
         if n < 1:
             raise InputError(f"n {n}: must be at least 1")
-        draw_latents(
-            seed, start, 0, self.latent_dim, self.roles.latents.distribution
-        )  # refuses a bad seed or start now
-        return Draw(
-            self,
-            n,
-            seed,
-            start,
-            None if labels is None else self.check_labels(labels, n),
-            None if latents is None else self.check_latents(latents),
-            self.batch_size(batch_size),
-        )
+        draw_latents(seed, start, 0, self.latent_dim)  # refuses a bad seed or start now, not at the first batch
+        own_labels = None if labels is None else self.check_labels(labels, n)
+        own_latents = None if latents is None else self.check_latents(latents)
+        if own_latents is not None and len(own_latents) != n:
+            raise InputError(f"n {n}: there are {len(own_latents)} latents")
+        return Draw(self, n, seed, start, own_labels, own_latents, self.batch_size(batch_size))
 
     def __call__(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Images:
         """Images of latents of one's own.

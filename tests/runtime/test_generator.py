@@ -95,6 +95,11 @@ def test_labels_for_an_unconditional_generator_are_refused(unconditional: Genera
         unconditional(np.zeros((1, 100)), labels=0)
 
 
+def test_own_latents_must_be_as_many_as_asked_for(conditional: Generator) -> None:
+    with pytest.raises(InputError, match="n 3: there are 2 latents"):
+        conditional.draw(3, latents=np.zeros((2, 16)))
+
+
 @pytest.mark.parametrize(
     "latents",
     [np.zeros((2, 15)), np.zeros(16), np.zeros((0, 16)), np.full((1, 16), np.nan), [["a"] * 16], [[1], [2, 3]]],
