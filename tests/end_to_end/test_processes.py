@@ -6,13 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from helpers import Result, leftovers
+from helpers import Result, leftovers, tensors
 
 from gan_trainer.checkpoint import load_checkpoint
 
@@ -31,14 +30,6 @@ def wait_for(found: Callable[[], object], process: subprocess.Popen[str], second
         assert time.monotonic() < end, "it never came"
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-
-
-def tensors(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
-    if isinstance(value, torch.Tensor):
-        yield name, value
-    elif isinstance(value, dict | list | tuple):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from tensors(inner, f"{name}.{key}")
 
 
 def assert_same(one: Path, other: Path) -> None:

@@ -1,13 +1,14 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from helpers import tensors
 
 from gan_runtime.datasets import Dataset
 from gan_trainer.checkpoint import list_checkpoints, load_checkpoint
@@ -25,15 +26,6 @@ Make = Callable[..., Config]
 def run_of(config: Config, dataset: Dataset, name: str, reporter: Any = None) -> tuple[Run, Outcome]:
     run = create_run(Path("runs"), name, config)
     return run, train(config, dataset, start_state(config), run, reporter or Silence())
-
-
-def tensors(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
-    if isinstance(value, torch.Tensor):
-        yield name, value
-    elif isinstance(value, dict | list | tuple):
-        pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, inner in pairs:
-            yield from tensors(inner, f"{name}.{key}")
 
 
 def same(one: Path, other: Path) -> bool:
