@@ -61,6 +61,7 @@ def run_to_end(options: argparse.Namespace, folder: Path, delays: "Iterator[floa
     folder.mkdir()
     settings = ["mnist", "--recipe", options.recipe, "--images", str(options.images), "--threads", "1", "--name", NAME]
     settings += ["--checkpoint-every", str(options.checkpoint_every), "--device", "cpu"]
+    settings += ["--log-every", str(options.images // 8)]
     waits, sittings = iter(delays), list[Sitting]()
     while True:
         started = (folder / NAME).exists()  # a run that was killed before it had a folder begins anew
@@ -143,14 +144,12 @@ def _row(number: int, sittings: list[Sitting], found: list[str]) -> Row:
 def _options() -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument("--recipe", default="quick", help="quick or gan")
-    parser.add_argument("--images", type=int, help="length of each run; two entries of metrics.jsonl if left out")
+    parser.add_argument("--images", type=int, default=25_600, help="length of each run")
     parser.add_argument("--checkpoint-every", type=int, help="images between two checkpoints; 16 of them if left out")
     parser.add_argument("--runs", type=int, default=10, help="how many runs are disturbed")
     parser.add_argument("--seed", type=int, default=0, help="of the delays")
     options = parser.parse_args()
-    from gan_trainer.recipes import RECIPES
 
-    options.images = options.images or 2 * RECIPES[options.recipe].log_every
     options.checkpoint_every = options.checkpoint_every or options.images // 16
     return options
 
