@@ -1,10 +1,11 @@
 """The process's standard streams, which native code writes to behind Python's back."""
 
+import ctypes
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -34,6 +35,8 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
+    with suppress(OSError, AttributeError, TypeError):  # no such library outside of POSIX
+        ctypes.CDLL(None).fflush(None)  # native code has buffers of its own
 
 
 def _is_open(number: int) -> bool:
