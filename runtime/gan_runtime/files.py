@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,15 @@ def check_writable(path: Path) -> None:
         raise OutputError(f"{path}: is {'a folder' if path.is_dir() else 'not a regular file'}; name a file")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: the folder {folder} is not writable")
+
+
+def check_space(path: Path, size: int) -> None:
+    """Raise OutputError where the disk of `path` has no room for `size` bytes: better now than after hours."""
+    free = shutil.disk_usage(path.parent).free
+    if size > free:
+        raise OutputError(
+            f"{path}: needs {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left; ask for fewer images"
+        )
 
 
 @contextmanager

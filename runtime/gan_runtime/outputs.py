@@ -1,6 +1,7 @@
 """Where sampled images go: one grid as PNG, or arrays as NPY and NPZ."""
 
 import io
+import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.draw import Draw
 from gan_runtime.errors import OutputError
-from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.files import atomic_write, check_space, check_writable
 from gan_runtime.images import check_grid, grid, write_png
 
 STDOUT = "-"
@@ -50,6 +51,8 @@ def write_output(output: str, draw: Draw, columns: int | None = None) -> None:
         sys.stdout.buffer.flush()
         return
     path = Path(output)
+    if path.suffix.lower() == ".npy":  # the one kind whose size is known beforehand
+        check_space(path, math.prod(draw.shape))
     with atomic_write(path) as file:
         WRITERS[path.suffix.lower()](file, draw, columns)
 

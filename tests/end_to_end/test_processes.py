@@ -80,7 +80,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights() -> None:
 
 def test_sigterm_leaves_no_half_written_output(conditional_model: Path) -> None:
     sample = Path(sys.executable).parent / "gan-sample"
-    arguments = ["--n", "100000000", "out.npy", "--model", str(conditional_model)]
+    arguments = ["--n", "5000000", "out.npy", "--model", str(conditional_model)]
     process = subprocess.Popen([sample, *arguments], stderr=subprocess.PIPE, text=True)
     wait_for(lambda: leftovers(Path()), process)
     process.terminate()

@@ -105,6 +105,12 @@ def test_a_file_system_that_takes_no_files() -> None:
         pass
 
 
+def test_an_array_larger_than_the_disk_is_refused_at_once(generator: Generator, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"out\.npy: needs 784000\.0 GB, the disk has .* GB left"):
+        write_output("out.npy", generator.draw(10**12))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["out.png", "out.npy", "out.npz"])
 def test_a_full_disk_leaves_the_old_file(
     name: str, generator: Generator, tmp_path: Path, conditional_model: Path
