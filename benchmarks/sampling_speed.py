@@ -3,8 +3,8 @@
 Both start from the same latents in numpy and end with the same uint8 [n, h, w, c]; torch runs in eval mode under
 inference_mode. The networks are those of the recipes gan (an MLP) and quick (convolutions), with random weights.
 Drawing the latents does not count: its time stands in a column of its own. The arithmetic of the MLP (two operations a
-weight and image) is also compared with the best that large float32 matrix products reach here with as many threads.
-Target: at least 85 % of that from batch 256 on.
+weight and image) is also compared with the peak: the median speed of the best of three sizes of float32 matrix products
+with as many threads. Target: at least 85 % of that from batch 256 on.
 """
 
 import os

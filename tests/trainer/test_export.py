@@ -235,6 +235,7 @@ def test_bad_places_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch)
         ({"training": {"fid": float("nan")}}, "what JSON can hold"),
         ({"path": "x.png"}, "ends in .onnx"),
         ({"path": "x\udcff.onnx"}, "what JSON can hold"),
+        ({"name": "x\udcff"}, "what JSON can hold"),
         ({"classes": -2}, "classes -2"),
         ({"classes": 3, "class_names": ("a",)}, "1 class names"),
         ({"latent_dim": 0}, "latent_dim 0"),

@@ -37,6 +37,7 @@ from gan_runtime.session import open_session
 from gan_runtime.streams import captured_output
 from gan_trainer import __version__
 from gan_trainer.determinism import settle_math_library
+from gan_trainer.pixels import GREY, denormalise, to_pixels
 
 OPSETS = range(13, 21)
 SUFFIX = ".onnx"
@@ -44,7 +45,6 @@ PARITY_BATCHES = (1, 3, 64)  # none of them the batch of the trace
 FLOAT_TOLERANCE = 1e-4  # of values in [-1, 1]
 PIXEL_TOLERANCE = 1  # grey level: rounding may fall to either side
 FINGERPRINT_SEED, FINGERPRINT_IMAGES = 0, 16
-GREY = 127.5
 
 
 class ExportError(GanEdgeError):
@@ -61,8 +61,7 @@ class Deployed(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Denormalise, round, clip and transpose."""
-        grey: Tensor = self.network(*inputs) * GREY + GREY
-        return grey.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+        return to_pixels(denormalise(self.network(*inputs)))
 
 
 def export(
@@ -101,7 +100,7 @@ def export(
     """
     path = Path(path)
     check_writable(path)
-    _check_request(path, opset, latent_dim, classes, class_names, training)
+    _check_request(path, opset, latent_dim, classes, class_names, name or path.stem, training)
     settle_math_library()
     reference = _frozen_copy(module)
     size = _image_size(reference, latent_dim, classes, distribution)
@@ -211,6 +210,7 @@ def _check_request(
     latent_dim: int,
     classes: int,
     class_names: tuple[str, ...],
+    name: str,
     training: dict[str, Any] | None,
 ) -> None:
     if path.suffix.lower() != SUFFIX:
@@ -223,10 +223,9 @@ def _check_request(
             "and there is a name for each class, or none"
         )
     try:
-        json.dumps([training, class_names, path.stem], allow_nan=False).encode()
-        path.stem.encode()
+        json.dumps([training, class_names, name], ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
-        raise InputError(f"training, names and path must be what JSON can hold: {error}") from None
+        raise InputError(f"training and names must be what JSON can hold: {error}") from None
 
 
 def _frozen_copy(module: nn.Module) -> nn.Module:
@@ -280,11 +279,10 @@ def _check_parity(file: ModelFile, model: onnx.ModelProto, network: nn.Module, m
         inputs = _inputs(n, manifest.latents.dim, classes, manifest.latents.distribution)
         feeds = {name: x.numpy() for name, x in zip(("latents", "labels"), inputs, strict=False)}
         with torch.no_grad():
-            expected = network(*inputs)
-            expected_pixels = Deployed(network)(*inputs)
+            expected = denormalise(network(*inputs))
         (values,), (found,) = floats.run([grey], feeds), pixels.run(["images"], feeds)
-        _compare(n, values / GREY, (expected * GREY + GREY).numpy() / GREY, FLOAT_TOLERANCE, "values in [-1, 1]")
-        _compare(n, found.astype(np.int16), expected_pixels.numpy().astype(np.int16), PIXEL_TOLERANCE, "grey levels")
+        _compare(n, values / GREY, expected.numpy() / GREY, FLOAT_TOLERANCE, "values in [-1, 1]")
+        _compare(n, found.astype(np.int16), to_pixels(expected).short().numpy(), PIXEL_TOLERANCE, "grey levels")
 
 
 def _compare(n: int, found: NDArray[Any], expected: NDArray[Any], tolerance: float, unit: str) -> None:

@@ -15,6 +15,7 @@ from gan_trainer.config import Config
 from gan_trainer.data import Batches
 from gan_trainer.determinism import settle_math_library
 from gan_trainer.networks import build_networks
+from gan_trainer.pixels import denormalise, to_pixels
 from gan_trainer.progress import Reporter
 from gan_trainer.runs import Run
 from gan_trainer.signals import StopRequest
@@ -137,7 +138,7 @@ def preview(config: Config, state: TrainState, run: Run) -> Path:
     training = state.average.training
     images = state.average.eval()(z, *((labels,) if config.conditions else ()))
     state.average.train(training)
-    pixels = (images.float() * 127.5 + 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+    pixels = to_pixels(denormalise(images.float())).cpu().numpy()
     path = run.samples / f"{state.images_seen:012d}.png"
     save_png(path, grid(pixels, PREVIEW_COLUMNS))
     return path
