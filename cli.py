@@ -1,7 +1,7 @@
-"""Every command of gan-edge in one list: `python cli.py train|export|sample|info …`.
+"""Every command of gan-edge in one list: `python cli.py train|export|sample|info|data …`.
 
-A front door for the source tree; the installed commands gan-train, gan-export, gan-sample and gan-info are the same
-functions.
+A front door for the source tree; the installed commands gan-train, gan-export, gan-sample, gan-info and gan-data are the
+same functions.
 """
 
 import sys
@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT / "runtime"), str(ROOT / "trainer")]
 
 from gan_runtime import cli as runtime  # noqa: E402
+from gan_runtime.cli_data import data  # noqa: E402
 from gan_runtime.commandline import new_app, run_app  # noqa: E402
 from gan_trainer import cli as trainer  # noqa: E402
 
@@ -19,6 +20,7 @@ app.command()(trainer.train)
 app.command()(trainer.export)
 app.command()(runtime.sample)
 app.command()(runtime.info)
+app.command()(data)
 
 if __name__ == "__main__":
     sys.exit(run_app(app, "cli.py"))

@@ -15,9 +15,11 @@ BIN = Path(sys.executable).parent
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test works in an empty folder, untouched by the user's environment."""
+    """Each test works in an empty folder, untouched by the user's environment, and downloads nothing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GAN_EDGE_DATA", raising=False)
+    for name in ("GAN_EDGE_DATA", "GAN_EDGE_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GAN_EDGE_OFFLINE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -25,6 +27,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run a command within this process: its exit code and what it printed."""
     from gan_runtime import cli as runtime
+    from gan_runtime import cli_data
     from gan_trainer import cli as trainer
 
     mains = {
@@ -32,6 +35,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         "gan-export": trainer.export_main,
         "gan-sample": runtime.sample_main,
         "gan-info": runtime.info_main,
+        "gan-data": cli_data.data_main,
     }
 
     def call(command: str, *arguments: object) -> Result:

@@ -23,10 +23,17 @@ Version = Annotated[bool, VERSION_OPTION]
 
 
 def sample(
-    output: Annotated[str, typer.Argument(help="x.png (a grid), x.npy, x.npz, or - for a PNG on stdout.")],
+    output: Annotated[
+        str,
+        typer.Argument(
+            help="x.png (a grid), x.gif or x.webp (a walk), x.npy, x.npz, x.tar (shards), x/ (PNGs), or - for a PNG."
+        ),
+    ],
     n: Annotated[
         int | None,
-        typer.Option("--n", "-n", min=1, max=10**9, help="How many images.  [default: 64]", show_default=False),
+        typer.Option(
+            "--n", "-n", min=1, max=10**9, help="How many images.  [default: 64, fewer walks]", show_default=False
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -44,42 +51,67 @@ def sample(
     latents: Annotated[
         str | None, typer.Option(help=".npy with latents of one's own, float [n, d]; instead of --n, --seed, --start.")
     ] = None,
-    columns: Annotated[int | None, typer.Option(min=1, help="Columns of a grid.  [default: about square]")] = None,
+    rows: Annotated[int | None, typer.Option(min=1, max=10**6, help="Rows of a picture.")] = None,
+    columns: Annotated[
+        int | None, typer.Option(min=1, max=10**9, help="Columns of a picture.  [default: about square]")
+    ] = None,
+    padding: Annotated[
+        int | None, typer.Option(min=0, max=10**4, help="Grey pixels between the images of a picture.  [default: 0]")
+    ] = None,
+    scale: Annotated[
+        int | None, typer.Option(min=1, max=10**4, help="Size of a pixel in a picture.  [default: 1]")
+    ] = None,
+    by_class: Annotated[bool, typer.Option("--by-class", help="A picture with one column a class.")] = False,
+    frames: Annotated[int | None, typer.Option(min=2, max=10**5, help="Frames of a walk.  [default: 96]")] = None,
+    fps: Annotated[float | None, typer.Option(min=0, max=1000, help="Frames a second.  [default: 24]")] = None,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, max=10**9, help="Images a .tar.  [default: 10,000]", show_default=False)
+    ] = None,
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, max=65536, help="Images at once.  [default: as many as keep it busy]", show_default=False),
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
     as_json: Json = False,
     version: Version = False,
 ) -> None:
     """Sample images from an exported generator with ONNX Runtime."""
     from gan_runtime.errors import InputError
-    from gan_runtime.outputs import STDOUT, check_output, write_output
+    from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
 
     began = time.perf_counter()
     if output == STDOUT and as_json:
         raise InputError("--json: would mix with the picture on stdout; name an output file")
     if latents is not None and (n is not None or seed or start):
         raise InputError("--latents: takes the place of --n, --seed and --start; leave those out")
+    kind = kind_of(output)
+    given = _given(
+        rows=rows, columns=columns, padding=padding, scale=scale, by_class=by_class or None,
+        frames=frames, fps=fps, shard_size=shard_size,
+    )  # fmt: skip
+    check_options(kind, given)
     check_output(output)
-    generator = _open_generator(model, device, threads)
+    options = Options(**given, quiet=quiet)
+    generator = _open_generator(model, device, threads, quiet)
     own = None if latents is None else _load_latents(latents)
-    count = (n or 64) if own is None else len(own)
+    count = (n or options.default_n(kind, generator.classes)) if own is None else len(own)
     draw = generator.draw(count, seed, start, label, own, batch_size)
-    write_output(output, draw, columns)
+    outcome = write_output(output, draw, options)
     report = {
         "output": output,
         "n": count,
         "seed": None if latents else seed,
         "start": None if latents else start,
         "label": label,
+        "by_class": by_class,
+        **outcome.report(),
         **_describe(generator),
         "seconds": round(time.perf_counter() - began, 3),
     }
     if output != STDOUT:
-        print_result(output, report if as_json else None)
+        print_result(outcome.name, report if as_json else None)
 
 
 def info(
@@ -127,22 +159,30 @@ def info_main() -> None:
     run(info, "gan-info")
 
 
-def _open_generator(path: str | None, device: str, threads: int | None) -> "Generator":
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _open_generator(path: str | None, device: str, threads: int | None, quiet: bool = False) -> "Generator":
     from gan_runtime.generator import Generator
     from gan_runtime.model_file import read_model_file
     from gan_runtime.models import default_model
+
+    def say(remark: str) -> None:
+        if not quiet:
+            note(remark)
 
     if path is not None:
         model = read_model_file(path)
     else:
         model, remarks = default_model()
         for remark in remarks:
-            note(remark)
+            say(remark)
     generator = Generator.open(model, device, threads)
     if generator.roles.assumed:
-        note(f"model: {model.path}, {generator.roles.assumed}")
+        say(f"model: {model.path}, {generator.roles.assumed}")
     if device == "auto":
-        note(f"device: {generator.session.device}, {generator.session.reason}")
+        say(f"device: {generator.session.device}, {generator.session.reason}")
     return generator
 
 

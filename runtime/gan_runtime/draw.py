@@ -1,12 +1,13 @@
 """A request for images: which latents and labels, in which batches."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.errors import InputError
 from gan_runtime.latents import default_labels, draw_latents
 
 if TYPE_CHECKING:
@@ -29,6 +30,23 @@ class Draw:
     def shape(self) -> tuple[int, int, int, int]:
         """Shape of all images together: n, height, width, channels."""
         return self.n, *self.generator.image_shape
+
+    def part(self, first: int, count: int) -> "Draw":
+        """The `count` images from the one at `first` on as a request of their own: the same images.
+
+        Raises:
+            InputError: the images are not all in this request.
+        """
+        if not 0 <= first < first + count <= self.n:
+            raise InputError(f"part {first} to {first + count}: the request has the images 0 to {self.n - 1}")
+        rows = slice(first, first + count)
+        return replace(
+            self,
+            n=count,
+            start=self.start + first,
+            own_labels=None if self.own_labels is None else self.own_labels[rows],
+            own_latents=None if self.own_latents is None else self.own_latents[rows],
+        )
 
     def batches(self) -> Iterator[NDArray[np.uint8]]:
         """The images in order, uint8 [at most batch_size, height, width, channels] at a time."""

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,26 +41,30 @@ def check_space(path: Path, size: int) -> None:
 
 
 @contextmanager
-def atomic_write(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, *, durable: bool = False, new: bool = False) -> Iterator[BinaryIO]:
     """Open a temporary neighbour of `path`; it takes the place of `path` once the block ends without an error.
 
     Args:
         path: the file to create or replace; where it is a link, the file that the link leads to.
         durable: also wait until the bytes are on the disk (for checkpoints).
+        new: fail where there is a file by now, rather than replace it.
 
     Raises:
         OutputError: the folder is not usable or the disk is full; `path` is then as it was.
     """
     target = Path(os.path.realpath(path))
     check_writable(target)
-    temporary = target.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
+    temporary = target.with_name(_temporary(target, secrets.token_hex(8)))
     try:
         with temporary.open("xb") as file:
             yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        temporary.replace(target)
+        if new:
+            _publish(temporary, target)
+        else:
+            temporary.replace(target)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
@@ -69,6 +74,32 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what a process that was killed in the middle of `atomic_write` left in `folder`."""
-    for path in folder.glob(TEMPORARY):
+    _remove(folder, TEMPORARY)
+
+
+def remove_leftovers_of(path: Path) -> None:
+    """As `remove_leftovers`, but only what was to become `path`: others may be writing in the same folder."""
+    _remove(path.parent, _temporary(path, "*"))
+
+
+def _remove(folder: Path, pattern: str) -> None:
+    for path in folder.glob(pattern):
         with suppress(OSError):
             path.unlink()
+
+
+def _temporary(target: Path, token: str) -> str:
+    """Name of a temporary neighbour: says for which file, and is short however long that one's name."""
+    return TEMPORARY.replace("*", f"{zlib.crc32(os.fsencode(target.name)):08x}-{token}")
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    """Rename without replacing: of two processes one is first, and the other one is told."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise
+        temporary.replace(target)

@@ -95,7 +95,7 @@ def test_the_front_door_lists_every_command() -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "Usage: cli.py" in done.stdout
         if arguments == ["--help"]:
-            assert all(f"\n  {name} " in done.stdout for name in ("train", "export", "sample", "info"))
+            assert all(f"\n  {name} " in done.stdout for name in ("train", "export", "sample", "info", "data"))
 
 
 def test_the_front_door_samples_from_any_folder() -> None:
@@ -109,7 +109,7 @@ def test_the_runtime_never_imports_torch_or_onnx(process: Callable[..., Result])
         "import sys; sys.argv = ['gan-sample', '--n', '4', 'out.png'];"
         "import gan_runtime.commandline as c; c.leave = lambda code: code;"
         "import pkgutil, importlib, gan_runtime;"
-        "[importlib.import_module(f'gan_runtime.{m.name}') for m in pkgutil.iter_modules(gan_runtime.__path__)];"
+        "[importlib.import_module(m.name) for m in pkgutil.walk_packages(gan_runtime.__path__, 'gan_runtime.')];"
         "from gan_runtime.cli import sample_main; sample_main();"
         "print(sorted({'torch', 'onnx', 'gan_trainer'} & {name.split('.')[0] for name in sys.modules}))"
     )
@@ -130,7 +130,7 @@ def test_help_and_version_load_nothing_heavy() -> None:
 
 
 def test_installed_commands_answer(process: Callable[..., Result]) -> None:
-    for command in ("gan-train", "gan-export", "gan-sample", "gan-info"):
+    for command in ("gan-train", "gan-export", "gan-sample", "gan-info", "gan-data"):
         assert process(command, "--version").out.startswith("gan-edge ")
     assert process("gan-sample", "--n", "0", "out.png").refused("--n", code=2)
     assert process("gan-sample", "out.png", "--model", "nowhere.onnx").refused("nowhere.onnx", code=1)

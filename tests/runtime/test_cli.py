@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import onnx
 import pytest
 from helpers import Result, leftovers, linear_generator
 from onnx import TensorProto
+from PIL import Image
 
 from gan_runtime import Generator, __version__
 from gan_runtime.manifest import METADATA_KEY
@@ -36,6 +39,34 @@ def test_without_a_model_it_says_which_one_it_took(call: Call) -> None:
     assert "device: cpu, " in done.err
 
 
+def test_quiet_says_nothing(call: Call) -> None:
+    assert call("gan-sample", "--n", 4, "--quiet", "out.png") == Result(0, "out.png\n", "")
+
+
+def test_a_plain_grid_imports_nothing_it_does_not_need(conditional_model: Path) -> None:
+    code = (
+        "import sys, gan_runtime.commandline as line; line.leave = lambda code: print(*sys.modules, file=sys.stderr);"
+        "from gan_runtime.cli import sample_main; sample_main()"
+    )
+    command = [sys.executable, "-c", code, "out.png", "--model", str(conditional_model), "--quiet"]
+    imported = subprocess.run(command, capture_output=True, text=True, check=True).stderr.split()
+    assert "gan_runtime.outputs.grids" in imported
+    for module in ("tarfile", "zipfile", "csv", "rich", "gan_runtime.outputs.walks", "gan_runtime.outputs.jobs"):
+        assert module not in imported
+
+
+def test_pictures_have_as_many_images_as_they_have_room_for(call: Call, conditional_model: Path) -> None:
+    for arguments, size in (
+        (["--rows", 2, "--columns", 3], (3 * 28, 2 * 28)),
+        (["--rows", 4, "--padding", 2], (16 * 30 - 2, 4 * 30 - 2)),
+        (["--by-class", "--rows", 2, "--scale", 2], (10 * 56, 2 * 56)),
+        (["--by-class"], (10 * 28, 8 * 28)),
+    ):
+        assert call("gan-sample", *arguments, "--model", conditional_model, "out.png").code == 0
+        with Image.open("out.png") as picture:
+            assert picture.size == size
+
+
 def test_label_and_own_latents(call: Call, conditional_model: Path) -> None:
     z = np.random.default_rng(0).normal(size=(70, 16))
     np.save("z.npy", z)
@@ -58,6 +89,16 @@ def test_label_and_own_latents(call: Call, conditional_model: Path) -> None:
         (["--threads", "0"], ["--threads"]),
         (["--threads", "99999"], ["--threads"]),
         (["--columns", "0"], ["--columns"]),
+        (["--rows", "0"], ["--rows"]),
+        (["--padding", "-1"], ["--padding"]),
+        (["--scale", "0"], ["--scale"]),
+        (["--rows", "2", "--columns", "2", "--n", "5"], ["n 5", "does not fit into 2 rows of 2"]),
+        (["--rows", "1000000", "--columns", "1000000000"], ["grid", "too large"]),
+        (["--by-class", "--label", "3"], ["--by-class", "takes no label"]),
+        (["--by-class", "--columns", "3"], ["--columns", "--by-class"]),
+        (["--frames", "96"], ["--frames: belongs to .gif and .webp"]),
+        (["--fps", "24"], ["--fps: belongs to .gif and .webp"]),
+        (["--shard-size", "10000"], ["--shard-size: belongs to .tar"]),
         (["--seed", "-1"], ["--seed"]),
         (["--start", "-1"], ["--start"]),
         (["--device", "tpu"], ["tpu", "auto, cpu, cuda"]),
@@ -226,8 +267,6 @@ def test_every_command_has_help_and_version(call: Call, command: str) -> None:
 
 
 def test_a_missing_onnxruntime_names_the_extras(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert call("gan-sample", "out.png").refused("gan-edge[cpu]", "gan-edge[cuda]")
 

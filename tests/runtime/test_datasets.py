@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_runtime import datasets
-from gan_runtime.datasets import IdxFile, IdxSource, load_dataset
+from gan_runtime.datasets import SOURCES, load_dataset
+from gan_runtime.datasets.idx import find_folder
+from gan_runtime.datasets.known import IdxFile, IdxSource
+from gan_runtime.datasets.places import search_path
 from gan_runtime.errors import DataError
 
 CONTENTS = {
@@ -18,10 +20,10 @@ CONTENTS = {
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A data set of two images called `tiny`, known but not there yet."""
-    images, labels = (IdxFile(name, hashlib.sha256(content).hexdigest()) for name, content in CONTENTS.items())
+    images, labels = (IdxFile(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in CONTENTS.items())
     source = IdxSource({"train": (images, labels)}, ("a", "b"), "none")
-    monkeypatch.setitem(datasets.SOURCES, "tiny", source)
-    monkeypatch.setattr("gan_runtime.datasets.checkout", lambda: None)
+    monkeypatch.setitem(SOURCES, "tiny", source)
+    monkeypatch.setattr("gan_runtime.datasets.places.checkout", lambda: None)
 
 
 def put(folder: Path, compressed: bool = True) -> Path:
@@ -55,21 +57,24 @@ def test_files_are_decoded(tmp_path: Path, inner: str, compressed: bool) -> None
 
 @pytest.mark.usefixtures("tiny")
 def test_search_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError, match=r"tiny: images\.gz and labels\.gz not found in .*gan-edge.*--data-dir"):
-        load_dataset("tiny")
-    put(tmp_path / "cache" / "gan-edge" / "tiny")
-    assert len(load_dataset("tiny").images) == 2
-    checkout = tmp_path / "checkout"
-    monkeypatch.setattr("gan_runtime.datasets.checkout", lambda: checkout)
-    files = datasets.SOURCES["tiny"].splits["train"]
-    assert datasets.find_folder("tiny", files) == tmp_path / "cache" / "gan-edge" / "tiny"
-    put(checkout / "data" / "tiny")
-    assert datasets.find_folder("tiny", files) == checkout / "data" / "tiny"
+    files = SOURCES["tiny"].splits["train"]
+    assert find_folder("tiny", files) is None
+    monkeypatch.setattr("gan_runtime.datasets.places.DEBIAN", tmp_path / "debian")
+    monkeypatch.setattr("gan_runtime.datasets.places.checkout", lambda: tmp_path / "checkout")
     monkeypatch.setenv("GAN_EDGE_DATA", str(tmp_path / "own"))
-    assert datasets.find_folder("tiny", files) == checkout / "data" / "tiny"
-    put(tmp_path / "own")
-    assert datasets.find_folder("tiny", files) == tmp_path / "own"
-    with pytest.raises(DataError, match="nowhere"):
+    for place in ("debian/tiny", "cache/gan-edge/tiny", "checkout/data/tiny", "own"):
+        assert find_folder("tiny", files) != tmp_path / place
+        put(tmp_path / place)
+        assert find_folder("tiny", files) == tmp_path / place
+    assert len(load_dataset("tiny").images) == 2
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_is_nowhere_is_named_with_the_way_out(tmp_path: Path) -> None:
+    message = r"tiny: images\.gz and labels\.gz not found in .*gan-edge.* and GAN_EDGE_OFFLINE forbids .*--data-dir"
+    with pytest.raises(DataError, match=message):
+        load_dataset("tiny")
+    with pytest.raises(DataError, match=r"nowhere.*fetch them: gan-data tiny --fetch --data-dir .*nowhere"):
         load_dataset("tiny", data_dir=tmp_path / "nowhere")
 
 
@@ -80,7 +85,7 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "home", homeless)
     monkeypatch.setenv("GAN_EDGE_DATA", "here")
-    assert datasets.search_path()[0] == Path("here")
+    assert search_path()[0] == Path("here")
 
 
 @pytest.mark.usefixtures("tiny")

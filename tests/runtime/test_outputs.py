@@ -14,8 +14,8 @@ from PIL import Image
 from gan_runtime import Generator
 from gan_runtime.errors import InputError, OutputError
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.images import default_columns, grid
-from gan_runtime.outputs import check_output, write_output
+from gan_runtime.images import PADDING_GREY, Layout, arrange, default_columns, grid
+from gan_runtime.outputs import Options, check_output, write_output
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def generator(conditional_model: Path) -> Generator:
 
 
 def test_png_is_a_grid_of_the_images(generator: Generator, tmp_path: Path) -> None:
-    write_output("out.png", generator.draw(7, seed=1), columns=3)
+    write_output("out.png", generator.draw(7, seed=1), Options(columns=3))
     picture = np.asarray(Image.open(tmp_path / "out.png"))
     assert picture.shape == (3 * 28, 3 * 28)
     images = generator.sample(7, seed=1)
@@ -50,11 +50,12 @@ def test_npz_of_an_unconditional_generator_has_no_labels(unconditional_model: Pa
     assert sorted(np.load("out.npz")) == ["images", "latents"]
 
 
-@pytest.mark.parametrize("name", ["out.png", "out.npy", "out.npz"])
+@pytest.mark.parametrize("name", ["out.png", "out.npy", "out.npz", "out.gif", "out.webp"])
 def test_the_same_request_gives_the_same_file(generator: Generator, name: str, tmp_path: Path) -> None:
     contents = []
-    for batch_size in (64, 5):
-        write_output(name, generator.draw(100, batch_size=batch_size))
+    options = Options(frames=6) if name.endswith(("gif", "webp")) else Options()
+    for batch_size in (32, 5):
+        write_output(name, generator.draw(40, batch_size=batch_size), options)
         contents.append((tmp_path / name).read_bytes())
     assert contents[0] == contents[1]
 
@@ -64,6 +65,96 @@ def test_grids_in_colour() -> None:
     picture = grid(images)
     assert picture.shape == (4, 4, 3)
     np.testing.assert_array_equal(picture[:2, 2:], images[1])
+
+
+def test_padding_is_grey_and_scale_repeats_pixels() -> None:
+    images = np.arange(3 * 2 * 2, dtype=np.uint8).reshape(3, 2, 2, 1)
+    layout = Layout(rows=2, columns=2, padding=3, scale=2)
+    picture = arrange(images, layout)[:, :, 0]
+    assert picture.shape == layout.size(images.shape) == (11, 11)
+    np.testing.assert_array_equal(picture[:4, 7:], images[1, :, :, 0].repeat(2, 0).repeat(2, 1))
+    assert (picture[4:7] == PADDING_GREY).all()
+    assert (picture[:, 4:7] == PADDING_GREY).all()
+    assert picture[7:, 7:].max() == 0  # an empty cell is black
+
+
+@pytest.mark.parametrize(
+    ("layout", "n", "cells"),
+    [
+        (Layout(), 10, (3, 4)),
+        (Layout(columns=3), 10, (4, 3)),
+        (Layout(columns=30), 10, (1, 10)),
+        (Layout(rows=3), 10, (3, 4)),
+        (Layout(rows=4, columns=3), 10, (4, 3)),
+    ],
+)
+def test_cells_of_a_grid(layout: Layout, n: int, cells: tuple[int, int]) -> None:
+    assert layout.cells(n) == cells
+
+
+def test_more_images_than_cells_are_refused() -> None:
+    with pytest.raises(InputError, match="n 7: does not fit into 2 rows of 3"):
+        Layout(rows=2, columns=3).cells(7)
+
+
+def test_padding_and_scale_count_for_the_largest_grid(generator: Generator) -> None:
+    for options in (Options(scale=50), Options(padding=1500)):
+        with pytest.raises(InputError, match=r"n 64: a grid of .* pixels is too large"):
+            write_output("out.png", generator.draw(64), options)
+    assert not Path("out.png").exists()
+
+
+def test_a_column_a_class(generator: Generator) -> None:
+    write_output("out.png", generator.draw(20, seed=1, start=3), Options(by_class=True))
+    images = generator.sample(20, seed=1, start=3, labels=np.arange(20) % 10)
+    np.testing.assert_array_equal(np.asarray(Image.open("out.png")), grid(images, 10)[:, :, 0])
+
+
+def test_a_column_a_class_needs_classes_and_no_labels(generator: Generator, unconditional_model: Path) -> None:
+    with pytest.raises(InputError, match="unconditional"):
+        write_output("out.png", Generator.load(unconditional_model, "cpu").draw(20), Options(by_class=True))
+    with pytest.raises(InputError, match="takes no label"):
+        write_output("out.png", generator.draw(20, labels=1), Options(by_class=True))
+
+
+@pytest.mark.parametrize("option", ["rows", "columns", "scale", "shard_size"])
+def test_options_out_of_range_are_refused(option: str) -> None:
+    with pytest.raises(InputError, match=f"--{option.replace('_', '-')} 0: must be at least 1"):
+        Options(**{option: 0})
+    with pytest.raises(InputError, match="--padding -1"):
+        Options(padding=-1)
+
+
+def test_options_of_other_outputs_are_refused(generator: Generator) -> None:
+    for output, options, words in (
+        ("out.png", Options(shard_size=5), "--shard-size: belongs to .tar;"),
+        ("out.npy", Options(padding=5), "--padding: belongs to -, .png, .gif and .webp;"),
+        ("out/", Options(by_class=True), "--by-class: belongs to"),
+        ("out.tar", Options(frames=5), "--frames: belongs to .gif and .webp;"),
+        ("out.png", Options(by_class=True, columns=3), "--columns: with --by-class"),
+    ):
+        with pytest.raises(InputError, match=words):
+            write_output(output, generator.draw(4), options)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "classes", "n"),
+    [
+        (Options(), ".png", 10, 64),
+        (Options(), ".tar", 0, 64),
+        (Options(rows=3), "-", 10, 64),
+        (Options(rows=3, columns=5), ".png", 10, 15),
+        (Options(by_class=True), ".png", 10, 80),
+        (Options(by_class=True, rows=2), ".png", 10, 20),
+        (Options(), ".gif", 10, 10),
+        (Options(), ".webp", 0, 16),
+        (Options(), ".gif", 21, 16),
+        (Options(rows=2, columns=2), ".gif", 10, 4),
+    ],
+)
+def test_how_many_images_where_nobody_says(options: Options, kind: str, classes: int, n: int) -> None:
+    assert options.default_n(kind, classes) == n
 
 
 @pytest.mark.parametrize(("n", "columns"), [(1, 1), (2, 2), (4, 2), (5, 3), (64, 8), (65, 9)])
@@ -81,7 +172,11 @@ def test_a_grid_too_large_to_be_opened_is_refused(generator: Generator, tmp_path
     ("output", "reason"),
     [
         ("out.bmp", "unknown kind of output"),
-        ("out", "unknown kind of output"),
+        ("out", "in a slash for a folder"),
+        ("", "unknown kind of output"),
+        ("file/", "is not a folder"),
+        ("missing/out/", "missing does not exist"),
+        ("missing/out.tar", "missing does not exist"),
         ("missing/out.png", "missing does not exist"),
         ("file/out.png", "file is not a folder"),
         ("folder.png", "is a folder"),
@@ -111,12 +206,12 @@ def test_an_array_larger_than_the_disk_is_refused_at_once(generator: Generator, 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["out.png", "out.npy", "out.npz"])
+@pytest.mark.parametrize("name", ["out.png", "out.npy", "out.npz", "out.gif", "out.webp"])
 def test_a_full_disk_leaves_the_old_file(
     name: str, generator: Generator, tmp_path: Path, conditional_model: Path
 ) -> None:
     (tmp_path / name).write_bytes(b"old")
-    arguments = ["--n", "500", "--model", str(conditional_model), "--device", "cpu", name]
+    arguments = ["--n", "100", "--model", str(conditional_model), "--device", "cpu", name]
     code = "import sys; from gan_runtime.cli import sample_main; sample_main()"
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],

@@ -4,6 +4,7 @@ import pytest
 from gan_runtime.datasets import Dataset
 from gan_runtime.manifest import ImageSize
 from gan_trainer.config import Config, make_config
+from gan_trainer.source import DataSource
 
 
 @pytest.fixture
@@ -21,8 +22,10 @@ def make(dataset: Dataset):
 
     def make(recipe: str = "quick", seed: int = 0, **changes: object) -> Config:
         defaults = {"images": 96, "batch_size": 8, "checkpoint_every": 40, "preview_every": 1000, "log_every": 24}
-        config = make_config(dataset, None, recipe, defaults | changes, seed, "cpu", 1, 3)
-        assert config.size == ImageSize(8, 8, 1)
+        config = make_config(
+            DataSource.of(dataset, "squares", None, None), recipe, defaults | changes, seed, "cpu", 1, 3
+        )
+        assert config.data.size == ImageSize(8, 8, 1)
         return config
 
     return make

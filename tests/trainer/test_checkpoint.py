@@ -80,6 +80,6 @@ def test_a_full_disk_leaves_the_last_checkpoint(make: Callable[..., Config], tmp
 def test_a_changed_configuration_is_refused(make: Callable[..., Config]) -> None:
     document = make().to_dict()
     assert Config.from_dict(document, "x") == make()
-    for broken in (None, [], {}, document | {"recipe": {"lr": 1}}, document | {"size": 3}):
+    for broken in (None, [], {}, document | {"recipe": {"lr": 1}}, document | {"data": 3}):
         with pytest.raises(GanEdgeError, match="x: not a configuration"):
             Config.from_dict(broken, "x")

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +13,7 @@ from click.core import ParameterSource
 
 from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
 from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.picture_flags import Background, LabelsFrom, Mode, Size, SkipBad, picture_options
 
 if TYPE_CHECKING:
     from gan_runtime.datasets import Dataset
@@ -18,15 +21,27 @@ if TYPE_CHECKING:
     from gan_trainer.progress import Reporter
     from gan_trainer.runs import Run
     from gan_trainer.state import TrainState
+    from gan_trainer.tensorboard import Board
     from gan_trainer.training import Outcome
 
 RUNS_DIR = Path("runs")
 MAX_IMAGES = 10**12
-ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "quiet", "as_json", "version"}
+ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "offline", "tensorboard", "quiet", "as_json", "version"}
 
 RunsDir = Annotated[Path, typer.Option(help="Where run folders are.")]
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
 Version = Annotated[bool, VERSION_OPTION]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What belongs to one call of gan-train and not to the run, so that it may differ when the run goes on."""
+
+    data_dir: Path | None
+    offline: bool
+    tensorboard: bool
+    quiet: bool
+    as_json: bool
 
 
 def _given(text: str, **bounds: Any) -> Any:
@@ -35,12 +50,22 @@ def _given(text: str, **bounds: Any) -> Any:
 
 def train(
     context: typer.Context,
-    data: Annotated[str | None, typer.Argument(help="Data set: mnist.", show_default=False)] = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(help="mnist, fashion-mnist, or a folder or .zip of images.", show_default=False),
+    ] = None,
     recipe: Annotated[str, typer.Option(help="quick, or gan: the original GAN as an MLP.")] = "quick",
     images: Annotated[int | None, _given("Length: real images to show.", min=1, max=MAX_IMAGES)] = None,
     epochs: Annotated[float | None, _given("Length in passes over the data.", max=10**6)] = None,
     batch_size: Annotated[int | None, _given("Images per step.", min=2, max=65536)] = None,
     lr: Annotated[float | None, _given("Learning rate of both networks.", max=1.0)] = None,
+    width: Annotated[int | None, _given("Channels of quick at half the image's side.", min=2, max=4096)] = None,
+    augment: Annotated[
+        str | None, _given("colour,translation,cutout or some of them, none, or auto: all for a small data set.")
+    ] = None,
+    conditional: Annotated[
+        bool | None, _given("Whether the networks are told classes.  [default: if recipe and data have them]")
+    ] = None,
     precision: Annotated[str | None, _given("fp32, bf16, or auto: bf16 where the device computes in it.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same machine, same result.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -49,25 +74,36 @@ def train(
     runs_dir: RunsDir = RUNS_DIR,
     resume: Annotated[Path | None, _given("Go on with this run exactly as if it had never stopped.")] = None,
     data_dir: Annotated[Path | None, _given("Folder with the data set's files.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
+    size: Size = None,
+    mode: Mode = None,
+    background: Background = None,
+    labels: LabelsFrom = None,
+    skip_bad: SkipBad = False,
     log_every: Annotated[int | None, _given("Images between two lines of the log.", min=1)] = None,
     preview_every: Annotated[int | None, _given("Images between two pictures of fixed samples.", min=1)] = None,
     checkpoint_every: Annotated[int | None, _given("Images between two checkpoints.", min=1)] = None,
     keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many of the last checkpoints to keep.")] = 3,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write runs/<name>/tensorboard.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only results and errors.")] = False,
     as_json: Json = False,
     version: Version = False,
 ) -> None:
     """Train a generator; runs/<name> holds its checkpoints, its samples and its log."""
-    _require("gan-train")
+    _require("gan-train", tensorboard)
+    sitting = Sitting(data_dir, offline, tensorboard, quiet, as_json)
     if resume is not None:
         _refuse_with_resume(context)
-        return _resume(resume, runs_dir, data_dir, quiet, as_json)
+        return _resume(resume, runs_dir, sitting)
     if data is None:
         raise InputError("name a data set to train on (mnist), or a run to go on with: --resume runs/<name>")
     changes = {
         "images": images,
         "batch_size": batch_size,
         "lr": lr,
+        "width": width,
+        "augment": augment,
+        "conditional": conditional,
         "precision": precision,
         "log_every": log_every,
         "preview_every": preview_every,
@@ -79,17 +115,21 @@ def train(
     if images is not None and epochs is not None:
         raise InputError("--images and --epochs: both give the length; choose one")
     from gan_runtime.datasets import load_dataset
-    from gan_trainer.config import choose_device, make_config
+    from gan_trainer.config import choose_device, find_recipe, make_config
     from gan_trainer.runs import create_run
+    from gan_trainer.source import DataSource
 
-    dataset = load_dataset(data, data_dir=data_dir)
+    pictures = picture_options(data, size, mode, background, labels, skip_bad)
+    find_recipe(recipe)  # before the time that decoding may take
+    dataset = load_dataset(data, "train", data_dir, pictures, offline=offline, quiet=quiet)
     if epochs is not None:
         changes["images"] = max(1, round(epochs * len(dataset.images)))
     chosen, reason = choose_device(device)
-    config = make_config(dataset, data_dir, recipe, changes, seed, chosen, threads, keep_checkpoints)
+    source = DataSource.of(dataset, data, data_dir, pictures)
+    config = make_config(source, recipe, changes, seed, chosen, threads, keep_checkpoints)
     if device == "auto" and not quiet:
         note(f"device: {chosen}, {reason}")
-    return _train(config, dataset, create_run(runs_dir, name, config), None, quiet, as_json)
+    return _train(config, dataset, create_run(runs_dir, name, config), None, sitting)
 
 
 def export(
@@ -138,8 +178,7 @@ def export_main() -> None:
     run(export, "gan-export")
 
 
-def _resume(path: Path, runs_dir: Path, data_dir: Path | None, quiet: bool, as_json: bool) -> None:
-    from gan_runtime.datasets import load_dataset
+def _resume(path: Path, runs_dir: Path, sitting: Sitting) -> None:
     from gan_trainer.runs import open_run
 
     found = open_run(path, runs_dir)
@@ -148,25 +187,28 @@ def _resume(path: Path, runs_dir: Path, data_dir: Path | None, quiet: bool, as_j
         note(f"{found.folder} is finished: {saved['images_seen']:,} of {config.recipe.images:,} images seen")
         checkpoint = str(found.newest_checkpoint())
         report = {"run": str(found.folder), "images": saved["images_seen"], "checkpoint": checkpoint, "finished": True}
-        return print_result(str(found.folder), report if as_json else None)
-    dataset = load_dataset(config.data, data_dir=data_dir or config.data_dir)
-    return _train(config, dataset, found, saved, quiet, as_json)
+        return print_result(str(found.folder), report if sitting.as_json else None)
+    dataset = config.data.load(sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
+    return _train(config, dataset, found, saved, sitting)
 
 
-def _train(
-    config: "Config", dataset: "Dataset", where: "Run", saved: dict[str, Any] | None, quiet: bool, as_json: bool
-) -> None:
+def _train(config: "Config", dataset: "Dataset", where: "Run", saved: dict[str, Any] | None, sitting: Sitting) -> None:
     from gan_trainer.progress import open_reporter
+    from gan_trainer.tensorboard import Board
 
-    state = _start(config, where, saved)
-    with where.locked(), open_reporter(config.recipe.images, state.images_seen, len(dataset.images), quiet) as reporter:
+    state, total = _start(config, where, saved), config.recipe.images
+    with (
+        where.locked(),
+        open_reporter(total, state.images_seen, config.data.images, sitting.quiet) as reporter,
+        closing(Board(where.folder, state.images_seen)) if sitting.tensorboard else nullcontext() as board,
+    ):
         reporter.say(
-            f"{where.folder}: {config.recipe_name} on {config.data}, from image {state.images_seen:,} of "
-            f"{config.recipe.images:,}; {config.device}, {config.threads} threads, {config.recipe.precision}"
+            f"{where.folder}: {config.recipe_name} on {config.data.name}, from image {state.images_seen:,} of "
+            f"{total:,}; {config.device}, {config.threads} threads, {config.recipe.precision}"
         )
         where.forget_after(state.images_seen)
-        outcome = _train_or_explain(config, dataset, state, where, reporter)
-    _report(where, state.images_seen, state.seconds, outcome, as_json)
+        outcome = _train_or_explain(config, dataset, state, where, reporter, board)
+    _report(where, state.images_seen, state.seconds, outcome, sitting)
 
 
 def _start(config: "Config", where: "Run", saved: dict[str, Any] | None) -> "TrainState":
@@ -185,13 +227,18 @@ def _start(config: "Config", where: "Run", saved: dict[str, Any] | None) -> "Tra
 
 
 def _train_or_explain(
-    config: "Config", dataset: "Dataset", state: "TrainState", where: "Run", reporter: "Reporter"
+    config: "Config",
+    dataset: "Dataset",
+    state: "TrainState",
+    where: "Run",
+    reporter: "Reporter",
+    board: "Board | None",
 ) -> "Outcome":
     from gan_trainer.meter import Diverged
     from gan_trainer.training import train
 
     try:
-        return train(config, dataset, state, where, reporter)
+        return train(config, dataset, state, where, reporter, board)
     except Diverged as error:
         last = where.newest_checkpoint()
         kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
@@ -203,7 +250,7 @@ def _train_or_explain(
         raise GanEdgeError(f"{where.folder}: {reason}; choose a smaller one in a new run") from None
 
 
-def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", as_json: bool) -> None:
+def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", sitting: Sitting) -> None:
     report = {
         "run": str(where.folder),
         "images": images_seen,
@@ -214,16 +261,20 @@ def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", 
     }
     if outcome.signal is not None:
         note(f"stopped after {images_seen:,} images; saved {outcome.checkpoint}; gan-train --resume {where.folder}")
-    print_result(str(where.folder), report if as_json else None)
+    elif not sitting.quiet:
+        note(f"newest picture: {outcome.picture}")
+    print_result(str(where.folder), report if sitting.as_json else None)
     if outcome.signal is not None:
         raise typer.Exit(128 + outcome.signal)
 
 
-def _require(command: str) -> None:
+def _require(command: str, tensorboard: bool = False) -> None:
     """Name the missing extra. Waiting threads spin only briefly: on a busy host the default costs most of the time."""
     missing = [name for name in ("torch", "onnx", "rich") if find_spec(name) is None]
     if missing:
         raise GanEdgeError(f"{command} needs {', '.join(missing)}: pip install 'gan-edge[train,cpu]'")
+    if tensorboard and find_spec("tensorboard") is None:
+        raise GanEdgeError("--tensorboard: TensorBoard is not installed here: pip install tensorboard")
     if "torch" not in sys.modules:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 

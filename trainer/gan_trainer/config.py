@@ -1,30 +1,29 @@
 """A run's complete settings: what config.json holds and what a resumed run goes on with."""
 
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from gan_runtime.cpus import available_cpus
-from gan_runtime.datasets import Dataset
+from gan_runtime.datasets import PictureOptions
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.manifest import ImageSize
+from gan_trainer.augmentations import AUGMENTATIONS
 from gan_trainer.networks import build_networks
 from gan_trainer.recipes import RECIPES, Recipe
+from gan_trainer.source import DataSource
 
 PRECISIONS = ("auto", "fp32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
+AUGMENT_BELOW = 20_000  # images; a discriminator learns fewer by heart, and more are better left as they are
 
 
 @dataclass(frozen=True)
 class Config:
     """Data, recipe with every override, and what the numbers depend on besides: seed, device, threads."""
 
-    data: str
-    data_dir: str | None
-    size: ImageSize
-    classes: tuple[str, ...]
+    data: DataSource
     recipe_name: str
     recipe: Recipe
     seed: int
@@ -35,7 +34,7 @@ class Config:
     @property
     def conditions(self) -> tuple[str, ...]:
         """Names of the classes that the networks are told; none for an unconditional recipe."""
-        return self.classes if self.recipe.conditional else ()
+        return self.data.classes if self.recipe.conditional else ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON and checkpoints."""
@@ -47,10 +46,11 @@ class Config:
         try:
             values = {field.name: document[field.name] for field in fields(cls)}
             recipe = Recipe(**values["recipe"] | {"betas": tuple(values["recipe"]["betas"])})
-            return cls(
-                **values | {"recipe": recipe, "size": ImageSize(**values["size"]), "classes": tuple(values["classes"])}
-            )
-        except (KeyError, TypeError) as error:
+            data = dict(values["data"])
+            data["pictures"] = PictureOptions(**data["pictures"]) if data["pictures"] else None
+            data["size"], data["classes"] = ImageSize(**data["size"]), tuple(data["classes"])
+            return cls(**values | {"recipe": recipe, "data": DataSource(**data)})
+        except (KeyError, TypeError, ValueError) as error:
             raise GanEdgeError(f"{origin}: not a configuration of this version of gan-edge ({error})") from None
 
 
@@ -89,9 +89,18 @@ def choose_precision(wanted: str, device: str) -> str:
     return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "fp32"
 
 
+def choose_augmentation(wanted: str, images: int) -> str:
+    """ "none", or names of `AUGMENTATIONS` with commas between. "auto" takes all of them for a small data set."""
+    if wanted == "auto":
+        return ",".join(AUGMENTATIONS) if images < AUGMENT_BELOW else "none"
+    unknown = [name for name in wanted.split(",") if name not in AUGMENTATIONS]
+    if wanted != "none" and unknown:
+        raise InputError(f"augment {unknown[0]!r}: choose auto, none, or some of {','.join(AUGMENTATIONS)}")
+    return wanted
+
+
 def make_config(
-    dataset: Dataset,
-    data_dir: Path | None,
+    data: DataSource,
     recipe_name: str,
     changes: dict[str, Any],
     seed: int,
@@ -102,8 +111,7 @@ def make_config(
     """The settings of a new run, every choice made.
 
     Args:
-        dataset: what to train on.
-        data_dir: where it was asked to be, if anywhere.
+        data: what to train on.
         recipe_name: a key of `RECIPES`.
         changes: fields of the recipe that differ from the table; None leaves a field as it is.
         seed: of everything random.
@@ -112,22 +120,20 @@ def make_config(
         keep_checkpoints: how many of the last ones to keep.
 
     Raises:
-        InputError: as the functions above, or a batch larger than the data set.
+        InputError: as the functions above, a batch larger than the data set, classes asked for where there are none,
+            or networks that cannot draw such images.
     """
     recipe = replace(find_recipe(recipe_name), **{name: value for name, value in changes.items() if value is not None})
-    if recipe.batch_size > len(dataset.images):
-        raise InputError(f"--batch-size {recipe.batch_size}: {dataset.name} has {len(dataset.images)} images")
-    config = Config(
-        data=dataset.name,
-        data_dir=str(data_dir.resolve()) if data_dir else None,
-        size=ImageSize(*dataset.images.shape[1:]),
-        classes=dataset.classes,
-        recipe_name=recipe_name,
-        recipe=replace(recipe, precision=choose_precision(recipe.precision, device)),
-        seed=seed,
-        device=device,
-        threads=threads or available_cpus(),
-        keep_checkpoints=keep_checkpoints,
+    if recipe.batch_size > data.images:
+        raise InputError(f"--batch-size {recipe.batch_size}: {data.name} has {data.images} images")
+    if changes.get("conditional") and not data.classes:
+        raise InputError(f"--conditional: {data.name} has no classes; --labels folders makes sub-folders classes")
+    recipe = replace(
+        recipe,
+        conditional=recipe.conditional and bool(data.classes),
+        precision=choose_precision(recipe.precision, device),
+        augment=choose_augmentation(recipe.augment, data.images),
     )
-    build_networks(config.recipe, config.size, len(config.conditions))  # refuses now what could not be built later
+    config = Config(data, recipe_name, recipe, seed, device, threads or available_cpus(), keep_checkpoints)
+    build_networks(config.recipe, data.size, len(config.conditions))  # refuses now what could not be built later
     return config

@@ -15,7 +15,8 @@ class Batches:
     """
 
     def __init__(self, dataset: Dataset, batch_size: int, seed: int, device: torch.device) -> None:
-        self._images = torch.from_numpy(dataset.images.copy()).permute(0, 3, 1, 2).contiguous().to(device)
+        images = dataset.images if dataset.images.flags.writeable else dataset.images.copy()
+        self._images = torch.from_numpy(images).to(device)  # on a CPU a memory-mapped array stays on the disk
         self._labels = torch.from_numpy(dataset.labels).to(device)
         self._batch_size = batch_size
         self._seed = seed
@@ -28,7 +29,7 @@ class Batches:
         epochs = range(first // size, (last - 1) // size + 1)
         pieces = [self._order(epoch)[max(first - epoch * size, 0) : last - epoch * size] for epoch in epochs]
         chosen = torch.cat(pieces)
-        images = self._images.index_select(0, chosen).float().div_(127.5).sub_(1.0)
+        images = self._images.index_select(0, chosen).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
         return images, self._labels.index_select(0, chosen)
 
     def _order(self, epoch: int) -> Tensor:

@@ -27,7 +27,7 @@ def export_run(run: Run, opset: int = 17, output: Path | None = None, name: str 
     saved = load_checkpoint(path)
     config = Config.from_dict(saved["config"], str(path))
     classes = config.conditions
-    generator, _ = build_networks(config.recipe, config.size, len(classes))
+    generator, _ = build_networks(config.recipe, config.data.size, len(classes))
     try:
         generator.load_state_dict(saved["average"])
     except CONTENT_ERRORS:
@@ -48,7 +48,7 @@ def export_run(run: Run, opset: int = 17, output: Path | None = None, name: str 
         name=name or run_name,
         training={
             "recipe": config.recipe_name,
-            "data": config.data,
+            "data": config.data.name,
             "images_seen": saved["images_seen"],
             "seconds": round(saved["seconds"], 1),
             "seed": config.seed,

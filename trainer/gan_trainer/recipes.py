@@ -9,7 +9,7 @@ class Recipe:
 
     source: str
     network: str
-    conditional: bool
+    conditional: bool  # on the classes, where the data have any
     latent_dim: int
     objective: str
     batch_size: int
@@ -27,6 +27,13 @@ class Recipe:
     ema_half_life: int = 0  # images after which an old weight counts half in the average; 0: no average
     decay_from: float = 1.0  # share of the run after which the learning rate falls towards zero
     precision: str = "fp32"  # fp32, bf16, or auto: bf16 where the device computes in it
+    width: int = 32  # channels of a convolutional network at half the image's side
+    augment: str = "none"  # what the discriminator sees: names with commas, or auto: all of them for few images
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """Names of the augmentations, in order."""
+        return () if self.augment == "none" else tuple(self.augment.split(","))
 
 
 RECIPES = {
@@ -49,6 +56,7 @@ RECIPES = {
         ema_half_life=10_000,
         decay_from=0.5,
         precision="auto",
+        augment="auto",
     ),
     "gan": Recipe(
         source="the original GAN (Goodfellow et al. 2014) as an MLP on MNIST, with the non-saturating generator loss",

@@ -126,7 +126,7 @@ def create_run(runs_dir: Path, name: str | None, config: Config) -> Run:
             (draft / folder).mkdir()
         (draft / CONFIG).write_text(json.dumps(config.to_dict() | {"software": software()}, indent=2) + "\n")
         draft.chmod(0o777 & ~_umask())
-        return Run(_claim(draft, runs_dir, name, f"{config.data}-{config.recipe_name}"))
+        return Run(_claim(draft, runs_dir, name, f"{config.data.name}-{config.recipe_name}"))
     except OSError as error:
         raise OutputError(f"{runs_dir}: runs cannot be written there: {error.strerror}") from None
     finally:

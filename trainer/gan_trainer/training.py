@@ -21,6 +21,7 @@ from gan_trainer.runs import Run
 from gan_trainer.signals import StopRequest
 from gan_trainer.state import TrainState, new_state, set_learning_rate
 from gan_trainer.steps.latent import train_step
+from gan_trainer.tensorboard import Board
 
 PREVIEW_IMAGES, PREVIEW_COLUMNS = 100, 10
 STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 50}  # reading a loss makes the host wait for a GPU
@@ -60,14 +61,16 @@ def start_state(config: Config, saved: dict[str, Any] | None = None) -> TrainSta
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     settle_math_library()
-    generator, discriminator = build_networks(config.recipe, config.size, len(config.conditions))
+    generator, discriminator = build_networks(config.recipe, config.data.size, len(config.conditions))
     state = new_state(generator, discriminator, config.recipe, torch.device(config.device))
     if saved is not None:
         state.load_state_dict(saved)
     return state
 
 
-def train(config: Config, dataset: Dataset, state: TrainState, run: Run, reporter: Reporter) -> Outcome:
+def train(
+    config: Config, dataset: Dataset, state: TrainState, run: Run, reporter: Reporter, board: Board | None = None
+) -> Outcome:
     """Train until the recipe's length is reached, or until Ctrl-C or SIGTERM; always ends with a checkpoint.
 
     Raises:
@@ -84,15 +87,17 @@ def train(config: Config, dataset: Dataset, state: TrainState, run: Run, reporte
             state.step += 1
             state.images_seen += recipe.batch_size
             clock.tick(state)
-            _after_step(config, state, run, reporter, clock.speed)
+            _after_step(config, state, run, reporter, board, clock.speed)
         reporter.finish(state.images_seen)
         checkpoint = save_checkpoint(run.checkpoints, state, config)
-        picture = preview(config, state, run)
+        picture = preview(config, state, run, board)
     finished = state.images_seen >= recipe.images
     return Outcome(checkpoint, picture, None if finished else stop.number)
 
 
-def _after_step(config: Config, state: TrainState, run: Run, reporter: Reporter, speed: float) -> None:
+def _after_step(
+    config: Config, state: TrainState, run: Run, reporter: Reporter, board: Board | None, speed: float
+) -> None:
     """Check, show, log, preview and save, each when its time has come."""
     recipe = config.recipe
 
@@ -104,34 +109,35 @@ def _after_step(config: Config, state: TrainState, run: Run, reporter: Reporter,
     if reporter.due():
         reporter.update(state.images_seen, state.meter.mean(), speed)
     if due(recipe.log_every):
-        log(state, run, reporter, speed)
+        log(state, run, reporter, board, speed)
     if due(recipe.preview_every):
-        preview(config, state, run)
+        reporter.say(f"picture: {preview(config, state, run, board)}")
     if due(recipe.checkpoint_every):
         save_checkpoint(run.checkpoints, state, config)
 
 
-def log(state: TrainState, run: Run, reporter: Reporter, speed: float) -> None:
+def log(state: TrainState, run: Run, reporter: Reporter, board: Board | None, speed: float) -> None:
     """Write the mean losses since the last entry to metrics.jsonl, and show them."""
     state.meter.check(state.step)
     d_loss, g_loss = state.meter.mean()
     state.meter.reset()
     reporter.logged(state.images_seen, (d_loss, g_loss), speed)
-    run.log(
-        {
-            "images": state.images_seen,
-            "step": state.step,
-            "seconds": round(state.seconds, 3),
-            "d_loss": d_loss,
-            "g_loss": g_loss,
-            "lr": state.g_optimizer.param_groups[0]["lr"],
-            "images_per_second": round(speed, 1),
-        }
-    )
+    entry = {
+        "images": state.images_seen,
+        "step": state.step,
+        "seconds": round(state.seconds, 3),
+        "d_loss": d_loss,
+        "g_loss": g_loss,
+        "lr": state.g_optimizer.param_groups[0]["lr"],
+        "images_per_second": round(speed, 1),
+    }
+    run.log(entry)
+    if board is not None:
+        board.scalars(entry)
 
 
 @torch.no_grad()
-def preview(config: Config, state: TrainState, run: Run) -> Path:
+def preview(config: Config, state: TrainState, run: Run, board: Board | None = None) -> Path:
     """A grid of the same latents every time, by the averaged generator; touches no random number of the training."""
     z = torch.from_numpy(draw_latents(0, 0, PREVIEW_IMAGES, config.recipe.latent_dim)).to(config.device)
     labels = torch.from_numpy(default_labels(0, PREVIEW_IMAGES, max(1, len(config.conditions)))).to(config.device)
@@ -140,5 +146,8 @@ def preview(config: Config, state: TrainState, run: Run) -> Path:
     state.average.train(training)
     pixels = to_pixels(denormalise(images.float())).cpu().numpy()
     path = run.samples / f"{state.images_seen:012d}.png"
-    save_png(path, grid(pixels, PREVIEW_COLUMNS))
+    picture = grid(pixels, PREVIEW_COLUMNS)
+    save_png(path, picture)
+    if board is not None:
+        board.picture(state.images_seen, picture)
     return path

@@ -12,23 +12,23 @@ from gan_trainer.networks.conv import ConvDiscriminator, ConvGenerator
 from gan_trainer.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_trainer.recipes import Recipe
 
-CONV_SIDES = (8, 16, 28, 32, 64)
-
 
 def build_networks(recipe: Recipe, size: ImageSize, classes: int) -> tuple[nn.Module, nn.Module]:
     """A new generator and discriminator for images of `size`; `classes` is 0 for unconditional ones.
 
     Raises:
-        InputError: unknown network, or one that cannot draw images of this size.
+        InputError: unknown network, or one that cannot draw images of this size, or cannot be told classes.
     """
     match recipe.network:
-        case "conv" if size.height != size.width or size.height not in CONV_SIDES or not classes:
-            raise InputError(
-                f"{size.height} x {size.width} pixels, {classes} classes: the network conv takes square images with a "
-                f"side of {', '.join(map(str, CONV_SIDES))}, and at least one class"
-            )
+        case "mlp" if classes:
+            raise InputError("--conditional: the network mlp takes no labels; leave it out, or choose --recipe quick")
         case "mlp":
             return MLPGenerator(recipe.latent_dim, size), MLPDiscriminator(size)
+        case "conv" if size.height != size.width:
+            raise InputError(f"{size.height} x {size.width} pixels: the network conv takes square images")
         case "conv":
-            return ConvGenerator(recipe.latent_dim, size, classes), ConvDiscriminator(size, classes)
+            return (
+                ConvGenerator(recipe.latent_dim, size, classes, recipe.width),
+                ConvDiscriminator(size, classes, recipe.width),
+            )
     raise InputError(f"network {recipe.network!r}: unknown; choose mlp or conv")

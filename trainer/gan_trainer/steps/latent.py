@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from gan_trainer.augmentations import augment
 from gan_trainer.objectives import OBJECTIVES
 from gan_trainer.penalties import r1_penalty
 from gan_trainer.recipes import Recipe
@@ -74,9 +75,10 @@ def generate(state: TrainState, recipe: Recipe, real: Tensor, condition: tuple[T
 
 
 def discriminate(state: TrainState, recipe: Recipe, images: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
-    """Logits, float [n]."""
+    """Logits of the images, augmented if the recipe says so, float [n]."""
+    seen = augment(images, recipe.augmentations)
     with autocast(images, recipe):
-        logits: Tensor = state.discriminator(images, *condition)
+        logits: Tensor = state.discriminator(seen, *condition)
     return logits.float()
 
 

@@ -1,0 +1,105 @@
+"""gan-data: find, fetch and verify data sets."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gan_runtime.commandline import VERSION_OPTION, print_result, run
+from gan_runtime.picture_flags import Background, LabelsFrom, Mode, Size, SkipBad, picture_options
+
+
+def data(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="mnist, fashion-mnist, or a folder or .zip of images.  [default: all that are known by name]",
+            show_default=False,
+        ),
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Read everything and name what is damaged.")] = False,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Download what is missing.")] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Look here alone, and fetch to here.", show_default=False)
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Refuse to download.")] = False,
+    size: Size = None,
+    mode: Mode = None,
+    background: Background = None,
+    labels: LabelsFrom = None,
+    skip_bad: SkipBad = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    version: Annotated[bool, VERSION_OPTION] = False,
+) -> None:
+    """Tell where data sets are, fetch and verify them; count and check the images of a folder or .zip archive."""
+    from gan_runtime.datasets.known import SOURCES
+    from gan_runtime.datasets.report import as_text, describe_known, describe_pictures
+    from gan_runtime.info import lines
+
+    _check_flags(verify, skip_bad, size=size, mode=mode, background=background)
+    names = sources or list(SOURCES)
+    options = {name: picture_options(name, size, mode, background, labels, skip_bad) for name in names}
+    _check_sources(options, data_dir)
+    if fetch:
+        _fetch(sources or [], data_dir, offline, quiet)
+    reports: dict[str, Any] = {}
+    for name, chosen in options.items():
+        if chosen is None:
+            reports[name] = describe_known(name, data_dir, verify)
+        else:
+            reports[name] = describe_pictures(Path(name), chosen, verify, quiet)
+    text = lines({name: as_text(report) for name, report in reports.items()})
+    print_result(text, reports if as_json else None)
+    if verify and not all(_is_sound(report, bool(sources), skip_bad) for report in reports.values()):
+        raise typer.Exit(1)
+
+
+def data_main() -> None:
+    """Entry point of gan-data."""
+    run(data, "gan-data")
+
+
+def _check_flags(verify: bool, skip_bad: bool, **shaping: object) -> None:
+    """Refuse options that have no effect unless pictures are decoded."""
+    from gan_runtime.errors import InputError
+
+    given = [name for name, value in shaping.items() if value is not None] + ["skip-bad"] * skip_bad
+    if given and not verify:
+        raise InputError(f"--{given[0]}: belongs to --verify; without it no image is decoded")
+
+
+def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:
+    from gan_runtime.datasets.known import SOURCES
+    from gan_runtime.datasets.pictures import is_pictures
+    from gan_runtime.errors import DataError, InputError
+
+    for name, chosen in options.items():
+        if chosen is not None and not is_pictures(name):
+            raise DataError(f"{name}: neither a known data set ({', '.join(SOURCES)}) nor a folder or .zip of images")
+        if chosen is not None and data_dir is not None:
+            raise InputError(f"--data-dir: {name} is found by its path alone; leave it out")
+
+
+def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) -> None:
+    from gan_runtime.datasets.download import download, forbidden
+    from gan_runtime.datasets.idx import find_folder
+    from gan_runtime.datasets.known import SOURCES
+    from gan_runtime.errors import InputError
+
+    reason = forbidden(offline)
+    if reason:
+        raise InputError(f"--fetch: {reason} forbids downloads; leave out one of the two")
+    if not names or not set(names) <= set(SOURCES):
+        raise InputError(f"--fetch: name what to fetch: {' or '.join(SOURCES)}")
+    for name in names:
+        for files in SOURCES[name].splits.values():
+            if find_folder(name, files, data_dir) is None:
+                download(name, files, quiet, data_dir and data_dir / name)
+
+
+def _is_sound(report: dict[str, Any], named: bool, skip_bad: bool) -> bool:
+    """What was asked for by name has to be there."""
+    if "splits" in report:
+        return all(not split["problems"] if split["folder"] else not named for split in report["splits"].values())
+    return report["images"] > 0 and (skip_bad or not report["bad"])

@@ -1,0 +1,21 @@
+"""What every source of images becomes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images uint8 [n, h, w, c], labels int64 [n] (zeros where there are no classes), and what each class is called.
+
+    `digest` is a SHA-256 of the content and of all that shaped it: the same digest, the same arrays.
+    """
+
+    name: str
+    split: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    digest: str = ""

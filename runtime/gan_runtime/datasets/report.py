@@ -1,0 +1,83 @@
+"""What gan-data says of a data set: where it is, what it holds, and whether it is sound."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from gan_runtime.datasets.idx import decode, find_folder
+from gan_runtime.datasets.known import SOURCES, IdxFile
+from gan_runtime.datasets.listing import Bad
+from gan_runtime.datasets.pictures import PictureOptions
+from gan_runtime.errors import DataError
+
+LABELS_HEADER = 8  # bytes of an IDX file of one axis before its data, a byte each
+
+
+def describe_known(name: str, data_dir: Path | None = None, verify: bool = False) -> dict[str, Any]:
+    """Licence, classes and splits of a key of `SOURCES`; each split with its `folder`, None if it is not found.
+
+    With `verify` the files are read, and each split that is found has its `problems`, none if it is sound.
+    """
+    source = SOURCES[name]
+    splits: dict[str, dict[str, Any]] = {}
+    for split, files in source.splits.items():
+        folder = find_folder(name, files, data_dir)
+        splits[split] = {"images": files[1].size - LABELS_HEADER, "folder": folder and str(folder)}
+        if verify and folder:
+            splits[split]["problems"] = _problems(folder, files)
+    return {"licence": source.licence, "classes": len(source.classes), "splits": splits}
+
+
+def describe_pictures(path: Path, options: PictureOptions, verify: bool = False, quiet: bool = False) -> dict[str, Any]:
+    """How many pictures a folder or archive holds, how many other files, the classes, and which pictures are bad.
+
+    Without `verify` none is decoded, so only what need not be opened to be refused is known to be bad.
+
+    Raises:
+        DataError: the folder or archive as a whole cannot be used.
+    """
+    from gan_runtime.datasets.decoded import class_names  # noqa: PLC0415
+    from gan_runtime.datasets.listing import open_pictures  # noqa: PLC0415
+    from gan_runtime.datasets.pictures import check_pictures  # noqa: PLC0415
+
+    if verify:
+        found = check_pictures(path, options, quiet)
+        return _pictures(found.images, found.ignored, found.classes, found.bad)
+    with open_pictures(path) as listing:
+        classes = class_names(listing) if options.labels == "folders" else {}
+        return _pictures(len(listing.names), listing.ignored, dict(Counter(classes.values())), listing.bad)
+
+
+def as_text(report: dict[str, Any]) -> dict[str, Any]:
+    """A report of either kind for people: a fact a line."""
+    if "splits" in report:
+        facts = {name: value for name, value in report.items() if name != "splits"}
+        return facts | {name: _split_as_text(split) for name, split in report["splits"].items()}
+    facts = report | {"bad": {_one_line(bad["name"]): bad["reason"] for bad in report["bad"]}}
+    return {name: value for name, value in facts.items() if value != {}}
+
+
+def _split_as_text(split: dict[str, Any]) -> str:
+    verdict = ""
+    if "problems" in split:
+        verdict = f": {'; '.join(split['problems']) or 'ok'}"
+    return f"{split['images']:,} images, {split['folder'] or 'not found'}{verdict}"
+
+
+def _pictures(images: int, ignored: int, classes: dict[str, int], bad: tuple[Bad, ...]) -> dict[str, Any]:
+    entries = [{"name": entry.name, "reason": entry.reason} for entry in bad]
+    return {"images": images, "ignored": ignored, "classes": dict(sorted(classes.items())), "bad": entries}
+
+
+def _problems(folder: Path, files: tuple[IdxFile, ...]) -> list[str]:
+    problems = []
+    for file in files:
+        try:
+            decode(folder, file)
+        except DataError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _one_line(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name)

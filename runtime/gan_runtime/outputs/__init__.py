@@ -1,0 +1,113 @@
+"""Where sampled images go: a picture, a walk, arrays, a folder or shards."""
+
+import io
+import math
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from gan_runtime.draw import Draw
+from gan_runtime.errors import OutputError
+from gan_runtime.files import atomic_write, check_space, check_writable
+from gan_runtime.outputs.options import FOLDER, STDOUT, Options, Outcome, check_options
+
+__all__ = ["STDOUT", "Options", "Outcome", "check_options", "check_output", "kind_of", "write_output"]
+
+# Modules and functions, imported when they are needed: a plain grid starts as fast as if there were nothing else.
+FILES = {  # made in one go
+    ".png": ("grids", "write_grid"),
+    ".npy": ("arrays", "write_npy"),
+    ".npz": ("arrays", "write_npz"),
+    ".gif": ("animations", "write_gif"),
+    ".webp": ("animations", "write_webp"),
+}
+JOBS = {  # go on where they stopped
+    ".tar": ("shards", "check_shards", "write_shards"),
+    FOLDER: ("folder", "check_folder", "write_folder"),
+}
+
+
+def kind_of(output: str) -> str:
+    """Which kind of output is meant: a suffix, "/" for a folder, or "-".
+
+    Raises:
+        OutputError: it is none of them.
+    """
+    if output == STDOUT:
+        return STDOUT
+    if output.endswith(("/", os.sep)):
+        return FOLDER
+    suffix = Path(output).suffix.lower()
+    if suffix in FILES or suffix in JOBS:
+        return suffix
+    if output and Path(output).is_dir():
+        return FOLDER
+    suffixes = ", ".join((*FILES, ".tar"))
+    raise OutputError(
+        f"{output}: unknown kind of output; end it in {suffixes}, or in a slash for a folder; - is a PNG on stdout"
+    )
+
+
+def check_output(output: str) -> None:
+    """Refuse an output of unknown kind or in an unusable place before any image is made for it.
+
+    Raises:
+        OutputError: naming the output and the way out.
+    """
+    kind = kind_of(output)
+    if kind == STDOUT:
+        _check_stdout()
+    elif kind in JOBS:
+        _functions(JOBS[kind])[0](output)
+    else:
+        check_writable(Path(output))
+
+
+def write_output(output: str, draw: Draw, options: Options | None = None) -> Outcome:
+    """Make the images of `draw` and write them to `output`.
+
+    Args:
+        output: a path with a known suffix, a folder with a slash at its end, or "-" for a PNG on stdout.
+        draw: the request.
+        options: how the images are laid out, moved and divided.
+
+    Returns:
+        What is there now.
+
+    Raises:
+        OutputError: the place is not usable or the disk is full; nothing half-written remains.
+        InputError: a picture would be too large, or an option does not belong to this kind of output.
+    """
+    kind, options = kind_of(output), options or Options()
+    check_options(kind, options.changed())
+    if kind in JOBS:
+        outcome: Outcome = _functions(JOBS[kind])[1](output, draw, options)
+        return outcome
+    (write,) = _functions(FILES[".png" if kind == STDOUT else kind])
+    if kind == STDOUT:
+        content = io.BytesIO()
+        write(content, draw, options)
+        sys.stdout.buffer.write(content.getbuffer())
+        sys.stdout.buffer.flush()
+        return Outcome(output)
+    path = Path(output)
+    if kind == ".npy":  # the one kind whose size is known beforehand
+        check_space(path, math.prod(draw.shape))
+    with atomic_write(path) as file:
+        write(file, draw, options)
+    return Outcome(output)
+
+
+def _check_stdout() -> None:
+    if sys.stdout is None:
+        raise OutputError("-: stdout is closed; name a file")
+    if sys.stdout.isatty():
+        raise OutputError("-: stdout is a terminal; send the PNG to a file or a program")
+
+
+def _functions(names: tuple[str, ...]) -> list[Callable[..., Any]]:
+    module, *functions = names
+    return [getattr(import_module(f"gan_runtime.outputs.{module}"), function) for function in functions]

@@ -1,0 +1,52 @@
+"""Arrays: NPY and NPZ."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.draw import Draw
+from gan_runtime.outputs.options import Options
+from gan_runtime.outputs.work import batches
+
+LATENTS_AT_ONCE = 4096
+
+
+def write_npy(file: BinaryIO, draw: Draw, options: Options) -> None:
+    """One array, uint8 [n, height, width, channels]."""
+    with batches(draw, quiet=options.quiet) as images:
+        _write_array(file, draw.shape, np.uint8, images)
+
+
+def write_npz(file: BinaryIO, draw: Draw, options: Options) -> None:
+    """The arrays `images`, `latents` float32 [n, d] and, from a conditional generator, `labels` int64 [n]."""
+    import zipfile  # noqa: PLC0415  (only .npz pays for its import)
+
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+
+        def add(name: str, shape: tuple[int, ...], dtype: Any, parts: Iterator[NDArray[Any]]) -> None:
+            entry = zipfile.ZipInfo(f"{name}.npy")  # no time of day: the same request gives the same file
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as member:
+                _write_array(member, shape, dtype, parts)
+
+        with batches(draw, quiet=options.quiet) as images:
+            add("images", draw.shape, np.uint8, images)
+        add("latents", (draw.n, draw.generator.latent_dim), np.float32, in_pieces(draw.n, draw.latents))
+        if draw.generator.classes:
+            add("labels", (draw.n,), np.int64, in_pieces(draw.n, draw.labels))
+
+
+def in_pieces(n: int, part: Callable[[int, int], Any]) -> Iterator[Any]:
+    """`part(first, count)` over n rows, a few thousand at a time."""
+    for first in range(0, n, LATENTS_AT_ONCE):
+        yield part(first, min(LATENTS_AT_ONCE, n - first))
+
+
+def _write_array(file: Any, shape: tuple[int, ...], dtype: Any, parts: Iterator[NDArray[Any]]) -> None:
+    """NPY, part by part: memory stays at one part however long the array."""
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    for part in parts:
+        file.write(np.ascontiguousarray(part).data)

@@ -1,0 +1,118 @@
+"""A folder: one PNG an image, and a table of the labels."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.draw import Draw
+from gan_runtime.errors import OutputError
+from gan_runtime.files import TEMPORARY, atomic_write, check_writable, remove_leftovers
+from gan_runtime.outputs import jobs
+from gan_runtime.outputs.arrays import in_pieces
+from gan_runtime.outputs.options import Options, Outcome
+from gan_runtime.outputs.work import batches, png_encoder
+
+RECORD, LABELS = "request.json", "labels.csv"
+
+
+def check_folder(output: str) -> None:
+    """Refuse a folder that cannot be made or written, or that has other things in it, before any work is done for it.
+
+    Raises:
+        OutputError: naming the folder and the way out.
+    """
+    folder = Path(output)
+    if not folder.exists():
+        check_writable(folder)
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{output}: is not a folder; name another one")
+    check_writable(folder / RECORD)
+    others = (path.name for path in folder.iterdir() if not fnmatchcase(path.name, TEMPORARY))
+    jobs.check_place(output, folder / RECORD, others)
+
+
+def write_folder(output: str, draw: Draw, options: Options) -> Outcome:
+    """00000000.png and so on, named by the index of the image, and labels.csv; what is there already is kept."""
+    check_folder(output)
+    folder = Path(output)
+    with _made(folder), jobs.claimed(output, folder / RECORD, jobs.request(draw)):
+        remove_leftovers(folder)
+        missing = _missing(folder, draw)
+        kept = draw.n - sum(count for _, count in missing)
+        jobs.say_kept(output, kept, draw.n, options.quiet)
+        if missing:
+            _write_images(folder, draw, missing, kept, options)
+        if draw.generator.classes and not (folder / LABELS).exists():  # the last file: all is there
+            _write_labels(folder / LABELS, draw)
+    return Outcome(output, kept)
+
+
+def file_name(index: int) -> str:
+    """The file of the image with this index."""
+    return f"{index:08d}.png"
+
+
+def _write_images(folder: Path, draw: Draw, missing: list[tuple[int, int]], kept: int, options: Options) -> None:
+    first_index = jobs.first_index(draw)
+    indices = chain.from_iterable(range(first, first + count) for first, count in missing)
+    with png_encoder(draw) as encode, batches(draw, missing, done=kept, quiet=options.quiet) as images:
+        for png in chain.from_iterable(map(encode, images)):
+            with atomic_write(folder / file_name(first_index + next(indices))) as file:
+                file.write(png)
+
+
+def _missing(folder: Path, draw: Draw) -> list[tuple[int, int]]:
+    """The images that have no file yet, as (first, count)."""
+    there = np.zeros(draw.n, bool)
+    first_index = jobs.first_index(draw)
+    for path in folder.iterdir():
+        digits = path.stem
+        if digits.isascii() and digits.isdecimal() and path.name == file_name(int(digits)):
+            image = int(digits) - first_index
+            if 0 <= image < draw.n:
+                there[image] = True
+    return ranges(~there)
+
+
+def ranges(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where `wanted` is true, as (first, count)."""
+    edges = np.flatnonzero(np.diff(wanted.astype(np.int8), prepend=0, append=0)).tolist()
+    return [(first, end - first) for first, end in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _write_labels(path: Path, draw: Draw) -> None:
+    """File, label and the class's name of each image."""
+    import csv  # noqa: PLC0415
+
+    roles = draw.generator.roles.labels
+    names = dict(enumerate(roles.names if roles else ()))
+    index = jobs.first_index(draw)
+    with atomic_write(path) as file:
+        file.write(b"file,label,name\n")
+        for labels in in_pieces(draw.n, draw.labels):
+            text = io.StringIO(newline="")
+            rows = ((file_name(index + i), label, names.get(label, "")) for i, label in enumerate(labels.tolist()))
+            csv.writer(text, lineterminator="\n").writerows(rows)
+            file.write(text.getvalue().encode(errors="backslashreplace"))
+            index += len(labels)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make the folder; take it away again where nothing came into it."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()

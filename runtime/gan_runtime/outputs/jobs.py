@@ -1,0 +1,116 @@
+"""Long jobs that go on where they stopped: what was asked for is written down beside what is made."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from gan_runtime.commandline import note
+from gan_runtime.draw import Draw
+from gan_runtime.errors import OutputError
+from gan_runtime.files import atomic_write, remove_leftovers_of
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes on one job are not noticed there
+    fcntl = None  # type: ignore[assignment]
+
+REQUEST_VERSION = 1
+
+
+def request(draw: Draw, **more: Any) -> dict[str, Any]:
+    """What decides over the files of a job: not the batch size, the device or the number of threads."""
+    return {
+        "request_version": REQUEST_VERSION,
+        "model": draw.generator.model.sha256,
+        "seed": draw.seed,
+        "start": draw.start,
+        "n": draw.n,
+        "label": _label(draw),
+        "latents": None if draw.own_latents is None else hashlib.sha256(draw.own_latents.tobytes()).hexdigest(),
+        **more,
+    }
+
+
+def check_place(output: str, record: Path, there: Iterator[str]) -> None:
+    """Raise OutputError where the names `there` are files, and no `record` says of which job."""
+    stranger = None if record.exists() else next(there, None)
+    if stranger is not None:
+        raise OutputError(
+            f"{output}: {stranger} is there already, and no {record.name} that says what it belongs to; "
+            "name an empty place"
+        )
+
+
+@contextmanager
+def claimed(output: str, record: Path, wanted: dict[str, Any]) -> Iterator[None]:
+    """Write the request down, or find that it is the one that is there; keep other processes out meanwhile.
+
+    Raises:
+        OutputError: another request is there, another process is working on it, or the disk is full.
+    """
+    if not record.exists():
+        with atomic_write(record, new=True) as file:
+            file.write(json.dumps(wanted, indent=2).encode() + b"\n")
+    with _open(record) as file:
+        _lock(file, output)
+        remove_leftovers_of(record)
+        _compare(output, record, file.read(), wanted)
+        yield
+
+
+def say_kept(output: str, kept: int, n: int, quiet: bool) -> None:
+    """Remark on the images that are there already."""
+    if kept and not quiet:
+        note(f"{output}: {f'all {n:,}' if kept == n else f'{kept:,} of {n:,}'} images are there already")
+
+
+def first_index(draw: Draw) -> int:
+    """Index that the first file is named by: in the seed, or in one's own latents."""
+    return draw.start if draw.own_latents is None else 0
+
+
+def _compare(output: str, record: Path, content: bytes, wanted: dict[str, Any]) -> None:
+    try:
+        there = json.loads(content)
+        differences = [
+            f"{key} {there.get(key)}, not {wanted.get(key)}"
+            for key in dict.fromkeys((*wanted, *there))
+            if there.get(key) != wanted.get(key)
+        ]
+    except (ValueError, AttributeError):
+        differences = ["one that cannot be read"]
+    if differences:
+        raise OutputError(
+            f"{output}: {record} has another request: {', '.join(differences)}; "
+            "repeat that one, name another place, or remove it with what was made for it"
+        )
+
+
+def _label(draw: Draw) -> int | str | None:
+    labels = draw.own_labels
+    if labels is None:
+        return None
+    if np.all(labels == labels[0]):
+        return int(labels[0])
+    return hashlib.sha256(np.ascontiguousarray(labels).tobytes()).hexdigest()
+
+
+def _open(record: Path) -> BinaryIO:
+    try:
+        return record.open("rb")
+    except OSError as error:
+        raise OutputError(f"{record}: cannot be read: {error.strerror or error}") from None
+
+
+def _lock(file: BinaryIO, output: str) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(f"{output}: another process is making it; wait for its end, or stop it") from None

@@ -1,0 +1,112 @@
+"""What can be asked of an output beyond its images, and what comes back."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from typing import Any
+
+from gan_runtime.errors import InputError
+from gan_runtime.images import Layout
+
+FOLDER, STDOUT = "/", "-"  # kinds of output that are no suffixes
+WALKS = (".gif", ".webp")
+PICTURES = (STDOUT, ".png", *WALKS)
+BELONGS = {  # every other option belongs to all kinds
+    "rows": PICTURES,
+    "columns": PICTURES,
+    "padding": PICTURES,
+    "scale": PICTURES,
+    "by_class": PICTURES,
+    "frames": WALKS,
+    "fps": WALKS,
+    "shard_size": (".tar",),
+}
+DEFAULT_N, DEFAULT_WALKS, DEFAULT_ROWS = 64, 16, 8
+MOST_CLASSES_SHOWN = 20  # one walk each, where nobody says how many
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of outputs; those that do not belong to a kind must be as they are by default.
+
+    Raises:
+        InputError: one is too small.
+    """
+
+    rows: int | None = None
+    columns: int | None = None
+    padding: int = 0
+    """Pixels between the images of a picture."""
+    scale: int = 1
+    """Each pixel becomes scale x scale of them."""
+    by_class: bool = False
+    """A column a class: image i has the label i mod classes, whatever the index of the first image."""
+    frames: int = 96
+    """Frames of a walk."""
+    fps: float = 24.0
+    """Frames a second."""
+    shard_size: int = 10_000
+    """Images a .tar."""
+    quiet: bool = False
+    """No progress and no remarks on stderr."""
+
+    def __post_init__(self) -> None:
+        least = {"rows": 1, "columns": 1, "padding": 0, "scale": 1, "shard_size": 1}
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if value is not None and value < bound:
+                raise InputError(f"{flag(name)} {value}: must be at least {bound}")
+
+    def changed(self) -> list[str]:
+        """Names of the options that are not as by default."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+
+    def layout(self, classes: int) -> Layout:
+        """How the images of a generator with so many classes are put into one picture."""
+        return Layout(self.rows, classes if self.by_class else self.columns, self.padding, self.scale)
+
+    def default_n(self, kind: str, classes: int) -> int:
+        """How many images, where nobody says so."""
+        if self.by_class and classes:
+            return (self.rows or DEFAULT_ROWS) * classes
+        if self.rows and self.columns:
+            return self.rows * self.columns
+        if kind in WALKS:
+            return classes if 0 < classes <= MOST_CLASSES_SHOWN else DEFAULT_WALKS
+        return DEFAULT_N
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `write_output` has made."""
+
+    name: str
+    """The file or folder; of shards, all of them in the brace notation of WebDataset."""
+    kept: int | None = None
+    """Images that an earlier, interrupted call had made already; None for outputs that are made in one go."""
+    shards: tuple[str, ...] = ()
+
+    def report(self) -> dict[str, Any]:
+        """For --json: only what this kind of output has."""
+        report: dict[str, Any] = {} if self.kept is None else {"kept": self.kept}
+        if self.shards:
+            report["shards"] = {"count": len(self.shards), "first": self.shards[0], "last": self.shards[-1]}
+        return report
+
+
+def check_options(kind: str, given: Collection[str]) -> None:
+    """Raise InputError where one of the options `given` by name does not belong to `kind` or contradicts another."""
+    for name in given:
+        kinds = BELONGS.get(name, (kind,))
+        if kind not in kinds:
+            raise InputError(f"{flag(name)}: belongs to {_listed(kinds)}; leave it out, or name such an output")
+    if "by_class" in given and "columns" in given:
+        raise InputError("--columns: with --by-class there is one a class; leave it out")
+
+
+def flag(name: str) -> str:
+    """The option as it is written on a command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _listed(kinds: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1])))

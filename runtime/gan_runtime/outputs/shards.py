@@ -1,0 +1,103 @@
+"""Shards: tar files as WebDataset reads them, so many images each."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from gan_runtime.draw import Draw
+from gan_runtime.files import atomic_write, check_writable, remove_leftovers_of
+from gan_runtime.outputs import jobs
+from gan_runtime.outputs.folder import RECORD, file_name
+from gan_runtime.outputs.options import Options, Outcome
+from gan_runtime.outputs.work import Encode, Images, batches, png_encoder
+
+BLOCK, RECORD_SIZE = 512, 10240  # POSIX.1-1988 (ustar)
+
+
+def check_shards(output: str) -> None:
+    """Refuse shards that cannot be written, or that others would be mixed up with, before any work is done for them.
+
+    Raises:
+        OutputError: naming the output and the way out.
+    """
+    path = Path(output)
+    check_writable(path)
+    jobs.check_place(output, _record(path), iter(sorted(_there(path))))
+
+
+def write_shards(output: str, draw: Draw, options: Options) -> Outcome:
+    """out-00000.tar and so on for out.tar; shards that are there already are kept."""
+    check_shards(output)
+    path, size = Path(output), options.shard_size
+    names = [shard_name(path, number) for number in range(-(-draw.n // size))]
+    with jobs.claimed(output, _record(path), jobs.request(draw, shard_size=size)):
+        there = _there(path)
+        missing = [number for number, name in enumerate(names) if name not in there]
+        kept = draw.n - sum(_images_in(number, draw.n, size) for number in missing)
+        jobs.say_kept(output, kept, draw.n, options.quiet)
+        if missing:
+            remove_leftovers_of(path.with_name(names[missing[0]]))  # the one that a killed process was writing
+            _write_missing(path, draw, missing, kept, options)
+    return Outcome(_pattern(path, len(names)), kept, tuple(str(path.with_name(name)) for name in names))
+
+
+def shard_name(path: Path, number: int | str) -> str:
+    """Name of a shard of `path`."""
+    digits = number if isinstance(number, str) else f"{number:05d}"
+    return f"{path.stem}-{digits}{path.suffix}"
+
+
+def _write_missing(path: Path, draw: Draw, missing: list[int], kept: int, options: Options) -> None:
+    size = options.shard_size
+    wanted = ((number * size, _images_in(number, draw.n, size)) for number in missing)
+    with png_encoder(draw) as encode, batches(draw, wanted, done=kept, quiet=options.quiet) as images:
+        for number in missing:
+            with atomic_write(path.with_name(shard_name(path, number))) as file:
+                _write_shard(file, draw, number * size, _images_in(number, draw.n, size), images, encode)
+
+
+def _write_shard(file: BinaryIO, draw: Draw, first: int, count: int, images: Iterator[Images], encode: Encode) -> None:
+    """The images first .. first + count - 1 of the request, which are what `images` gives next."""
+    index = jobs.first_index(draw) + first
+    end = first + count
+    while first < end:
+        batch = next(images)
+        labels = draw.labels(first, len(batch))
+        for i, png in enumerate(encode(batch)):
+            name = file_name(index + i)
+            file.write(_entry(name, png))
+            if labels is not None:
+                file.write(_entry(f"{Path(name).stem}.cls", b"%d" % labels[i]))
+        first, index = first + len(batch), index + len(batch)
+    file.write(bytes(2 * BLOCK))
+    file.write(bytes(-file.tell() % RECORD_SIZE))
+
+
+def _entry(name: str, content: bytes) -> bytes:
+    """A file in a tar: of nobody, of no time. (TarFile would remember them all.)"""
+    import tarfile  # noqa: PLC0415
+
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    return info.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % BLOCK)
+
+
+def _images_in(number: int, n: int, size: int) -> int:
+    return min(size, n - number * size)
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-{RECORD}")
+
+
+def _there(path: Path) -> set[str]:
+    """Names of the shards of `path` that exist."""
+    shard = re.compile(re.escape(path.stem) + r"-\d{5,}" + re.escape(path.suffix))
+    return {other.name for other in path.parent.iterdir() if shard.fullmatch(other.name)}
+
+
+def _pattern(path: Path, shards: int) -> str:
+    """All of them at once, as WebDataset and shells write it."""
+    digits = f"{0:05d}" if shards == 1 else f"{{{0:05d}..{shards - 1:05d}}}"
+    return str(path.with_name(shard_name(path, digits)))

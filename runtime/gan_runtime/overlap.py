@@ -1,0 +1,54 @@
+"""Run an iterator ahead of its consumer: the next batch is computed while the last one is written."""
+
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from queue import Empty, Full, Queue
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_PATIENCE = 0.1  # seconds after which a producer looks whether anybody still listens
+
+
+def overlap(source: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
+    """The items of `source` in order, computed in a thread of its own, at most `ahead` of them waiting.
+
+    An exception in `source` is raised where its item would have come. A consumer that stops early stops the thread.
+    """
+    waiting: Queue[tuple[str, Any]] = Queue(ahead)
+    stopped = threading.Event()
+
+    def offer(kind: str, value: Any = None) -> bool:
+        while not stopped.is_set():
+            with suppress(Full):
+                waiting.put((kind, value), timeout=_PATIENCE)
+                return True
+        return False
+
+    def produce() -> None:
+        try:
+            for item in source:
+                if not offer("item", item):
+                    return
+        except BaseException as error:
+            offer("error", error)
+        else:
+            offer("end")
+
+    thread = threading.Thread(target=produce, name="overlap", daemon=True)
+    thread.start()
+    try:
+        while True:
+            kind, value = waiting.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            yield value
+    finally:
+        stopped.set()
+        with suppress(Empty):
+            while True:
+                waiting.get_nowait()
+        thread.join()

@@ -1,0 +1,316 @@
+import csv
+import fcntl
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import Result, leftovers, linear_generator
+from numpy.typing import NDArray
+from PIL import Image
+
+from gan_runtime import Generator
+from gan_runtime.errors import InputError, OutputError
+from gan_runtime.files import atomic_write, remove_leftovers_of
+from gan_runtime.outputs import Options, write_output
+from gan_runtime.outputs.folder import ranges
+
+SAMPLE = [sys.executable, "-c", "from gan_runtime.cli import sample_main; sample_main()"]
+BOTH = pytest.mark.parametrize("output", ["out/", "out.tar"])
+QUIET = Options(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def generator(conditional_model: Path) -> Generator:
+    return Generator.load(conditional_model, device="cpu")
+
+
+def contents() -> dict[str, bytes]:
+    """All files below the current folder that belong to an output."""
+    return {str(path): path.read_bytes() for path in sorted(Path().rglob("*")) if path.is_file()}
+
+
+def names_in(folder: str) -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def images_in(folder: Path) -> NDArray[np.uint8]:
+    return np.stack([np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))])[..., None]
+
+
+def test_a_folder_has_a_png_an_image_and_a_table_of_labels(generator: Generator) -> None:
+    outcome = write_output("out/", generator.draw(30, seed=1, start=99_999_990, batch_size=8))
+    assert (outcome.name, outcome.kept) == ("out/", 0)
+    names = [f"{index:08d}.png" for index in range(99_999_990, 100_000_020)]
+    assert names_in("out") == sorted([*names, "labels.csv", "request.json"])
+    pictures = np.stack([np.asarray(Image.open(Path("out", name))) for name in names])
+    np.testing.assert_array_equal(pictures, generator.sample(30, seed=1, start=99_999_990)[..., 0])
+    with Path("out/labels.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["file", "label", "name"]
+    assert rows == [[name, str(i % 10), str(i % 10)] for i, name in enumerate(names)]
+
+
+def test_an_existing_empty_folder_needs_no_slash(unconditional_model: Path) -> None:
+    Path("out").mkdir()
+    write_output("out", Generator.load(unconditional_model, "cpu").draw(3))
+    assert names_in("out") == ["00000000.png", "00000001.png", "00000002.png", "request.json"]
+
+
+def test_own_latents_are_named_by_their_row(generator: Generator) -> None:
+    z = np.random.default_rng(0).normal(size=(5, 16)).astype(np.float32)
+    write_output("out/", generator.draw(5, labels=3, latents=z))
+    np.testing.assert_array_equal(images_in(Path("out")), generator(z, 3))
+    assert Path("out/labels.csv").read_text().splitlines()[1] == "00000000.png,3,3"
+    with pytest.raises(OutputError, match="another request: latents"):
+        write_output("out/", generator.draw(5, labels=3, latents=z + 1))
+    with pytest.raises(OutputError, match="another request: label 3, not"):
+        write_output("out/", generator.draw(5, labels=[1, 2, 3, 4, 5], latents=z))
+
+
+def test_shards_are_what_webdataset_reads(generator: Generator) -> None:
+    outcome = write_output("out.tar", generator.draw(25, seed=1, start=7, batch_size=4), Options(shard_size=10))
+    assert outcome.name == "out-{00000..00002}.tar"
+    assert outcome.shards == ("out-00000.tar", "out-00001.tar", "out-00002.tar")
+    images, labels = [], []
+    for shard, count in zip(outcome.shards, (10, 10, 5), strict=True):
+        with tarfile.open(shard) as tar:
+            members = tar.getmembers()
+            assert len(members) == 2 * count
+            for member in members:
+                assert (member.mtime, member.uid, member.gid, member.mode) == (0, 0, 0, 0o644)
+                assert (member.uname, member.gname, member.isreg(), member.pax_headers) == ("", "", True, {})
+            for png, label in zip(members[::2], members[1::2], strict=True):
+                index = 7 + len(images)
+                assert (png.name, label.name) == (f"{index:08d}.png", f"{index:08d}.cls")
+                images.append(np.asarray(Image.open(tar.extractfile(png))))
+                labels.append(int(tar.extractfile(label).read()))
+    np.testing.assert_array_equal(np.stack(images), generator.sample(25, seed=1, start=7)[..., 0])
+    assert labels == [i % 10 for i in range(7, 32)]
+
+
+def test_tar_itself_finds_nothing_wrong_with_a_shard(unconditional_model: Path) -> None:
+    outcome = write_output("out.tar", Generator.load(unconditional_model, "cpu").draw(3))
+    assert outcome.name == "out-00000.tar"
+    assert Path(outcome.name).stat().st_size % 10240 == 0
+    done = subprocess.run(["tar", "tf", outcome.name], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("00000000.png\n00000001.png\n00000002.png\n", "")
+
+
+@BOTH
+def test_jobs_do_not_depend_on_batches_and_threads(output: str, conditional_model: Path, tmp_path: Path) -> None:
+    made = []
+    for batch_size, threads in ((64, 1), (7, 2)):
+        folder = tmp_path / str(threads)
+        folder.mkdir()
+        os.chdir(folder)
+        draw = Generator.load(conditional_model, "cpu", threads).draw(50, batch_size=batch_size)
+        write_output(output, draw, Options(shard_size=20) if output == "out.tar" else None)
+        made.append(contents())
+    assert made[0] == made[1]
+
+
+def test_large_images_are_encoded_in_threads_and_in_order(tmp_path: Path) -> None:
+    model = linear_generator(tmp_path / "large.onnx", ["n", 8], ["n", 3, 64, 64])
+    draw = Generator.load(model, "cpu", threads=2).draw(20)
+    write_output("out/", draw)
+    images = np.stack([np.asarray(Image.open(path)) for path in sorted(Path("out").glob("*.png"))])
+    np.testing.assert_array_equal(images, np.concatenate(list(draw.batches())))
+
+
+def test_holes_are_filled(generator: Generator, capfd: pytest.CaptureFixture[str]) -> None:
+    draw = generator.draw(30, seed=1, start=5, batch_size=4)
+    write_output("out/", draw)
+    complete = contents()
+    for index in (5, 11, 12, 13, 34):
+        Path(f"out/{index:08d}.png").unlink()
+    Path("out/labels.csv").unlink()
+    Path("out/.gan-edge-0123-abcd.tmp").touch()
+    kept = Path("out/00000006.png").stat().st_mtime_ns
+    assert write_output("out/", draw).kept == 25
+    assert "out/: 25 of 30 images are there already" in capfd.readouterr().err
+    assert contents() == complete
+    assert Path("out/00000006.png").stat().st_mtime_ns == kept
+
+
+def test_missing_shards_are_made_again(generator: Generator, capfd: pytest.CaptureFixture[str]) -> None:
+    draw, options = generator.draw(45), Options(shard_size=10)
+    write_output("out.tar", draw, options)
+    complete = contents()
+    for number in (1, 4):
+        Path(f"out-{number:05d}.tar").unlink()
+    assert write_output("out.tar", draw, options).kept == 30
+    assert "out.tar: 30 of 45 images are there already" in capfd.readouterr().err
+    assert contents() == complete
+
+
+@BOTH
+def test_a_complete_job_does_no_inference_and_says_so(
+    output: str, generator: Generator, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_output(output, generator.draw(12))
+    complete = contents()
+    monkeypatch.setattr(Generator, "__call__", lambda *_: pytest.fail("inference"))
+    assert write_output(output, generator.draw(12, batch_size=3)).kept == 12
+    assert capfd.readouterr().err == f"{output}: all 12 images are there already\n"
+    assert contents() == complete
+    write_output(output, generator.draw(12), QUIET)
+    assert capfd.readouterr().err == ""
+
+
+@BOTH
+def test_another_request_in_the_same_place_is_refused(output: str, generator: Generator) -> None:
+    write_output(output, generator.draw(12))
+    before = contents()
+    for draw, words in (
+        (generator.draw(13), "n 12, not 13"),
+        (generator.draw(12, seed=1, start=3), "seed 0, not 1, start 0, not 3"),
+        (generator.draw(12, labels=1), "label None, not 1"),
+    ):
+        with pytest.raises(OutputError, match=f"{output}: .*request.json has another request: {words}; repeat"):
+            write_output(output, draw)
+    assert contents() == before
+    next(Path().rglob("*request.json")).write_text("[")
+    with pytest.raises(OutputError, match="cannot be read"):
+        write_output(output, generator.draw(12))
+
+
+def test_another_shard_size_is_another_request(generator: Generator) -> None:
+    write_output("out.tar", generator.draw(12))
+    with pytest.raises(OutputError, match="shard_size 10000, not 6"):
+        write_output("out.tar", generator.draw(12), Options(shard_size=6))
+
+
+def test_strangers_are_left_alone(generator: Generator) -> None:
+    Path("out").mkdir()
+    Path("out/thesis.tex").write_text("mine")
+    Path("out-00003.tar").write_text("mine")
+    before = contents()
+    for output, name in (("out/", "thesis.tex"), ("out", "thesis.tex"), ("out.tar", "out-00003.tar")):
+        with pytest.raises(OutputError, match=f"{output}: {name} is there already, and no .*request.json"):
+            write_output(output, generator.draw(3))
+    assert contents() == before
+    write_output("other.tar", generator.draw(3))  # other names in the same folder are no hindrance
+
+
+@BOTH
+def test_a_second_process_on_one_job_is_refused(output: str, generator: Generator) -> None:
+    write_output(output, generator.draw(12))
+    with next(Path().rglob("*request.json")).open("rb") as record:
+        fcntl.flock(record, fcntl.LOCK_EX)
+        with pytest.raises(OutputError, match=f"{output}: another process is making it"):
+            write_output(output, generator.draw(12))
+
+
+def test_two_that_begin_at_once_do_not_share_a_job() -> None:
+    def second() -> None:
+        with atomic_write(Path("x"), new=True) as file:
+            file.write(b"second")
+            Path("x").write_bytes(b"first")
+
+    with pytest.raises(OutputError, match="cannot be written: File exists"):
+        second()
+    assert Path("x").read_bytes() == b"first"
+    assert not leftovers(Path())
+
+
+def test_leftovers_of_others_stay() -> None:
+    with atomic_write(Path("killed")):
+        (killed,) = leftovers(Path())
+    Path(killed).touch()
+    with atomic_write(Path("busy")):
+        remove_leftovers_of(Path("killed"))
+        assert len(leftovers(Path())) == 1
+    assert Path("busy").exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [([], []), ([0, 0], []), ([1, 1], [(0, 2)]), ([1, 0, 0, 1, 1, 0, 1], [(0, 1), (3, 2), (6, 1)])],
+)
+def test_ranges(wanted: list[int], expected: list[tuple[int, int]]) -> None:
+    assert ranges(np.array(wanted, bool)) == expected
+
+
+def test_a_part_is_the_same_images(generator: Generator) -> None:
+    z = np.random.default_rng(0).normal(size=(20, 16)).astype(np.float32)
+    for draw in (generator.draw(20, 1, 3), generator.draw(20, labels=np.arange(20) % 3), generator.draw(20, latents=z)):
+        whole = np.concatenate(list(draw.batches()))
+        part = draw.part(7, 5)
+        np.testing.assert_array_equal(np.concatenate(list(part.batches())), whole[7:12])
+        np.testing.assert_array_equal(part.part(1, 2).labels(0, 2), draw.labels(8, 2))
+    for first, count in ((-1, 2), (0, 0), (19, 2)):
+        with pytest.raises(InputError, match="the request has the images 0 to 19"):
+            draw.part(first, count)
+
+
+@pytest.mark.parametrize(("output", "limit"), [("out/", 128), ("out/", 2048), ("out.tar", 4096)])
+def test_a_full_disk_leaves_nothing_half_written(output: str, limit: int, conditional_model: Path) -> None:
+    done = subprocess.run(
+        [*SAMPLE, "--n", "200", "--model", str(conditional_model), "--device", "cpu", output],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert Result(done.returncode, done.stdout, done.stderr).refused("out", "cannot be written", code=1)
+    assert not leftovers(Path())
+    assert not list(Path().glob("*.tar"))
+    assert limit > 128 or not contents()
+    again = subprocess.run([*SAMPLE, "--n", "200", "--model", str(conditional_model), output], check=False)
+    assert again.returncode == 0
+
+
+@BOTH
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_job_goes_on_to_the_same_files(
+    output: str, number: signal.Signals, conditional_model: Path, tmp_path: Path
+) -> None:
+    command = [*SAMPLE, output, "--n", "1500", "--model", str(conditional_model), "--device", "cpu", "--quiet"]
+    command += ["--batch-size", "16", *(["--shard-size", "200"] if output == "out.tar" else [])]
+    made = {}
+    for name in ("calm", "stormy"):
+        (tmp_path / name).mkdir()
+        os.chdir(tmp_path / name)
+        if name == "stormy":
+            _interrupt(command, number)
+            before = contents()
+            assert any("png" in path or "tar" in path for path in before)
+            assert number == signal.SIGKILL or not leftovers(Path())
+            assert len(before) < len(made["calm"])
+        assert subprocess.run(command, check=False).returncode == 0
+        made[name] = contents()
+    assert made["stormy"] == made["calm"]
+
+
+def _interrupt(command: list[str], number: signal.Signals) -> None:
+    """Run a job and send the signal when some of its files are there."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as job:
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not (list(Path().glob("out/*5.png")) or list(Path().glob("*-00002.tar"))):
+            time.sleep(0.002)
+        job.send_signal(number)
+        expected = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}[number]
+        assert job.wait(60) == expected
+
+
+def test_the_command_reports_what_it_kept(call: Callable[..., Result], conditional_model: Path) -> None:
+    arguments = ("out.tar", "--n", 25, "--shard-size", 10, "--model", conditional_model, "--device", "cpu")
+    done = call("gan-sample", *arguments, "--json")
+    report = json.loads(done.out)
+    assert (report["kept"], report["n"]) == (0, 25)
+    assert report["shards"] == {"count": 3, "first": "out-00000.tar", "last": "out-00002.tar"}
+    Path("out-00001.tar").unlink()
+    assert json.loads(call("gan-sample", *arguments, "--json").out)["kept"] == 15
+    assert call("gan-sample", *arguments).out == "out-{00000..00002}.tar\n"
+    done = call("gan-sample", "folder/", "--n", 3, "--model", conditional_model, "--json", "--quiet")
+    assert (json.loads(done.out)["kept"], done.err) == (0, "")
+    assert "shards" not in json.loads(done.out)

@@ -1,0 +1,117 @@
+"""Runs on folders and archives of images: what config.json records of them, and what a resumed run demands."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import Result
+from PIL import Image
+
+from gan_runtime import Generator
+
+Call = Callable[..., Result]
+SHORT = ["--images", 64, "--batch-size", 16, "--threads", 1, "--quiet"]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """48 coloured pictures of odd sizes in three sub-folders."""
+    rng = np.random.default_rng(0)
+    for i in range(48):
+        folder = tmp_path / "my photos" / ("ape", "bee", "cat")[i % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (30 + i, 70 - i, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:02d}.png")
+    return tmp_path / "my photos"
+
+
+@pytest.mark.parametrize("size", [28, 32, 64])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("labels", ["none", "folders"])
+def test_quick_trains_and_exports_folders(call: Call, photos: Path, size: int, mode: str, labels: str) -> None:
+    done = call("gan-train", photos, "--size", size, "--mode", mode, "--labels", labels, *SHORT)
+    assert (done.code, done.out) == (0, "runs/my-photos-quick\n"), done
+    assert call("gan-export").code == 0
+    generator = Generator.load("exported/my-photos-quick.onnx", device="cpu")
+    assert generator.image_shape == (size, size, {"L": 1, "RGB": 3}[mode])
+    assert generator.classes == (3 if labels == "folders" else 0)
+    if labels == "folders":
+        assert generator.manifest.labels.names == ("ape", "bee", "cat")
+    assert generator.sample(3).shape == (3, *generator.image_shape)
+
+
+def test_config_says_all_that_is_needed_to_repeat_the_run(call: Call, photos: Path) -> None:
+    call("gan-train", photos, "--size", 32, "--labels", "folders", "--no-conditional", "--width", 16, *SHORT)
+    config = json.loads(Path("runs/my-photos-quick/config.json").read_text())
+    assert config["data"]["source"] == str(photos)
+    assert config["data"]["size"] == {"height": 32, "width": 32, "channels": 3}
+    assert config["data"]["pictures"] == {
+        "size": 32, "mode": "RGB", "background": "white", "labels": "folders", "skip_bad": False
+    }  # fmt: skip
+    assert (config["data"]["images"], config["data"]["classes"]) == (48, ["ape", "bee", "cat"])
+    assert len(config["data"]["digest"]) == 64
+    recipe = config["recipe"]
+    assert (recipe["conditional"], recipe["width"], recipe["augment"]) == (False, 16, "colour,translation,cutout")
+
+
+def test_a_resumed_run_demands_the_same_images(call: Call, photos: Path) -> None:
+    call("gan-train", photos, "--size", 28, "--checkpoint-every", 16, *SHORT)
+    run = Path("runs/my-photos-quick")
+    newest = max(run.glob("checkpoints/*.pt"))
+    newest.unlink()
+    extra = photos / "bee" / "new.png"
+    Image.new("RGB", (40, 40), "red").save(extra)
+    assert call("gan-train", "--resume", run).refused(str(photos), "no longer those that the run began with")
+    extra.unlink()
+    assert call("gan-train", "--resume", run, "--quiet").code == 0
+    assert newest.exists()
+
+
+def test_archives_and_folders_of_the_same_images_are_the_same(call: Call, photos: Path) -> None:
+    with zipfile.ZipFile("photos.zip", "w") as archive:
+        for path in sorted(photos.rglob("*.png")):
+            archive.write(path, path.relative_to(photos.parent))
+    digests = []
+    for source in (photos, "photos.zip"):
+        call("gan-train", source, "--size", 28, "--labels", "folders", "--name", Path(source).suffix[1:] or "d", *SHORT)
+    for name in ("d", "zip"):
+        digests.append(json.loads(Path(f"runs/{name}/config.json").read_text())["data"]["digest"])
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--size", 27], ["size 27", "28 and 256"]),
+        (["--size", 50], ["50 x 50 pixels", "choose 48 or 56"]),
+        (["--mode", "CMYK"], ["mode 'CMYK'", "L or RGB"]),
+        (["--background", "whiteish"], ["background 'whiteish'", "not a colour"]),
+        (["--labels", "csv"], ["labels 'csv'", "none or folders"]),
+        (["--conditional"], ["--conditional: my-photos has no classes", "--labels folders"]),
+        (["--augment", "blur"], ["augment 'blur'", "colour,translation,cutout"]),
+        (["--recipe", "gan", "--labels", "folders", "--conditional"], ["--conditional", "mlp takes no labels"]),
+        (["--data-dir", "."], ["one split and found by its path alone"]),
+        (["--batch-size", 49, "--size", 28], ["--batch-size 49", "my-photos has 48 images"]),
+    ],
+)
+def test_bad_options_are_refused(call: Call, photos: Path, options: list[object], words: list[str]) -> None:
+    assert call("gan-train", photos, "--batch-size", 16, *options).refused(*words)
+    assert not Path("runs").exists()
+
+
+def test_options_for_folders_do_not_belong_to_mnist(call: Call) -> None:
+    assert call("gan-train", "mnist", "--size", 32).refused("--size: mnist is used as it is")
+    assert call("gan-train", "mnist", "--skip-bad").refused("--skip-bad: mnist")
+
+
+@pytest.mark.parametrize("source", ["nowhere", "nowhere/", "photos.rar", "nowhere.zip"])
+def test_sources_that_are_none_are_refused(call: Call, source: str) -> None:
+    assert call("gan-train", source).refused(repr(source), "mnist or fashion-mnist, or a folder or .zip of images")
+
+
+def test_mnist_is_not_augmented(call: Call) -> None:
+    call("gan-train", "mnist", *SHORT)
+    assert json.loads(Path("runs/mnist-quick/config.json").read_text())["recipe"]["augment"] == "none"
