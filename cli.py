@@ -1,7 +1,6 @@
 """Every command of gan-edge in one list: `python cli.py train|export|sample|info|data …`.
 
-A front door for the source tree; the installed commands gan-train, gan-export, gan-sample, gan-info and gan-data are the
-same functions.
+A front door for the source tree; the installed commands (gan-train, gan-export, …) are the same functions.
 """
 
 import sys

@@ -84,7 +84,8 @@ def coarse_grid(side: int) -> tuple[int, int]:
     factor = 2**doublings
     if side % factor:
         lower = side // factor * factor
-        raise InputError(f"{side} x {side} pixels: the network conv doubles a small grid; choose {lower} or {lower + factor}")
+        sides = f"{lower} or {lower + factor}"
+        raise InputError(f"{side} x {side} pixels: the network conv doubles a small grid; choose {sides}")
     return side // factor, doublings
 
 

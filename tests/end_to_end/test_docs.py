@@ -1,0 +1,120 @@
+"""Every command of the documentation is run, in order, as a reader would; every option that it names exists.
+
+Blocks marked `sh` are run by bash in a folder with the shipped model and some photos. gan-train is shortened; what
+cannot be run there is listed below, with the place where it is run.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = ("gan-train", "gan-export", "gan-sample", "gan-info", "gan-data")
+ELSEWHERE = {
+    "git clone <this repository> gan-edge && cd gan-edge": "by whoever runs the gate",
+    "make demo": ".ci/run",
+    "make test": ".ci/run",
+    "make install": ".ci/run",
+    "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo": ".ci/run, with another index",
+    ".venv/bin/pytest tests/runtime/test_latents.py": ".ci/run",
+    ".venv/bin/python -m hatchling build": "tests/end_to_end/test_installation.py",
+    "ls dist": "tests/end_to_end/test_installation.py",
+}
+SHORT = "--images 192 --batch-size 32 --threads 1"
+OTHER_TOOLS = {"--extra-index-url"}  # options of pip and the like that the text may mention
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def commands(document: Path) -> list[str]:
+    lines = [line for block in blocks(document, "sh") for line in block.splitlines()]
+    return [line.split("  #")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Path:
+    """A reader's folder: photos of three kinds, the shipped model, and a gan-train that does not take minutes."""
+    rng = np.random.default_rng(0)
+    for i in range(96):
+        folder = tmp_path / "photos" / ("ape", "bee", "cat")[i % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(folder / f"{i:02d}.png")
+    (tmp_path / "exported").mkdir()
+    shutil.copy(ROOT / "exported" / "mnist.onnx", tmp_path / "exported")
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    shim = (
+        f'#!/bin/sh\ncase "$*" in *--resume*) exec {BIN}/gan-train "$@";; *) exec {BIN}/gan-train "$@" {SHORT};; esac\n'
+    )
+    (shims / "gan-train").write_text(shim)
+    (shims / "gan-train").chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+def test_every_command_runs(document: Path, reader: Path) -> None:
+    wanted = [command for command in commands(document) if command not in ELSEWHERE]
+    if not wanted:
+        pytest.skip("it has no commands")
+    environment = os.environ | {"PATH": f"{reader / 'shims'}:{BIN}:{os.environ['PATH']}"}
+    script = "\n".join(["set -ex", *wanted])
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=reader, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+def test_python_blocks_run(document: Path, reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "\n".join(blocks(document, "python")).replace("1_000_000", "1_000")
+    if not code:
+        pytest.skip("it has no Python")
+    prelude = (
+        "from gan_runtime.manifest import ImageSize\nfrom gan_trainer.networks.mlp import MLPGenerator\n"
+        "my_generator = MLPGenerator(128, ImageSize(28, 28, 1))\n"
+    )
+    shutil.copy(ROOT / "exported" / "mnist.onnx", "exported/photos-quick.onnx")
+    done = subprocess.run(
+        [sys.executable, "-c", prelude + code], cwd=reader, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def known_options() -> set[str]:
+    found: set[str] = set()
+    for command in COMMANDS:
+        help_text = subprocess.run([BIN / command, "--help"], capture_output=True, text=True, check=True).stdout
+        found |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", help_text))
+    return found
+
+
+@pytest.mark.parametrize("document", [*DOCS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+def test_every_option_exists(document: Path, known_options: set[str]) -> None:
+    text = "\n".join(re.findall(r"`[^`\n]+`", document.read_text()))
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    assert not mentioned - known_options - OTHER_TOOLS
+
+
+def test_commands_stand_in_blocks_that_are_run() -> None:
+    """An indented command would be read by people and run by no test."""
+    for document in DOCS:
+        outside = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+        assert not re.findall(rf"^    (?:{'|'.join(COMMANDS)}|make|pip|python) .*", outside, re.MULTILINE), document
+
+
+def test_links_lead_somewhere() -> None:
+    for document in DOCS:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), (document.name, target)
