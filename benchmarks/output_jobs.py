@@ -1,0 +1,77 @@
+"""Peak memory and speed of whole `gan-sample` processes that write many images: twice the images, the same memory.
+
+Each kind of output is made small and ten times as large, in turn; the peak is that of the process as the operating
+system counts it. Target: the large job's peak is at most 1.2 times that of the small one.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from statistics import median
+
+from cold_start import COMPILED, sample_command
+from interleave import Row, machine, new_parser, publish
+
+TARGET = 1.2
+KINDS = {"shards of 10,000": "out.tar", "a folder": "out/", "an array": "out.npy"}
+
+
+def main() -> None:
+    """Run the jobs and print the table."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--n", type=int, default=200_000, help="images of the large job")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--kinds", nargs="+", choices=[name.split(".")[-1] for name in KINDS.values()])
+    parser.add_argument("--model", help="the .onnx file; gan-sample's own default if left out")
+    options = parser.parse_args()
+    host = machine()
+    kinds = {title: name for title, name in KINDS.items() if not options.kinds or name.split(".")[-1] in options.kinds}
+    jobs = [(title, name, n) for title, name in kinds.items() for n in (options.n // 10, options.n)]
+    found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for _ in range(options.rounds):
+        for title, name, n in jobs:
+            found.setdefault((title, n), []).append(run(name, n, options.model))
+    rows = [_row(title, n, results) for (title, n), results in found.items()]
+    missed = [
+        f"{title}: {large['peak MiB']} MiB, {small['peak MiB']} MiB for a tenth of the images"
+        for title, small, large in zip(kinds, rows[::2], rows[1::2], strict=True)
+        if large["peak MiB"] > TARGET * small["peak MiB"]
+    ]
+    publish(host, rows, missed, options)
+
+
+def run(name: str, n: int, model: str | None) -> tuple[float, float]:
+    """Seconds and peak MiB of one job, in a folder that is thrown away."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = os.path.join(folder, name)  # noqa: PTH118  (a Path would drop the slash that means a folder)
+        command = [*sample_command(), "--n", str(n), "--quiet", output, *(["--model", model] if model else [])]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env=COMPILED, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"{' '.join(command)}: exit code {process.returncode}")
+        return time.perf_counter() - began, _mebibytes(usage)
+
+
+def _mebibytes(usage: resource.struct_rusage) -> float:
+    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _row(title: str, n: int, results: list[tuple[float, float]]) -> Row:
+    seconds, peaks = zip(*results, strict=True)
+    return {
+        "output": title,
+        "images": f"{n:,}",
+        "peak MiB": round(median(peaks)),
+        "seconds": f"{median(seconds):.1f}",
+        "shortest-longest": f"{min(seconds):.1f}-{max(seconds):.1f}",
+        "images/s": f"{n / median(seconds):,.0f}",
+    }
+
+
+if __name__ == "__main__":
+    main()
