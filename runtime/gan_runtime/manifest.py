@@ -63,8 +63,20 @@ class ImageSize:
 
 
 @dataclass(frozen=True)
+class Measures:
+    """The outputs `features`: float32 [n, dim], and `logits`: float32 [n, classes], and what each class is called."""
+
+    dim: int
+    classes: int
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """The roles of inputs and outputs, and where the file comes from."""
+    """The roles of inputs and outputs, and where the file comes from.
+
+    A generator has `latents`, perhaps `labels`, and `output`; a feature network has `images` and `measures`.
+    """
 
     name: str
     task: str
@@ -74,16 +86,19 @@ class Manifest:
     training: dict[str, Any] = field(default_factory=dict)
     quality: list[dict[str, Any]] = field(default_factory=list)
     fingerprint: Fingerprint | None = None
+    images: ImageSize | None = None
+    measures: Measures | None = None
 
     def to_json(self) -> str:
         """The text for the model's metadata."""
-        inputs = {"latents": self.latents, "labels": self.labels}
+        inputs = {"latents": self.latents, "labels": self.labels, "images": self.images}
+        output = self.output or self.measures
         document: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "name": self.name,
             "task": self.task,
             "inputs": {name: asdict(role) for name, role in inputs.items() if role},
-            "output": asdict(self.output) if self.output else {},
+            "output": asdict(output) if output else {},
             "training": self.training,
             "quality": self.quality,
         }
@@ -123,18 +138,28 @@ def spread(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
 
 
 def _from_document(document: dict[str, Any]) -> Manifest:
-    inputs, output, print_ = document["inputs"], document.get("output"), document.get("fingerprint")
+    inputs, output, print_ = document["inputs"], document.get("output") or {}, document.get("fingerprint")
     latents, labels = inputs.get("latents"), inputs.get("labels")
     return Manifest(
         name=str(document["name"]),
         task=str(document["task"]),
         latents=Latents(_count(latents["dim"]), str(latents["distribution"])) if latents else None,
         labels=Labels(_count(labels["classes"]), tuple(map(str, labels["names"]))) if labels else None,
-        output=ImageSize(*(_count(output[axis]) for axis in ("height", "width", "channels"))) if output else None,
+        images=_size(inputs["images"]) if "images" in inputs else None,
+        output=_size(output) if "height" in output else None,
+        measures=_measures(output) if "dim" in output else None,
         training=dict(document.get("training") or {}),
         quality=list(document.get("quality") or []),
         fingerprint=_fingerprint(print_) if print_ else None,
     )
+
+
+def _size(document: dict[str, Any]) -> ImageSize:
+    return ImageSize(*(_count(document[axis]) for axis in ("height", "width", "channels")))
+
+
+def _measures(document: dict[str, Any]) -> Measures:
+    return Measures(_count(document["dim"]), _count(document["classes"]), tuple(map(str, document["names"])))
 
 
 def _fingerprint(document: dict[str, Any]) -> Fingerprint:
