@@ -1,4 +1,4 @@
-"""Every command of gan-edge in one list: `python cli.py train|export|sample|info|data …`.
+"""Every command of gan-edge in one list: `python cli.py train|export|sample|info|data|eval|features …`.
 
 A front door for the source tree; the installed commands (gan-train, gan-export, …) are the same functions.
 """
@@ -11,8 +11,10 @@ sys.path[:0] = [str(ROOT / "runtime"), str(ROOT / "trainer")]
 
 from gan_runtime import cli as runtime  # noqa: E402
 from gan_runtime.cli_data import data  # noqa: E402
+from gan_runtime.cli_eval import evaluate  # noqa: E402
 from gan_runtime.commandline import new_app, run_app  # noqa: E402
 from gan_trainer import cli as trainer  # noqa: E402
+from gan_trainer.cli_features import features  # noqa: E402
 
 app = new_app(no_args_is_help=True)
 app.command()(trainer.train)
@@ -20,6 +22,8 @@ app.command()(trainer.export)
 app.command()(runtime.sample)
 app.command()(runtime.info)
 app.command()(data)
+app.command("eval")(evaluate)
+app.command()(features)
 
 if __name__ == "__main__":
     sys.exit(run_app(app, "cli.py"))

@@ -27,8 +27,9 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run a command within this process: its exit code and what it printed."""
     from gan_runtime import cli as runtime
-    from gan_runtime import cli_data
+    from gan_runtime import cli_data, cli_eval
     from gan_trainer import cli as trainer
+    from gan_trainer import cli_features
 
     mains = {
         "gan-train": trainer.train_main,
@@ -36,6 +37,8 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         "gan-sample": runtime.sample_main,
         "gan-info": runtime.info_main,
         "gan-data": cli_data.data_main,
+        "gan-eval": cli_eval.eval_main,
+        "gan-features": cli_features.features_main,
     }
 
     def call(command: str, *arguments: object) -> Result:
@@ -94,4 +97,20 @@ def unconditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "unconditional.onnx"
     export(MLPGenerator(100, ImageSize(28, 28, 1)), path, latent_dim=100)
+    return path
+
+
+@pytest.fixture(scope="session")
+def random_features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A feature network for 28x28 grey images and ten classes with random weights, exported by the project."""
+    import torch
+
+    from gan_runtime.manifest import ImageSize
+    from gan_trainer.export_features import export_features
+    from gan_trainer.feature_network import FeatureNetwork
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("features") / "random.onnx"
+    names = tuple("0123456789")
+    export_features(FeatureNetwork(1, 10), path, size=ImageSize(28, 28, 1), class_names=names)
     return path

@@ -32,6 +32,13 @@ def shipped_model(name: str) -> Path:
     return path
 
 
+def shipped_features(name: str) -> Path | None:
+    """The feature network that ships for the data set `name`; None where there is none."""
+    root = checkout()
+    path = (root / EXPORTED if root else _PACKAGE / "shipped") / "features" / f"{name}.onnx"
+    return path if path.is_file() else None
+
+
 def default_model(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
     """The newest generator in `folder` that is not a shipped one, else the shipped default.
 

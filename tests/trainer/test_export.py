@@ -202,7 +202,9 @@ def test_opsets_out_of_range_are_refused(opset: int) -> None:
 
 def test_an_exporter_that_lies_about_the_opset_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = export_module.to_onnx
-    monkeypatch.setattr(export_module, "to_onnx", lambda module, inputs, opset: honest(module, inputs, 18))
+    monkeypatch.setattr(
+        export_module, "to_onnx", lambda module, inputs, outputs, opset: honest(module, inputs, outputs, 18)
+    )
     with pytest.raises(ExportError, match=r"opset 17: torch wrote \{'': 18\} instead"):
         export(small(), "x.onnx", latent_dim=4)
     assert not Path("x.onnx").exists()
@@ -211,8 +213,8 @@ def test_an_exporter_that_lies_about_the_opset_is_caught(monkeypatch: pytest.Mon
 def test_an_exporter_that_changes_a_weight_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = export_module.to_onnx
 
-    def careless(module: nn.Module, inputs: tuple[Tensor, ...], opset: int) -> onnx.ModelProto:
-        model = honest(module, inputs, opset)
+    def careless(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], opset: int) -> onnx.ModelProto:
+        model = honest(module, inputs, outputs, opset)
         tensor = max(model.graph.initializer, key=lambda one: len(one.raw_data))
         tensor.raw_data = (np.frombuffer(tensor.raw_data, np.float32) * 1.01).tobytes()
         return model

@@ -90,7 +90,7 @@ def train(
     version: Version = False,
 ) -> None:
     """Train a generator; runs/<name> holds its checkpoints, its samples and its log."""
-    _require("gan-train", tensorboard)
+    require("gan-train", tensorboard)
     sitting = Sitting(data_dir, offline, tensorboard, quiet, as_json)
     if resume is not None:
         _refuse_with_resume(context)
@@ -148,7 +148,7 @@ def export(
     version: Version = False,
 ) -> None:
     """Export a run's generator to one ONNX file that is verified against torch."""
-    _require("gan-export")
+    require("gan-export")
     from gan_trainer.export_run import export_run
     from gan_trainer.runs import newest_run, open_run
 
@@ -268,7 +268,7 @@ def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", 
         raise typer.Exit(128 + outcome.signal)
 
 
-def _require(command: str, tensorboard: bool = False) -> None:
+def require(command: str, tensorboard: bool = False) -> None:
     """Name the missing extra. Waiting threads spin only briefly: on a busy host the default costs most of the time."""
     missing = [name for name in ("torch", "onnx", "rich") if find_spec(name) is None]
     if missing:

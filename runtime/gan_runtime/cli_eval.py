@@ -1,0 +1,113 @@
+"""gan-eval: measure exported files, and images from anywhere, beside what real images score."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gan_runtime import __version__
+from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+
+if TYPE_CHECKING:
+    from gan_runtime.candidates import Candidate
+    from gan_runtime.features import FeatureNetwork
+    from gan_runtime.reference import Reference
+
+
+def evaluate(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE… DATA",
+            help="What to measure: .onnx, .npz, .npy, a folder or .zip of images; last the data set that they imitate.",
+            show_default=False,
+        ),
+    ],
+    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10**7, help="How many images of each.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Of the images drawn.")] = 0,
+    features: Annotated[
+        str | None,
+        typer.Option(help="The feature network.  [default: the one that ships for the data set]", show_default=False),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Write a .png: samples, each beside its nearest training images.", show_default=False),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Put a card (markdown and JSON) beside each source.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Threads.  [default: all allowed]", show_default=False)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    version: Annotated[bool, VERSION_OPTION] = False,
+) -> None:
+    """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
+    from gan_runtime.candidates import open_candidate
+    from gan_runtime.errors import InputError
+    from gan_runtime.evaluation import check_n, score, score_test, score_train
+    from gan_runtime.reference import load_reference
+    from gan_runtime.score_table import table, write_card
+
+    *names, data = sources
+    if not names:
+        raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
+    network = _open_features(data, features, device, threads, quiet)
+    candidates = [open_candidate(name, n, seed, network, device, threads, quiet) for name in names]
+    reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet)
+    for candidate in candidates:
+        check_n(candidate.n, reference)
+    began = time.perf_counter()
+    results: dict[str, Any] = {}
+    for candidate in candidates:
+        measured = candidate.measure(network, quiet)
+        scores = score(measured, reference, candidate.labels)
+        seconds = round(time.perf_counter() - began, 2)
+        results[candidate.name] = {"n": candidate.n, **candidate.about, **scores.to_dict(), "seconds": seconds}
+        began = time.perf_counter()
+    report = {
+        "data": {"name": reference.name, "digest": reference.digest, "train": len(train.images)},
+        "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
+        "results": results,
+        "floors": {
+            "test images": {"n": len(reference.test.features), **score_test(reference).to_dict()},
+            "training images": {"n": min(n, len(train.images)), **score_train(reference, n).to_dict()},
+        },
+        "versions": {"gan-edge": __version__},
+    }
+    if picture is not None:
+        _write_neighbours(picture, candidates[0], network, reference, train.images)
+    for candidate in candidates if write else ():
+        note(f"card: {write_card(candidate.name, report)}")
+    print_result(table(report), report if as_json else None)
+
+
+def eval_main() -> None:
+    """Entry point of gan-eval."""
+    run(evaluate, "gan-eval")
+
+
+def _open_features(data: str, features: str | None, device: str, threads: int | None, quiet: bool) -> "FeatureNetwork":
+    from gan_runtime.errors import InputError
+    from gan_runtime.features import FeatureNetwork
+    from gan_runtime.models import shipped_features
+
+    path = features or shipped_features(data)
+    if path is None:
+        raise InputError(f"{data}: no feature network ships for it; name one with --features (docs/quality.md)")
+    network = FeatureNetwork.load(path, device, threads)
+    if device == "auto" and not quiet:
+        note(f"device: {network.session.device}, {network.session.reason}")
+    return network
+
+
+def _write_neighbours(
+    path: Path, candidate: "Candidate", network: "FeatureNetwork", reference: "Reference", train: Any
+) -> None:
+    from gan_runtime.images import save_png
+    from gan_runtime.nearest import beside_nearest
+
+    save_png(path, beside_nearest(candidate.first(32), network, reference, train))

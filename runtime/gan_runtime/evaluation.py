@@ -1,0 +1,115 @@
+"""How good the images of a file are, each number beside what real images score."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.errors import InputError
+from gan_runtime.features import Measured
+from gan_runtime.metrics import (
+    frechet_distance_of,
+    kernel_distance,
+    label_accuracy,
+    mode_coverage,
+    neighbourhood_metrics,
+)
+from gan_runtime.reference import NEIGHBOUR, Reference
+
+KID_SUBSETS, KID_SIZE = 50, 1000
+CONFIDENT = 0.9
+DISTANCES = ("fid", "kid", "kid_deviation")
+CHOICE = 2026  # seeds which training images stand for a perfect generator
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One set of images in numbers; None where a number has no meaning for it.
+
+    Attributes:
+        fid: Frechet distance to all training images (Heusel et al. 2017).
+        kid: kernel distance to all training images, mean over subsets (Binkowski et al. 2018).
+        kid_deviation: its standard deviation over subsets.
+        precision, recall: against the test images (Kynkaanniemi et al. 2019); density, coverage (Naeem et al. 2020).
+        modes: classes that occur.
+        kl: KL(these || training images) of the class frequencies, in nats.
+        confident: share of images whose class the network gives a probability of at least 0.9.
+        accuracy: share of images that are read as the class that was asked for.
+    """
+
+    fid: float | None
+    kid: float | None
+    kid_deviation: float | None
+    precision: float | None
+    recall: float | None
+    density: float | None
+    coverage: float | None
+    modes: int
+    kl: float
+    confident: float
+    accuracy: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def check_n(n: int, reference: Reference) -> None:
+    """Raise InputError where n images are fewer than the covariance of the features needs."""
+    least = max(reference.train.features.shape[1] + 1, NEIGHBOUR + 1)
+    if n < least:
+        raise InputError(f"n {n}: features of {least - 1} dimensions need at least {least} images; ask for more")
+
+
+def score(measured: Measured, reference: Reference, labels: NDArray[np.int64] | None = None) -> Scores:
+    """Measure generated images.
+
+    Args:
+        measured: what the feature network says of them.
+        reference: the data set.
+        labels: the classes asked for, int64 [n]; None for images without.
+
+    Raises:
+        InputError: there are fewer images than the covariance needs.
+    """
+    check_n(len(measured.features), reference)
+    near = neighbourhood_metrics(reference.test.features, measured.features, NEIGHBOUR, reference.test_distances)
+    return Scores(
+        **_distances(measured, reference),
+        **asdict(near),
+        **_classes(measured, reference, labels),
+    )
+
+
+def score_test(reference: Reference) -> Scores:
+    """What the test images score: as floor of the distances. They are what neighbours are sought among."""
+    count, dim = reference.test.features.shape
+    unknown = ("precision", "recall", "density", "coverage", *(() if count > dim else DISTANCES))
+    labels = reference.test_labels if reference.test_labels.any() else None
+    values: dict[str, Any] = dict.fromkeys(unknown)
+    values |= _distances(reference.test, reference) if count > dim else {}
+    return Scores(**values, **_classes(reference.test, reference, labels))
+
+
+def score_train(reference: Reference, n: int) -> Scores:
+    """What n training images score, a generator that knows them by heart: as ceiling of the neighbourhoods."""
+    total = len(reference.train.features)
+    chosen = np.random.Philox(CHOICE).random_raw(total).argsort(kind="stable")[:n]
+    some = Measured(reference.train.features[chosen], reference.train.logits[chosen])
+    return score(some, reference)
+
+
+def _distances(measured: Measured, reference: Reference) -> dict[str, Any]:
+    size = min(KID_SIZE, len(measured.features), len(reference.train.features))
+    kernel = kernel_distance(reference.train.features, measured.features, KID_SUBSETS, size)
+    frechet = frechet_distance_of(measured.features, reference.moments)
+    return {"fid": frechet, "kid": kernel.mean, "kid_deviation": kernel.deviation}
+
+
+def _classes(measured: Measured, reference: Reference, labels: NDArray[np.int64] | None) -> dict[str, Any]:
+    modes = mode_coverage(measured.logits, reference.frequencies, CONFIDENT)
+    accuracy = None if labels is None else label_accuracy(measured.logits, labels)
+    confident = math.nan if modes.confident is None else modes.confident
+    return {"modes": modes.covered, "kl": modes.divergence, "confident": confident, "accuracy": accuracy}

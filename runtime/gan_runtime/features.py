@@ -1,0 +1,135 @@
+"""Feature networks: images in, the vectors that they are measured by and class logits out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.cpus import available_cpus
+from gan_runtime.errors import DeviceError, InputError, ModelError
+from gan_runtime.manifest import ImageSize, read_manifest
+from gan_runtime.model_file import FLOAT, UINT8, ModelFile, Port, read_model_file
+from gan_runtime.session import Session, check_threads, one_line, open_session
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+TASK = "features"
+IMAGES, FEATURES, LOGITS = "images", "features", "logits"
+PIECE = 64  # images of one run on a CPU, each on one thread: a measure cannot depend on the number of threads
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a feature network says of n images: features float32 [n, d] and logits float32 [n, classes]."""
+
+    features: NDArray[np.float32]
+    logits: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FeatureNetwork:
+    """A feature file, open on a device.
+
+    The contract: input `images` uint8 [n, h, w, c]; outputs `features` float32 [n, d], `logits` float32 [n, classes].
+    A manifest with the task "features" may say more; a file without one is taken by these names.
+    """
+
+    model: ModelFile
+    name: str
+    session: Session
+    size: ImageSize
+    dim: int
+    classes: int
+    pool: "ThreadPoolExecutor"
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "FeatureNetwork":
+        """Open the file at `path` on "cpu", "cuda" or "auto".
+
+        Raises:
+            ModelError: the file is damaged, or does not keep the contract.
+            DeviceError, InputError: as `open_session`.
+        """
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+        model = read_model_file(path)
+        size, dim, classes = _contract(model)
+        check_threads(threads)
+        manifest = read_manifest(model)
+        session = open_session(model, device, threads=1)
+        pool = ThreadPoolExecutor(threads or available_cpus())
+        return cls(model, manifest.name if manifest else Path(path).stem, session, size, dim, classes, pool)
+
+    def measure(self, batches: Iterator[NDArray[np.uint8]]) -> Measured:
+        """Measure images that come batch by batch, uint8 [n, h, w, c] each.
+
+        Raises:
+            InputError: they are of another size than the network takes, or there are none.
+            DeviceError: the device fails.
+        """
+        pieces = [piece for batch in batches for piece in self.pool.map(self._run, self._cut(batch))]
+        if not pieces:
+            raise InputError("there are no images to measure")
+        features, logits = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        if not np.isfinite(features).all():
+            raise ModelError(f"{self.model.path}: gives features that are not finite")
+        return Measured(features, logits)
+
+    def check_size(self, size: ImageSize, what: str) -> None:
+        """Raise InputError where images of `size` are none that the network takes."""
+        if size != self.size:
+            raise InputError(f"{what}: {_words(size)} images; the features {self.model.path} take {_words(self.size)}")
+
+    def _cut(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+        self.check_size(ImageSize(*batch.shape[1:]), "images")
+        for first in range(0, len(batch), PIECE):
+            yield batch[first : first + PIECE]
+
+    def _run(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        try:
+            features, logits = self.session.onnx.run([FEATURES, LOGITS], {IMAGES: images})
+        except Exception as error:  # ONNX Runtime derives straight from Exception
+            reason = one_line(str(error))
+            raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {reason}") from None
+        return features, logits
+
+
+def _contract(model: ModelFile) -> tuple[ImageSize, int, int]:
+    """Size of the images, length of the features and number of classes, if `model` keeps the contract."""
+    manifest = read_manifest(model)
+    if manifest is not None and manifest.task != TASK:
+        raise ModelError(f"{model.path}: made for the task {manifest.task!r}, not {TASK!r}; name a feature network")
+    inputs = {port.name: port for port in model.inputs}
+    outputs = {port.name: port for port in model.outputs}
+    if set(inputs) != {IMAGES} or not {FEATURES, LOGITS} <= set(outputs):
+        raise ModelError(
+            f"{model.path}: no feature network: it has {sorted(inputs)} -> {sorted(outputs)}; it needs the input "
+            f"{IMAGES!r} and the outputs {FEATURES!r} and {LOGITS!r} (docs/quality.md)"
+        )
+    height, width, channels = _fixed(model, inputs[IMAGES], UINT8, 4)
+    (dim,), (classes,) = _fixed(model, outputs[FEATURES], FLOAT, 2), _fixed(model, outputs[LOGITS], FLOAT, 2)
+    return ImageSize(height, width, channels), dim, classes
+
+
+def _fixed(model: ModelFile, port: Port, element: int, axes: int) -> list[int]:
+    """The axes after the first of a port; they have to be numbers."""
+    shape: list[Any] = list(port.shape)
+    if (
+        port.element != element
+        or len(shape) != axes
+        or not all(isinstance(axis, int) and axis > 0 for axis in shape[1:])
+    ):
+        kinds = {FLOAT: "float32", UINT8: "uint8"}
+        raise ModelError(
+            f"{model.path}: {port.name!r} is {shape}; it has to be {kinds[element]} with {axes} axes, all but the "
+            "first of them fixed"
+        )
+    return shape[1:]
+
+
+def _words(size: ImageSize) -> str:
+    return f"{size.height} x {size.width} x {size.channels}"

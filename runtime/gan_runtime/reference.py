@@ -1,0 +1,143 @@
+"""A data set in the features of one network: what generated images are measured against, kept in the user's cache."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.datasets import SOURCES, Dataset, PictureOptions, load_dataset
+from gan_runtime.datasets.places import cache_folder
+from gan_runtime.errors import InputError, OutputError
+from gan_runtime.features import FeatureNetwork, Measured
+from gan_runtime.files import atomic_write
+from gan_runtime.manifest import ImageSize
+from gan_runtime.metrics import Moments, neighbour_distances
+from gan_runtime.progress import progress
+
+VERSION = 1  # of what is kept
+BATCH = 1024
+NEIGHBOUR = 5  # k of precision, recall, density and coverage
+TEST_SHARE = 6  # one image in so many stands for the test split of a folder, which has none
+MODES = {1: "L", 3: "RGB"}
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The real images of a data set as a feature network sees them, and what is computed from that once."""
+
+    name: str
+    digest: str
+    train: Measured
+    test: Measured
+    test_labels: NDArray[np.int64]
+    moments: Moments
+    test_distances: NDArray[np.float64]
+    frequencies: NDArray[np.float64]
+
+
+def load_reference(
+    source: str, network: FeatureNetwork, data_dir: Path | None = None, *, offline: bool = False, quiet: bool = False
+) -> tuple[Reference, Dataset]:
+    """The data set `source` as `network` sees it, and its training images.
+
+    Args:
+        source: a key of `SOURCES`, or a folder or .zip of images, a sixth of which then takes the place of test images.
+        network: an open feature network.
+        data_dir: as `load_dataset`; so are the others.
+
+    Raises:
+        DataError: as `load_dataset`.
+        InputError: the images are not of the size that the network takes, or too few.
+    """
+    train, test = load_splits(source, network.size, data_dir, offline=offline, quiet=quiet)
+    network.check_size(ImageSize(*train.images.shape[1:]), train.name)
+    if len(test.images) <= NEIGHBOUR:
+        raise InputError(f"{source}: {len(train.images)} images are too few to measure against")
+    return make_reference(*((split, measure_split(split, network, quiet)) for split in (train, test))), train
+
+
+def load_splits(
+    source: str, size: ImageSize, data_dir: Path | None = None, *, offline: bool = False, quiet: bool = False
+) -> tuple[Dataset, Dataset]:
+    """Training and test images; those of a folder or archive are made as large as `size` says."""
+    if source in SOURCES:
+        train, test = (
+            load_dataset(source, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test")
+        )
+        return train, test
+    train = load_pictures_as(source, size, quiet)
+    some = slice(None, None, TEST_SHARE)
+    return train, replace(train, split=f"every {TEST_SHARE}th", images=train.images[some], labels=train.labels[some])
+
+
+def load_pictures_as(source: str, size: ImageSize, quiet: bool = False) -> Dataset:
+    """A folder or .zip of images, made as large as `size` says."""
+    if size.height != size.width or size.channels not in MODES:
+        raise InputError(f"{source}: pictures become squares in grey or colour, and the features take {size}")
+    return load_dataset(source, pictures=PictureOptions(size.height, MODES[size.channels], skip_bad=True), quiet=quiet)
+
+
+def make_reference(train: tuple[Dataset, Measured], test: tuple[Dataset, Measured]) -> Reference:
+    """What is computed from the features of both splits once."""
+    (images, seen), (test_images, test_seen) = train, test
+    if images.classes:
+        counts = np.bincount(images.labels, minlength=len(images.classes))
+    else:  # nobody knows the classes: those that the network finds, each at least once
+        counts = np.bincount(seen.logits.argmax(1), minlength=seen.logits.shape[1]).clip(min=1)
+    return Reference(
+        name=images.name,
+        digest=images.digest,
+        train=seen,
+        test=test_seen,
+        test_labels=test_images.labels,
+        moments=Moments.of(seen.features),
+        test_distances=neighbour_distances(test_seen.features, NEIGHBOUR),
+        frequencies=counts / counts.sum(),
+    )
+
+
+def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False) -> Measured:
+    """Features and logits of all images of a split, from the cache where they have been computed before."""
+    cache = cache_folder()
+    what = f"{VERSION} {dataset.digest} {dataset.split} {len(dataset.images)} {network.model.sha256}"
+    path = cache and cache / "features" / f"{hashlib.sha256(what.encode()).hexdigest()[:32]}.npz"
+    kept = path and _kept(path, len(dataset.images), network)
+    if kept:
+        return kept
+    title = f"measuring the {dataset.split} images of {dataset.name}"
+    with progress(title, len(dataset.images), "images", quiet=quiet) as advance:
+
+        def batches() -> Iterator[NDArray[np.uint8]]:
+            for first in range(0, len(dataset.images), BATCH):
+                batch = dataset.images[first : first + BATCH]
+                yield batch
+                advance(len(batch))
+
+        measured = network.measure(batches())
+    if path:
+        _keep(path, measured)
+    return measured
+
+
+def _kept(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
+    """What an earlier call has kept; None where there is nothing, or something damaged."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # checks the CRC of each array
+            features, logits = archive["features"], archive["logits"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+    fits = (features.shape, logits.shape) == ((n, network.dim), (n, network.classes))
+    fits = fits and features.dtype == logits.dtype == np.float32
+    return Measured(features, logits) if fits and np.isfinite(features).all() else None
+
+
+def _keep(path: Path, measured: Measured) -> None:
+    with suppress(OSError, OutputError):  # a cache that cannot be written costs time, and nothing else
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            np.savez(file, features=measured.features, logits=measured.logits)

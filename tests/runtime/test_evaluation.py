@@ -1,0 +1,254 @@
+"""gan-eval on a thousand real digits, in the features of a random network."""
+
+import gzip
+import hashlib
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from helpers import Result
+from PIL import Image
+
+from gan_runtime import Generator
+from gan_runtime.datasets import SOURCES, load_dataset
+from gan_runtime.datasets.known import IdxFile, IdxSource
+from gan_runtime.errors import InputError, ModelError
+from gan_runtime.evaluation import Scores, check_n, score, score_test, score_train
+from gan_runtime.features import FeatureNetwork
+from gan_runtime.reference import Reference, load_reference, measure_split
+
+Call = Callable[..., Result]
+TRAIN, TEST = 800, 300
+METRICS = ("fid", "kid", "precision", "recall", "density", "coverage", "modes", "kl", "confident")
+
+
+def idx(values: np.ndarray) -> bytes:
+    return bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+
+
+@pytest.fixture(scope="module")
+def real() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    dataset = load_dataset("mnist", "test", offline=True)
+    cut = {"train": slice(0, TRAIN), "test": slice(TRAIN, TRAIN + TEST)}
+    return {
+        split: (dataset.images[part, :, :, 0], dataset.labels[part].astype(np.uint8)) for split, part in cut.items()
+    }
+
+
+@pytest.fixture(autouse=True)
+def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real: dict[str, tuple[np.ndarray, np.ndarray]]) -> str:
+    """A known data set of 800 training and 300 test digits."""
+    folder = tmp_path / "data" / "digits"
+    folder.mkdir(parents=True)
+    splits = {}
+    for split, arrays in real.items():
+        files = []
+        for kind, values in zip(("images", "labels"), arrays, strict=True):
+            content = idx(values)
+            (folder / f"{split}-{kind}.gz").write_bytes(gzip.compress(content, 1))
+            files.append(IdxFile(f"{split}-{kind}", len(content), hashlib.sha256(content).hexdigest()))
+        splits[split] = tuple(files)
+    monkeypatch.setitem(SOURCES, "digits", IdxSource(splits, tuple("0123456789"), "CC BY-SA 3.0"))
+    monkeypatch.setenv("GAN_EDGE_DATA", str(tmp_path / "data"))
+    return "digits"
+
+
+@pytest.fixture
+def network(random_features: Path) -> FeatureNetwork:
+    return FeatureNetwork.load(random_features, "cpu")
+
+
+@pytest.fixture
+def reference(network: FeatureNetwork) -> Reference:
+    return load_reference("digits", network)[0]
+
+
+def measure(network: FeatureNetwork, images: np.ndarray, reference: Reference) -> Scores:
+    return score(network.measure(iter([images])), reference)
+
+
+def test_features_do_not_depend_on_batches_and_threads(random_features: Path) -> None:
+    images = load_dataset("digits").images
+    whole = FeatureNetwork.load(random_features, "cpu", threads=1).measure(iter([images]))
+    pieces = FeatureNetwork.load(random_features, "cpu", threads=3).measure(iter(np.split(images, [64, 192, 448])))
+    np.testing.assert_array_equal(whole.features, pieces.features)
+    np.testing.assert_array_equal(whole.logits, pieces.logits)
+    assert (whole.features.shape, whole.logits.shape) == ((TRAIN, 128), (TRAIN, 10))
+
+
+def test_each_number_moves_as_the_images_do(network: FeatureNetwork, reference: Reference) -> None:
+    images, labels = load_dataset("digits").images, load_dataset("digits").labels
+    ceiling = score_train(reference, TRAIN)
+    assert ceiling.fid == pytest.approx(0, abs=1e-9)
+    noisy = images ^ np.random.default_rng(0).integers(0, 64, images.shape, dtype=np.uint8)
+    noise = measure(network, noisy, reference)
+    assert noise.fid > 10 * score_test(reference).fid
+    assert noise.precision < 0.5 * ceiling.precision
+    prototypes = np.stack([images[labels == digit][0] for digit in range(10)])[np.arange(TRAIN) % 10]
+    collapsed = measure(network, prototypes, reference)
+    assert collapsed.coverage < 0.3 * ceiling.coverage
+    assert collapsed.recall < 0.1 * ceiling.recall
+    without = measure(network, images[labels != 1], reference)
+    assert without.recall < ceiling.recall
+    assert without.fid > score_test(reference).fid
+
+
+def test_floors_are_those_of_real_images(reference: Reference) -> None:
+    floor = score_test(reference)
+    assert (floor.precision, floor.recall) == (None, None)
+    assert floor.fid > 0
+    assert floor.accuracy is not None
+
+
+def test_fewer_images_than_the_covariance_needs_are_refused(reference: Reference) -> None:
+    check_n(129, reference)
+    with pytest.raises(InputError, match="n 128: features of 128 dimensions need at least 129 images"):
+        check_n(128, reference)
+
+
+def test_the_command_prints_every_metric_beside_its_floor(
+    call: Call, random_features: Path, conditional_model: Path
+) -> None:
+    done = call("gan-eval", conditional_model, "digits", "--n", 300, "--features", random_features, "--device", "cpu")
+    assert done.code == 0, done
+    header, images, *rows = done.out.splitlines()
+    assert header.split() == [str(conditional_model), "test", "images", "training", "images"]
+    assert images.split() == ["images", "300", "300", "300"]
+    assert [row.split("  ")[0] for row in rows[:10]] == [
+        *("FID", "KID x 1000", "precision", "recall", "density", "coverage"),
+        *("modes", "KL of classes", "confident", "label accuracy"),
+    ]
+    assert "800 training images of digits" in rows[-1]
+
+
+def test_json_has_the_numbers_of_the_functions(
+    call: Call, random_features: Path, conditional_model: Path, network: FeatureNetwork, reference: Reference
+) -> None:
+    done = call(
+        "gan-eval", conditional_model, "digits", "--n", 300, "--features", random_features, "--seed", 5, "--json"
+    )
+    report = json.loads(done.out)
+    found = report["results"][str(conditional_model)]
+    images = Generator.load(conditional_model, "cpu").sample(300, seed=5)
+    expected = score(network.measure(iter([images])), reference, np.arange(300) % 10).to_dict()
+    assert {name: found[name] for name in METRICS} == pytest.approx({name: expected[name] for name in METRICS})
+    assert found["accuracy"] == expected["accuracy"]
+    assert report["features"]["sha256"] == hashlib.sha256(random_features.read_bytes()).hexdigest()
+    assert report["floors"]["test images"]["n"] == TEST
+
+
+def test_images_from_anywhere_are_measured_alike(call: Call, random_features: Path, conditional_model: Path) -> None:
+    call("gan-sample", "--n", 200, "--model", conditional_model, "out.npz")
+    call("gan-sample", "--n", 200, "--model", conditional_model, "out.npy")
+    call("gan-sample", "--n", 200, "--model", conditional_model, "out/")
+    sources = [conditional_model, "out.npz", "out.npy", "out/"]
+    done = call("gan-eval", *sources, "digits", "--n", 200, "--features", random_features, "--json")
+    results = json.loads(done.out)["results"]
+    values = [[results[str(source)][name] for name in METRICS] for source in sources]
+    assert values[0] == values[1] == values[2] == values[3]
+    accuracies = [results[str(source)]["accuracy"] for source in sources]
+    assert accuracies[0] == accuracies[1] is not None
+    assert accuracies[2] is accuracies[3] is None
+
+
+def test_a_folder_of_pictures_is_a_data_set_too(call: Call, random_features: Path, conditional_model: Path) -> None:
+    call("gan-sample", "--n", 400, "--seed", 9, "--model", conditional_model, "photos/")
+    done = call("gan-eval", conditional_model, "photos/", "--n", 200, "--features", random_features, "--json")
+    assert done.code == 0, done
+    report = json.loads(done.out)
+    assert report["data"]["train"] == 400
+    assert report["floors"]["test images"]["n"] == 67
+    assert report["results"][str(conditional_model)]["coverage"] > 0.5
+
+
+def test_reference_features_are_kept_and_rebuilt_if_damaged(network: FeatureNetwork, tmp_path: Path) -> None:
+    dataset = load_dataset("digits")
+    first = measure_split(dataset, network)
+    (kept,) = (tmp_path / "cache" / "gan-edge" / "features").iterdir()
+    before = kept.stat().st_mtime_ns
+    np.testing.assert_array_equal(measure_split(dataset, network).features, first.features)
+    assert kept.stat().st_mtime_ns == before
+    content = bytearray(kept.read_bytes())
+    content[len(content) // 2] ^= 1
+    for damage in (bytes(content), content[:1000], b"", b"hello"):
+        kept.write_bytes(damage)
+        np.testing.assert_array_equal(measure_split(dataset, network).features, first.features)
+        assert len(kept.read_bytes()) == len(content)
+
+
+def test_the_card(call: Call, random_features: Path, conditional_model: Path, tmp_path: Path) -> None:
+    model = tmp_path / "own.onnx"
+    model.write_bytes(conditional_model.read_bytes())
+    done = call("gan-eval", model, "digits", "--n", 200, "--features", random_features, "--write")
+    assert f"card: {tmp_path / 'own.quality.md'}" in done.err
+    text = (tmp_path / "own.quality.md").read_text()
+    assert "| FID |" in text
+    assert "| own.onnx | test images | training images |" in text
+    assert json.loads((tmp_path / "own.quality.json").read_text())["results"]["own.onnx"]["n"] == 200
+
+
+def test_the_picture_shows_copies_for_what_they_are(call: Call, random_features: Path) -> None:
+    images = load_dataset("digits").images[100:300]
+    np.save("copies.npy", images)
+    done = call("gan-eval", "copies.npy", "digits", "--features", random_features, "--picture", "near.png")
+    assert done.code == 0, done
+    picture = np.asarray(Image.open("near.png"))
+    assert picture.shape == (16 * 30 - 2, 12 * 30 - 2)
+    np.testing.assert_array_equal(picture[:28, :28], images[0, :, :, 0])
+    np.testing.assert_array_equal(picture[:28, 30:58], images[0, :, :, 0])
+
+
+def other_features(path: Path, source: Path, inputs: dict[str, str], outputs: dict[str, str]) -> Path:
+    """`source` without its manifest, and with other names of its inputs and outputs."""
+    model = onnx.load(source)
+    del model.metadata_props[:]
+    names = inputs | outputs
+    for value in (*model.graph.input, *model.graph.output):
+        value.name = names.get(value.name, value.name)
+    for node in model.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    onnx.save(model, path)
+    return path
+
+
+def test_features_of_others_are_taken_by_the_names_of_the_contract(random_features: Path, tmp_path: Path) -> None:
+    own = other_features(tmp_path / "theirs.onnx", random_features, {}, {})
+    network = FeatureNetwork.load(own, "cpu")
+    assert (network.name, network.dim, network.classes) == ("theirs", 128, 10)
+    for inputs, outputs in (({"images": "x"}, {}), ({}, {"features": "f"}), ({}, {"logits": "l"})):
+        with pytest.raises(
+            ModelError, match=r"no feature network: it has .* it needs the input 'images' and the outputs"
+        ):
+            FeatureNetwork.load(other_features(tmp_path / "bad.onnx", random_features, inputs, outputs))
+
+
+def test_bad_input_is_one_clear_line(
+    call: Call, random_features: Path, conditional_model: Path, tmp_path: Path
+) -> None:
+    def refused(*arguments: object, features: Path = random_features, words: tuple[str, ...] = ()) -> None:
+        assert call("gan-eval", *arguments, "--features", features, "--device", "cpu").refused(*words)
+
+    refused("digits", words=("name what to measure", "gan-eval x.onnx mnist"))
+    refused(conditional_model, "nowhere", words=("'nowhere'", "mnist"))
+    refused("nowhere.onnx", "digits", words=("nowhere.onnx",))
+    refused("nowhere", "digits", words=("nowhere", "no folder"))
+    refused(conditional_model, "digits", "--n", 100, words=("n 100", "at least 129"))
+    refused(
+        conditional_model, "digits", features=conditional_model, words=("task 'generate'", "name a feature network")
+    )
+    refused(conditional_model, "digits", features=Path("nowhere.onnx"), words=("nowhere.onnx",))
+    refused(random_features, "digits", words=("task 'features'", "name a generator"))
+    (tmp_path / "empty").mkdir()
+    refused("empty", "digits", words=("empty", "holds no picture"))
+    np.save("small.npy", np.zeros((200, 32, 32, 1), np.uint8))
+    refused("small.npy", "digits", words=("small.npy: 32 x 32 x 1 images", "take 28 x 28 x 1"))
+    np.save("float.npy", np.zeros((200, 28, 28, 1)))
+    refused("float.npy", "digits", words=("float.npy: float64", "uint8"))
+    (tmp_path / "bad.npz").write_bytes(b"hello")
+    refused("bad.npz", "digits", words=("bad.npz",))
+    assert call("gan-eval", conditional_model, "photos.zip").refused("photos.zip", "--features")

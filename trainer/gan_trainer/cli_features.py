@@ -1,0 +1,84 @@
+"""gan-features: train and export the network in whose features gan-eval measures."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+
+
+def features(
+    data: Annotated[str, typer.Argument(help="mnist or fashion-mnist.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="[default: exported/features/<data>.onnx]", show_default=False),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Passes over the data.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same machine, same network.")] = 0,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Threads.  [default: all allowed]", show_default=False)
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only results and errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    version: Annotated[bool, VERSION_OPTION] = False,
+) -> None:
+    """Train a classifier of a labelled data set on the CPU and export its features."""
+    from gan_trainer.cli import require
+
+    require("gan-features")
+    from dataclasses import asdict, replace
+
+    from gan_runtime.cpus import available_cpus
+    from gan_runtime.datasets import load_dataset
+    from gan_runtime.errors import InputError
+    from gan_runtime.files import check_writable
+    from gan_runtime.manifest import ImageSize
+    from gan_runtime.progress import progress
+    from gan_trainer.export_features import export_features
+    from gan_trainer.feature_network import FEATURE_RECIPES, accuracy, train_features
+    from gan_trainer.runs import software
+
+    if data not in FEATURE_RECIPES:
+        raise InputError(f"data set {data!r}: choose one of {', '.join(FEATURE_RECIPES)}")
+    path = output or Path("exported") / "features" / f"{data}.onnx"
+    if output is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
+    recipe = FEATURE_RECIPES[data]
+    recipe = replace(recipe, epochs=epochs or recipe.epochs)
+    train, test = (load_dataset(data, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test"))
+    began, total, seen = time.perf_counter(), recipe.epochs * len(train.images), 0
+    with progress(f"training features of {data}", total, "images", quiet=quiet) as advance:
+
+        def report(images: int, loss: float, right: float) -> None:
+            nonlocal seen
+            advance(images - seen)
+            seen = images
+
+        network = train_features(train, recipe, seed, threads or available_cpus(), report)
+    share = accuracy(network, test)
+    seconds = round(time.perf_counter() - began, 1)
+    if not quiet:
+        note(f"{share:.2%} of the {len(test.images):,} test images are read right, after {seconds:,.0f} s")
+    file = export_features(
+        network,
+        path,
+        size=ImageSize(*train.images.shape[1:]),
+        class_names=train.classes,
+        name=data,
+        training={"data": data, "recipe": asdict(recipe), "seconds": seconds, "seed": seed, "software": software()},
+        quality=[{"metric": "accuracy", "value": share, "data": data, "split": "test", "n": len(test.images)}],
+    )
+    result: dict[str, Any] = {"output": str(path), "sha256": file.sha256, "bytes": len(file.content), "accuracy": share}
+    print_result(str(path), result | {"seconds": seconds} if as_json else None)
+
+
+def features_main() -> None:
+    """Entry point of gan-features."""
+    run(features, "gan-features")
