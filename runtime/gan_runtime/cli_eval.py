@@ -1,5 +1,6 @@
 """gan-eval: measure exported files, and images from anywhere, beside what real images score."""
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,6 +88,7 @@ def evaluate(
 
 def eval_main() -> None:
     """Entry point of gan-eval."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the blocks are small: more threads only wait for each other
     run(evaluate, "gan-eval")
 
 

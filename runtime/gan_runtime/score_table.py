@@ -8,7 +8,7 @@ from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write
 
 METRICS = {  # key: title, how a value is written, which way is better
-    "fid": ("FID", "{:.3f}", "lower"),
+    "fid": ("FID", "{:.4f}", "lower"),
     "kid": ("KID x 1000", "{:.3f}", "lower"),
     "precision": ("precision", "{:.3f}", "higher"),
     "recall": ("recall", "{:.3f}", "higher"),
