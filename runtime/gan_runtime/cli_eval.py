@@ -49,7 +49,7 @@ def evaluate(
     """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
     from gan_runtime.candidates import open_candidate
     from gan_runtime.errors import InputError
-    from gan_runtime.evaluation import check_n, score, score_test, score_train
+    from gan_runtime.evaluation import check_n, floors, score
     from gan_runtime.reference import load_reference
     from gan_runtime.score_table import table, write_card
 
@@ -73,10 +73,7 @@ def evaluate(
         "data": {"name": reference.name, "digest": reference.digest, "train": len(train.images)},
         "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
         "results": results,
-        "floors": {
-            "test images": {"n": len(reference.test.features), **score_test(reference).to_dict()},
-            "training images": {"n": min(n, len(train.images)), **score_train(reference, n).to_dict()},
-        },
+        "floors": floors(reference, n),
         "versions": {"gan-edge": __version__},
     }
     if picture is not None:

@@ -15,6 +15,8 @@ import typer
 from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError
 
+BIDIRECTIONAL = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+CONTROLS = {code: "?" for code in (*range(32), *range(127, 160), *BIDIRECTIONAL) if code != ord("\n")}
 USAGE_ERROR, FAILURE = 2, 1
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
@@ -74,10 +76,15 @@ def run_app(app: typer.Typer, name: str) -> int:
     return FAILURE
 
 
+def plain(text: str) -> str:
+    """`text` without the characters that could steer a terminal: names of files may have any."""
+    return text.translate(CONTROLS)
+
+
 def note(message: str) -> None:
     """A remark for people, on stderr."""
     if sys.stderr is not None:
-        typer.echo(message, err=True)
+        typer.echo(plain(message), err=True)
 
 
 def print_result(text: str, as_json: dict[str, Any] | None = None) -> None:

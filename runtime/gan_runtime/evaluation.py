@@ -1,7 +1,10 @@
 """How good the images of a file are, each number beside what real images score."""
 
+import json
 import math
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +19,13 @@ from gan_runtime.metrics import (
     mode_coverage,
     neighbourhood_metrics,
 )
-from gan_runtime.reference import NEIGHBOUR, Reference
+from gan_runtime.reference import NEIGHBOUR, Reference, cached, keep, some_of
 
+VERSION = 1  # of the floors that are kept
+TEST, TRAIN = "test images", "training images"
 KID_SUBSETS, KID_SIZE = 50, 1000
 CONFIDENT = 0.9
 DISTANCES = ("fid", "kid", "kid_deviation")
-CHOICE = 2026  # seeds which training images stand for a perfect generator
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Scores:
         fid: Frechet distance to all training images (Heusel et al. 2017).
         kid: kernel distance to all training images, mean over subsets (Binkowski et al. 2018).
         kid_deviation: its standard deviation over subsets.
-        precision, recall: against the test images (Kynkaanniemi et al. 2019); density, coverage (Naeem et al. 2020).
+        precision, recall: against as many test images (Kynkaanniemi et al. 2019).
+        density, coverage: against the same (Naeem et al. 2020).
         modes: classes that occur.
         kl: KL(these || training images) of the class frequencies, in nats.
         confident: share of images whose class the network gives a probability of at least 0.9.
@@ -75,7 +80,8 @@ def score(measured: Measured, reference: Reference, labels: NDArray[np.int64] | 
         InputError: there are fewer images than the covariance needs.
     """
     check_n(len(measured.features), reference)
-    near = neighbourhood_metrics(reference.test.features, measured.features, NEIGHBOUR, reference.test_distances)
+    real, distances = reference.among(len(measured.features))
+    near = neighbourhood_metrics(real, measured.features, NEIGHBOUR, distances)
     return Scores(
         **_distances(measured, reference),
         **asdict(near),
@@ -95,10 +101,36 @@ def score_test(reference: Reference) -> Scores:
 
 def score_train(reference: Reference, n: int) -> Scores:
     """What n training images score, a generator that knows them by heart: as ceiling of the neighbourhoods."""
-    total = len(reference.train.features)
-    chosen = np.random.Philox(CHOICE).random_raw(total).argsort(kind="stable")[:n]
+    chosen = some_of(len(reference.train.features), n)
     some = Measured(reference.train.features[chosen], reference.train.logits[chosen])
     return score(some, reference)
+
+
+def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
+    """What real images score beside n generated ones, from the cache where it has been computed before."""
+    what = f"{VERSION} {reference.key} {n}"
+    path = cached("floors", what, ".json")
+    kept = path and _kept(path)
+    if kept:
+        return kept
+    n = min(n, len(reference.train.features))
+    found = {
+        TEST: {"n": len(reference.test.features), **score_test(reference).to_dict()},
+        TRAIN: {"n": n, **score_train(reference, n).to_dict()},
+    }
+    if path:
+        keep(path, lambda file: file.write(json.dumps(found).encode()))
+    return found
+
+
+def _kept(path: Path) -> dict[str, dict[str, Any]] | None:
+    """The floors that an earlier call has kept; None where there are none, or something damaged."""
+    keys = {"n", *(field.name for field in fields(Scores))}
+    with suppress(OSError, ValueError, AttributeError):
+        kept = json.loads(path.read_text())
+        if set(kept) == {TEST, TRAIN} and all(set(values) == keys for values in kept.values()):
+            return dict(kept)
+    return None
 
 
 def _distances(measured: Measured, reference: Reference) -> dict[str, Any]:

@@ -11,6 +11,11 @@ from typing import BinaryIO
 
 from gan_runtime.errors import OutputError
 
+try:
+    import fcntl
+except ImportError:  # Windows: two processes on one thing are not noticed there
+    fcntl = None  # type: ignore[assignment]
+
 TEMPORARY = ".gan-edge-*.tmp"
 
 
@@ -36,7 +41,7 @@ def check_space(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if size > free:
         raise OutputError(
-            f"{path}: needs {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left; ask for fewer images"
+            f"{path}: needs {size / 1e6:,.0f} MB, the disk has {free / 1e6:,.0f} MB left; ask for fewer images"
         )
 
 
@@ -70,6 +75,23 @@ def atomic_write(path: Path, *, durable: bool = False, new: bool = False) -> Ite
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def lock(descriptor: int, *, wait: bool = False) -> bool:
+    """Take the lock of an open file or folder, which ends with the process, however that ends.
+
+    Returns:
+        False where another process has it, unless `wait` is set. Where there are no locks nobody has one.
+    """
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        pass
+    return True
 
 
 def remove_leftovers(folder: Path) -> None:

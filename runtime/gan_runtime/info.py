@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from gan_runtime.commandline import plain
 from gan_runtime.errors import ModelError
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import ModelFile, Port, read_model_file
 from gan_runtime.roles import generator_roles
 
-CONTROLS = {code: "?" for code in (*range(32), *range(127, 160)) if code != ord("\n")}  # they could steer a terminal
 ELEMENT_NAMES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16", 11: "float64"}
 
 
@@ -44,7 +44,7 @@ def lines(report: dict[str, Any], indent: str = "") -> str:
             text.append(f"{indent}{key + ':':<{width}} {', '.join(map(str, value))}")
         else:
             text.append(f"{indent}{key + ':':<{width}} {value}")
-    return "\n".join(text).translate(CONTROLS)
+    return plain("\n".join(text))
 
 
 def _describe_manifest(model: ModelFile) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """A data set in the features of one network: what generated images are measured against, kept in the user's cache."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -24,6 +25,7 @@ BATCH = 1024
 NEIGHBOUR = 5  # k of precision, recall, density and coverage
 TEST_SHARE = 6  # one image in so many stands for the test split of a folder, which has none
 MODES = {1: "L", 3: "RGB"}
+CHOICE = 2026  # seeds which real images are compared where not all are
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +34,28 @@ class Reference:
 
     name: str
     digest: str
+    key: str
     train: Measured
     test: Measured
     test_labels: NDArray[np.int64]
     moments: Moments
     test_distances: NDArray[np.float64]
     frequencies: NDArray[np.float64]
+
+    def among(self, n: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Features of n test images, all of them if they are fewer, and the distances to their neighbours.
+
+        Equal numbers on both sides: coverage says little of 2,000 images among 10,000.
+        """
+        if n >= len(self.test.features):
+            return self.test.features, self.test_distances
+        chosen = self.test.features[some_of(len(self.test.features), n)]
+        return chosen, neighbour_distances(chosen, NEIGHBOUR)
+
+
+def some_of(total: int, n: int) -> NDArray[np.int64]:
+    """The same n of `total` images every time, spread over all of them."""
+    return np.random.Philox(CHOICE).random_raw(total).argsort(kind="stable")[:n]
 
 
 def load_reference(
@@ -58,7 +76,8 @@ def load_reference(
     network.check_size(ImageSize(*train.images.shape[1:]), train.name)
     if len(test.images) <= NEIGHBOUR:
         raise InputError(f"{source}: {len(train.images)} images are too few to measure against")
-    return make_reference(*((split, measure_split(split, network, quiet)) for split in (train, test))), train
+    measured = ((split, measure_split(split, network, quiet)) for split in (train, test))
+    return make_reference(*measured, network.model.sha256), train
 
 
 def load_splits(
@@ -82,8 +101,8 @@ def load_pictures_as(source: str, size: ImageSize, quiet: bool = False) -> Datas
     return load_dataset(source, pictures=PictureOptions(size.height, MODES[size.channels], skip_bad=True), quiet=quiet)
 
 
-def make_reference(train: tuple[Dataset, Measured], test: tuple[Dataset, Measured]) -> Reference:
-    """What is computed from the features of both splits once."""
+def make_reference(train: tuple[Dataset, Measured], test: tuple[Dataset, Measured], features: str) -> Reference:
+    """What is computed once from both splits in the features of this digest."""
     (images, seen), (test_images, test_seen) = train, test
     if images.classes:
         counts = np.bincount(images.labels, minlength=len(images.classes))
@@ -92,6 +111,7 @@ def make_reference(train: tuple[Dataset, Measured], test: tuple[Dataset, Measure
     return Reference(
         name=images.name,
         digest=images.digest,
+        key=f"{images.digest} {test_images.digest} {features}",
         train=seen,
         test=test_seen,
         test_labels=test_images.labels,
@@ -103,9 +123,9 @@ def make_reference(train: tuple[Dataset, Measured], test: tuple[Dataset, Measure
 
 def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False) -> Measured:
     """Features and logits of all images of a split, from the cache where they have been computed before."""
-    cache = cache_folder()
-    what = f"{VERSION} {dataset.digest} {dataset.split} {len(dataset.images)} {network.model.sha256}"
-    path = cache and cache / "features" / f"{hashlib.sha256(what.encode()).hexdigest()[:32]}.npz"
+    path = cached(
+        "features", f"{VERSION} {dataset.digest} {dataset.split} {len(dataset.images)} {network.model.sha256}", ".npz"
+    )
     kept = path and _kept(path, len(dataset.images), network)
     if kept:
         return kept
@@ -120,8 +140,22 @@ def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False
 
         measured = network.measure(batches())
     if path:
-        _keep(path, measured)
+        keep(path, lambda file: np.savez(file, features=measured.features, logits=measured.logits))
     return measured
+
+
+def cached(kind: str, what: str, suffix: str) -> Path | None:
+    """Where in the user's cache that of which `what` is the key would be kept; None where there is no cache."""
+    cache = cache_folder()
+    return cache and cache / kind / f"{hashlib.sha256(what.encode()).hexdigest()[:32]}{suffix}"
+
+
+def keep(path: Path, write: Callable[[Any], Any]) -> None:
+    """Let `write` write to the file at `path`, if it can be written: without a cache things take longer, no more."""
+    with suppress(OSError, OutputError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            write(file)
 
 
 def _kept(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
@@ -134,10 +168,3 @@ def _kept(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
     fits = (features.shape, logits.shape) == ((n, network.dim), (n, network.classes))
     fits = fits and features.dtype == logits.dtype == np.float32
     return Measured(features, logits) if fits and np.isfinite(features).all() else None
-
-
-def _keep(path: Path, measured: Measured) -> None:
-    with suppress(OSError, OutputError):  # a cache that cannot be written costs time, and nothing else
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            np.savez(file, features=measured.features, logits=measured.logits)

@@ -37,6 +37,10 @@ def blocks(document: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
 
 
+def without_blocks(document: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
 def commands(document: Path) -> list[str]:
     lines = [line for block in blocks(document, "sh") for line in block.splitlines()]
     return [line.split("  #")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
@@ -110,11 +114,12 @@ def test_every_option_exists(document: Path, known_options: set[str]) -> None:
 def test_commands_stand_in_blocks_that_are_run() -> None:
     """An indented command would be read by people and run by no test."""
     for document in DOCS:
-        outside = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+        outside = without_blocks(document)
         assert not re.findall(rf"^    (?:{'|'.join(COMMANDS)}|make|pip|python) .*", outside, re.MULTILINE), document
 
 
 def test_links_lead_somewhere() -> None:
     for document in DOCS:
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+        prose = without_blocks(document)
+        for target in re.findall(r"\]\(([^)#:]+)\)", prose):
             assert (document.parent / target).exists(), (document.name, target)

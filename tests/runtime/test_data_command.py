@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
@@ -192,6 +193,20 @@ def test_nothing_but_rubbish_is_not_sound(call: CALL, tmp_path: Path) -> None:
     assert call("gan-data", "empty", "--verify").code == 1
     (tmp_path / "x.zip").write_text("no archive")
     assert call("gan-data", "x.zip").refused("x.zip: not a .zip archive")
+
+
+def test_pipes_and_nothing_are_no_archives(call: CALL, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.zip")
+    assert call("gan-data", "x.zip").refused("x.zip: neither a known data set")
+    assert call("gan-data", "").refused("neither a known data set")
+
+
+def test_a_name_that_occurs_twice_is_reported_each_time(call: CALL, photos: Path) -> None:
+    with ZipFile("twice.zip", "w") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(3):
+            file.write(photos / "cats" / "0.png", "a.png")
+    assert call("gan-data", "twice.zip").out.count("occurs twice in the archive") == 2
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from gan_runtime import Generator
 from gan_runtime.datasets import SOURCES, load_dataset
 from gan_runtime.datasets.known import IdxFile, IdxSource
 from gan_runtime.errors import InputError, ModelError
-from gan_runtime.evaluation import Scores, check_n, score, score_test, score_train
+from gan_runtime.evaluation import Scores, check_n, floors, score, score_test, score_train
 from gan_runtime.features import FeatureNetwork
 from gan_runtime.reference import Reference, load_reference, measure_split
 
@@ -102,6 +102,28 @@ def test_floors_are_those_of_real_images(reference: Reference) -> None:
     assert (floor.precision, floor.recall) == (None, None)
     assert floor.fid > 0
     assert floor.accuracy is not None
+
+
+def test_floors_are_kept_and_rebuilt_if_damaged(reference: Reference, tmp_path: Path) -> None:
+    first = floors(reference, 200)
+    assert first["test images"] == {"n": TEST, **score_test(reference).to_dict()}
+    assert first["training images"] == {"n": 200, **score_train(reference, 200).to_dict()}
+    (kept,) = (tmp_path / "cache" / "gan-edge" / "floors").iterdir()
+    content = kept.read_bytes()
+    for damage in (content, content[:100], b"", b"[]", b"{}", b'{"test images": 3}'):
+        kept.write_bytes(damage)
+        assert floors(reference, 200) == first
+        assert kept.read_bytes() == content
+
+
+def test_as_many_real_images_as_generated_ones_are_looked_at(network: FeatureNetwork, reference: Reference) -> None:
+    some, distances = reference.among(150)
+    assert (len(some), len(distances)) == (150, 150)
+    assert reference.among(TEST)[0] is reference.test.features
+    again = load_reference("digits", network)[0].among(150)
+    np.testing.assert_array_equal(some, again[0])
+    # n of n images of one distribution: 1 - C(2n-1-k, n) / C(2n-1, n), about 1 - 2^-k (Naeem et al. 2020)
+    assert score_train(reference, 150).coverage > 0.85
 
 
 def test_fewer_images_than_the_covariance_needs_are_refused(reference: Reference) -> None:

@@ -347,6 +347,38 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert len(dataset.images) == 1
 
 
+@pytest.mark.parametrize("name", ["\x1b[31m", "a\nb", os.fsdecode(b"\xff")])
+def test_classes_have_names_that_a_manifest_can_hold(tmp_path: Path, name: str) -> None:
+    for folder in (name, "ape"):
+        (tmp_path / "d" / folder).mkdir(parents=True)
+        (tmp_path / "d" / folder / "a.png").write_bytes(png())
+    with pytest.raises(DataError, match="cannot be the name of a class; rename it"):
+        load_dataset("d", pictures=PictureOptions(labels="folders"))
+
+
+def test_a_folder_of_bad_pictures_is_no_class(tmp_path: Path) -> None:
+    for folder, content in (("ape", png()), ("bee", png()), ("cat", b"")):
+        (tmp_path / "d" / folder).mkdir(parents=True)
+        (tmp_path / "d" / folder / "a.png").write_bytes(content)
+    options = PictureOptions(labels="folders", skip_bad=True)
+    assert load_dataset("d", pictures=options, quiet=True).classes == ("ape", "bee")
+    (tmp_path / "d" / "bee" / "a.png").write_bytes(b"")
+    with pytest.raises(DataError, match="all pictures lie in one sub-folder, ape"):
+        load_dataset("d", pictures=options, quiet=True)
+
+
+def test_pictures_of_kinds_that_are_not_read_are_not_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my.photos").mkdir()
+    for name in ("a.jfif", "b.HEIC", "c.jxl", "notes.txt"):
+        (tmp_path / "my.photos" / name).write_bytes(encoded(Image.new("RGB", (40, 40)), "jpeg"))
+    with pytest.raises(DataError, match=r"2 of 3 .* b\.HEIC \(HEIC is not read; convert it to PNG or JPEG\)"):
+        load_dataset("my.photos")
+    assert load_dataset("my.photos", pictures=PictureOptions(skip_bad=True)).name == "my.photos"
+    assert "my.photos: 1 other file ignored" in capsys.readouterr().err
+
+
 def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a.png").write_bytes(png())

@@ -70,6 +70,15 @@ def test_a_resumed_run_demands_the_same_images(call: Call, photos: Path) -> None
     assert newest.exists()
 
 
+def test_images_may_move(call: Call, photos: Path) -> None:
+    call("gan-train", photos, "--size", 28, "--checkpoint-every", 16, *SHORT)
+    run = Path("runs/my-photos-quick")
+    max(run.glob("checkpoints/*.pt")).unlink()
+    photos.rename("elsewhere")
+    assert call("gan-train", "--resume", run).refused(str(photos), "say with --data-dir where they are now")
+    assert call("gan-train", "--resume", run, "--data-dir", "elsewhere", "--quiet").code == 0
+
+
 def test_archives_and_folders_of_the_same_images_are_the_same(call: Call, photos: Path) -> None:
     with zipfile.ZipFile("photos.zip", "w") as archive:
         for path in sorted(photos.rglob("*.png")):

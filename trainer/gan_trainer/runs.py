@@ -3,8 +3,8 @@
 import json
 import os
 import platform
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,15 +15,10 @@ from typing import Any
 import torch
 
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
-from gan_runtime.files import atomic_write, remove_leftovers
+from gan_runtime.files import atomic_write, lock, remove_leftovers
 from gan_trainer import __version__
 from gan_trainer.checkpoint import list_checkpoints, load_checkpoint
 from gan_trainer.config import Config
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes on one run are not noticed there
-    fcntl = None  # type: ignore[assignment]
 
 CONFIG, METRICS, CHECKPOINTS, SAMPLES = "config.json", "metrics.jsonl", "checkpoints", "samples"
 
@@ -73,7 +68,8 @@ class Run:
         """
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:
-            _lock(descriptor, self.folder)
+            if not lock(descriptor):
+                raise GanEdgeError(f"{self.folder}: another process is training it; wait for its end, or stop it")
             for folder in (self.folder, self.checkpoints, self.samples):
                 remove_leftovers(folder)
             yield
@@ -118,14 +114,14 @@ def create_run(runs_dir: Path, name: str | None, config: Config) -> Run:
         raise InputError(f"--name {name!r}: must be a plain folder name")
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=runs_dir))
+        draft = runs_dir / f".new-{secrets.token_hex(8)}"
+        draft.mkdir()
     except OSError as error:
         raise OutputError(f"{runs_dir}: runs cannot be written there: {error.strerror}") from None
     try:
         for folder in (CHECKPOINTS, SAMPLES):
             (draft / folder).mkdir()
         (draft / CONFIG).write_text(json.dumps(config.to_dict() | {"software": software()}, indent=2) + "\n")
-        draft.chmod(0o777 & ~_umask())
         return Run(_claim(draft, runs_dir, name, f"{config.data.name}-{config.recipe_name}"))
     except OSError as error:
         raise OutputError(f"{runs_dir}: runs cannot be written there: {error.strerror}") from None
@@ -154,15 +150,6 @@ def software() -> dict[str, str]:
     return {"gan-edge": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
 
 
-def _lock(descriptor: int, folder: Path) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise GanEdgeError(f"{folder}: another process is training it; wait for its end, or stop it") from None
-
-
 def _claim(draft: Path, runs_dir: Path, name: str | None, default: str) -> Path:
     """Give `draft` its final name. A rename onto a folder with content fails, so two processes never share one."""
     names = [name] if name is not None else (default if i == 1 else f"{default}-{i}" for i in count(1))
@@ -182,9 +169,3 @@ def _images_of(line: str) -> float:
         return float(json.loads(line)["images"])
     except (ValueError, KeyError, TypeError):  # cut off by a sudden end
         return float("inf")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -45,17 +45,23 @@ class DataSource:
         )
 
     def load(self, folder: Path | None = None, *, offline: bool = False, quiet: bool = False) -> Dataset:
-        """The same images again, from `folder` if they have moved there.
+        """The same images again, from `folder` (or the archive of that path) if they have moved there.
 
         Raises:
             DataError: they cannot be found or read, or are not the same any more.
         """
-        dataset = load_dataset(
-            self.source, data_dir=folder or self.folder, pictures=self.pictures, offline=offline, quiet=quiet
-        )
+        dataset = self._load(folder, offline, quiet)
         if dataset.digest != self.digest:
             raise DataError(
                 f"{self.source}: its images are no longer those that the run began with; put them back, or start a new "
                 "run"
             )
         return dataset
+
+    def _load(self, folder: Path | None, offline: bool, quiet: bool) -> Dataset:
+        if self.pictures is None:
+            return load_dataset(self.source, data_dir=folder or self.folder, offline=offline, quiet=quiet)
+        where = folder or Path(self.source)
+        if not where.exists():
+            raise DataError(f"{where}: the images of this run are not there; say with --data-dir where they are now")
+        return load_dataset(str(where), pictures=self.pictures, quiet=quiet)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import secrets
 import shutil
 import tempfile
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,14 @@ from numpy.typing import NDArray
 
 from gan_runtime.commandline import note
 from gan_runtime.cpus import available_cpus
-from gan_runtime.datasets.listing import Bad, Listing, open_pictures
+from gan_runtime.datasets.listing import Bad, Listing, class_names, open_pictures, refuse_one_class
 from gan_runtime.datasets.pictures import MODES, PictureOptions, decoder
 from gan_runtime.datasets.places import cache_folder
 from gan_runtime.errors import DataError, OutputError
 from gan_runtime.files import atomic_write
 from gan_runtime.progress import progress
 
-VERSION = 1  # of the way from files to arrays: with another one, other arrays
+VERSION = 2  # of the way from files to arrays: with another one, other arrays
 IMAGES, ABOUT = "images.u8", "about.json"
 MAX_THREADS = 16  # each may hold a picture of hundreds of megabytes
 DRAFT = ".new-"
@@ -61,38 +62,7 @@ def decoded(path: Path, options: PictureOptions, quiet: bool = False) -> Decoded
         if cache is None:
             return _decode(listing, options, classes, np.zeros(shape, np.uint8), quiet)
         folder = cache / "decoded" / _key(_content(listing, cache, quiet), options)
-        found = _open(folder)
-        if found is None:
-            _build(listing, options, classes, shape, folder, quiet)
-            found = _open(folder)
-    if found is None:
-        raise OutputError(f"{folder}: decoded images cannot be read back; is the disk full?")
-    return found
-
-
-def class_names(listing: Listing) -> dict[str, str]:
-    """The class of each picture: the sub-folder that it lies in, below the folders that all of them share.
-
-    Raises:
-        DataError: a picture lies in no sub-folder, or all of them lie in one.
-    """
-    parts = {name: PurePosixPath(name).parts for name in listing.names}
-    depth = 0
-    while parts and len({p[depth] for p in parts.values()}) == 1 and min(map(len, parts.values())) > depth + 2:
-        depth += 1
-    for name, found in parts.items():
-        if len(found) < depth + 2:
-            raise DataError(
-                f"{listing.path}: {name} lies in no sub-folder, so it has no class; move it into one, or leave out "
-                "--labels folders"
-            )
-    classes = {name: found[depth] for name, found in parts.items()}
-    if len(set(classes.values())) == 1:
-        raise DataError(
-            f"{listing.path}: all pictures lie in one sub-folder, {next(iter(classes.values()))}, and one class is "
-            "none; leave out --labels folders"
-        )
-    return classes
+        return _open(folder) or _build(listing, options, classes, shape, folder, quiet)
 
 
 def _usable_cache(quiet: bool) -> Path | None:
@@ -152,11 +122,12 @@ def _build(
     shape: tuple[int, ...],
     folder: Path,
     quiet: bool,
-) -> None:
+) -> Decoded:
     """Decode into a draft beside `folder`, which takes its name once it is complete."""
     _make_room(folder.parent, math.prod(shape))
-    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=folder.parent))
+    draft = folder.with_name(f"{DRAFT}{secrets.token_hex(8)}")
     try:
+        draft.mkdir()
         rows = np.memmap(draft / IMAGES, np.uint8, "w+", shape=shape) if shape[0] else np.zeros(shape, np.uint8)
         result = _decode(listing, options, classes, rows, quiet)
         about = vars(result) | {
@@ -170,13 +141,20 @@ def _build(
         with (draft / IMAGES).open("ab") as file:
             file.truncate(math.prod(result.images.shape))
         (draft / ABOUT).write_text(json.dumps(about))
-        shutil.rmtree(folder, ignore_errors=True)  # something damaged
-        with suppress(OSError):  # another process was faster: it has put the same there
-            draft.rename(folder)
+        return _publish(draft, folder) or result
     except OSError as error:
         raise OutputError(f"{draft}: decoded images cannot be written: {error.strerror or error}") from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _publish(draft: Path, folder: Path) -> Decoded | None:
+    """What is now in `folder`: the draft, or what another process that was faster has put there."""
+    if _open(folder) is None:
+        shutil.rmtree(folder, ignore_errors=True)  # something damaged
+        with suppress(OSError):  # the cache of another user: the draft, though removed, is read while it is open
+            draft.rename(folder)
+    return _open(folder)
 
 
 def _make_room(folder: Path, size: int) -> None:
@@ -188,7 +166,7 @@ def _make_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if size > free:
         raise OutputError(
-            f"{folder}: decoded images need {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left; set "
+            f"{folder}: decoded images need {size / 1e6:,.0f} MB, the disk has {free / 1e6:,.0f} MB left; set "
             "XDG_CACHE_HOME to a folder on a larger one"
         )
 
@@ -215,7 +193,8 @@ def _decode(
         chosen = good[first : first + ROWS_AT_ONCE]
         rows[first : first + len(chosen)] = rows[chosen]
         digest.update(rows[first : first + len(chosen)].data)
-    names = tuple(sorted(set(classes.values())))
+    names = tuple(sorted({classes[listing.names[index]] for index in good} if classes else ()))
+    refuse_one_class(listing.path, names)
     numbers = {name: number for number, name in enumerate(names)}
     labels = np.array([numbers[classes[listing.names[index]]] if names else 0 for index in good], np.int64)
     digest.update(json.dumps([names, labels.tolist()]).encode())

@@ -14,11 +14,7 @@ from gan_runtime.datasets.known import SOURCES, IdxFile
 from gan_runtime.datasets.places import cache_folder, existing
 from gan_runtime.datasets.transfer import Partial, transfer
 from gan_runtime.errors import DataError, OutputError
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes fetch twice, and one of them may have to start over
-    fcntl = None  # type: ignore[assignment]
+from gan_runtime.files import lock
 
 MIRROR_VARIABLE = "GAN_EDGE_MIRROR"
 OFFLINE_VARIABLE = "GAN_EDGE_OFFLINE"
@@ -76,15 +72,10 @@ def _cache(name: str) -> Path:
 @contextmanager
 def _locked(folder: Path, quiet: bool) -> Iterator[None]:
     """One process at a time; the lock ends with the process, however that ends."""
-    with (folder / ".lock").open("wb") as lock:
-        if fcntl is not None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                _say(f"{folder}: another process is fetching; waiting for it", quiet)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            except OSError:  # a file system without locks
-                pass
+    with (folder / ".lock").open("wb") as file:
+        if not lock(file.fileno()):
+            _say(f"{folder}: another process is fetching; waiting for it", quiet)
+            lock(file.fileno(), wait=True)
         yield
 
 

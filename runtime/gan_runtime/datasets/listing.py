@@ -4,17 +4,18 @@ import hashlib
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from gan_runtime.errors import DataError
 
 SUFFIXES = frozenset(
-    [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif"]
+    ".png .jpg .jpeg .jfif .webp .gif .bmp .tif .tiff .ppm .pgm .pbm .pnm .avif".split()  # noqa: SIM905
 )
+UNREADABLE = frozenset([".heic", ".heif", ".jxl", ".jp2", ".tga"])  # pictures all the same: not to be passed over
 MAX_FILE_BYTES = 256 * 2**20
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # at most 1032 to 1: no other one is needed for pictures
 
@@ -74,6 +75,39 @@ def open_pictures(path: Path) -> Iterator[Listing]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
+def class_names(listing: Listing) -> dict[str, str]:
+    """The class of each picture: the sub-folder that it lies in, below the folders that all of them share.
+
+    Raises:
+        DataError: a picture lies in no sub-folder, all of them lie in one, or a class would have a name that is none.
+    """
+    parts = {name: PurePosixPath(name).parts for name in listing.names}
+    depth = 0
+    while parts and len({p[depth] for p in parts.values()}) == 1 and min(map(len, parts.values())) > depth + 2:
+        depth += 1
+    for name, found in parts.items():
+        if len(found) < depth + 2:
+            raise DataError(
+                f"{listing.path}: {name} lies in no sub-folder, so it has no class; move it into one, or leave out "
+                "--labels folders"
+            )
+    classes = {name: found[depth] for name, found in parts.items()}
+    for name in set(classes.values()):
+        if not name.isprintable():  # neither is what is no UTF-8; and no manifest could hold it
+            raise DataError(f"{listing.path}: the sub-folder {name!a} cannot be the name of a class; rename it")
+    refuse_one_class(listing.path, set(classes.values()))
+    return classes
+
+
+def refuse_one_class(path: Path, names: Collection[str]) -> None:
+    """Raise DataError where all pictures lie in one sub-folder."""
+    if len(names) == 1:
+        raise DataError(
+            f"{path}: all pictures lie in one sub-folder, {next(iter(names))}, and one class is none; leave out "
+            "--labels folders"
+        )
+
+
 def _list_folder(folder: Path) -> Listing:
     root = folder.resolve()
     good: list[str] = []
@@ -92,11 +126,11 @@ def _list_folder(folder: Path) -> Listing:
                 bad.append(Bad(_relative(inner, folder), "a link to a folder, which is not followed"))
         for name in files:
             path = Path(place) / name
-            if _hidden(name) or path.suffix.lower() not in SUFFIXES:
+            if _hidden(name) or not _is_picture(path):
                 ignored += not _hidden(name)
                 continue
             relative = _relative(path, folder)
-            reason = _not_readable(path, root)
+            reason = _not_decodable(path) or _not_readable(path, root)
             if reason:
                 bad.append(Bad(relative, reason))
             else:
@@ -121,7 +155,7 @@ def _list_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
         parts = PurePosixPath(info.filename).parts
         if info.is_dir() or any(_hidden(part) or part == "__MACOSX" for part in parts):
             continue
-        if PurePosixPath(info.filename).suffix.lower() not in SUFFIXES:
+        if not _is_picture(PurePosixPath(info.filename)):
             ignored += 1
             continue
         reason = _not_usable(info) or ("occurs twice in the archive" if info.filename in entries else "")
@@ -136,6 +170,15 @@ def _list_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
 
     stamp = _digest(f"{str(path.resolve())!a} {_stamp(path)}")
     return Listing(path, tuple(sorted(entries)), _sorted(bad), ignored, stamp, read)
+
+
+def _is_picture(path: PurePath) -> bool:
+    return path.suffix.lower() in SUFFIXES | UNREADABLE
+
+
+def _not_decodable(path: PurePath) -> str:
+    suffix = path.suffix.lower()
+    return f"{suffix[1:].upper()} is not read; convert it to PNG or JPEG" if suffix in UNREADABLE else ""
 
 
 def _not_readable(path: Path, root: Path) -> str:
@@ -165,7 +208,7 @@ def _not_usable(info: zipfile.ZipInfo) -> str:
         return f"compressed by method {info.compress_type}; only deflate is read"
     if info.file_size > MAX_FILE_BYTES:
         return _too_large(info.file_size)
-    return ""
+    return _not_decodable(PurePosixPath(name))
 
 
 def _refuse_overlaps(path: Path, infos: list[zipfile.ZipInfo]) -> None:

@@ -64,7 +64,7 @@ class PictureReport:
 
 def is_pictures(source: str) -> bool:
     """Whether `source` is an existing folder, or a file that ends in .zip."""
-    return Path(source).is_dir() or (source.lower().endswith(".zip") and Path(source).exists())
+    return bool(source) and (Path(source).is_dir() or (source.lower().endswith(".zip") and Path(source).is_file()))
 
 
 def load_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> Dataset:
@@ -87,7 +87,11 @@ def load_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> D
         raise DataError(f"{path}: has no picture that can be used: {_shown(found.bad, 3)}")
     if found.bad and not quiet:
         note(f"{path}: {len(found.bad):,} of {total:,} pictures skipped: {_shown(found.bad, 10)}")
-    return Dataset(path.resolve().stem, "train", found.images, found.labels, found.classes, found.digest)
+    if found.ignored and not quiet:
+        note(f"{path}: {found.ignored:,} other {'files' if found.ignored > 1 else 'file'} ignored")
+    where = path.resolve()
+    name = where.name if where.is_dir() else where.stem
+    return Dataset(name, "train", found.images, found.labels, found.classes, found.digest)
 
 
 def check_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> PictureReport:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gan_runtime.datasets.idx import decode, find_folder
 from gan_runtime.datasets.known import SOURCES, IdxFile
-from gan_runtime.datasets.listing import Bad
+from gan_runtime.datasets.listing import Bad, class_names, open_pictures
 from gan_runtime.datasets.pictures import PictureOptions
 from gan_runtime.errors import DataError
 
@@ -36,8 +36,6 @@ def describe_pictures(path: Path, options: PictureOptions, verify: bool = False,
     Raises:
         DataError: the folder or archive as a whole cannot be used.
     """
-    from gan_runtime.datasets.decoded import class_names  # noqa: PLC0415
-    from gan_runtime.datasets.listing import open_pictures  # noqa: PLC0415
     from gan_runtime.datasets.pictures import check_pictures  # noqa: PLC0415
 
     if verify:
@@ -53,7 +51,11 @@ def as_text(report: dict[str, Any]) -> dict[str, Any]:
     if "splits" in report:
         facts = {name: value for name, value in report.items() if name != "splits"}
         return facts | {name: _split_as_text(split) for name, split in report["splits"].items()}
-    facts = report | {"bad": {_one_line(bad["name"]): bad["reason"] for bad in report["bad"]}}
+    bad: dict[str, str] = {}
+    for entry in report["bad"]:  # a name may occur more than once in an archive
+        name = _one_line(entry["name"])
+        bad[name] = f"{bad[name]}; {entry['reason']}" if name in bad else entry["reason"]
+    facts = report | {"bad": bad}
     return {name: value for name, value in facts.items() if value != {}}
 
 
