@@ -193,6 +193,8 @@ def _load_latents(path: str) -> Any:
 
     from gan_runtime.errors import InputError
 
+    if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for
+        raise InputError(f"--latents {path}: is not a regular file; name a .npy file")
     try:
         with Path(path).open("rb") as file:
             latents = np.load(file, allow_pickle=False)

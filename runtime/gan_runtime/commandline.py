@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from typing import Any, NoReturn
 
 import click
@@ -38,7 +39,7 @@ def run(command: Callable[..., None], name: str) -> NoReturn:
     Bad input becomes one line on stderr: exit code 2 for wrong usage, 1 for everything else.
     """
     app = new_app()
-    app.command()(command)
+    app.command()(_abortable(command))
     leave(run_app(app, name))
 
 
@@ -70,8 +71,8 @@ def run_app(app: typer.Typer, name: str) -> int:
         pass  # the reader has seen enough
     except OSError as error:
         _complain(name, f"{error.filename or 'stdout'}: {error.strerror or error}")
-    except (KeyboardInterrupt, click.Abort):
-        _complain(name, "interrupted")
+    except (KeyboardInterrupt, click.Abort) as error:
+        note("; ".join((f"{name}: interrupted", *error.args)))
         return INTERRUPTED
     return FAILURE
 
@@ -103,6 +104,19 @@ def show_version(wanted: bool) -> None:
 VERSION_OPTION: Any = typer.Option(
     "--version", callback=show_version, is_eager=True, help="Print the version and exit."
 )
+
+
+def _abortable(command: Callable[..., None]) -> Callable[..., None]:
+    """`command`, whose interruption typer would take for an exit with nothing to say."""
+
+    @wraps(command)
+    def abortable(**arguments: Any) -> None:
+        try:
+            command(**arguments)
+        except KeyboardInterrupt as error:
+            raise click.Abort(*error.args) from None
+
+    return abortable
 
 
 def _complain(name: str, message: str) -> None:

@@ -1,6 +1,7 @@
 """Generator: latents (and labels) in, uint8 images out."""
 
 import math
+import operator
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from gan_runtime.cpus import available_cpus
 from gan_runtime.draw import Draw, pad
 from gan_runtime.errors import DeviceError, InputError, ModelError
-from gan_runtime.latents import default_labels, draw_latents
+from gan_runtime.latents import check_indices, default_labels
 from gan_runtime.manifest import ImageSize, Manifest, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.roles import Roles, generator_roles
@@ -130,9 +131,10 @@ class Generator:
         Raises:
             InputError: as `sample`.
         """
+        n, seed, start = map(operator.index, (n, seed, start))  # numpy's integers would overflow
         if n < 1:
             raise InputError(f"n {n}: must be at least 1")
-        draw_latents(seed, start, 0, self.latent_dim)  # refuses a bad seed or start now, not at the first batch
+        check_indices(seed, start, n)
         own_labels = None if labels is None else self.check_labels(labels, n)
         own_latents = None if latents is None else self.check_latents(latents)
         if own_latents is not None and len(own_latents) != n:

@@ -14,7 +14,7 @@ from gan_runtime.files import atomic_write
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_GRID_PIXELS = 100_000_000  # more, and readers take the picture for a decompression bomb
+MAX_GRID_PIXELS = 89_000_000  # from 89,478,486 on Pillow takes a picture for a decompression bomb
 PADDING_GREY = 127  # shows on black and on white
 
 
@@ -23,7 +23,7 @@ class Layout:
     """How images are put into one picture."""
 
     rows: int | None = None
-    """As many as the images need if None."""
+    """As many as the images need if None; cells that are left over stay black."""
     columns: int | None = None
     """As many as `rows` leave, or make the picture about square, if None."""
     padding: int = 0
@@ -39,7 +39,7 @@ class Layout:
             return self.rows, self.columns
         if self.rows:
             return self.rows, -(-n // self.rows)
-        columns = min(n, self.columns or default_columns(n))
+        columns = self.columns or default_columns(n)
         return -(-n // columns), columns
 
     def size(self, shape: tuple[int, int, int, int]) -> tuple[int, int]:

@@ -46,7 +46,7 @@ def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "n
     Args:
         seed: 0 to 2**64 - 1.
         start: index of the first image, 0 to 2**62.
-        n: how many images, not negative.
+        n: how many images, not negative; the index of the last one is at most 2**62, too.
         dim: values per latent.
         distribution: "normal" for N(0, 1), "uniform" for U(-1, 1).
 
@@ -57,10 +57,7 @@ def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "n
         InputError: an argument is out of its range.
     """
     seed, start, n = operator.index(seed), operator.index(start), operator.index(n)  # numpy's integers would overflow
-    if not 0 <= seed <= MAX_SEED:
-        raise InputError(f"seed {seed}: must be between 0 and {MAX_SEED}")
-    if not 0 <= start <= MAX_INDEX:
-        raise InputError(f"start {start}: the index of an image must be between 0 and {MAX_INDEX}")
+    check_indices(seed, start, n)
     counts_per_image = -(-dim // WORDS_PER_COUNT)
     philox = np.random.Philox(key=seed, counter=start * counts_per_image)
     words = philox.random_raw(n * counts_per_image * WORDS_PER_COUNT).reshape(n, counts_per_image * WORDS_PER_COUNT)[
@@ -73,6 +70,16 @@ def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "n
     if distribution == "normal":
         return inverse_normal_cdf(uniform).astype(np.float32)
     raise InputError(f"latent distribution {distribution!r}: this version draws 'normal' and 'uniform'")
+
+
+def check_indices(seed: int, start: int, n: int) -> None:
+    """Raise InputError where the latents start .. start + n - 1 of `seed` do not all exist."""
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"seed {seed}: must be between 0 and {MAX_SEED}")
+    if not 0 <= start <= MAX_INDEX:
+        raise InputError(f"start {start}: the index of an image must be between 0 and {MAX_INDEX}")
+    if start + n - 1 > MAX_INDEX:
+        raise InputError(f"start {start}: the last of {n} latents would have an index above {MAX_INDEX}; start earlier")
 
 
 def inverse_normal_cdf(p: NDArray[np.float64]) -> NDArray[np.float64]:

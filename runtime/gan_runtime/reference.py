@@ -76,8 +76,8 @@ def load_reference(
     network.check_size(ImageSize(*train.images.shape[1:]), train.name)
     if len(test.images) <= NEIGHBOUR:
         raise InputError(f"{source}: {len(train.images)} images are too few to measure against")
-    measured = ((split, measure_split(split, network, quiet)) for split in (train, test))
-    return make_reference(*measured, network.model.sha256), train
+    seen, test_seen = (measure_split(split, network, quiet) for split in (train, test))
+    return make_reference((train, seen), (test, test_seen), network.model.sha256), train
 
 
 def load_splits(

@@ -15,7 +15,7 @@ from gan_trainer.state import TrainState
 FORMAT = "gan-edge checkpoint"
 FORMAT_VERSION = 1
 CONTENT_ERRORS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError)  # what load_state_dict may raise
-KEYS = {"config", *TrainState.PARTS, *TrainState.COUNTERS, "rng"}
+KEYS = {"config", *TrainState.PARTS, "step", "images_seen", "seconds", "rng"}
 
 
 def checkpoint_path(folder: Path, images_seen: int) -> Path:
@@ -28,8 +28,10 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob("*.pt") if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
 
-def save_checkpoint(folder: Path, state: TrainState, config: Config) -> Path:
+def save_checkpoint(folder: Path, state: TrainState, config: Config, best: int | None = None) -> Path:
     """Write the state, check that it is finite first, and remove all but the last `config.keep_checkpoints` files.
+
+    The one after `best` images is kept, too.
 
     Raises:
         Diverged: a weight is not finite; nothing is written.
@@ -43,7 +45,8 @@ def save_checkpoint(folder: Path, state: TrainState, config: Config) -> Path:
     with atomic_write(path, durable=True) as file:
         file.write(content.getbuffer())
     for old in list_checkpoints(folder)[: -config.keep_checkpoints]:
-        old.unlink()
+        if int(old.stem) != best:
+            old.unlink()
     return path
 
 

@@ -18,14 +18,16 @@ from gan_runtime.picture_flags import Background, LabelsFrom, Mode, Size, SkipBa
 if TYPE_CHECKING:
     from gan_runtime.datasets import Dataset
     from gan_trainer.config import Config
-    from gan_trainer.progress import Reporter
+    from gan_trainer.judge import Judge
+    from gan_trainer.logbook import Logbook
     from gan_trainer.runs import Run
     from gan_trainer.state import TrainState
-    from gan_trainer.tensorboard import Board
     from gan_trainer.training import Outcome
 
 RUNS_DIR = Path("runs")
 MAX_IMAGES = 10**12
+COLLAPSED = 3  # exit code of a run that was stopped because its generator repeats itself
+VERDICTS = {"collapsed": "the generator repeats itself", "patience": "its FID no longer falls"}
 ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "offline", "tensorboard", "quiet", "as_json", "version"}
 
 RunsDir = Annotated[Path, typer.Option(help="Where run folders are.")]
@@ -80,12 +82,19 @@ def train(
     background: Background = None,
     labels: LabelsFrom = None,
     skip_bad: SkipBad = False,
+    eval_every: Annotated[
+        int | None, _given("Images between two evaluations; 0: none.  [default: where features ship]", min=0)
+    ] = None,
+    patience: Annotated[int | None, _given("Stop after so many evaluations without a better FID.", min=1)] = None,
+    stop_when_collapsed: Annotated[
+        bool, typer.Option("--stop-when-collapsed", help="End with exit code 3 when the generator repeats itself.")
+    ] = False,
     log_every: Annotated[int | None, _given("Images between two lines of the log.", min=1)] = None,
     preview_every: Annotated[int | None, _given("Images between two pictures of fixed samples.", min=1)] = None,
     checkpoint_every: Annotated[int | None, _given("Images between two checkpoints.", min=1)] = None,
     keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many of the last checkpoints to keep.")] = 3,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write runs/<name>/tensorboard.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only results and errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors.")] = False,
     as_json: Json = False,
     version: Version = False,
 ) -> None:
@@ -108,6 +117,9 @@ def train(
         "log_every": log_every,
         "preview_every": preview_every,
         "checkpoint_every": checkpoint_every,
+        "eval_every": eval_every,
+        "patience": patience,
+        "stop_when_collapsed": stop_when_collapsed or None,
     }
     for option, value in {"--epochs": epochs, "--lr": lr}.items():
         if value is not None and not value > 0:
@@ -115,16 +127,17 @@ def train(
     if images is not None and epochs is not None:
         raise InputError("--images and --epochs: both give the length; choose one")
     from gan_runtime.datasets import load_dataset
-    from gan_trainer.config import choose_device, find_recipe, make_config
-    from gan_trainer.runs import create_run
+    from gan_trainer.config import check_settings, choose_device, make_config
+    from gan_trainer.runs import check_name, create_run
     from gan_trainer.source import DataSource
 
     pictures = picture_options(data, size, mode, background, labels, skip_bad)
-    find_recipe(recipe)  # before the time that decoding may take
+    chosen, reason = choose_device(device)
+    check_settings(recipe, changes, pictures)
+    check_name(runs_dir, name)
     dataset = load_dataset(data, "train", data_dir, pictures, offline=offline, quiet=quiet)
     if epochs is not None:
         changes["images"] = max(1, round(epochs * len(dataset.images)))
-    chosen, reason = choose_device(device)
     source = DataSource.of(dataset, data, data_dir, pictures)
     config = make_config(source, recipe, changes, seed, chosen, threads, keep_checkpoints)
     if device == "auto" and not quiet:
@@ -136,6 +149,7 @@ def export(
     source: Annotated[
         Path | None, typer.Argument(metavar="[RUN]", help="Run folder.  [default: the newest]", show_default=False)
     ] = None,
+    checkpoint: Annotated[str, typer.Option(help="best by its evaluations, last, or after so many images.")] = "best",
     opset: Annotated[int, typer.Option(help="Version of the ONNX operator set, 13 to 20; exactly this one.")] = 17,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="[default: exported/<run>.onnx]", show_default=False)
@@ -149,13 +163,15 @@ def export(
 ) -> None:
     """Export a run's generator to one ONNX file that is verified against torch."""
     require("gan-export")
-    from gan_trainer.export_run import export_run
+    from gan_trainer.export_run import choose_checkpoint, export_run
     from gan_trainer.runs import newest_run, open_run
 
     found = open_run(source, runs_dir) if source is not None else newest_run(runs_dir)
     if source is None:
         note(f"run: {found.folder}, the newest in {runs_dir}")
-    file = export_run(found, opset, output, name)
+    chosen, why = choose_checkpoint(found, checkpoint)
+    note(f"checkpoint: {chosen}, {why}")
+    file = export_run(found, chosen, opset, output, name)
     report = {
         "output": str(file.path),
         "bytes": len(file.content),
@@ -163,6 +179,7 @@ def export(
         "opset": file.opset,
         "ir_version": file.ir_version,
         "run": str(found.folder),
+        "checkpoint": str(chosen),
     }
     note(f"opset {file.opset}, IR version {file.ir_version}, {len(file.content):,} bytes, equal to torch")
     print_result(str(file.path), report if as_json else None)
@@ -184,18 +201,30 @@ def _resume(path: Path, runs_dir: Path, sitting: Sitting) -> None:
     found = open_run(path, runs_dir)
     config, saved = found.load()
     if saved is not None and saved["images_seen"] >= config.recipe.images:
-        note(f"{found.folder} is finished: {saved['images_seen']:,} of {config.recipe.images:,} images seen")
-        checkpoint = str(found.newest_checkpoint())
-        report = {"run": str(found.folder), "images": saved["images_seen"], "checkpoint": checkpoint, "finished": True}
+        if not sitting.quiet:
+            note(f"{found.folder} is finished: {saved['images_seen']:,} of {config.recipe.images:,} images seen")
+        report = {
+            "run": str(found.folder),
+            "images": saved["images_seen"],
+            "seconds": round(saved["seconds"], 1),
+            "checkpoint": str(found.newest_checkpoint()),
+            "picture": str(max(found.samples.glob("*.png"), default="")),
+            "finished": True,
+            "stopped": None,
+            "best": found.best_images(),
+        }
         return print_result(str(found.folder), report if sitting.as_json else None)
     dataset = config.data.load(sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
     return _train(config, dataset, found, saved, sitting)
 
 
 def _train(config: "Config", dataset: "Dataset", where: "Run", saved: dict[str, Any] | None, sitting: Sitting) -> None:
+    from gan_trainer.judge import open_judge
+    from gan_trainer.logbook import Logbook
     from gan_trainer.progress import open_reporter
     from gan_trainer.tensorboard import Board
 
+    judge = open_judge(config, sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
     state, total = _start(config, where, saved), config.recipe.images
     with (
         where.locked(),
@@ -207,7 +236,7 @@ def _train(config: "Config", dataset: "Dataset", where: "Run", saved: dict[str, 
             f"{total:,}; {config.device}, {config.threads} threads, {config.recipe.precision}"
         )
         where.forget_after(state.images_seen)
-        outcome = _train_or_explain(config, dataset, state, where, reporter, board)
+        outcome = _train_or_explain(config, dataset, state, Logbook(where, reporter, board), judge)
     _report(where, state.images_seen, state.seconds, outcome, sitting)
 
 
@@ -230,18 +259,19 @@ def _train_or_explain(
     config: "Config",
     dataset: "Dataset",
     state: "TrainState",
-    where: "Run",
-    reporter: "Reporter",
-    board: "Board | None",
+    book: "Logbook",
+    judge: "Judge | None",
 ) -> "Outcome":
     from gan_trainer.meter import Diverged
     from gan_trainer.training import train
 
+    where = book.run
     try:
-        return train(config, dataset, state, where, reporter, board)
+        return train(config, dataset, state, book, judge)
     except Diverged as error:
         last = where.newest_checkpoint()
         kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
+        book.write(state, {"warning": str(error)})
         raise Diverged(f"{where.folder}: {error}; {kept}; try a lower --lr in a new run") from None
     except RuntimeError as error:
         if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
@@ -251,21 +281,28 @@ def _train_or_explain(
 
 
 def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", sitting: Sitting) -> None:
+    best = where.best_images()
     report = {
         "run": str(where.folder),
         "images": images_seen,
         "seconds": round(seconds, 1),
         "checkpoint": str(outcome.checkpoint),
         "picture": str(outcome.picture),
-        "finished": outcome.signal is None,
+        "finished": outcome.signal is None and outcome.verdict is None,
+        "stopped": outcome.verdict,
+        "best": best,
     }
     if outcome.signal is not None:
         note(f"stopped after {images_seen:,} images; saved {outcome.checkpoint}; gan-train --resume {where.folder}")
+    elif outcome.verdict is not None:
+        note(f"stopped after {images_seen:,} images: {VERDICTS[outcome.verdict]}; best after {best:,} images")
     elif not sitting.quiet:
         note(f"newest picture: {outcome.picture}")
     print_result(str(where.folder), report if sitting.as_json else None)
     if outcome.signal is not None:
         raise typer.Exit(128 + outcome.signal)
+    if outcome.verdict == "collapsed":
+        raise typer.Exit(COLLAPSED)
 
 
 def require(command: str, tensorboard: bool = False) -> None:
@@ -277,6 +314,7 @@ def require(command: str, tensorboard: bool = False) -> None:
         raise GanEdgeError("--tensorboard: TensorBoard is not installed here: pip install tensorboard")
     if "torch" not in sys.modules:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in gan-eval
 
 
 def _refuse_with_resume(context: typer.Context) -> None:

@@ -24,7 +24,7 @@ def features(
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only results and errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
     version: Annotated[bool, VERSION_OPTION] = False,
 ) -> None:

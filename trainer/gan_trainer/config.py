@@ -7,9 +7,12 @@ import torch
 
 from gan_runtime.cpus import available_cpus
 from gan_runtime.datasets import PictureOptions
+from gan_runtime.datasets.pictures import MODES
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.manifest import ImageSize
+from gan_runtime.models import shipped_features
 from gan_trainer.augmentations import AUGMENTATIONS
+from gan_trainer.history import FINAL_SAMPLES
 from gan_trainer.networks import build_networks
 from gan_trainer.recipes import RECIPES, Recipe
 from gan_trainer.source import DataSource
@@ -99,6 +102,15 @@ def choose_augmentation(wanted: str, images: int) -> str:
     return wanted
 
 
+def check_settings(recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
+    """Refuse what `make_config` would refuse, as far as it shows without the data: decoding them may take minutes."""
+    recipe = _changed(recipe_name, changes)
+    choose_precision(recipe.precision, "cpu")
+    choose_augmentation(recipe.augment, AUGMENT_BELOW)
+    if pictures is not None:
+        build_networks(recipe, ImageSize(pictures.size, pictures.size, MODES[pictures.mode]), 0)
+
+
 def make_config(
     data: DataSource,
     recipe_name: str,
@@ -123,9 +135,11 @@ def make_config(
         InputError: as the functions above, a batch larger than the data set, classes asked for where there are none,
             or networks that cannot draw such images.
     """
-    recipe = replace(find_recipe(recipe_name), **{name: value for name, value in changes.items() if value is not None})
+    recipe = _changed(recipe_name, changes)
     if recipe.batch_size > data.images:
-        raise InputError(f"--batch-size {recipe.batch_size}: {data.name} has {data.images} images")
+        raise InputError(
+            f"--batch-size {recipe.batch_size}: {data.name} has {data.images} images; choose {data.images} or fewer"
+        )
     if changes.get("conditional") and not data.classes:
         raise InputError(f"--conditional: {data.name} has no classes; --labels folders makes sub-folders classes")
     recipe = replace(
@@ -133,7 +147,30 @@ def make_config(
         conditional=recipe.conditional and bool(data.classes),
         precision=choose_precision(recipe.precision, device),
         augment=choose_augmentation(recipe.augment, data.images),
+        **_choose_evaluation(recipe, data.source, changes.get("eval_every")),
     )
     config = Config(data, recipe_name, recipe, seed, device, threads or available_cpus(), keep_checkpoints)
     build_networks(config.recipe, data.size, len(config.conditions))  # refuses now what could not be built later
     return config
+
+
+def _changed(recipe_name: str, changes: dict[str, Any]) -> Recipe:
+    return replace(find_recipe(recipe_name), **{name: value for name, value in changes.items() if value is not None})
+
+
+def _choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> dict[str, Any]:
+    """Whether to evaluate. Without being asked: where there are features, and more images to learn than to measure."""
+    if not recipe.eval_every:
+        if recipe.patience or recipe.stop_when_collapsed:
+            raise InputError("--patience, --stop-when-collapsed: need evaluations; leave out --eval-every 0")
+        return {}
+    if shipped_features(source) is not None:
+        if asked:
+            return {"eval_share": 1.0}  # as often as was asked for
+        return {} if recipe.images >= FINAL_SAMPLES else {"eval_every": 0}
+    if asked or recipe.patience or recipe.stop_when_collapsed:
+        raise InputError(
+            f"--eval-every, --patience, --stop-when-collapsed: no feature network ships for {source}; leave them out, "
+            "and measure the exported file with gan-eval --features"
+        )
+    return {"eval_every": 0}

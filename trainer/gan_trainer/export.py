@@ -71,6 +71,7 @@ def export(
     name: str | None = None,
     distribution: str = "normal",
     training: dict[str, Any] | None = None,
+    quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
     """Write `module` as one self-describing ONNX file that draws what `module.eval()` draws.
 
@@ -85,6 +86,7 @@ def export(
         name: of the model, for people; the file's stem if None.
         distribution: of the latents, "normal" N(0, 1) or "uniform" U(-1, 1).
         training: where the model comes from, any JSON object: goes into the manifest.
+        quality: what was measured of it, any JSON objects: goes there, too.
 
     Returns:
         The file as written.
@@ -96,12 +98,13 @@ def export(
     """
     path = Path(path)
     check_writable(path)
-    _check_request(path, opset, latent_dim, classes, class_names, name or path.stem, training)
+    _check_request(path, opset, latent_dim, classes, class_names, name or path.stem, (training, quality))
     settle_math_library()
     reference = frozen_copy(module)
     size = _image_size(reference, latent_dim, classes, distribution)
     labels = Labels(classes, class_names or tuple(map(str, range(classes)))) if classes else None
-    manifest = Manifest(name or path.stem, TASK, Latents(latent_dim, distribution), labels, size, training or {})
+    latents = Latents(latent_dim, distribution)
+    manifest = Manifest(name or path.stem, TASK, latents, labels, size, training or {}, quality or [])
     deployed = Deployed(fold_batch_norm(deepcopy(reference)))
     model = to_onnx(deployed, _named(_inputs(2, latent_dim, classes, distribution)), ["images"], opset)
     shapes = {"images": astuple(size)}
@@ -123,7 +126,7 @@ def _check_request(
     classes: int,
     class_names: tuple[str, ...],
     name: str,
-    training: dict[str, Any] | None,
+    about: tuple[Any, ...],
 ) -> None:
     if path.suffix.lower() != SUFFIX:
         raise InputError(f"{path}: an exported file ends in {SUFFIX}")
@@ -135,9 +138,9 @@ def _check_request(
             "and there is a name for each class, or none"
         )
     try:
-        json.dumps([training, class_names, name], ensure_ascii=False, allow_nan=False).encode()
+        json.dumps([about, class_names, name], ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
-        raise InputError(f"training and names must be what JSON can hold: {error}") from None
+        raise InputError(f"training, quality and names must be what JSON can hold: {error}") from None
 
 
 def _image_size(network: nn.Module, latent_dim: int, classes: int, distribution: str) -> ImageSize:

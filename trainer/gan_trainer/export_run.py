@@ -1,29 +1,62 @@
-"""Export the generator of a run: the averaged weights of its newest checkpoint."""
+"""Export the generator of a run: the averaged weights of its best checkpoint."""
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
 from gan_runtime.model_file import ModelFile
 from gan_runtime.models import EXPORTED, SHIPPED
-from gan_trainer.checkpoint import CONTENT_ERRORS, damaged, load_checkpoint
+from gan_trainer import history
+from gan_trainer.checkpoint import CONTENT_ERRORS, damaged, list_checkpoints, load_checkpoint
 from gan_trainer.config import Config
 from gan_trainer.export import export
 from gan_trainer.networks import build_networks
 from gan_trainer.runs import Run, software
 
 
-def export_run(run: Run, opset: int = 17, output: Path | None = None, name: str | None = None) -> ModelFile:
+def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
+    """The checkpoint to export, and why that one.
+
+    Args:
+        run: a run folder.
+        wanted: "last", "best" by the run's evaluations (the last one where it has none), or a number of images.
+
+    Raises:
+        GanEdgeError: there is no such checkpoint.
+        InputError: `wanted` is none of these.
+    """
+    found = {int(path.stem): path for path in list_checkpoints(run.checkpoints)}
+    if not found:
+        raise GanEdgeError(f"{run.folder}: has no checkpoint yet; go on with gan-train --resume {run.folder}")
+    if wanted.isdecimal():
+        if int(wanted) not in found:
+            raise GanEdgeError(f"--checkpoint {wanted}: {run.folder} has {', '.join(map(str, found))}; choose one")
+        return found[int(wanted)], "asked for"
+    if wanted not in ("best", "last"):
+        raise InputError(f"--checkpoint {wanted}: choose best, last, or a number of images")
+    entry = history.best([entry for entry in run.entries() if entry["images"] in found])
+    if wanted == "best" and entry:
+        return found[entry["images"]], f"the best of the run: FID {entry['fid']:.3f} of {entry['n']:,} samples"
+    return found[max(found)], "the last" if wanted == "last" else "the last: no evaluation says which is best"
+
+
+def export_run(
+    run: Run, checkpoint: Path | None = None, opset: int = 17, output: Path | None = None, name: str | None = None
+) -> ModelFile:
     """Export `run` to `output`, exported/<run>.onnx if None.
+
+    Args:
+        run: a run folder.
+        checkpoint: one of its own, what `choose_checkpoint` takes for the best if None.
+        opset, output, name: as `export`.
 
     Raises:
         GanEdgeError: no usable checkpoint.
         ExportError, InputError, OutputError: as `export`.
     """
-    path = run.newest_checkpoint()
-    if path is None:
-        raise GanEdgeError(f"{run.folder}: has no checkpoint yet; go on with gan-train --resume {run.folder}")
+    path = checkpoint or choose_checkpoint(run)[0]
     saved = load_checkpoint(path)
     config = Config.from_dict(saved["config"], str(path))
     classes = config.conditions
@@ -56,7 +89,18 @@ def export_run(run: Run, opset: int = 17, output: Path | None = None, name: str 
             "precision": config.recipe.precision,
             "software": software() | {"onnx": onnx.__version__},
         },
+        quality=_quality(run, saved["images_seen"]),
     )
+
+
+def _quality(run: Run, images_seen: int) -> list[dict[str, Any]]:
+    """The newest evaluation after so many images, with what real images score and what was measured with."""
+    entries = [entry for entry in run.entries() if entry["images"] == images_seen and "fid" in entry]
+    if not entries:
+        return []
+    about = run.floors() or {}
+    place = {"floors": about.get("floors", {}).get(str(entries[-1]["n"]))}
+    return [{"data": about.get("data"), "features": about.get("features")} | entries[-1] | place]
 
 
 def _make_folder(folder: Path) -> None:

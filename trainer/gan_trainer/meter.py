@@ -31,6 +31,11 @@ class LossMeter:
             if not math.isfinite(value):
                 raise Diverged(f"diverged at step {step}: the loss of the {name} is {value}")
 
+    @property
+    def steps(self) -> int:
+        """How many steps were counted since the last reset."""
+        return self._steps
+
     def mean(self) -> tuple[float, float]:
         """Discriminator, generator."""
         d_loss, g_loss = (self._sum / max(1, self._steps)).tolist()

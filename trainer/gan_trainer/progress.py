@@ -32,6 +32,9 @@ class Reporter(Protocol):
     def say(self, message: str) -> None:
         """A remark."""
 
+    def warn(self, message: str) -> None:
+        """Something goes wrong: also told to those who want no remarks."""
+
 
 class Silence:
     """Says nothing."""
@@ -50,6 +53,10 @@ class Silence:
 
     def say(self, message: str) -> None:
         """Nothing."""
+
+    def warn(self, message: str) -> None:
+        """One line all the same."""
+        note(f"warning: {message}")
 
 
 class Lines(Silence):
@@ -97,6 +104,10 @@ class Bar:
     def say(self, message: str) -> None:
         """A line above the bar."""
         self._progress.console.print(message, highlight=False, markup=False, soft_wrap=True)
+
+    def warn(self, message: str) -> None:
+        """A line above the bar."""
+        self.say(f"warning: {message}")
 
 
 @contextmanager

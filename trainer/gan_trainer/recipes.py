@@ -28,6 +28,10 @@ class Recipe:
     decay_from: float = 1.0  # share of the run after which the learning rate falls towards zero
     precision: str = "fp32"  # fp32, bf16, or auto: bf16 where the device computes in it
     width: int = 32  # channels of a convolutional network at half the image's side
+    eval_every: int = 0  # 0: never
+    eval_share: float = 0.05  # evaluations wait where they have taken more of the time than this
+    patience: int = 0  # stop after so many evaluations without a better FID; 0: never
+    stop_when_collapsed: bool = False
     augment: str = "none"  # what the discriminator sees: names with commas, or auto: all of them for few images
 
     @property
@@ -50,6 +54,7 @@ RECIPES = {
         log_every=12_800,
         preview_every=60_000,
         checkpoint_every=60_000,
+        eval_every=2 * 60_000,
         r1_gamma=0.1,
         r1_every=8,
         share_passes=True,
@@ -71,5 +76,6 @@ RECIPES = {
         log_every=60_000,
         preview_every=10 * 60_000,
         checkpoint_every=60_000,
+        eval_every=10 * 60_000,
     ),
 }

@@ -1,4 +1,4 @@
-"""Run folders: runs/<name>/ with config.json, metrics.jsonl, checkpoints/ and samples/."""
+"""Run folders: runs/<name>/ with config.json, metrics.jsonl, floors.json, checkpoints/, samples/ and report.html."""
 
 import json
 import os
@@ -16,11 +16,12 @@ import torch
 
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
 from gan_runtime.files import atomic_write, lock, remove_leftovers
-from gan_trainer import __version__
+from gan_trainer import __version__, history
 from gan_trainer.checkpoint import list_checkpoints, load_checkpoint
 from gan_trainer.config import Config
 
-CONFIG, METRICS, CHECKPOINTS, SAMPLES = "config.json", "metrics.jsonl", "checkpoints", "samples"
+CONFIG, METRICS, FLOORS = "config.json", "metrics.jsonl", "floors.json"
+CHECKPOINTS, SAMPLES = "checkpoints", "samples"
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,39 @@ class Run:
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
+    def entries(self) -> list[dict[str, Any]]:
+        """All of metrics.jsonl; lines that are cut off or damaged are left out."""
+        try:
+            lines = (self.folder / METRICS).read_text(errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in lines if _images_of(line) < float("inf")]
+
+    def best_images(self) -> int | None:
+        """After how many images the generator was best, as far as its evaluations say."""
+        found = history.best(self.entries())
+        return found["images"] if found else None
+
+    def write_floors(self, document: dict[str, Any]) -> None:
+        """Keep what real images score beside the evaluations."""
+        with atomic_write(self.folder / FLOORS) as file:
+            file.write(json.dumps(document, indent=2).encode() + b"\n")
+
+    def floors(self) -> dict[str, Any] | None:
+        """What `write_floors` wrote; None where there is nothing, or something damaged."""
+        try:
+            document = json.loads((self.folder / FLOORS).read_text())
+            return document if isinstance(document, dict) else None
+        except (OSError, ValueError):
+            return None
+
     def forget_after(self, images_seen: int) -> None:
-        """Drop what was logged after this point: a resumed run will say it again."""
+        """Drop what was logged after this point, and the evaluations of an end that was none: they are made anew."""
         path = self.folder / METRICS
         if not path.exists():
             return
         lines = path.read_text(errors="replace").splitlines()
-        kept = [line for line in lines if _images_of(line) <= images_seen]
+        kept = [line for line in lines if _images_of(line) <= images_seen and not _is_final(line)]
         if len(kept) < len(lines):
             with atomic_write(path) as file:
                 file.write("".join(f"{line}\n" for line in kept).encode())
@@ -98,6 +125,16 @@ class Run:
         return Config.from_dict(document, str(path)), None
 
 
+def check_name(runs_dir: Path, name: str | None) -> None:
+    """Raise InputError where a run cannot be called so."""
+    if name is None:
+        return
+    if not name or Path(name).name != name or name.startswith("."):
+        raise InputError(f"--name {name!r}: must be a plain folder name")
+    if (runs_dir / name).exists():
+        raise InputError(f"--name {name}: {runs_dir / name} exists; choose another name, or go on with --resume")
+
+
 def create_run(runs_dir: Path, name: str | None, config: Config) -> Run:
     """Make a new run folder that already has its config.json when it appears.
 
@@ -110,8 +147,7 @@ def create_run(runs_dir: Path, name: str | None, config: Config) -> Run:
         InputError: the name is taken or no plain name.
         OutputError: the folder cannot be made.
     """
-    if name is not None and (not name or Path(name).name != name or name.startswith(".")):
-        raise InputError(f"--name {name!r}: must be a plain folder name")
+    check_name(runs_dir, name)
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
         draft = runs_dir / f".new-{secrets.token_hex(8)}"
@@ -161,7 +197,12 @@ def _claim(draft: Path, runs_dir: Path, name: str | None, default: str) -> Path:
             except OSError:
                 if not folder.exists():
                     raise
-    raise InputError(f"--name {name}: {runs_dir / str(name)} exists; choose another name, or go on with --resume")
+    check_name(runs_dir, name)  # taken a moment ago
+    raise OutputError(f"{runs_dir}: runs cannot be written there")
+
+
+def _is_final(line: str) -> bool:
+    return bool(json.loads(line).get("n") == history.FINAL_SAMPLES)
 
 
 def _images_of(line: str) -> float:

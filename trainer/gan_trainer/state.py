@@ -27,9 +27,10 @@ class TrainState:
     step: int = 0
     images_seen: int = 0
     seconds: float = 0.0
+    eval_seconds: float = 0.0
 
     PARTS: ClassVar = ("generator", "discriminator", "average", "g_optimizer", "d_optimizer", "meter")
-    COUNTERS: ClassVar = ("step", "images_seen", "seconds")
+    COUNTERS: ClassVar = ("step", "images_seen", "seconds", "eval_seconds")
 
     def state_dict(self) -> dict[str, Any]:
         """Plain containers and tensors, with the random number generators as they stand."""
@@ -47,7 +48,7 @@ class TrainState:
         for name in self.PARTS:
             getattr(self, name).load_state_dict(saved[name])
         for name in self.COUNTERS:
-            setattr(self, name, saved[name])
+            setattr(self, name, saved.get(name, getattr(self, name)))  # older checkpoints have fewer
         torch.set_rng_state(saved["rng"]["cpu"])
         if saved["rng"]["cuda"] is not None:
             torch.cuda.set_rng_state(saved["rng"]["cuda"], next(self.generator.parameters()).device)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FOLDER = "tensorboard"
-AXES = ("images", "step")  # what the entries of metrics.jsonl are plotted over
+AXES = ("images", "step", "n")  # what the entries of metrics.jsonl are plotted over
 
 
 class Board:
@@ -20,9 +20,10 @@ class Board:
 
     def scalars(self, entry: dict[str, Any]) -> None:
         """One entry of metrics.jsonl."""
+        group = f"evaluation of {entry['n']:,}/" if "n" in entry else ""
         for name, value in entry.items():
-            if name not in AXES:
-                self._writer.add_scalar(name, value, entry["images"])
+            if name not in AXES and isinstance(value, int | float):
+                self._writer.add_scalar(group + name, value, entry["images"])
         self._writer.flush()
 
     def picture(self, images_seen: int, picture: NDArray[np.uint8]) -> None:

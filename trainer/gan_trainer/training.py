@@ -1,27 +1,28 @@
-"""The one training loop: steps, log, preview, checkpoint."""
+"""The one training loop: steps, log, preview, evaluation, checkpoint."""
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from gan_runtime.datasets import Dataset
-from gan_runtime.images import grid, save_png
-from gan_runtime.latents import default_labels, draw_latents
+from gan_runtime.images import grid
+from gan_trainer import history
 from gan_trainer.checkpoint import save_checkpoint
 from gan_trainer.config import Config
 from gan_trainer.data import Batches
 from gan_trainer.determinism import settle_math_library
+from gan_trainer.drawing import draw_images
+from gan_trainer.evaluating import evaluate, evaluate_at_the_end
+from gan_trainer.judge import Judge
+from gan_trainer.logbook import Logbook
 from gan_trainer.networks import build_networks
-from gan_trainer.pixels import denormalise, to_pixels
-from gan_trainer.progress import Reporter
-from gan_trainer.runs import Run
 from gan_trainer.signals import StopRequest
 from gan_trainer.state import TrainState, new_state, set_learning_rate
 from gan_trainer.steps.latent import train_step
-from gan_trainer.tensorboard import Board
 
 PREVIEW_IMAGES, PREVIEW_COLUMNS = 100, 10
 STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 50}  # reading a loss makes the host wait for a GPU
@@ -29,26 +30,28 @@ STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 50}  # reading a loss makes the host w
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `signal` is the number of the signal that stopped it, None for a finished run."""
+    """How a run ended. `signal` is the number of the signal that stopped it; `verdict` what its evaluations said to."""
 
     checkpoint: Path
     picture: Path
     signal: int | None
+    verdict: str | None
 
 
 class Clock:
-    """Seconds of training over all sittings of a run, and images per second in this one."""
+    """Seconds of training over all sittings of a run, and images per second in this one, evaluations not counted."""
 
     def __init__(self, state: TrainState) -> None:
         self._began = time.perf_counter()
+        self._state, self._evaluated = state, state.eval_seconds
         self._seconds, self._images = state.seconds, state.images_seen
         self.speed = 0.0
 
-    def tick(self, state: TrainState) -> None:
-        """Bring `state.seconds` and the speed up to now."""
-        elapsed = time.perf_counter() - self._began
-        state.seconds = self._seconds + elapsed
-        self.speed = (state.images_seen - self._images) / elapsed
+    def tick(self) -> None:
+        """Bring the state's seconds and the speed up to now."""
+        elapsed = time.perf_counter() - self._began - (self._state.eval_seconds - self._evaluated)
+        self._state.seconds = self._seconds + elapsed
+        self.speed = (self._state.images_seen - self._images) / elapsed
 
 
 def start_state(config: Config, saved: dict[str, Any] | None = None) -> TrainState:
@@ -68,86 +71,82 @@ def start_state(config: Config, saved: dict[str, Any] | None = None) -> TrainSta
     return state
 
 
-def train(
-    config: Config, dataset: Dataset, state: TrainState, run: Run, reporter: Reporter, board: Board | None = None
-) -> Outcome:
-    """Train until the recipe's length is reached, or until Ctrl-C or SIGTERM; always ends with a checkpoint.
+def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, judge: Judge | None = None) -> Outcome:
+    """Train until the recipe's length is reached, or until Ctrl-C or SIGTERM, or until its evaluations say to stop.
+
+    Always ends with a checkpoint.
+
+    Args:
+        config: all settings of the run.
+        dataset: its images.
+        state: as `start_state` made it.
+        book: where to tell what happens.
+        judge: what the generator is evaluated with, if it is.
 
     Raises:
         Diverged: a loss or weight is not finite; the last good checkpoint remains.
         OutputError: the disk is full; the last good checkpoint remains.
     """
-    recipe = config.recipe
+    recipe, run = config.recipe, book.run
     batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
-    clock = Clock(state)
+    clock, verdict = Clock(state), None
     with StopRequest() as stop:
-        while state.images_seen < recipe.images and stop.number is None:
+        while state.images_seen < recipe.images and stop.number is None and verdict is None:
             set_learning_rate(state, recipe)
             state.meter.add(train_step(state, recipe, *batches.at(state.images_seen)))
             state.step += 1
             state.images_seen += recipe.batch_size
-            clock.tick(state)
-            _after_step(config, state, run, reporter, board, clock.speed)
-        reporter.finish(state.images_seen)
-        checkpoint = save_checkpoint(run.checkpoints, state, config)
-        picture = preview(config, state, run, board)
-    finished = state.images_seen >= recipe.images
-    return Outcome(checkpoint, picture, None if finished else stop.number)
+            clock.tick()
+            verdict = _after_step(config, state, book, judge, clock.speed)
+        finished = state.images_seen >= recipe.images
+        if finished and state.meter.steps:
+            book.losses(state, clock.speed)
+        if (finished or verdict) and judge is not None:
+            evaluate_at_the_end(config, state, book, judge)
+        book.reporter.finish(state.images_seen)
+        checkpoint = save_checkpoint(run.checkpoints, state, config, run.best_images())
+        picture = preview(config, state, book)
+    return Outcome(checkpoint, picture, None if finished else stop.number, verdict)
 
 
-def _after_step(
-    config: Config, state: TrainState, run: Run, reporter: Reporter, board: Board | None, speed: float
-) -> None:
-    """Check, show, log, preview and save, each when its time has come."""
-    recipe = config.recipe
+def _after_step(config: Config, state: TrainState, book: Logbook, judge: Judge | None, speed: float) -> str | None:
+    """Check, show, log, preview, evaluate and save, each when its time has come; why to stop, if there is a reason."""
+    recipe, verdict, improved = config.recipe, None, False
 
     def due(every: int) -> bool:
         return (state.images_seen - recipe.batch_size) // every != state.images_seen // every
 
     if state.step % STEPS_BETWEEN_CHECKS[config.device] == 0:
         state.meter.check(state.step)
-    if reporter.due():
-        reporter.update(state.images_seen, state.meter.mean(), speed)
+    if book.reporter.due():
+        book.reporter.update(state.images_seen, state.meter.mean(), speed)
     if due(recipe.log_every):
-        log(state, run, reporter, board, speed)
+        book.losses(state, speed)
     if due(recipe.preview_every):
-        reporter.say(f"picture: {preview(config, state, run, board)}")
-    if due(recipe.checkpoint_every):
-        save_checkpoint(run.checkpoints, state, config)
+        book.reporter.say(f"picture: {preview(config, state, book)}")
+    if judge is not None and due(recipe.eval_every) and state.images_seen < recipe.images and _has_time(config, state):
+        entries = evaluate(config, state, book, judge)
+        improved, verdict = history.without_progress(entries) == 0, _verdict(config, entries)
+    if due(recipe.checkpoint_every) or improved:
+        save_checkpoint(book.run.checkpoints, state, config, book.run.best_images())
+    return verdict
 
 
-def log(state: TrainState, run: Run, reporter: Reporter, board: Board | None, speed: float) -> None:
-    """Write the mean losses since the last entry to metrics.jsonl, and show them."""
-    state.meter.check(state.step)
-    d_loss, g_loss = state.meter.mean()
-    state.meter.reset()
-    reporter.logged(state.images_seen, (d_loss, g_loss), speed)
-    entry = {
-        "images": state.images_seen,
-        "step": state.step,
-        "seconds": round(state.seconds, 3),
-        "d_loss": d_loss,
-        "g_loss": g_loss,
-        "lr": state.g_optimizer.param_groups[0]["lr"],
-        "images_per_second": round(speed, 1),
-    }
-    run.log(entry)
-    if board is not None:
-        board.scalars(entry)
+def _has_time(config: Config, state: TrainState) -> bool:
+    """Whether evaluations have taken no more than their share so far."""
+    return state.eval_seconds <= config.recipe.eval_share * state.seconds
 
 
-@torch.no_grad()
-def preview(config: Config, state: TrainState, run: Run, board: Board | None = None) -> Path:
-    """A grid of the same latents every time, by the averaged generator; touches no random number of the training."""
-    z = torch.from_numpy(draw_latents(0, 0, PREVIEW_IMAGES, config.recipe.latent_dim)).to(config.device)
-    labels = torch.from_numpy(default_labels(0, PREVIEW_IMAGES, max(1, len(config.conditions)))).to(config.device)
-    training = state.average.training
-    images = state.average.eval()(z, *((labels,) if config.conditions else ()))
-    state.average.train(training)
-    pixels = to_pixels(denormalise(images.float())).cpu().numpy()
-    path = run.samples / f"{state.images_seen:012d}.png"
-    picture = grid(pixels, PREVIEW_COLUMNS)
-    save_png(path, picture)
-    if board is not None:
-        board.picture(state.images_seen, picture)
-    return path
+def _verdict(config: Config, entries: list[history.Entry]) -> str | None:
+    recipe = config.recipe
+    if recipe.stop_when_collapsed and history.has_collapsed(entries):
+        return "collapsed"
+    if recipe.patience and history.without_progress(entries) >= recipe.patience:
+        return "patience"
+    return None
+
+
+def preview(config: Config, state: TrainState, book: Logbook) -> Path:
+    """A grid of the same latents every time, by the averaged generator."""
+    images = np.concatenate(list(draw_images(state.average, config, PREVIEW_IMAGES)))
+    return book.picture(state, grid(images, PREVIEW_COLUMNS))

@@ -46,9 +46,10 @@ def kind_of(output: str) -> str:
     if output and Path(output).is_dir():
         return FOLDER
     suffixes = ", ".join((*FILES, ".tar"))
-    raise OutputError(
-        f"{output}: unknown kind of output; end it in {suffixes}, or in a slash for a folder; - is a PNG on stdout"
-    )
+    reason = f"unknown kind of output; end it in {suffixes}, or in a slash for a folder; - is a PNG on stdout"
+    if "\\" in output and os.sep != "\\":
+        reason += " (a backslash is part of a name here: folders are separated by /)"
+    raise OutputError(f"{output}: {reason}")
 
 
 def check_output(output: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from gan_runtime.draw import Draw
 from gan_runtime.errors import InputError
 from gan_runtime.images import Layout, arrange, to_pillow
-from gan_runtime.outputs.grids import labelled
+from gan_runtime.outputs.grids import check_by_class, labelled
 from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.walks import Walk, walk
 from gan_runtime.overlap import overlap
@@ -60,9 +60,8 @@ def frame_durations(frames: int, fps: float, ticks: int) -> list[int]:
 
 def _checked(draw: Draw, options: Options, most_fps: int, most_side: int) -> tuple[Walk, Layout]:
     """The walk and how its images are laid out, refused before the work where a format cannot hold it."""
+    check_by_class(draw, options)
     frames, fps = options.frames, options.fps
-    if frames < 2:
-        raise InputError(f"--frames {frames}: a walk needs two at least")
     if not 0 < fps <= most_fps:
         raise InputError(f"--fps {fps:g}: this format takes more than 0 and at most {most_fps}")
     if frames / fps > MAX_SECONDS:

@@ -33,23 +33,21 @@ def check_folder(output: str) -> None:
         return
     if not folder.is_dir():
         raise OutputError(f"{output}: is not a folder; name another one")
-    check_writable(folder / RECORD)
-    others = (path.name for path in folder.iterdir() if not fnmatchcase(path.name, TEMPORARY))
+    others = (path.name for path in folder.iterdir() if path.name != RECORD and not fnmatchcase(path.name, TEMPORARY))
     jobs.check_place(output, folder / RECORD, others)
 
 
 def write_folder(output: str, draw: Draw, options: Options) -> Outcome:
     """00000000.png and so on, named by the index of the image, and labels.csv; what is there already is kept."""
-    check_folder(output)
     folder = Path(output)
-    with _made(folder), jobs.claimed(output, folder / RECORD, jobs.request(draw)):
+    with _made(output), jobs.claimed(output, folder / RECORD, jobs.request(draw)):
         remove_leftovers(folder)
         missing = _missing(folder, draw)
         kept = draw.n - sum(count for _, count in missing)
         jobs.say_kept(output, kept, draw.n, options.quiet)
         if missing:
             _write_images(folder, draw, missing, kept, options)
-        if draw.generator.classes and not (folder / LABELS).exists():  # the last file: all is there
+        if draw.generator.classes and not jobs.is_made(folder / LABELS):  # the last file: all is there
             _write_labels(folder / LABELS, draw)
     return Outcome(output, kept)
 
@@ -77,7 +75,7 @@ def _missing(folder: Path, draw: Draw) -> list[tuple[int, int]]:
         if digits.isascii() and digits.isdecimal() and path.name == file_name(int(digits)):
             image = int(digits) - first_index
             if 0 <= image < draw.n:
-                there[image] = True
+                there[image] = jobs.is_made(path)
     return ranges(~there)
 
 
@@ -105,13 +103,15 @@ def _write_labels(path: Path, draw: Draw) -> None:
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Make the folder; take it away again where nothing came into it."""
+def _made(output: str) -> Iterator[None]:
+    """Make the folder, or see that it can be used; take it away again where nothing came into it."""
+    folder = Path(output)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from None
+        raise OutputError(f"{output}: cannot be made: {error.strerror or error}") from None
     try:
+        check_folder(output)
         yield
     finally:
         with suppress(OSError):

@@ -15,6 +15,7 @@ from gan_runtime.outputs.work import batches
 
 def write_grid(file: BinaryIO, draw: Draw, options: Options) -> None:
     """All images in one PNG, row by row; as many columns as make it about square unless the options say more."""
+    check_by_class(draw, options)
     layout = options.layout(draw.generator.classes)
     check_grid(draw.shape, layout)
     with batches(labelled(draw, options), quiet=options.quiet) as images:
@@ -22,17 +23,23 @@ def write_grid(file: BinaryIO, draw: Draw, options: Options) -> None:
     write_png(file, picture)
 
 
-def labelled(draw: Draw, options: Options) -> Draw:
-    """`draw` with the labels that the columns of a picture by class need.
-
-    Raises:
-        InputError: the generator has no classes, or the labels are given already.
-    """
+def check_by_class(draw: Draw, options: Options) -> None:
+    """Raise InputError where a picture by class is asked for and `draw` does not allow it."""
     if not options.by_class:
-        return draw
+        return
     classes = draw.generator.classes
     if not classes:
         raise InputError(f"--by-class: {draw.generator.model.path} is unconditional and has no classes; leave it out")
+    if draw.own_latents is not None:
+        raise InputError("--by-class: draws its latents itself, and takes no --latents; leave one of the two out")
     if draw.own_labels is not None:
         raise InputError("--by-class: shows every class, and takes no label; leave one of the two out")
-    return replace(draw, own_labels=default_labels(0, draw.n, classes))
+    if options.columns not in (None, classes):
+        raise InputError(f"--columns {options.columns}: with --by-class there is one a class, {classes}; leave it out")
+
+
+def labelled(draw: Draw, options: Options) -> Draw:
+    """`draw` with the labels that the columns of a picture by class need."""
+    if not options.by_class:
+        return draw
+    return replace(draw, own_labels=default_labels(0, draw.n, draw.generator.classes))

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,12 +13,7 @@ import numpy as np
 from gan_runtime.commandline import note
 from gan_runtime.draw import Draw
 from gan_runtime.errors import OutputError
-from gan_runtime.files import atomic_write, remove_leftovers_of
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes on one job are not noticed there
-    fcntl = None  # type: ignore[assignment]
+from gan_runtime.files import check_writable, lock
 
 REQUEST_VERSION = 1
 
@@ -38,8 +34,9 @@ def request(draw: Draw, **more: Any) -> dict[str, Any]:
 
 def check_place(output: str, record: Path, there: Iterator[str]) -> None:
     """Raise OutputError where the names `there` are files, and no `record` says of which job."""
-    stranger = None if record.exists() else next(there, None)
-    if stranger is not None:
+    check_writable(record)
+    stranger = next(there, None)  # looked for before the record: a job that begins just now writes that first
+    if stranger is not None and not is_made(record):
         raise OutputError(
             f"{output}: {stranger} is there already, and no {record.name} that says what it belongs to; "
             "name an empty place"
@@ -48,19 +45,27 @@ def check_place(output: str, record: Path, there: Iterator[str]) -> None:
 
 @contextmanager
 def claimed(output: str, record: Path, wanted: dict[str, Any]) -> Iterator[None]:
-    """Write the request down, or find that it is the one that is there; keep other processes out meanwhile.
+    """Keep other processes out; meanwhile write the request down, or find that it is the one that is there.
 
     Raises:
         OutputError: another request is there, another process is working on it, or the disk is full.
     """
-    if not record.exists():
-        with atomic_write(record, new=True) as file:
-            file.write(json.dumps(wanted, indent=2).encode() + b"\n")
     with _open(record) as file:
-        _lock(file, output)
-        remove_leftovers_of(record)
-        _compare(output, record, file.read(), wanted)
-        yield
+        if not lock(file.fileno()):
+            raise OutputError(f"{output}: another process is making it; wait for its end, or stop it")
+        if is_made(record):
+            _compare(output, record, record.read_bytes(), wanted)
+        else:
+            _write_down(record, wanted)
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the same command goes on where it stopped") from None
+
+
+def is_made(path: Path) -> bool:
+    """Whether there is a file with content: a machine that lost its power may have left empty ones."""
+    return path.is_file() and path.stat().st_size > 0
 
 
 def say_kept(output: str, kept: int, n: int, quiet: bool) -> None:
@@ -101,16 +106,20 @@ def _label(draw: Draw) -> int | str | None:
 
 
 def _open(record: Path) -> BinaryIO:
+    """Open the record, an empty one where there is none yet: what a lock is taken on must never be replaced."""
     try:
-        return record.open("rb")
+        return record.open("ab")
     except OSError as error:
-        raise OutputError(f"{record}: cannot be read: {error.strerror or error}") from None
+        raise OutputError(f"{record}: cannot be written: {error.strerror or error}") from None
 
 
-def _lock(file: BinaryIO, output: str) -> None:
-    if fcntl is None:
-        return
+def _write_down(record: Path, wanted: dict[str, Any]) -> None:
     try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutputError(f"{output}: another process is making it; wait for its end, or stop it") from None
+        with record.open("wb") as file:
+            file.write(json.dumps(wanted, indent=2).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())  # images without it could not be continued
+    except OSError as error:
+        with suppress(OSError):
+            record.unlink()
+        raise OutputError(f"{record}: cannot be written: {error.strerror or error}") from None

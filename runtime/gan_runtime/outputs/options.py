@@ -94,13 +94,11 @@ class Outcome:
 
 
 def check_options(kind: str, given: Collection[str]) -> None:
-    """Raise InputError where one of the options `given` by name does not belong to `kind` or contradicts another."""
+    """Raise InputError where one of the options `given` by name does not belong to `kind`."""
     for name in given:
         kinds = BELONGS.get(name, (kind,))
         if kind not in kinds:
             raise InputError(f"{flag(name)}: belongs to {_listed(kinds)}; leave it out, or name such an output")
-    if "by_class" in given and "columns" in given:
-        raise InputError("--columns: with --by-class there is one a class; leave it out")
 
 
 def flag(name: str) -> str:

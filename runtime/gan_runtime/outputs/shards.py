@@ -32,8 +32,7 @@ def write_shards(output: str, draw: Draw, options: Options) -> Outcome:
     path, size = Path(output), options.shard_size
     names = [shard_name(path, number) for number in range(-(-draw.n // size))]
     with jobs.claimed(output, _record(path), jobs.request(draw, shard_size=size)):
-        there = _there(path)
-        missing = [number for number, name in enumerate(names) if name not in there]
+        missing = [number for number, name in enumerate(names) if not jobs.is_made(path.with_name(name))]
         kept = draw.n - sum(_images_in(number, draw.n, size) for number in missing)
         jobs.say_kept(output, kept, draw.n, options.quiet)
         if missing:

@@ -76,14 +76,19 @@ def walk(draw: Draw, frames: int) -> Walk:
     of one's own are the stations of a single image instead, which visits them in order.
 
     Raises:
-        InputError: there is only one latent.
+        InputError: there is only one latent, or there are fewer frames than stations.
     """
     if draw.own_latents is None:
-        a, b = draw.latents(0, draw.n), draw.latents(draw.n, draw.n)
-        return Walk(draw, np.stack([a, b, -a, -b]), frames)
-    if draw.n < 2:
+        a, b = np.split(draw.latents(0, 2 * draw.n), 2)
+        steps = Walk(draw, np.stack([a, b, -a, -b]), frames)
+    elif draw.n < 2:
         raise InputError("--latents: a walk needs two of them at least; there is one")
-    return Walk(draw.part(0, 1), draw.own_latents[:, None], frames)
+    else:
+        steps = Walk(draw.part(0, 1), draw.own_latents[:, None], frames)
+    stations = len(steps.stations)
+    if frames < stations:
+        raise InputError(f"--frames {frames}: the walk has {stations} stations; ask for {stations} frames at least")
+    return steps
 
 
 def _beside(v: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.float64]:

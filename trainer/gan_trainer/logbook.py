@@ -1,0 +1,52 @@
+"""Where a run tells what happens: metrics.jsonl, the terminal, and TensorBoard where it is asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.images import save_png
+from gan_trainer.progress import Reporter
+from gan_trainer.runs import Run
+from gan_trainer.state import TrainState
+from gan_trainer.tensorboard import Board
+
+
+@dataclass(frozen=True)
+class Logbook:
+    """The run's folder, what people see, and TensorBoard's files."""
+
+    run: Run
+    reporter: Reporter
+    board: Board | None = None
+
+    def write(self, state: TrainState, values: dict[str, Any]) -> None:
+        """Add an entry to metrics.jsonl: `values` at this point of the run."""
+        entry = {"images": state.images_seen, "step": state.step, "seconds": round(state.seconds, 3)} | values
+        self.run.log(entry)
+        if self.board is not None:
+            self.board.scalars(entry)
+
+    def losses(self, state: TrainState, speed: float) -> None:
+        """Write the mean losses since the last time, and show them."""
+        state.meter.check(state.step)
+        d_loss, g_loss = state.meter.mean()
+        state.meter.reset()
+        self.reporter.logged(state.images_seen, (d_loss, g_loss), speed)
+        rate = state.g_optimizer.param_groups[0]["lr"]
+        self.write(state, {"d_loss": d_loss, "g_loss": g_loss, "lr": rate, "images_per_second": round(speed, 1)})
+
+    def warn(self, state: TrainState, message: str) -> None:
+        """Say what goes wrong, at once and in the log."""
+        self.reporter.warn(f"{self.run.folder}: {message}")
+        self.write(state, {"warning": message})
+
+    def picture(self, state: TrainState, picture: NDArray[np.uint8]) -> Path:
+        """Save a grid of samples, uint8 [h, w, c]."""
+        path = self.run.samples / f"{state.images_seen:012d}.png"
+        save_png(path, picture)
+        if self.board is not None:
+            self.board.picture(state.images_seen, picture)
+        return path

@@ -1,0 +1,90 @@
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const find = (selector) => document.querySelector(selector);
+
+/* An element; names and values of the run only ever become text. */
+function make(tag, properties, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+function showHead() {
+  document.title = `${data.name} · gan-edge`;
+  for (const element of document.querySelectorAll("[data-text]")) element.textContent = data[element.dataset.text];
+  find("progress").value = data.progress;
+  find("#tiles").append(...data.tiles.map(({ label, value, detail }) =>
+    make("div", {}, make("dt", {}, label), make("dd", {}, value), make("dd", {}, detail))));
+  const warnings = data.warnings.map(({ at, text }) => make("p", { className: "notice warning" }, `⚠ ${text} (${at})`));
+  find("#notices").append(...warnings, ...data.hints.map((text) => make("p", { className: "notice" }, text)));
+}
+
+function showSamples() {
+  const [image, caption, button, slider] = ["img", "figcaption", "button", "input"].map((tag) => find(`#samples ${tag}`));
+  const last = data.samples.length - 1;
+  let timer = null;
+
+  function show() {
+    const sample = data.samples[slider.value];
+    image.src = sample.picture;
+    image.alt = `Grid of samples ${sample.caption}`;
+    caption.textContent = sample.caption;
+    slider.setAttribute("aria-valuetext", sample.caption);
+  }
+
+  function play(on) {
+    clearInterval(timer);
+    timer = on ? setInterval(() => (Number(slider.value) < last ? step() : play(false)), 350) : null;
+    button.textContent = on ? "❚❚" : "▶";
+    button.setAttribute("aria-label", on ? "Pause" : "Play");
+  }
+
+  function step() {
+    slider.stepUp();
+    show();
+  }
+
+  slider.max = slider.value = last;
+  slider.addEventListener("input", () => { play(false); show(); });
+  button.addEventListener("click", () => {
+    if (!timer && Number(slider.value) === last) slider.value = 0;
+    show();
+    play(!timer);
+  });
+  image.addEventListener("load", () => image.classList.toggle("pixels", image.naturalWidth < image.clientWidth));
+  find("#samples").hidden = last < 0;
+  if (last >= 0) show();
+}
+
+function showScores({ title, columns, rows }) {
+  const line = (tag, cells) => make("tr", {}, ...cells.map((cell) => make(tag, {}, cell)));
+  const head = make("thead", {}, line("th", ["", ...columns]));
+  const table = make("table", {}, head, make("tbody", {}, ...rows.map((row) => line("td", row))));
+  find("#scores").append(make("h3", {}, title), make("div", { className: "scroll" }, table));
+}
+
+function showSettings() {
+  find("#settings").append(...data.settings.map(({ title, rows }) => make("div", { className: "card" },
+    make("h3", {}, title),
+    make("dl", {}, ...rows.flatMap(([name, value, changed]) => [
+      make("dt", {}, name),
+      make("dd", changed ? { className: "changed", title: "differs from the recipe's table" } : {}, value),
+    ])))));
+}
+
+function copyCommand({ target }) {
+  const command = find("pre");
+  const done = (text) => { target.textContent = text; setTimeout(() => { target.textContent = "Copy"; }, 2000); };
+  const select = () => { getSelection().selectAllChildren(command); done("Selected"); };
+  if (!navigator.clipboard) return select();
+  return navigator.clipboard.writeText(command.textContent).then(() => done("Copied"), select);
+}
+
+showHead();
+showSamples();
+showSettings();
+if (data.scores) showScores(data.scores);
+find("#scores").hidden = !data.scores;
+find(".command button").addEventListener("click", copyCommand);
+const written = new Date(document.lastModified).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
+find("footer").textContent = `gan-edge · written ${written} · reload for what has come since`;

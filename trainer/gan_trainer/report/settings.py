@@ -1,0 +1,62 @@
+"""The end of the page: configuration, environment, and the command that repeats the run."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from gan_trainer.config import Config
+from gan_trainer.report.command import changes, command, without_flag
+from gan_trainer.report.records import Entry, Records
+
+MOST = 20  # names of classes that are shown
+
+
+def settings(records: Records) -> Entry:
+    """Tables of rows [name, value, whether it was changed], and the command."""
+    config = records.config
+    recipe = {"recipe": config.recipe_name} | asdict(config.recipe)
+    missing = ", ".join(without_flag(config))
+    return {
+        "settings": [
+            {"title": "Recipe", "rows": _rows(recipe, changes(config))},
+            {"title": "Data", "rows": _rows(_data(config))},
+            {"title": "Environment", "rows": _rows(_environment(records))},
+        ],
+        "command": command(config),
+        "remark": f"Not in the command, for want of a flag: {missing}." if missing else "",
+    }
+
+
+def _data(config: Config) -> Entry:
+    data, size = config.data, config.data.size
+    more = f", … ({len(data.classes):,})" if len(data.classes) > MOST else ""
+    return {
+        "name": data.name,
+        "images": data.images,
+        "size": f"{size.width} × {size.height} × {size.channels}",
+        "classes": ", ".join(data.classes[:MOST]) + more or "none",
+        **(asdict(data.pictures) if data.pictures else {}),
+        "digest": data.digest,
+    }
+
+
+def _environment(records: Records) -> Entry:
+    config, network = records.config, records.floors.get("features")
+    found = {"device": config.device, "threads": config.threads, "seed": config.seed}
+    for key, value in records.environment.items():
+        found |= value if isinstance(value, dict) else {key: value}
+    if isinstance(network, dict):
+        found |= {"feature network": network.get("name"), "its SHA-256": network.get("sha256")}
+    return found
+
+
+def _rows(facts: Entry, changed: Iterable[str] = ()) -> list[list[Any]]:
+    return [[name.replace("_", " "), _shown(value), name in changed] for name, value in facts.items()]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
