@@ -1,4 +1,4 @@
-"""Peak memory and speed of whole `gan-sample` processes that write many images: twice the images, the same memory.
+"""Peak memory and speed of whole `gan-sample` processes that write many images: ten times the images, the same memory.
 
 Each kind of output is made small and ten times as large, in turn; the peak is that of the process as the operating
 system counts it. Target: the large job's peak is at most 1.2 times that of the small one.

@@ -1,13 +1,19 @@
 """Shared by all tests: commands as a user calls them, and small real models made by the project itself."""
 
+import gzip
+import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from helpers import Result
+from helpers import DIGITS_TEST, DIGITS_TRAIN, Result, idx
+
+from gan_runtime.datasets import load_dataset
+from gan_runtime.datasets.known import SOURCES, IdxFile, IdxSource
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -114,3 +120,33 @@ def random_features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = tuple("0123456789")
     export_features(FeatureNetwork(1, 10), path, size=ImageSize(28, 28, 1), class_names=names)
     return path
+
+
+@pytest.fixture(scope="session")
+def real_digits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Images and labels of two splits, cut from the real MNIST of the checkout."""
+    dataset = load_dataset("mnist", "test", ROOT / "data", offline=True)
+    cut = {"train": slice(0, DIGITS_TRAIN), "test": slice(DIGITS_TRAIN, DIGITS_TRAIN + DIGITS_TEST)}
+    return {
+        split: (dataset.images[part, :, :, 0], dataset.labels[part].astype(np.uint8)) for split, part in cut.items()
+    }
+
+
+@pytest.fixture
+def digits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_digits: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> str:
+    """A known data set of 800 training and 300 test digits."""
+    folder = tmp_path / "data" / "digits"
+    folder.mkdir(parents=True)
+    splits = {}
+    for split, arrays in real_digits.items():
+        files = []
+        for kind, values in zip(("images", "labels"), arrays, strict=True):
+            content = idx(values)
+            (folder / f"{split}-{kind}.gz").write_bytes(gzip.compress(content, 1))
+            files.append(IdxFile(f"{split}-{kind}", len(content), hashlib.sha256(content).hexdigest()))
+        splits[split] = tuple(files)
+    monkeypatch.setitem(SOURCES, "digits", IdxSource(splits, tuple("0123456789"), "CC BY-SA 3.0"))
+    monkeypatch.setenv("GAN_EDGE_DATA", str(tmp_path / "data"))
+    return "digits"

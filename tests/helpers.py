@@ -1,5 +1,6 @@
 """Small things that several tests need."""
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
+
+REMARKS = ("model: ", "device: ", "run: ", "checkpoint: ", "passed over: ")
+DIGITS_TRAIN, DIGITS_TEST = 800, 300  # images of the data set `digits`
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,9 @@ class Result:
         *remarks, line = self.err.splitlines()
         assert self.code == code if code is not None else self.code in (1, 2), self
         assert ": error: " in line, self
-        assert all(remark.startswith(("model: ", "device: ", "run: ", "checkpoint: ", "passed over: ")) for remark in remarks), self
+        assert all(
+            remark.startswith(("model: ", "device: ", "run: ", "checkpoint: ", "passed over: ")) for remark in remarks
+        ), self
         assert self.out == "", self
         for word in words:
             assert word in line, (word, self)
@@ -73,3 +79,8 @@ def tensors(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
     elif isinstance(value, dict | list | tuple):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from tensors(inner, f"{name}.{key}")
+
+
+def idx(values: np.ndarray) -> bytes:
+    """The bytes of an IDX file of uint8 `values`."""
+    return bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()

@@ -46,13 +46,12 @@ def check_space(path: Path, size: int) -> None:
 
 
 @contextmanager
-def atomic_write(path: Path, *, durable: bool = False, new: bool = False) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     """Open a temporary neighbour of `path`; it takes the place of `path` once the block ends without an error.
 
     Args:
         path: the file to create or replace; where it is a link, the file that the link leads to.
         durable: also wait until the bytes are on the disk (for checkpoints).
-        new: fail where there is a file by now, rather than replace it.
 
     Raises:
         OutputError: the folder is not usable or the disk is full; `path` is then as it was.
@@ -66,10 +65,7 @@ def atomic_write(path: Path, *, durable: bool = False, new: bool = False) -> Ite
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        if new:
-            _publish(temporary, target)
-        else:
-            temporary.replace(target)
+        temporary.replace(target)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
@@ -113,15 +109,3 @@ def _remove(folder: Path, pattern: str) -> None:
 def _temporary(target: Path, token: str) -> str:
     """Name of a temporary neighbour: says for which file, and is short however long that one's name."""
     return TEMPORARY.replace("*", f"{zlib.crc32(os.fsencode(target.name)):08x}-{token}")
-
-
-def _publish(temporary: Path, target: Path) -> None:
-    """Rename without replacing: of two processes one is first, and the other one is told."""
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if target.exists():
-            raise
-        temporary.replace(target)

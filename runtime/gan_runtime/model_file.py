@@ -80,6 +80,8 @@ def read_model_file(path: str | Path) -> ModelFile:
         ModelError: the file is missing, empty, truncated or no ONNX model.
     """
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():  # reading a pipe would wait forever
+        raise ModelError(f"{path}: not a regular file; name an .onnx file")
     try:
         content = path.read_bytes()
     except FileNotFoundError:

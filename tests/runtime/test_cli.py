@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import typer
 from helpers import Result, leftovers, linear_generator
 from onnx import TensorProto
 from PIL import Image
 
 from gan_runtime import Generator, __version__
+from gan_runtime.commandline import note, run
 from gan_runtime.manifest import METADATA_KEY
 from gan_runtime.models import shipped_model
 
@@ -95,12 +98,14 @@ def test_label_and_own_latents(call: Call, conditional_model: Path) -> None:
         (["--rows", "2", "--columns", "2", "--n", "5"], ["n 5", "does not fit into 2 rows of 2"]),
         (["--rows", "1000000", "--columns", "1000000000"], ["grid", "too large"]),
         (["--by-class", "--label", "3"], ["--by-class", "takes no label"]),
-        (["--by-class", "--columns", "3"], ["--columns", "--by-class"]),
+        (["--by-class", "--columns", "3"], ["--columns 3", "--by-class", "10"]),
+        (["--by-class", "--rows", "2", "--n", "21"], ["n 21", "does not fit into 2 rows of 10"]),
         (["--frames", "96"], ["--frames: belongs to .gif and .webp"]),
         (["--fps", "24"], ["--fps: belongs to .gif and .webp"]),
         (["--shard-size", "10000"], ["--shard-size: belongs to .tar"]),
         (["--seed", "-1"], ["--seed"]),
         (["--start", "-1"], ["--start"]),
+        (["--start", str(2**62), "--n", "2"], [f"start {2**62}: the last of 2 latents"]),
         (["--device", "tpu"], ["tpu", "auto, cpu, cuda"]),
         (["--label", "10"], ["label 10", "0 to 9"]),
         (["--label", "-1"], ["--label"]),
@@ -134,8 +139,37 @@ def test_latents_that_are_no_array_get_one_line(call: Call, conditional_model: P
     np.save("complex.npy", np.zeros((2, 16), complex))
     np.save("huge.npy", np.full((2, 16), 1e300))
     Path("zip.npy").write_bytes(b"PK\x03\x04" + bytes(30))
+    os.mkfifo("pipe.npy")
     for name in map(str, sorted(Path().glob("*.npy"))):
         assert call("gan-sample", "--latents", name, "out.png", "--model", conditional_model).refused("latents")
+
+
+def test_own_latents_have_no_place_in_a_picture_by_class(call: Call, conditional_model: Path) -> None:
+    np.save("z.npy", np.zeros((20, 16)))
+    arguments = ("--by-class", "--latents", "z.npy", "--model", conditional_model)
+    assert call("gan-sample", *arguments, "out.png").refused("--by-class", "--latents; leave one of the two out")
+
+
+def stops_at_once(seconds: int = 0) -> None:
+    raise KeyboardInterrupt
+
+
+def has_said_so(seconds: int = 0) -> None:
+    note("stopped; saved")
+    raise typer.Exit(130)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [(stops_at_once, "gan-x: interrupted\n"), (has_said_so, "stopped; saved\n")]
+)
+def test_an_interruption_is_told_once(
+    command: Callable[..., None], said: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan_runtime.commandline.leave", sys.exit)
+    monkeypatch.setattr(sys, "argv", ["gan-x", "--seconds", "3"])
+    with pytest.raises(SystemExit, match="130"):
+        run(command, "gan-x")
+    assert capfd.readouterr() == ("", said)
 
 
 def test_label_for_an_unconditional_model_gets_one_line(call: Call, unconditional_model: Path) -> None:

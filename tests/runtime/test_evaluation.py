@@ -1,60 +1,28 @@
 """gan-eval on a thousand real digits, in the features of a random network."""
 
-import gzip
 import hashlib
 import json
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from helpers import DIGITS_TEST as TEST
+from helpers import DIGITS_TRAIN as TRAIN
 from helpers import Result
 from PIL import Image
 
 from gan_runtime import Generator
-from gan_runtime.datasets import SOURCES, load_dataset
-from gan_runtime.datasets.known import IdxFile, IdxSource
+from gan_runtime.datasets import load_dataset
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.evaluation import Scores, check_n, floors, score, score_test, score_train
 from gan_runtime.features import FeatureNetwork
 from gan_runtime.reference import Reference, load_reference, measure_split
 
 Call = Callable[..., Result]
-TRAIN, TEST = 800, 300
 METRICS = ("fid", "kid", "precision", "recall", "density", "coverage", "modes", "kl", "confident")
-
-
-def idx(values: np.ndarray) -> bytes:
-    return bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
-
-
-@pytest.fixture(scope="module")
-def real() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    dataset = load_dataset("mnist", "test", offline=True)
-    cut = {"train": slice(0, TRAIN), "test": slice(TRAIN, TRAIN + TEST)}
-    return {
-        split: (dataset.images[part, :, :, 0], dataset.labels[part].astype(np.uint8)) for split, part in cut.items()
-    }
-
-
-@pytest.fixture(autouse=True)
-def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real: dict[str, tuple[np.ndarray, np.ndarray]]) -> str:
-    """A known data set of 800 training and 300 test digits."""
-    folder = tmp_path / "data" / "digits"
-    folder.mkdir(parents=True)
-    splits = {}
-    for split, arrays in real.items():
-        files = []
-        for kind, values in zip(("images", "labels"), arrays, strict=True):
-            content = idx(values)
-            (folder / f"{split}-{kind}.gz").write_bytes(gzip.compress(content, 1))
-            files.append(IdxFile(f"{split}-{kind}", len(content), hashlib.sha256(content).hexdigest()))
-        splits[split] = tuple(files)
-    monkeypatch.setitem(SOURCES, "digits", IdxSource(splits, tuple("0123456789"), "CC BY-SA 3.0"))
-    monkeypatch.setenv("GAN_EDGE_DATA", str(tmp_path / "data"))
-    return "digits"
+pytestmark = pytest.mark.usefixtures("digits")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gan_runtime import Generator
 from gan_runtime.errors import DeviceError, InputError, ModelError
-from gan_runtime.latents import draw_latents
+from gan_runtime.latents import MAX_INDEX, draw_latents
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,12 @@ def test_labels_decide_the_class(conditional: Generator) -> None:
         ({"n": -3}, "n -3"),
         ({"n": 1, "seed": -1}, "seed -1"),
         ({"n": 1, "start": -1}, "start -1"),
+        (
+            {"n": 2, "start": MAX_INDEX},
+            f"start {MAX_INDEX}: the last of 2 latents would have an index above {MAX_INDEX}",
+        ),
+        ({"n": np.int64(2), "start": np.int64(MAX_INDEX)}, "the last of 2 latents"),
+        ({"n": MAX_INDEX + 2, "labels": 1}, "start 0: the last of"),
         ({"n": 1, "batch_size": 0}, "batch size 0"),
         ({"n": 1, "labels": 10}, "label 10: the model has the classes 0 to 9"),
         ({"n": 2, "labels": [0, -1]}, "label -1"),

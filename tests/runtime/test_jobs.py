@@ -152,6 +152,30 @@ def test_missing_shards_are_made_again(generator: Generator, capfd: pytest.Captu
     assert contents() == complete
 
 
+def test_files_without_content_are_made_again(generator: Generator) -> None:
+    options = Options(shard_size=10)
+    write_output("out/", generator.draw(30))
+    write_output("out.tar", generator.draw(30), options)
+    complete = contents()
+    for name in ("out/00000007.png", "out/labels.csv", "out-00001.tar"):
+        Path(name).write_bytes(b"")
+    assert write_output("out/", generator.draw(30)).kept == 29
+    assert write_output("out.tar", generator.draw(30), options).kept == 20
+    assert contents() == complete
+
+
+@pytest.mark.parametrize("pipe", ["out/request.json", "out/00000001.png", "out/labels.csv", "out-request.json"])
+def test_pipes_are_refused_and_not_waited_for(pipe: str, generator: Generator) -> None:
+    output = "out/" if pipe.startswith("out/") else "out.tar"
+    Path("out").mkdir()
+    if pipe != "out/request.json":
+        write_output("out/", generator.draw(3))
+        Path(pipe).unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match=f"{pipe}: is not a regular file"):
+        write_output(output, generator.draw(3))
+
+
 @BOTH
 def test_a_complete_job_does_no_inference_and_says_so(
     output: str, generator: Generator, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -210,16 +234,28 @@ def test_a_second_process_on_one_job_is_refused(output: str, generator: Generato
             write_output(output, generator.draw(12))
 
 
-def test_two_that_begin_at_once_do_not_share_a_job() -> None:
-    def second() -> None:
-        with atomic_write(Path("x"), new=True) as file:
-            file.write(b"second")
-            Path("x").write_bytes(b"first")
+@BOTH
+def test_of_two_that_begin_at_once_one_is_refused_and_touches_nothing(output: str, generator: Generator) -> None:
+    Path("out").mkdir()
+    Path("out/.gan-edge-0123-abcd.tmp").write_text("of the first")
+    with Path("out/request.json" if output == "out/" else "out-request.json").open("wb") as record:
+        fcntl.flock(record, fcntl.LOCK_EX)  # where the first is between opening and writing its record
+        before = contents()
+        with pytest.raises(OutputError, match=f"{output}: another process is making it; wait for its end"):
+            write_output(output, generator.draw(12))
+        assert contents() == before
 
-    with pytest.raises(OutputError, match="cannot be written: File exists"):
-        second()
-    assert Path("x").read_bytes() == b"first"
-    assert not leftovers(Path())
+
+@BOTH
+def test_a_record_that_was_never_written_is_none(output: str, generator: Generator) -> None:
+    Path("out").mkdir()
+    for record in (Path("out/request.json"), Path("out-request.json")):
+        record.touch()
+    write_output(output, generator.draw(3))
+    for record in Path().rglob("*request.json"):
+        record.write_bytes(b"")
+    with pytest.raises(OutputError, match=r"is there already, and no .*request\.json"):
+        write_output(output, generator.draw(3))
 
 
 def test_leftovers_of_others_stay() -> None:
@@ -281,7 +317,9 @@ def test_an_interrupted_job_goes_on_to_the_same_files(
         (tmp_path / name).mkdir()
         os.chdir(tmp_path / name)
         if name == "stormy":
-            _interrupt(command, number)
+            said = _interrupt(command, number)
+            if number == signal.SIGINT:
+                assert said == "gan-sample: interrupted; the same command goes on where it stopped\n"
             before = contents()
             assert any("png" in path or "tar" in path for path in before)
             assert number == signal.SIGKILL or not leftovers(Path())
@@ -291,15 +329,17 @@ def test_an_interrupted_job_goes_on_to_the_same_files(
     assert made["stormy"] == made["calm"]
 
 
-def _interrupt(command: list[str], number: signal.Signals) -> None:
-    """Run a job and send the signal when some of its files are there."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as job:
+def _interrupt(command: list[str], number: signal.Signals) -> str:
+    """Run a job, send the signal when some of its files are there, and return what the job said to it."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as job:
         until = time.monotonic() + 60
         while time.monotonic() < until and not (list(Path().glob("out/*5.png")) or list(Path().glob("*-00002.tar"))):
             time.sleep(0.002)
         job.send_signal(number)
         expected = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}[number]
-        assert job.wait(60) == expected
+        _, said = job.communicate(timeout=60)
+        assert job.returncode == expected
+        return said
 
 
 def test_the_command_reports_what_it_kept(call: Callable[..., Result], conditional_model: Path) -> None:

@@ -1,4 +1,5 @@
 import io
+import math
 import os
 import resource
 import subprocess
@@ -14,7 +15,16 @@ from PIL import Image
 from gan_runtime import Generator
 from gan_runtime.errors import InputError, OutputError
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.images import PADDING_GREY, Layout, arrange, default_columns, grid
+from gan_runtime.images import (
+    MAX_GRID_PIXELS,
+    PADDING_GREY,
+    Layout,
+    arrange,
+    check_grid,
+    default_columns,
+    grid,
+    save_png,
+)
 from gan_runtime.outputs import Options, check_output, write_output
 
 
@@ -83,7 +93,8 @@ def test_padding_is_grey_and_scale_repeats_pixels() -> None:
     [
         (Layout(), 10, (3, 4)),
         (Layout(columns=3), 10, (4, 3)),
-        (Layout(columns=30), 10, (1, 10)),
+        (Layout(columns=30), 10, (1, 30)),
+        (Layout(rows=20), 10, (20, 1)),
         (Layout(rows=3), 10, (3, 4)),
         (Layout(rows=4, columns=3), 10, (4, 3)),
     ],
@@ -110,11 +121,26 @@ def test_a_column_a_class(generator: Generator) -> None:
     np.testing.assert_array_equal(np.asarray(Image.open("out.png")), grid(images, 10)[:, :, 0])
 
 
-def test_a_column_a_class_needs_classes_and_no_labels(generator: Generator, unconditional_model: Path) -> None:
+def test_by_class_there_are_as_many_columns_as_classes(generator: Generator) -> None:
+    for n, rows, columns, cells in ((5, None, None, (1, 10)), (12, None, 10, (2, 10)), (5, 3, None, (3, 10))):
+        write_output("out.png", generator.draw(n), Options(by_class=True, rows=rows, columns=columns))
+        with Image.open("out.png") as picture:
+            assert (picture.height, picture.width) == (cells[0] * 28, cells[1] * 28)
+    for columns in (5, 20):
+        with pytest.raises(InputError, match=f"--columns {columns}: with --by-class there is one a class, 10;"):
+            write_output("out.png", generator.draw(20), Options(by_class=True, columns=columns))
+
+
+def test_a_column_a_class_needs_classes_and_nothing_of_ones_own(
+    generator: Generator, unconditional_model: Path
+) -> None:
     with pytest.raises(InputError, match="unconditional"):
         write_output("out.png", Generator.load(unconditional_model, "cpu").draw(20), Options(by_class=True))
-    with pytest.raises(InputError, match="takes no label"):
-        write_output("out.png", generator.draw(20, labels=1), Options(by_class=True))
+    for output in ("out.png", "out.gif"):
+        with pytest.raises(InputError, match="takes no label"):
+            write_output(output, generator.draw(20, labels=1), Options(by_class=True))
+        with pytest.raises(InputError, match="takes no --latents"):
+            write_output(output, generator.draw(20, latents=np.zeros((20, 16))), Options(by_class=True))
 
 
 @pytest.mark.parametrize("option", ["rows", "columns", "scale", "shard_size"])
@@ -131,7 +157,6 @@ def test_options_of_other_outputs_are_refused(generator: Generator) -> None:
         ("out.npy", Options(padding=5), "--padding: belongs to -, .png, .gif and .webp;"),
         ("out/", Options(by_class=True), "--by-class: belongs to"),
         ("out.tar", Options(frames=5), "--frames: belongs to .gif and .webp;"),
-        ("out.png", Options(by_class=True, columns=3), "--columns: with --by-class"),
     ):
         with pytest.raises(InputError, match=words):
             write_output(output, generator.draw(4), options)
@@ -168,10 +193,21 @@ def test_a_grid_too_large_to_be_opened_is_refused(generator: Generator, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_the_largest_grid_can_be_opened() -> None:
+    side = math.isqrt(MAX_GRID_PIXELS)
+    check_grid((1, side, side, 1), Layout())
+    save_png(Path("out.png"), np.zeros((side, side, 1), np.uint8))
+    with Image.open("out.png") as picture:  # any warning is an error in these tests
+        assert picture.size == (side, side)
+    with pytest.raises(InputError, match="too large"):
+        check_grid((1, side + 1, side + 1, 1), Layout())
+
+
 @pytest.mark.parametrize(
     ("output", "reason"),
     [
         ("out.bmp", "unknown kind of output"),
+        ("folder\\", r"a backslash is part of a name here: folders are separated by /"),
         ("out", "in a slash for a folder"),
         ("", "unknown kind of output"),
         ("file/", "is not a folder"),
@@ -201,7 +237,7 @@ def test_a_file_system_that_takes_no_files() -> None:
 
 
 def test_an_array_larger_than_the_disk_is_refused_at_once(generator: Generator, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"out\.npy: needs 784000\.0 GB, the disk has .* GB left"):
+    with pytest.raises(OutputError, match=r"out\.npy: needs 784,000,000 MB, the disk has .* MB left"):
         write_output("out.npy", generator.draw(10**12))
     assert not list(tmp_path.iterdir())
 

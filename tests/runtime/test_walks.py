@@ -11,6 +11,7 @@ from PIL import Image, ImageSequence
 from gan_runtime import Generator
 from gan_runtime.errors import InputError
 from gan_runtime.images import arrange
+from gan_runtime.latents import MAX_INDEX
 from gan_runtime.outputs import Options, write_output
 from gan_runtime.outputs.animations import frame_durations
 from gan_runtime.outputs.walks import Walk, slerp, walk
@@ -80,6 +81,13 @@ def test_a_walk_passes_its_stations_and_closes(generator: Generator) -> None:
     assert max(sizes) < 2 * min(sizes)  # the last step, which leads back, is one as the others
 
 
+def test_a_walk_needs_twice_as_many_latents_as_images(generator: Generator) -> None:
+    walk(generator.draw(4, start=MAX_INDEX - 7), 4)
+    with pytest.raises(InputError, match=f"start {MAX_INDEX - 6}: the last of 8 latents would have an index above"):
+        write_output("out.gif", generator.draw(4, start=MAX_INDEX - 6))
+    assert not list(Path().iterdir())
+
+
 def test_uniform_latents_walk_in_straight_lines(generator: Generator) -> None:
     stations = np.array([[[1.0, -1.0]], [[0.0, 1.0]]], np.float32)
     roles = replace(generator.roles, latents=replace(generator.roles.latents, distribution="uniform"))
@@ -120,6 +128,8 @@ def test_own_latents_are_the_stations_of_one_image(call: Callable[..., Result], 
     assert len(frames) == 9
     expected = Generator.load(conditional_model, "cpu")(z, 4)
     np.testing.assert_array_equal(np.stack(frames)[::3, :, :, :1], expected)
+    refused = call("gan-sample", *arguments, "--frames", 2, "other.gif")
+    assert refused.refused("--frames 2: the walk has 3 stations; ask for 3 frames at least")
     np.save("z.npy", z[:1])
     assert call("gan-sample", *arguments, "other.gif").refused("--latents", "two")
 
@@ -157,7 +167,8 @@ def test_durations_add_up(fps: float) -> None:
         ("out.webp", Options(fps=1001), 4, "at most 1000"),
         ("out.webp", Options(fps=0), 4, "--fps 0"),
         ("out.webp", Options(fps=float("nan")), 4, "--fps nan"),
-        ("out.gif", Options(frames=1), 4, "--frames 1: a walk needs two"),
+        ("out.gif", Options(frames=0), 4, "--frames 0: the walk has 4 stations"),
+        ("out.gif", Options(frames=3), 4, "--frames 3: the walk has 4 stations; ask for 4 frames at least"),
         ("out.gif", Options(fps=0.1), 4, "--fps 0.1: 96 frames take more than 600 seconds"),
         ("out.gif", Options(frames=100_000, fps=50), 4, "100000 frames of 56 x 56 pixels are too large|600 seconds"),
         ("out.webp", Options(frames=50_000, fps=1000), 4, "50000 frames of 56 x 56 pixels are too large"),

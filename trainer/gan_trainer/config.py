@@ -11,8 +11,8 @@ from gan_runtime.datasets.pictures import MODES
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.manifest import ImageSize
 from gan_runtime.models import shipped_features
+from gan_trainer import history
 from gan_trainer.augmentations import AUGMENTATIONS
-from gan_trainer.history import FINAL_SAMPLES
 from gan_trainer.networks import build_networks
 from gan_trainer.recipes import RECIPES, Recipe
 from gan_trainer.source import DataSource
@@ -166,8 +166,8 @@ def _choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> dict[s
         return {}
     if shipped_features(source) is not None:
         if asked:
-            return {"eval_share": 1.0}  # as often as was asked for
-        return {} if recipe.images >= FINAL_SAMPLES else {"eval_every": 0}
+            return {"eval_share": 0.0}  # as often as was asked for
+        return {} if recipe.images >= history.FINAL_SAMPLES else {"eval_every": 0}
     if asked or recipe.patience or recipe.stop_when_collapsed:
         raise InputError(
             f"--eval-every, --patience, --stop-when-collapsed: no feature network ships for {source}; leave them out, "

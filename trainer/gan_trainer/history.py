@@ -18,9 +18,9 @@ COLLAPSED = (
 )
 
 
-def evaluations(entries: Sequence[Entry], n: int = SAMPLES) -> list[Entry]:
-    """Those of n images, in order."""
-    return [entry for entry in entries if entry.get("n") == n and entry.get("fid") is not None]
+def evaluations(entries: Sequence[Entry], n: int | None = None) -> list[Entry]:
+    """Those of n images, in order; those during the run if n is None."""
+    return [entry for entry in entries if entry.get("n") == (n or SAMPLES) and entry.get("fid") is not None]
 
 
 def best(entries: Sequence[Entry]) -> Entry | None:

@@ -9,10 +9,11 @@ from torch import nn
 
 from gan_runtime.commandline import note
 from gan_runtime.errors import GanEdgeError
-from gan_runtime.evaluation import Scores, floors, score
+from gan_runtime.evaluation import TEST, Scores, floors, score
 from gan_runtime.features import FeatureNetwork, Measured
 from gan_runtime.models import shipped_features
 from gan_runtime.reference import Reference, load_reference
+from gan_trainer import history
 from gan_trainer.config import Config
 from gan_trainer.drawing import draw_images
 
@@ -24,6 +25,7 @@ class Judge:
     network: FeatureNetwork
     reference: Reference
     train_images: int
+    floor: float  # the FID of the test images
 
     def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Scores]:
         """Scores of the first images of seed 0, for each of `counts`; the largest number of images is drawn once."""
@@ -59,4 +61,5 @@ def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: b
     except GanEdgeError as error:
         note(f"not evaluated: {error}")
         return None
-    return Judge(network, reference, len(train.images))
+    floor = floors(reference, history.SAMPLES)[TEST]["fid"]
+    return Judge(network, reference, len(train.images), floor)

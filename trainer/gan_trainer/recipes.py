@@ -29,7 +29,7 @@ class Recipe:
     precision: str = "fp32"  # fp32, bf16, or auto: bf16 where the device computes in it
     width: int = 32  # channels of a convolutional network at half the image's side
     eval_every: int = 0  # 0: never
-    eval_share: float = 0.05  # evaluations wait where they have taken more of the time than this
+    eval_share: float = 0.05  # of the time, at most; evaluations wait where they have taken more. 0: no limit
     patience: int = 0  # stop after so many evaluations without a better FID; 0: never
     stop_when_collapsed: bool = False
     augment: str = "none"  # what the discriminator sees: names with commas, or auto: all of them for few images

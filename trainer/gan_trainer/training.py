@@ -89,6 +89,8 @@ def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, ju
     """
     recipe, run = config.recipe, book.run
     batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
+    if judge is not None:
+        run.write_floors(judge.floors(history.SAMPLES))
     clock, verdict = Clock(state), None
     with StopRequest() as stop:
         while state.images_seen < recipe.images and stop.number is None and verdict is None:
@@ -134,7 +136,8 @@ def _after_step(config: Config, state: TrainState, book: Logbook, judge: Judge |
 
 def _has_time(config: Config, state: TrainState) -> bool:
     """Whether evaluations have taken no more than their share so far."""
-    return state.eval_seconds <= config.recipe.eval_share * state.seconds
+    share = config.recipe.eval_share
+    return not share or state.eval_seconds <= share * state.seconds
 
 
 def _verdict(config: Config, entries: list[history.Entry]) -> str | None:

@@ -15,12 +15,15 @@ function showHead() {
   find("progress").value = data.progress;
   find("#tiles").append(...data.tiles.map(({ label, value, detail }) =>
     make("div", {}, make("dt", {}, label), make("dd", {}, value), make("dd", {}, detail))));
-  const warnings = data.warnings.map(({ at, text }) => make("p", { className: "notice warning" }, `⚠ ${text} (${at})`));
-  find("#notices").append(...warnings, ...data.hints.map((text) => make("p", { className: "notice" }, text)));
+  find("#notices").append(
+    ...data.warnings.map(({ at, text }) => make("p", { className: "notice warning" }, `⚠ ${text} (${at})`)),
+    ...data.hints.map((text) => make("p", { className: "notice" }, text)),
+  );
 }
 
 function showSamples() {
-  const [image, caption, button, slider] = ["img", "figcaption", "button", "input"].map((tag) => find(`#samples ${tag}`));
+  const tags = ["img", "figcaption", "button", "input"];
+  const [image, caption, button, slider] = tags.map((tag) => find(`#samples ${tag}`));
   const last = data.samples.length - 1;
   let timer = null;
 
@@ -72,6 +75,12 @@ function showSettings() {
     ])))));
 }
 
+/* A line may end before a flag, not within one. */
+function showCommand() {
+  const words = data.command.split(/(?<= )(?=--)/);
+  find("pre").append(...words.map((word) => make("span", {}, word)));
+}
+
 function copyCommand({ target }) {
   const command = find("pre");
   const done = (text) => { target.textContent = text; setTimeout(() => { target.textContent = "Copy"; }, 2000); };
@@ -82,6 +91,7 @@ function copyCommand({ target }) {
 
 showHead();
 showSamples();
+showCommand();
 showSettings();
 if (data.scores) showScores(data.scores);
 find("#scores").hidden = !data.scores;

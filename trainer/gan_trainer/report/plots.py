@@ -1,6 +1,5 @@
 """What is plotted: columns of numbers with names. How that looks is up to plots.js."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from gan_trainer.report.records import Entry, Records, number, spread
@@ -23,7 +22,7 @@ class Metric:
 
 METRICS = (
     Metric("fid", "FID", "distance to the training images; 0 is best", TEST, "main"),
-    Metric("kid", "KID", "kernel distance, ± over subsets; 0 is best", TEST, "distances"),
+    Metric("kid", "KID", "kernel distance; 0 is best", TEST, "distances"),
     Metric("precision", "Precision", "are the images plausible?", TRAINING, "neighbours"),
     Metric("recall", "Recall", "could it draw every real one?", TRAINING, "neighbours"),
     Metric("density", "Density", "precision, robust to outliers", TRAINING, "neighbours"),
@@ -37,13 +36,19 @@ METRICS = (
 
 def plots(records: Records) -> list[Entry]:
     """All plots that have something to show, in reading order."""
-    machine = {"images_per_second": ("Speed", "images per second"), "lr": ("Learning rate", "of the generator")}
+    last = "machine" if records.evaluations else "main"
+    speeds = {"images_per_second": ("Speed", "images per second"), "lr": ("Learning rate", "of the generator")}
     found = [
         _plot("Losses", "means between two entries", "main", _losses(records)),
         *(_plot(metric.title, metric.note, metric.group, _quality(records, metric)) for metric in METRICS),
-        *(_plot(*words, "machine", [_line(records.losses, key)]) for key, words in machine.items()),
+        *(_plot(*words, last, [_line(records.losses, key)]) for key, words in speeds.items()),
     ]
     return [plot for plot in found if any(line["values"] for line in plot["lines"])]
+
+
+def real_name(scores: Entry, images: str) -> str:
+    """2,000 test images; a small data set has fewer than were generated."""
+    return f"{scores['n']:,} {images}" if number(scores, "n") else images
 
 
 def _plot(title: str, note: str, group: str, lines: list[Entry]) -> Entry:
@@ -56,26 +61,20 @@ def _losses(records: Records) -> list[Entry]:
 
 
 def _quality(records: Records, metric: Metric) -> list[Entry]:
-    """A line through the values of the usual n, and the values of each other n by themselves; never one through both."""
+    """A line through the values of the least n, and those of each other n by themselves; never one through both."""
     measured = [entry for entry in records.evaluations if number(entry, metric.key) is not None]
-    counts = Counter(entry["n"] for entry in measured)
-    usual_first = sorted(counts, key=lambda n: (-counts[n], n))
-    lines = [_of_n(records, metric, n, [entry for entry in measured if entry["n"] == n]) for n in usual_first]
+    counts = sorted({entry["n"] for entry in measured})  # the end of a run has larger ones than its course
+    lines = [_of_n(records, metric, n, [entry for entry in measured if entry["n"] == n]) for n in counts]
     for line in lines[1:]:
         line["kind"] = "single"
-    return lines + (_best(records) if metric.key == "fid" else [])
+    best = [_line([records.best], "fid", "best") | {"kind": "best"}] if records.best and metric.key == "fid" else []
+    return lines + best
 
 
 def _of_n(records: Records, metric: Metric, n: int, entries: list[Entry]) -> Entry:
-    real = {"name": metric.real, "value": number(records.real(n, metric.real), metric.key)}
+    scores = records.real(n, metric.real)
+    real = {"name": real_name(scores, metric.real), "value": number(scores, metric.key)}
     return _line(entries, metric.key, f"n = {n:,}") | {"kind": "evaluations", "real": real}
-
-
-def _best(records: Records) -> list[Entry]:
-    best = records.best
-    if not best:
-        return []
-    return [_line([best | {"seconds": records.seconds_at(best["images"])}], "fid", "best") | {"kind": "best"}]
 
 
 def _line(entries: list[Entry], key: str, name: str = "") -> Entry:

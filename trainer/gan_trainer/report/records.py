@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from gan_runtime.errors import GanEdgeError
+from gan_trainer import history
 from gan_trainer.config import Config
-from gan_trainer.runs import CONFIG, METRICS, Run
+from gan_trainer.runs import CONFIG, Run
 
-FLOORS, BEST = "floors.json", "best.json"
-
-Entry = dict[str, Any]
+Entry = history.Entry
 T = TypeVar("T")
 
 
@@ -24,8 +24,8 @@ class Records:
     Attributes:
         config, environment: what config.json holds, and what it says besides.
         losses, evaluations, warnings: the three kinds of lines in metrics.jsonl, by images seen.
+        best: the evaluation with the best FID; empty where there is none.
         floors: floors.json; empty where there is none.
-        best: checkpoints/best.json; empty where there is none.
         pictures: the grids of samples, oldest first.
     """
 
@@ -35,8 +35,8 @@ class Records:
     losses: list[Entry]
     evaluations: list[Entry]
     warnings: list[Entry]
-    floors: Entry
     best: Entry
+    floors: Entry
     pictures: list[Path]
 
     @property
@@ -50,25 +50,26 @@ class Records:
 
     def seconds_at(self, images: float) -> float | None:
         """Seconds of training after so many images, between two entries if need be; None after the last one."""
-        known = [(0, 0), *sorted((entry["images"], entry["seconds"]) for entry in self.losses + self.evaluations)]
-        return round(float(np.interp(images, *zip(*known, strict=True))), 3) if images <= known[-1][0] else None
+        known = sorted((entry["images"], entry["seconds"]) for entry in self.losses + self.evaluations)
+        seen, seconds = [0, *(point[0] for point in known)], [0, *(point[1] for point in known)]
+        return round(float(np.interp(images, seen, seconds)), 3) if images <= seen[-1] else None
 
 
 def read_records(run: Run) -> Records:
     """Read a run folder. Raises GanEdgeError where config.json is missing, damaged or of another version."""
-    document = _object(run.folder / CONFIG)
+    document = _document(run.folder / CONFIG)
     config = Config.from_dict(document, str(run.folder / CONFIG))
-    entries = _entries(run.folder / METRICS)
-    timed = [entry for entry in entries if number(entry, "seconds") is not None]
+    entries = sorted(filter(_is_placed, run.entries()), key=lambda entry: float(entry["images"]))
+    evaluations = [entry for entry in entries if isinstance(entry.get("n"), int)]
     return Records(
         name=run.folder.resolve().name,
         config=config,
-        environment={key: document[key] for key in document.keys() - config.to_dict().keys()},
-        losses=[entry for entry in timed if "d_loss" in entry],
-        evaluations=[entry for entry in timed if isinstance(entry.get("n"), int)],
+        environment={key: value for key, value in document.items() if key not in config.to_dict()},
+        losses=[entry for entry in entries if "d_loss" in entry],
+        evaluations=evaluations,
         warnings=[entry for entry in entries if isinstance(entry.get("warning"), str)],
-        floors=_object(run.folder / FLOORS),
-        best=_best(run.checkpoints / BEST),
+        best=history.best([entry for entry in evaluations if number(entry, "fid") is not None]) or {},
+        floors=run.floors() or {},
         pictures=sorted((path for path in run.samples.glob("*.png") if path.stem.isdecimal()), key=images_of),
     )
 
@@ -92,27 +93,15 @@ def spread(items: list[T], most: int) -> list[T]:
     return items[::step] + (items[-1:] if (len(items) - 1) % step else [])
 
 
-def _best(path: Path) -> Entry:
-    best = _object(path)
-    return best if all(number(best, key) is not None for key in ("images", "fid", "n")) else {}
+def _is_placed(entry: Entry) -> bool:
+    return number(entry, "images") is not None and number(entry, "seconds") is not None
 
 
-def _entries(path: Path) -> list[Entry]:
-    """The lines that are whole, by images seen."""
-    lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
-    entries = [entry for entry in map(_parse, lines) if number(entry, "images") is not None]
-    return sorted(entries, key=lambda entry: float(entry["images"]))
-
-
-def _object(path: Path) -> Entry:
-    return _parse(path.read_text("utf-8", errors="replace")) if path.is_file() else {}
-
-
-def _parse(text: str) -> Entry:
+def _document(path: Path) -> Any:
     try:
-        return _dict(json.loads(text, parse_constant=lambda _: None))  # NaN is no JSON
-    except (ValueError, RecursionError):
-        return {}
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise GanEdgeError(f"{path}: cannot be read: {error}") from None
 
 
 def _dict(value: Any) -> Entry:

@@ -33,16 +33,16 @@ def _data(config: Config) -> Entry:
     return {
         "name": data.name,
         "images": data.images,
-        "size": f"{size.width} × {size.height} × {size.channels}",
         "classes": ", ".join(data.classes[:MOST]) + more or "none",
         **(asdict(data.pictures) if data.pictures else {}),
+        "size": f"{size.width}x{size.height}x{size.channels}",
         "digest": data.digest,
     }
 
 
 def _environment(records: Records) -> Entry:
     config, network = records.config, records.floors.get("features")
-    found = {"device": config.device, "threads": config.threads, "seed": config.seed}
+    found = {"device": config.device, "threads": config.threads, "seed": str(config.seed)}
     for key, value in records.environment.items():
         found |= value if isinstance(value, dict) else {key: value}
     if isinstance(network, dict):

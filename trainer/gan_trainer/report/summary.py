@@ -1,13 +1,13 @@
 """The top of the page: what this run is, how far it is, how good, and what to know before reading on."""
 
 from gan_trainer.config import Config
-from gan_trainer.report.plots import METRICS, TEST, TRAINING
+from gan_trainer.report.plots import METRICS, TEST, TRAINING, real_name
 from gan_trainer.report.records import Entry, Records, number
 from gan_trainer.report.words import after, duration, figure, short
 
 NOT_MEASURED = (
-    "No quality metrics: nothing has been evaluated in this run. That needs a network to measure its data with: one "
-    "ships for MNIST, gan-features trains others."
+    "No quality metrics: this run was not evaluated. Evaluations need a feature network that ships for the data; "
+    "gan-eval --features measures an exported file with any other."
 )
 NOT_YET = "No quality metrics yet: the first evaluation is still to come."
 NO_FLOORS = "floors.json is missing: the metrics are shown without what real images score."
@@ -20,8 +20,8 @@ def summary(records: Records) -> Entry:
         "name": records.name,
         "subtitle": _subtitle(records.config),
         "progress": min(1.0, images / total),
-        "warnings": [_warning(records, entry) for entry in records.warnings],
-        "hints": _hints(records),
+        "warnings": [_warning(entry) for entry in records.warnings],
+        "hints": _hints(records, images < total),
         "tiles": [*_pace(records, images, total), *_fid(records), *_best(records.best)],
         "scores": _scores(records),
     }
@@ -31,22 +31,19 @@ def _subtitle(config: Config) -> str:
     data = config.data
     classes = f", {len(data.classes):,} classes" if data.classes else ""
     colour = "colour" if data.size.channels == 3 else "grey"
-    shape = f"{data.size.width} × {data.size.height}"
+    shape = f"{data.size.width}x{data.size.height}"
     return f"{data.name}: {data.images:,} images, {shape}, {colour}{classes} · recipe {config.recipe_name}"
 
 
-def _warning(records: Records, entry: Entry) -> Entry:
-    known = number(entry, "seconds")
-    seconds = records.seconds_at(entry["images"]) if known is None else known
-    return {"images": entry["images"], "seconds": seconds, "text": entry["warning"]} | {
-        "at": after(entry["images"], seconds)
-    }
+def _warning(entry: Entry) -> Entry:
+    images, seconds = entry["images"], entry["seconds"]
+    return {"images": images, "seconds": seconds, "text": entry["warning"], "at": after(images, seconds)}
 
 
-def _hints(records: Records) -> list[str]:
+def _hints(records: Records, unfinished: bool) -> list[str]:
     if records.evaluations:
         return [] if records.floors else [NO_FLOORS]
-    return [NOT_YET if records.floors else NOT_MEASURED]
+    return [NOT_YET if unfinished and records.config.recipe.eval_every else NOT_MEASURED]
 
 
 def _pace(records: Records, images: int, total: int) -> list[Entry]:
@@ -70,7 +67,9 @@ def _latest(records: Records, entry: Entry, floor: float | None) -> Entry:
 
 
 def _best(best: Entry) -> list[Entry]:
-    return [_tile("Best FID", figure(best["fid"]), f"n = {best['n']:,} · at {short(best['images'])}")] if best else []
+    if not best:
+        return []
+    return [_tile("Best FID", figure(best["fid"]), f"n = {best['n']:,} · after {short(best['images'])}")]
 
 
 def _tile(label: str, value: str, detail: str) -> Entry:
@@ -78,20 +77,18 @@ def _tile(label: str, value: str, detail: str) -> Entry:
 
 
 def _scores(records: Records) -> Entry | None:
-    """The last evaluation, beside what as many real images score."""
-    if not records.evaluations:
+    """The best evaluation, beside what real images score."""
+    best = records.best
+    if not best:
         return None
-    last = records.evaluations[-1]
-    columns = {"this run": last} | {name: records.real(last["n"], name) for name in (TEST, TRAINING)}
-    columns = {name: column for name, column in columns.items() if column}
-    measured = [metric for metric in METRICS if number(last, metric.key) is not None]
+    real = {images: records.real(best["n"], images) for images in (TEST, TRAINING)}
+    columns = {f"{best['n']:,} generated": best}
+    columns |= {real_name(scores, images): scores for images, scores in real.items() if scores}
+    measured = [metric for metric in METRICS if number(best, metric.key) is not None]
     return {
-        "title": f"{last['n']:,} images, {after(last['images'], last['seconds'])}",
+        "title": f"The best generator: {after(best['images'], best['seconds'])}",
         "columns": list(columns),
-        "rows": [[metric.title, *(_score(column, metric.key) for column in columns.values())] for metric in measured],
+        "rows": [
+            [metric.title, *(figure(number(column, metric.key)) for column in columns.values())] for metric in measured
+        ],
     }
-
-
-def _score(column: Entry, key: str) -> str:
-    deviation = number(column, f"{key}_deviation")
-    return figure(number(column, key)) + ("" if deviation is None else f" ± {figure(deviation)}")

@@ -21,10 +21,10 @@ def after(images: float, seconds: float | None) -> str:
 def figure(value: float | None) -> str:
     """Three digits that matter; whole numbers as they are."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, int) or abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.5f}" if 0 < abs(value) < 0.001 else f"{value:.3g}"
+    return f"{value:.5f}" if 0 < abs(value) < 0.001 else f"{value:#.3g}"
 
 
 def short(count: float) -> str:

@@ -1,0 +1,182 @@
+"""Runs that evaluate themselves."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers import Result
+
+from gan_runtime.evaluation import Scores
+from gan_runtime.manifest import read_manifest
+from gan_runtime.model_file import read_model_file
+from gan_trainer import config as settings
+from gan_trainer import history, judge, training
+from gan_trainer.config import Config
+from gan_trainer.training import _has_time, start_state
+
+Call = Callable[..., Result]
+RUN = Path("runs/digits-quick")
+TRAIN = ("gan-train", "digits", "--images", 512, "--width", 8, "--threads", 1)
+GOOD = Scores(1.0, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9, 10, 0.0, 0.9, 0.9)
+STUCK = replace(GOOD, recall=0.01, coverage=0.02)
+
+
+@pytest.fixture(autouse=True)
+def _shipped(monkeypatch: pytest.MonkeyPatch, digits: str, random_features: Path) -> None:
+    """Features ship for the digits and for nothing else; evaluations take fewer images than usual."""
+    monkeypatch.setattr(history, "SAMPLES", 200)
+    monkeypatch.setattr(history, "FINAL_SAMPLES", 400)
+    for module in (settings, judge):
+        monkeypatch.setattr(module, "shipped_features", {digits: random_features}.get)
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let evaluations come out as told, the last one again and again."""
+
+    def scripted(*scores: Scores) -> None:
+        rest = list(scores)
+
+        def say(self: object, generator: object, config: object, *counts: int) -> list[Scores]:
+            found = rest.pop(0) if len(rest) > 1 else rest[0]
+            return [found] * len(counts)
+
+        monkeypatch.setattr(judge.Judge, "scores", say)
+
+    return scripted
+
+
+def logged(run: Path = RUN) -> list[dict[str, Any]]:
+    entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in entry.items() if "second" not in name} for entry in entries]
+
+
+def evaluated(run: Path = RUN) -> list[tuple[int, int]]:
+    return [(entry["images"], entry["n"]) for entry in logged(run) if "fid" in entry]
+
+
+def test_a_run_is_evaluated_and_its_best_checkpoint_exported(call: Call) -> None:
+    done = call(*TRAIN, "--eval-every", 128, "--checkpoint-every", 10_000, "--keep-checkpoints", 1, "--json")
+    assert done.code == 0, done
+    assert evaluated()[:5] == [(128, 200), (256, 200), (384, 200), (512, 200), (512, 400)]
+    assert "evaluated after 512 images: FID" in done.err
+    entries = [entry for entry in logged() if "fid" in entry]
+    best = min((entry for entry in entries if entry["n"] == 400), key=lambda entry: entry["fid"])
+    assert json.loads(done.out)["best"] == best["images"]
+    exported = call("gan-export", RUN)
+    assert f"{best['images']:012d}.pt, the best of the run: FID {best['fid']:.3f}" in exported.err
+    manifest = read_manifest(read_model_file("exported/digits-quick.onnx"))
+    assert manifest is not None
+    (quality,) = manifest.quality
+    assert {name: quality[name] for name in best} == best
+    assert quality["floors"]["test images"]["n"] == 300
+    assert (quality["data"]["name"], len(quality["features"]["sha256"])) == ("digits", 64)
+
+
+def test_gan_eval_says_the_same_of_the_exported_file(call: Call, random_features: Path) -> None:
+    call(*TRAIN, "--eval-every", 512)
+    call("gan-export", RUN)
+    for n in (200, 400):
+        (expected,) = (entry for entry in logged() if entry.get("n") == n)
+        done = call(
+            "gan-eval", "exported/digits-quick.onnx", "digits", "--n", n, "--features", random_features, "--json"
+        )
+        found = json.loads(done.out)
+        for name in ("fid", "precision", "recall", "density", "coverage", "kl", "accuracy"):
+            value = found["results"]["exported/digits-quick.onnx"][name]
+            assert value == pytest.approx(expected[name], rel=0.01, abs=0.002), name
+        assert json.loads((RUN / "floors.json").read_text())["floors"][str(n)] == found["floors"]
+
+
+def test_resumed_equals_never_stopped(call: Call) -> None:
+    call(*TRAIN, "--eval-every", 128, "--checkpoint-every", 128, "--name", "whole")
+    call(*TRAIN, "--eval-every", 128, "--checkpoint-every", 128, "--name", "again")
+    again = Path("runs/again")
+    for path in again.glob("checkpoints/*.pt"):
+        if int(path.stem) > 256:
+            path.unlink()
+    if not list(again.glob("checkpoints/*.pt")):
+        pytest.skip("no early checkpoint was kept")
+    assert call("gan-train", "--resume", again).code == 0
+    assert logged(again) == logged(Path("runs/whole"))
+
+
+@pytest.mark.parametrize("arguments", [(), ("--stop-when-collapsed",)])
+def test_collapse_is_named_when_it_happens(
+    call: Call, scripted: Callable[..., None], arguments: tuple[str, ...]
+) -> None:
+    scripted(GOOD, STUCK)
+    done = call(*TRAIN, "--eval-every", 64, "--quiet", *arguments)
+    warnings = [line for line in done.err.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 1
+    assert "runs/digits-quick: collapsed: precision 0.90, recall 0.01, coverage 0.02" in warnings[0]
+    assert "try another --seed" in warnings[0]
+    (entry,) = (entry for entry in logged() if "warning" in entry)
+    assert entry["images"] == 192
+    assert (done.code, max(line["images"] for line in logged())) == ((3, 192) if arguments else (0, 512))
+    assert call("gan-export", RUN).code == 0
+
+
+def test_patience(call: Call, scripted: Callable[..., None]) -> None:
+    scripted(*(replace(GOOD, fid=fid) for fid in (3.0, 2.0, 2.5, 2.1, 1.0)))
+    done = call(*TRAIN, "--eval-every", 64, "--patience", 2, "--json")
+    report = json.loads(done.out)
+    assert (done.code, report["images"], report["stopped"], report["finished"]) == (0, 256, "patience", False)
+    assert "stopped after 256 images: its FID no longer falls" in done.err
+
+
+def test_a_diverging_run_says_so_in_its_log(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "train_step", lambda *_: torch.tensor([0.5, math.nan]))
+    done = call(*TRAIN, "--quiet")
+    assert done.refused("runs/digits-quick: diverged at step 1: the loss of the generator is nan", "try a lower --lr")
+    assert logged()[-1]["warning"] == "diverged at step 1: the loss of the generator is nan"
+
+
+def test_evaluations_wait_where_they_take_too_much_time(make: Callable[..., Config]) -> None:
+    state = start_state(make())
+    state.seconds, state.eval_seconds = 100.0, 5.0
+    assert _has_time(make(), state)
+    state.eval_seconds = 5.1
+    assert not _has_time(make(), state)
+    assert _has_time(make(eval_share=0.0), state)
+
+
+def test_when_runs_are_evaluated(call: Call, tmp_path: Path) -> None:
+    def recipe(*arguments: object) -> dict[str, Any]:
+        call("gan-train", *arguments, "--batch-size", 8, "--images", 16, "--threads", 1, "--name", "x", "--quiet")
+        found: dict[str, Any] = json.loads(Path("runs/x/config.json").read_text())["recipe"]
+        (tmp_path / "runs" / "x").rename(tmp_path / "runs" / str(len(list((tmp_path / "runs").iterdir()))))
+        return found
+
+    assert recipe("digits")["eval_every"] == 0  # less to learn than to measure
+    assert recipe("digits", "--eval-every", 0)["eval_every"] == 0
+    assert recipe("digits", "--eval-every", 8)["eval_share"] == 0.0
+    assert call("gan-train", "digits", "--eval-every", 0, "--patience", 3).refused("--patience", "need evaluations")
+    np.save("x.npy", np.zeros(3))
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    from PIL import Image
+
+    for i in range(8):
+        Image.new("L", (28, 28), i).save(folder / f"{i}.png")
+    assert recipe(folder, "--size", 28)["eval_every"] == 0
+    assert call("gan-train", folder, "--size", 28, "--batch-size", 8, "--eval-every", 8).refused(
+        "no feature network ships for", "gan-eval --features"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [("first", ["--checkpoint first", "best, last"]), ("7", ["--checkpoint 7", "has 512", "choose one"])],
+)
+def test_checkpoints_that_are_none(call: Call, wanted: str, words: list[str]) -> None:
+    call(*TRAIN, "--quiet")
+    assert call("gan-export", RUN, "--checkpoint", wanted).refused(*words)
+    assert call("gan-export", RUN, "--checkpoint", 512).code == 0
+    assert "the last" in call("gan-export", RUN, "--checkpoint", "last").err
