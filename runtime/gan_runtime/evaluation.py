@@ -21,7 +21,7 @@ from gan_runtime.metrics import (
 )
 from gan_runtime.reference import NEIGHBOUR, Reference, cached, keep, some_of
 
-VERSION = 1  # of the floors that are kept
+VERSION = 2  # of the floors that are kept
 TEST, TRAIN = "test images", "training images"
 KID_SUBSETS, KID_SIZE = 50, 1000
 CONFIDENT = 0.9
@@ -89,21 +89,19 @@ def score(measured: Measured, reference: Reference, labels: NDArray[np.int64] | 
     )
 
 
-def score_test(reference: Reference) -> Scores:
-    """What the test images score: as floor of the distances. They are what neighbours are sought among."""
-    count, dim = reference.test.features.shape
-    unknown = ("precision", "recall", "density", "coverage", *(() if count > dim else DISTANCES))
-    labels = reference.test_labels if reference.test_labels.any() else None
-    values: dict[str, Any] = dict.fromkeys(unknown)
-    values |= _distances(reference.test, reference) if count > dim else {}
-    return Scores(**values, **_classes(reference.test, reference, labels))
+def score_test(reference: Reference, n: int) -> Scores:
+    """What n test images score: as floor of the distances. They are what neighbours are sought among."""
+    chosen = some_of(len(reference.test.features), n)
+    some, labels = reference.test.at(chosen), reference.test_labels[chosen]
+    enough = len(chosen) > some.features.shape[1]
+    unknown = ("precision", "recall", "density", "coverage", *(() if enough else DISTANCES))
+    values = dict.fromkeys(unknown) | (_distances(some, reference) if enough else {})
+    return Scores(**values, **_classes(some, reference, labels if labels.any() else None))
 
 
 def score_train(reference: Reference, n: int) -> Scores:
     """What n training images score, a generator that knows them by heart: as ceiling of the neighbourhoods."""
-    chosen = some_of(len(reference.train.features), n)
-    some = Measured(reference.train.features[chosen], reference.train.logits[chosen])
-    return score(some, reference)
+    return score(reference.train.at(some_of(len(reference.train.features), n)), reference)
 
 
 def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
@@ -113,10 +111,10 @@ def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
     kept = path and _kept(path)
     if kept:
         return kept
-    n = min(n, len(reference.train.features))
+    train, test = (min(n, len(part.features)) for part in (reference.train, reference.test))
     found = {
-        TEST: {"n": len(reference.test.features), **score_test(reference).to_dict()},
-        TRAIN: {"n": n, **score_train(reference, n).to_dict()},
+        TEST: {"n": test, **score_test(reference, test).to_dict()},
+        TRAIN: {"n": train, **score_train(reference, train).to_dict()},
     }
     if path:
         keep(path, lambda file: file.write(json.dumps(found).encode()))

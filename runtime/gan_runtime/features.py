@@ -29,6 +29,10 @@ class Measured:
     features: NDArray[np.float32]
     logits: NDArray[np.float32]
 
+    def at(self, chosen: NDArray[np.int64] | slice) -> "Measured":
+        """What it says of some of the images."""
+        return Measured(self.features[chosen], self.logits[chosen])
+
 
 @dataclass(frozen=True)
 class FeatureNetwork:

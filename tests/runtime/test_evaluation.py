@@ -54,7 +54,7 @@ def test_each_number_moves_as_the_images_do(network: FeatureNetwork, reference: 
     assert ceiling.fid == pytest.approx(0, abs=1e-9)
     noisy = images ^ np.random.default_rng(0).integers(0, 64, images.shape, dtype=np.uint8)
     noise = measure(network, noisy, reference)
-    assert noise.fid > 10 * score_test(reference).fid
+    assert noise.fid > 10 * score_test(reference, TEST).fid
     assert noise.precision < 0.5 * ceiling.precision
     prototypes = np.stack([images[labels == digit][0] for digit in range(10)])[np.arange(TRAIN) % 10]
     collapsed = measure(network, prototypes, reference)
@@ -62,11 +62,11 @@ def test_each_number_moves_as_the_images_do(network: FeatureNetwork, reference: 
     assert collapsed.recall < 0.1 * ceiling.recall
     without = measure(network, images[labels != 1], reference)
     assert without.recall < ceiling.recall
-    assert without.fid > score_test(reference).fid
+    assert without.fid > score_test(reference, TEST).fid
 
 
 def test_floors_are_those_of_real_images(reference: Reference) -> None:
-    floor = score_test(reference)
+    floor = score_test(reference, TEST)
     assert (floor.precision, floor.recall) == (None, None)
     assert floor.fid > 0
     assert floor.accuracy is not None
@@ -74,7 +74,7 @@ def test_floors_are_those_of_real_images(reference: Reference) -> None:
 
 def test_floors_are_kept_and_rebuilt_if_damaged(reference: Reference, tmp_path: Path) -> None:
     first = floors(reference, 200)
-    assert first["test images"] == {"n": TEST, **score_test(reference).to_dict()}
+    assert first["test images"] == {"n": 200, **score_test(reference, 200).to_dict()}
     assert first["training images"] == {"n": 200, **score_train(reference, 200).to_dict()}
     (kept,) = (tmp_path / "cache" / "gan-edge" / "floors").iterdir()
     content = kept.read_bytes()

@@ -84,8 +84,9 @@ def test_the_exported_file_draws_what_the_average_draws(call: Call, run: Path) -
 
 def test_plain_lines_off_a_terminal(call: Call) -> None:
     done = call("gan-train", "mnist", *SHORT, "--log-every", 128)
-    device, first, *rest, last = done.err.splitlines()
+    device, first, *rest, report, last = done.err.splitlines()
     assert device.startswith("device: c")
+    assert report == "report: runs/mnist-quick/report.html"
     assert last == "newest picture: runs/mnist-quick/samples/000000000256.png"
     assert first.startswith("runs/mnist-quick: quick on mnist, from image 0 of 256; cpu, 1 threads, ")
     assert [line.split(" images")[0] for line in rest] == ["128/256", "256/256"]

@@ -196,6 +196,7 @@ def export_main() -> None:
 
 
 def _resume(path: Path, runs_dir: Path, sitting: Sitting) -> None:
+    from gan_trainer.report import REPORT
     from gan_trainer.runs import open_run
 
     found = open_run(path, runs_dir)
@@ -209,6 +210,7 @@ def _resume(path: Path, runs_dir: Path, sitting: Sitting) -> None:
             "seconds": round(saved["seconds"], 1),
             "checkpoint": str(found.newest_checkpoint()),
             "picture": str(max(found.samples.glob("*.png"), default="")),
+            "report": str(found.folder / REPORT),
             "finished": True,
             "stopped": None,
             "best": found.best_images(),
@@ -281,6 +283,8 @@ def _train_or_explain(
 
 
 def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", sitting: Sitting) -> None:
+    from gan_trainer.report import REPORT
+
     best = where.best_images()
     report = {
         "run": str(where.folder),
@@ -288,6 +292,7 @@ def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", 
         "seconds": round(seconds, 1),
         "checkpoint": str(outcome.checkpoint),
         "picture": str(outcome.picture),
+        "report": str(where.folder / REPORT),
         "finished": outcome.signal is None and outcome.verdict is None,
         "stopped": outcome.verdict,
         "best": best,
@@ -297,6 +302,7 @@ def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", 
     elif outcome.verdict is not None:
         note(f"stopped after {images_seen:,} images: {VERDICTS[outcome.verdict]}; best after {best:,} images")
     elif not sitting.quiet:
+        note(f"report: {where.folder / REPORT}")
         note(f"newest picture: {outcome.picture}")
     print_result(str(where.folder), report if sitting.as_json else None)
     if outcome.signal is not None:
@@ -307,7 +313,7 @@ def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", 
 
 def require(command: str, tensorboard: bool = False) -> None:
     """Name the missing extra. Waiting threads spin only briefly: on a busy host the default costs most of the time."""
-    missing = [name for name in ("torch", "onnx", "rich") if find_spec(name) is None]
+    missing = [name for name in ("torch", "onnx", "rich", "plotly") if find_spec(name) is None]
     if missing:
         raise GanEdgeError(f"{command} needs {', '.join(missing)}: pip install 'gan-edge[train,cpu]'")
     if tensorboard and find_spec("tensorboard") is None:

@@ -10,7 +10,7 @@ from torch import nn
 from gan_runtime.commandline import note
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.evaluation import TEST, Scores, floors, score
-from gan_runtime.features import FeatureNetwork, Measured
+from gan_runtime.features import FeatureNetwork
 from gan_runtime.models import shipped_features
 from gan_runtime.reference import Reference, load_reference
 from gan_trainer import history
@@ -31,14 +31,7 @@ class Judge:
         """Scores of the first images of seed 0, for each of `counts`; the largest number of images is drawn once."""
         measured = self.network.measure(draw_images(generator, config, max(counts)))
         labels = np.arange(max(counts)) % len(config.conditions) if config.conditions else None
-        return [
-            score(
-                Measured(measured.features[:n], measured.logits[:n]),
-                self.reference,
-                None if labels is None else labels[:n],
-            )
-            for n in counts
-        ]
+        return [score(measured.at(slice(n)), self.reference, None if labels is None else labels[:n]) for n in counts]
 
     def floors(self, *counts: int) -> dict[str, Any]:
         """What real images score, for each of `counts`, and what was measured with: the content of floors.json."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.images import save_png
 from gan_trainer.progress import Reporter
+from gan_trainer.report import write_report
 from gan_trainer.runs import Run
 from gan_trainer.state import TrainState
 from gan_trainer.tensorboard import Board
@@ -42,6 +43,10 @@ class Logbook:
         """Say what goes wrong, at once and in the log."""
         self.reporter.warn(f"{self.run.folder}: {message}")
         self.write(state, {"warning": message})
+
+    def report(self) -> None:
+        """Renew report.html."""
+        write_report(self.run)
 
     def picture(self, state: TrainState, picture: NDArray[np.uint8]) -> Path:
         """Save a grid of samples, uint8 [h, w, c]."""

@@ -108,6 +108,7 @@ def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, ju
         book.reporter.finish(state.images_seen)
         checkpoint = save_checkpoint(run.checkpoints, state, config, run.best_images())
         picture = preview(config, state, book)
+        book.report()
     return Outcome(checkpoint, picture, None if finished else stop.number, verdict)
 
 
@@ -126,6 +127,7 @@ def _after_step(config: Config, state: TrainState, book: Logbook, judge: Judge |
         book.losses(state, speed)
     if due(recipe.preview_every):
         book.reporter.say(f"picture: {preview(config, state, book)}")
+        book.report()
     if judge is not None and due(recipe.eval_every) and state.images_seen < recipe.images and _has_time(config, state):
         entries = evaluate(config, state, book, judge)
         improved, verdict = history.without_progress(entries) == 0, _verdict(config, entries)
