@@ -38,7 +38,8 @@ def sample(
     model: Annotated[
         str | None,
         typer.Option(
-            help="The .onnx file.  [default: newest generator in ./exported, else the shipped mnist]",
+            help="The .onnx file, or mnist or fashion-mnist, which ship.  "
+            "[default: newest generator in ./exported, else mnist]",
             show_default=False,
         ),
     ] = None,
@@ -115,7 +116,9 @@ def sample(
 
 
 def info(
-    model: Annotated[str | None, typer.Argument(help="The .onnx file.", show_default=False)] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="The .onnx file, or the name of a shipped one.", show_default=False)
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Compare its pictures here with the exporting host's.")
     ] = False,
@@ -137,8 +140,9 @@ def info(
     if not check and (device != "auto" or threads is not None):
         raise InputError("--device and --threads: belong to --check")
     from gan_runtime.info import describe_model, lines
+    from gan_runtime.models import find_model
 
-    report = describe_model(model)
+    report = describe_model(find_model(model))
     passed = True
     if check:
         passed, report["check"] = _check(model, device, threads)
@@ -166,14 +170,14 @@ def _given(**options: Any) -> dict[str, Any]:
 def _open_generator(path: str | None, device: str, threads: int | None, quiet: bool = False) -> "Generator":
     from gan_runtime.generator import Generator
     from gan_runtime.model_file import read_model_file
-    from gan_runtime.models import default_model
+    from gan_runtime.models import default_model, find_model
 
     def say(remark: str) -> None:
         if not quiet:
             note(remark)
 
     if path is not None:
-        model = read_model_file(path)
+        model = read_model_file(find_model(path))
     else:
         model, remarks = default_model()
         for remark in remarks:

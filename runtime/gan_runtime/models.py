@@ -8,7 +8,7 @@ from gan_runtime.roles import is_generator
 
 EXPORTED = "exported"
 DEFAULT = "mnist"
-SHIPPED = (DEFAULT,)
+SHIPPED = (DEFAULT, "fashion-mnist")
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -30,6 +30,11 @@ def shipped_model(name: str) -> Path:
     if not path.is_file():
         raise ModelError(f"{path}: the shipped model is missing; install gan-edge again, or name a file with --model")
     return path
+
+
+def find_model(name: str) -> Path:
+    """The file of this path, or the shipped model of this name where there is no such file."""
+    return shipped_model(name) if name in SHIPPED and not Path(name).is_file() else Path(name)
 
 
 def shipped_features(name: str) -> Path | None:

@@ -37,6 +37,15 @@ def test_the_newest_generator_is_taken(exported: Path, conditional_model: Path, 
     assert remarks == ["model: exported/new.onnx, the newest in exported"]
 
 
+def test_shipped_models_have_names(tmp_path: Path) -> None:
+    assert find_model("mnist") == shipped_model("mnist")
+    assert find_model("x.onnx") == Path("x.onnx")
+    (tmp_path / "mnist").mkdir()  # somebody's data
+    assert find_model("mnist") == shipped_model("mnist")
+    (tmp_path / "fashion-mnist").write_bytes(b"somebody's file")
+    assert find_model("fashion-mnist") == Path("fashion-mnist")
+
+
 def test_other_tasks_are_passed_over_silently_and_damaged_files_aloud(exported: Path, conditional_model: Path) -> None:
     place(conditional_model, exported / "good.onnx", age=20)
     other = onnx.load(conditional_model)
