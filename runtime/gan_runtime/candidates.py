@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.datasets.known import SOURCES
 from gan_runtime.errors import InputError
 from gan_runtime.features import FeatureNetwork, Measured
 from gan_runtime.generator import Generator
@@ -56,9 +57,9 @@ class Candidate:
 
 
 def open_candidate(
-    source: str, n: int, seed: int, network: FeatureNetwork, device: str, threads: int | None, quiet: bool
+    source: str, data: str, n: int, seed: int, network: FeatureNetwork, device: str, threads: int | None, quiet: bool
 ) -> Candidate:
-    """A generator (.onnx), an array of images (.npy, .npz), or a folder or .zip of pictures.
+    """A generator (.onnx), an array of images (.npy, .npz), or a folder or .zip of pictures, to be measured as `data`.
 
     Raises:
         ModelError, DeviceError: as `Generator.load`.
@@ -67,7 +68,9 @@ def open_candidate(
     if source.lower().endswith(".onnx"):
         generator = Generator.load(source, device, threads)
         network.check_size(generator.size, source)
-        labels = np.arange(n, dtype=np.int64) % generator.classes if generator.classes else None
+        _refuse_other_data(generator, data)
+        known = generator.classes == network.classes  # with others, nobody knows which is which
+        labels = np.arange(n, dtype=np.int64) % generator.classes if known else None
         about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
         return Candidate(source, n, labels, about, generator, None, seed)
     images, labels = _load_images(source, network, quiet)
@@ -76,6 +79,13 @@ def open_candidate(
     network.check_size(ImageSize(*images.shape[1:]), source)
     n = min(n, len(images))
     return Candidate(source, n, None if labels is None else labels[:n], {}, None, images, seed)
+
+
+def _refuse_other_data(generator: Generator, data: str) -> None:
+    """Digits are no bad shoes: a file that says what it draws is measured against that."""
+    trained = generator.manifest.training.get("data") if generator.manifest else None
+    if trained in SOURCES and data in SOURCES and trained != data:
+        raise InputError(f"{generator.model.path}: was trained on {trained}; measure it against that, not {data}")
 
 
 def _load_images(

@@ -57,7 +57,7 @@ def evaluate(
     if not names:
         raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
     network = _open_features(data, features, device, threads, quiet)
-    candidates = [open_candidate(name, n, seed, network, device, threads, quiet) for name in names]
+    candidates = [open_candidate(name, data, n, seed, network, device, threads, quiet) for name in names]
     reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet)
     for candidate in candidates:
         check_n(candidate.n, reference)

@@ -217,6 +217,25 @@ def test_features_of_others_are_taken_by_the_names_of_the_contract(random_featur
             FeatureNetwork.load(other_features(tmp_path / "bad.onnx", random_features, inputs, outputs))
 
 
+def test_a_file_is_measured_against_what_it_was_trained_on(call: Call, random_features: Path) -> None:
+    import torch
+
+    from gan_runtime.manifest import ImageSize
+    from gan_trainer.export import export
+    from gan_trainer.networks.conv import ConvGenerator
+
+    for data, classes in (("mnist", 10), ("photos", 4)):
+        network = ConvGenerator(16, ImageSize(28, 28, 1), classes, width=8)
+        torch.manual_seed(0)
+        export(network, f"{data}.onnx", latent_dim=16, classes=classes, training={"data": data})
+    options = ("--features", random_features, "--n", 200)
+    assert call("gan-eval", "mnist.onnx", "digits", *options).refused(
+        "mnist.onnx: was trained on mnist; measure it against that, not digits"
+    )
+    found = json.loads(call("gan-eval", "photos.onnx", "digits", *options, "--json").out)["results"]["photos.onnx"]
+    assert found["accuracy"] is None  # of four other classes
+
+
 def test_bad_input_is_one_clear_line(
     call: Call, random_features: Path, conditional_model: Path, tmp_path: Path
 ) -> None:
