@@ -1,72 +1,67 @@
 """Does training notice when the generator repeats itself, and only then?
 
-`quick` at width 16 with class embeddings of a large standard deviation draws one picture per class (docs/recipes.md);
-it has to be stopped. `quick` as it is has to go on, over several seeds. Every run is a gan-train process of its own.
+`quick` at width 16 with class embeddings of a large standard deviation draws one picture per class (docs/recipes.md):
+it has to be stopped. `quick` as it is has to go on, with every seed. Each run is a gan-train process of its own.
 """
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from interleave import Row, machine, new_parser, publish
 
 COLLAPSED = 3  # exit code of gan-train --stop-when-collapsed
-CHANGED = """
-import os
-import gan_trainer.networks.conv as conv
-conv.EMBEDDING_STD = float(os.environ["EMBEDDING_STD"])
-from gan_trainer.cli import train_main
-train_main()
-"""
+TRAIN = "from gan_trainer.cli import train_main; train_main()"
+CHANGED = f"import gan_trainer.networks.conv as conv; conv.EMBEDDING_STD = {{std}}; {TRAIN}"
 
 
-def main(
-    images: Annotated[int, typer.Option(help="Length of each run.")] = 60_000,
-    eval_every: Annotated[int, typer.Option(help="Images between two evaluations.")] = 10_000,
-    seeds: Annotated[int, typer.Option(help="How many seeds of quick.")] = 5,
-    collapsing: Annotated[int, typer.Option(help="How many seeds of each run that should collapse.")] = 2,
-    stds: Annotated[str, typer.Option(help="Standard deviations that are tried, with commas between.")] = "1,4,16",
-    must: Annotated[float, typer.Option(help="From this one on a run has to collapse.")] = 4.0,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder with MNIST.", show_default=False)] = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit with 1 where one is missed or wrongly stopped.")] = False,
-) -> None:
-    """Train on MNIST, and say which runs were stopped."""
-    options = ["--images", str(images), "--eval-every", str(eval_every)]
-    options += ["--data-dir", str(data_dir.resolve())] if data_dir else []
-    missed = False
-    print("| run | seed | stopped | after images | FID | precision | recall | coverage |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for std in map(float, stds.split(",")):
-        for seed in range(collapsing):
-            stopped, row = _run([*options, "--width", "16"], seed, std)
-            missed |= std >= must and not stopped
-            print(f"| width 16, embeddings of std {std:g} | {seed} | {row} |", flush=True)
-    for seed in range(seeds):
-        stopped, row = _run(options, seed, None)
-        missed |= stopped
-        print(f"| quick | {seed} | {row} |", flush=True)
-    raise typer.Exit(int(check and missed))
+def main() -> None:
+    """Train all of them on MNIST, and say which were stopped."""
+    parser = new_parser(__doc__)
+    parser.add_argument("--images", type=int, default=60_000, help="length of each run")
+    parser.add_argument("--eval-every", type=int, default=10_000, help="images between two evaluations")
+    parser.add_argument("--seeds", type=int, default=5, help="how many seeds of quick")
+    parser.add_argument("--stds", type=float, nargs="+", default=[1, 4, 16], help="of the class embeddings")
+    parser.add_argument("--must", type=float, default=4, help="from this one on a run has to collapse")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--data-dir", type=Path, help="folder with MNIST's files")
+    options = parser.parse_args()
+    host, rows, missed = machine(options.threads), [], []
+    for std in options.stds:
+        for seed in (0, 1):
+            rows.append(_run(options, f"width 16, std {std:g}", seed, CHANGED.format(std=std), "--width", "16"))
+            if std >= options.must and rows[-1]["stopped"] == "no":
+                missed.append(f"std {std:g}, seed {seed}: was not stopped")
+    for seed in range(options.seeds):
+        rows.append(_run(options, "quick", seed, TRAIN))
+        if rows[-1]["stopped"] == "yes":
+            missed.append(f"quick, seed {seed}: was stopped")
+    publish(host, rows, missed, options)
 
 
-def _run(options: list[str], seed: int, std: float | None) -> tuple[bool, str]:
-    """One run: whether it was stopped, and the rest of its row."""
-    python = ["-c", CHANGED] if std is not None else ["-c", "from gan_trainer.cli import train_main; train_main()"]
+def _run(options: argparse.Namespace, title: str, seed: int, code: str, *more: str) -> Row:
+    arguments = ["--images", options.images, "--eval-every", options.eval_every, "--threads", options.threads]
+    arguments += ["--data-dir", options.data_dir.resolve()] if options.data_dir else []
+    arguments += ["--seed", seed, "--name", "run", "--stop-when-collapsed", "--quiet", *more]
     with tempfile.TemporaryDirectory() as folder:
-        arguments = ["mnist", *options, "--seed", str(seed), "--name", "run", "--stop-when-collapsed", "--quiet"]
-        environment = os.environ | {"EMBEDDING_STD": str(std)}
-        done = subprocess.run([sys.executable, *python, *arguments], cwd=folder, env=environment, check=False)
+        command = [sys.executable, "-c", code, "mnist", *map(str, arguments)]
+        done = subprocess.run(command, cwd=folder, env=os.environ, stdout=subprocess.DEVNULL, check=False)
         if done.returncode not in (0, COLLAPSED):
-            raise typer.Exit(done.returncode)
+            sys.exit(f"{' '.join(command)}: exit code {done.returncode}")
         lines = (Path(folder) / "runs" / "run" / "metrics.jsonl").read_text().splitlines()
     last = [entry for entry in map(json.loads, lines) if entry.get("n") == 2000][-1]
-    stopped = done.returncode == COLLAPSED
-    scores = " | ".join(f"{last[name]:.2f}" for name in ("fid", "precision", "recall", "coverage"))
-    return stopped, f"{'yes' if stopped else 'no'} | {last['images']:,} | {scores}"
+    return {
+        "run": title,
+        "seed": seed,
+        "stopped": "yes" if done.returncode == COLLAPSED else "no",
+        "after images": f"{last['images']:,}",
+        **{name: f"{last[name]:.2f}" for name in ("fid", "precision", "recall", "coverage", "modes", "kl")},
+    }
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -5,15 +5,12 @@ system counts it. Target: the large job's peak is at most 1.2 times that of the 
 """
 
 import os
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from statistics import median
 
 from cold_start import COMPILED, sample_command
 from interleave import Row, machine, new_parser, publish
+from processes import run_process
 
 TARGET = 1.2
 KINDS = {"shards of 10,000": "out.tar", "a folder": "out/", "an array": "out.npy"}
@@ -48,17 +45,7 @@ def run(name: str, n: int, model: str | None) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         output = os.path.join(folder, name)  # noqa: PTH118  (a Path would drop the slash that means a folder)
         command = [*sample_command(), "--n", str(n), "--quiet", output, *(["--model", model] if model else [])]
-        began = time.perf_counter()
-        process = subprocess.Popen(command, env=COMPILED, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            sys.exit(f"{' '.join(command)}: exit code {process.returncode}")
-        return time.perf_counter() - began, _mebibytes(usage)
-
-
-def _mebibytes(usage: resource.struct_rusage) -> float:
-    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        return run_process(command, COMPILED)
 
 
 def _row(title: str, n: int, results: list[tuple[float, float]]) -> Row:
