@@ -1,7 +1,7 @@
 """The tables of docs/quality.md: shipped models, the original GAN after 20 epochs and real images, by gan-eval.
 
-Every number is that of an exported file. Targets for MNIST: a FID of at most 3 times that of the test images, recall and
-coverage of at least .87.
+Every number is that of an exported file. Targets for MNIST: a FID of at most 3 times that of the test images, and
+recall and coverage of at least .87.
 """
 
 import json

@@ -57,7 +57,9 @@ def _measure(
     for n, scores in zip(counts, found, strict=True):
         book.write(state, {"n": n} | scores.to_dict() | {"eval_seconds": round(seconds, 3)} | (place or {}))
     images = (place or {}).get("images", state.images_seen)
-    book.reporter.say(f"evaluated after {images:,} images: {_shown(found[-1], judge.floor)} ({counts[-1]:,} samples)")
+    book.reporter.say(
+        f"evaluated after {images:,} images: {_shown(found[-1], judge.floor(counts[-1]))} ({counts[-1]:,} samples)"
+    )
 
 
 def _shown(scores: Scores, floor: float) -> str:

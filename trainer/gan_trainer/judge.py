@@ -13,7 +13,6 @@ from gan_runtime.evaluation import TEST, Scores, floors, score
 from gan_runtime.features import FeatureNetwork
 from gan_runtime.models import shipped_features
 from gan_runtime.reference import Reference, load_reference
-from gan_trainer import history
 from gan_trainer.config import Config
 from gan_trainer.drawing import draw_images
 
@@ -25,13 +24,16 @@ class Judge:
     network: FeatureNetwork
     reference: Reference
     train_images: int
-    floor: float  # the FID of the test images
 
     def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Scores]:
         """Scores of the first images of seed 0, for each of `counts`; the largest number of images is drawn once."""
         measured = self.network.measure(draw_images(generator, config, max(counts)))
         labels = np.arange(max(counts)) % len(config.conditions) if config.conditions else None
         return [score(measured.at(slice(n)), self.reference, None if labels is None else labels[:n]) for n in counts]
+
+    def floor(self, n: int) -> float:
+        """FID of n test images."""
+        return float(floors(self.reference, n)[TEST]["fid"])
 
     def floors(self, *counts: int) -> dict[str, Any]:
         """What real images score, for each of `counts`, and what was measured with: the content of floors.json."""
@@ -54,5 +56,4 @@ def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: b
     except GanEdgeError as error:
         note(f"not evaluated: {error}")
         return None
-    floor = floors(reference, history.SAMPLES)[TEST]["fid"]
-    return Judge(network, reference, len(train.images), floor)
+    return Judge(network, reference, len(train.images))
