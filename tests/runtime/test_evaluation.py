@@ -18,9 +18,12 @@ from gan_runtime.datasets import load_dataset
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.evaluation import Scores, check_n, floors, score, score_test, score_train
 from gan_runtime.features import FeatureNetwork
+from gan_runtime.models import shipped_features
 from gan_runtime.reference import Reference, load_reference, measure_split
 
 Call = Callable[..., Result]
+ROOT = Path(__file__).resolve().parents[2]
+DATA = (ROOT / "data", ROOT.parent / "shared" / "data")
 METRICS = ("fid", "kid", "precision", "recall", "density", "coverage", "modes", "kl", "confident")
 pytestmark = pytest.mark.usefixtures("digits")
 
@@ -63,6 +66,41 @@ def test_each_number_moves_as_the_images_do(network: FeatureNetwork, reference: 
     without = measure(network, images[labels != 1], reference)
     assert without.recall < ceiling.recall
     assert without.fid > score_test(reference, TEST).fid
+
+
+def test_the_shipped_features_see_prototype_collapse_which_modes_do_not() -> None:
+    """One picture per class: modes, KL and confidence are perfect, and recall and coverage next to nothing."""
+    path = shipped_features("mnist")
+    assert path is not None
+    network = FeatureNetwork.load(path, "cpu")
+    reference, train = load_reference("digits", network)
+    labels = np.arange(1000) % 10
+    clear = reference.train.logits.max(1) - np.median(reference.train.logits, axis=1)
+    prototypes = np.stack([train.images[np.where(train.labels == digit, clear, 0).argmax()] for digit in range(10)])
+    found = score(network.measure(iter([prototypes[labels]])), reference, labels)
+    assert (found.modes, found.confident, found.accuracy) == (10, 1.0, 1.0)
+    assert found.kl < 0.01
+    assert found.precision > 0.6
+    assert found.recall < 0.05
+    assert found.coverage < 0.2  # of 300 images, each in a ball of five
+    assert found.fid > 10 * score_test(reference, TEST).fid
+    nines = train.labels != 9
+    without = score(network.measure(iter([train.images[nines]])), reference)
+    assert without.modes == 9
+    assert without.kl > 0.1
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_the_shipped_features_read_real_images_right(name: str) -> None:
+    path = shipped_features(name)
+    assert path is not None
+    assert path.stat().st_size < 2e6
+    folder = next((data for data in DATA if (data / name).is_dir()), None)
+    if folder is None:
+        pytest.skip(f"{name} is not on this machine")
+    test = load_dataset(name, "test", folder)
+    logits = FeatureNetwork.load(path, "cpu").measure(iter([test.images[:1000]])).logits
+    assert (logits.argmax(1) == test.labels[:1000]).mean() > {"mnist": 0.99, "fashion-mnist": 0.92}[name]
 
 
 def test_floors_are_those_of_real_images(reference: Reference) -> None:
