@@ -27,6 +27,7 @@ ELSEWHERE = {
     "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo": ".ci/run, with another index",
     ".venv/bin/pytest tests/runtime/test_latents.py": ".ci/run",
     ".venv/bin/python -m hatchling build": "tests/end_to_end/test_installation.py",
+    "gan-features mnist --output mine.onnx": "tests/trainer/test_features.py, with fewer digits",
     "ls dist": "tests/end_to_end/test_installation.py",
 }
 SHORT = "--images 192 --batch-size 32 --threads 1"
@@ -56,6 +57,7 @@ def reader(tmp_path: Path) -> Path:
         Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(folder / f"{i:02d}.png")
     (tmp_path / "exported").mkdir()
     shutil.copy(ROOT / "exported" / "mnist.onnx", tmp_path / "exported")
+    shutil.copytree(ROOT / "exported" / "features", tmp_path / "exported" / "features")
     shims = tmp_path / "shims"
     shims.mkdir()
     shim = (
