@@ -59,7 +59,9 @@ def _run(options: argparse.Namespace, title: str, seed: int, code: str, *more: s
         "seed": seed,
         "stopped": "yes" if done.returncode == COLLAPSED else "no",
         "after images": f"{last['images']:,}",
-        **{name: f"{last[name]:.2f}" for name in ("fid", "precision", "recall", "coverage", "modes", "kl")},
+        **{name: f"{last[name]:.2f}" for name in ("fid", "precision", "recall", "coverage")},
+        "modes": last["modes"],
+        "kl": f"{last['kl']:.4f}",
     }
 
 
