@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from gan_runtime.generator import Generator
 from gan_runtime.manifest import ImageSize
 from gan_runtime.outputs.work import batches
 from gan_runtime.progress import progress
+from gan_runtime.reference import DAMAGE, load_pictures_as
 
 BATCH = 1024
 ARRAYS = (".npy", ".npz")
@@ -92,7 +93,6 @@ def _load_images(
     source: str, network: FeatureNetwork, quiet: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     from gan_runtime.datasets.pictures import is_pictures  # noqa: PLC0415
-    from gan_runtime.reference import load_pictures_as  # noqa: PLC0415
 
     if Path(source).suffix.lower() in ARRAYS:
         return _load_arrays(source)
@@ -109,5 +109,5 @@ def _load_arrays(source: str) -> tuple[NDArray[np.uint8], NDArray[np.int64] | No
             return archive["images"], archive.get("labels")
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, EOFError, AttributeError, TypeError, BadZipFile):
+    except (*DAMAGE, AttributeError, TypeError, SyntaxError, TokenError):  # a header is read as Python
         raise InputError(f"{source}: not a .npy of images, nor a .npz with `images` in it") from None

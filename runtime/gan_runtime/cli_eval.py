@@ -50,17 +50,25 @@ def evaluate(
     from gan_runtime.candidates import open_candidate
     from gan_runtime.errors import InputError
     from gan_runtime.evaluation import check_n, floors, score
+    from gan_runtime.files import check_writable
     from gan_runtime.reference import load_reference
-    from gan_runtime.score_table import table, write_card
+    from gan_runtime.score_table import card_path, table, write_card
 
     *names, data = sources
     if not names:
         raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
+    for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
+        check_writable(path)  # before the time that measuring takes
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise InputError(f"{picture}: a picture ends in .png")
     network = _open_features(data, features, device, threads, quiet)
     candidates = [open_candidate(name, data, n, seed, network, device, threads, quiet) for name in names]
     reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet)
     for candidate in candidates:
         check_n(candidate.n, reference)
+    least = min(candidate.n for candidate in candidates)
+    if any(candidate.n != least for candidate in candidates) and not quiet:
+        note(f"not all sources have as many images: the floors are those of {least:,}")
     began = time.perf_counter()
     results: dict[str, Any] = {}
     for candidate in candidates:
@@ -73,13 +81,15 @@ def evaluate(
         "data": {"name": reference.name, "digest": reference.digest, "train": len(train.images)},
         "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
         "results": results,
-        "floors": floors(reference, n),
+        "floors": floors(reference, least),
         "versions": {"gan-edge": __version__},
     }
     if picture is not None:
         _write_neighbours(picture, candidates[0], network, reference, train.images)
     for candidate in candidates if write else ():
-        note(f"card: {write_card(candidate.name, report)}")
+        card = write_card(candidate.name, report)
+        if not quiet:
+            note(f"card: {card}")
     print_result(table(report), report if as_json else None)
 
 

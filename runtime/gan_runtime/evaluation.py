@@ -96,7 +96,7 @@ def score_test(reference: Reference, n: int) -> Scores:
     enough = len(chosen) > some.features.shape[1]
     unknown = ("precision", "recall", "density", "coverage", *(() if enough else DISTANCES))
     values = dict.fromkeys(unknown) | (_distances(some, reference) if enough else {})
-    return Scores(**values, **_classes(some, reference, labels if labels.any() else None))
+    return Scores(**values, **_classes(some, reference, labels))
 
 
 def score_train(reference: Reference, n: int) -> Scores:
@@ -124,7 +124,7 @@ def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
 def _kept(path: Path) -> dict[str, dict[str, Any]] | None:
     """The floors that an earlier call has kept; None where there are none, or something damaged."""
     keys = {"n", *(field.name for field in fields(Scores))}
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, AttributeError, TypeError):
         kept = json.loads(path.read_text())
         if set(kept) == {TEST, TRAIN} and all(set(values) == keys for values in kept.values()):
             return dict(kept)
@@ -140,6 +140,8 @@ def _distances(measured: Measured, reference: Reference) -> dict[str, Any]:
 
 def _classes(measured: Measured, reference: Reference, labels: NDArray[np.int64] | None) -> dict[str, Any]:
     modes = mode_coverage(measured.logits, reference.frequencies, CONFIDENT)
-    accuracy = None if labels is None else label_accuracy(measured.logits, labels)
+    accuracy = None
+    if labels is not None and reference.labelled:
+        accuracy = label_accuracy(measured.logits, labels)
     confident = math.nan if modes.confident is None else modes.confident
     return {"modes": modes.covered, "kl": modes.divergence, "confident": confident, "accuracy": accuracy}

@@ -25,12 +25,16 @@ BATCH = 1024
 NEIGHBOUR = 5  # k of precision, recall, density and coverage
 TEST_SHARE = 6  # one image in so many stands for the test split of a folder, which has none
 MODES = {1: "L", 3: "RGB"}
+DAMAGE = (OSError, ValueError, KeyError, EOFError, BadZipFile, NotImplementedError, RuntimeError)  # numpy and zipfile
 CHOICE = 2026  # seeds which real images are compared where not all are
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The real images of a data set as a feature network sees them, and what is computed from that once."""
+    """The real images of a data set as a feature network sees them, and what is computed from that once.
+
+    `labelled` says whether the classes of the network are those of the data.
+    """
 
     name: str
     digest: str
@@ -41,6 +45,7 @@ class Reference:
     moments: Moments
     test_distances: NDArray[np.float64]
     frequencies: NDArray[np.float64]
+    labelled: bool
 
     def among(self, n: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Features of n test images, all of them if they are fewer, and the distances to their neighbours.
@@ -104,9 +109,10 @@ def load_pictures_as(source: str, size: ImageSize, quiet: bool = False) -> Datas
 def make_reference(train: tuple[Dataset, Measured], test: tuple[Dataset, Measured], features: str) -> Reference:
     """What is computed once from both splits in the features of this digest."""
     (images, seen), (test_images, test_seen) = train, test
-    if images.classes:
+    labelled = len(images.classes) == seen.logits.shape[1]
+    if labelled:
         counts = np.bincount(images.labels, minlength=len(images.classes))
-    else:  # nobody knows the classes: those that the network finds, each at least once
+    else:  # the network knows other classes, or nobody knows any: those that it finds, each at least once
         counts = np.bincount(seen.logits.argmax(1), minlength=seen.logits.shape[1]).clip(min=1)
     return Reference(
         name=images.name,
@@ -118,6 +124,7 @@ def make_reference(train: tuple[Dataset, Measured], test: tuple[Dataset, Measure
         moments=Moments.of(seen.features),
         test_distances=neighbour_distances(test_seen.features, NEIGHBOUR),
         frequencies=counts / counts.sum(),
+        labelled=labelled,
     )
 
 
@@ -163,7 +170,7 @@ def _kept(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # checks the CRC of each array
             features, logits = archive["features"], archive["logits"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except DAMAGE:
         return None
     fits = (features.shape, logits.shape) == ((n, network.dim), (n, network.classes))
     fits = fits and features.dtype == logits.dtype == np.float32

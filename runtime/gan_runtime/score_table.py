@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write
 
 METRICS = {  # key: title, how a value is written, which way is better
@@ -49,20 +48,23 @@ def markdown(report: dict[str, Any]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:], "", _measured_with(report)])
 
 
+def card_path(name: str) -> Path:
+    """Where the card of a source goes: beside it."""
+    source = Path(name).resolve()
+    return source.with_name(f"{source.name}.quality.md")
+
+
 def write_card(name: str, report: dict[str, Any]) -> Path:
     """Write `<source>.quality.md` and `.json` beside a source with its own column and those of real images.
 
     Raises:
-        InputError, OutputError: there is no such place, or it cannot be written.
+        OutputError: there is no such place, or it cannot be written.
     """
-    source = Path(name)
-    if not source.parent.is_dir():
-        raise InputError(f"{name}: its folder is gone")
-    own = report | {"results": {source.name: report["results"][name]}}
-    stem = source.with_suffix("") if source.is_file() else source
-    path = stem.with_name(f"{stem.name}.quality.md")
+    path = card_path(name)
+    title = path.name.removesuffix(".quality.md")
+    own = report | {"results": {title: report["results"][name]}}
     with atomic_write(path) as file:
-        file.write(f"# {source.name}\n\n{markdown(own)}\n".encode())
+        file.write(f"# {title}\n\n{markdown(own)}\n".encode())
     with atomic_write(path.with_suffix(".json")) as file:
         file.write(json.dumps(own, indent=2).encode() + b"\n")
     return path

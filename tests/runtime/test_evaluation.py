@@ -116,7 +116,7 @@ def test_floors_are_kept_and_rebuilt_if_damaged(reference: Reference, tmp_path: 
     assert first["training images"] == {"n": 200, **score_train(reference, 200).to_dict()}
     (kept,) = (tmp_path / "cache" / "gan-edge" / "floors").iterdir()
     content = kept.read_bytes()
-    for damage in (content, content[:100], b"", b"[]", b"{}", b'{"test images": 3}'):
+    for damage in (content, content[:100], b"", b"[]", b"{}", b'{"test images": 3}', b"null", b"0", b"[{}]"):
         kept.write_bytes(damage)
         assert floors(reference, 200) == first
         assert kept.read_bytes() == content
@@ -212,11 +212,11 @@ def test_the_card(call: Call, random_features: Path, conditional_model: Path, tm
     model = tmp_path / "own.onnx"
     model.write_bytes(conditional_model.read_bytes())
     done = call("gan-eval", model, "digits", "--n", 200, "--features", random_features, "--write")
-    assert f"card: {tmp_path / 'own.quality.md'}" in done.err
-    text = (tmp_path / "own.quality.md").read_text()
+    assert f"card: {tmp_path / 'own.onnx.quality.md'}" in done.err
+    text = (tmp_path / "own.onnx.quality.md").read_text()
     assert "| FID |" in text
     assert "| own.onnx | test images | training images |" in text
-    assert json.loads((tmp_path / "own.quality.json").read_text())["results"]["own.onnx"]["n"] == 200
+    assert json.loads((tmp_path / "own.onnx.quality.json").read_text())["results"]["own.onnx"]["n"] == 200
 
 
 def test_the_picture_shows_copies_for_what_they_are(call: Call, random_features: Path) -> None:
@@ -272,6 +272,55 @@ def test_a_file_is_measured_against_what_it_was_trained_on(call: Call, random_fe
     )
     found = json.loads(call("gan-eval", "photos.onnx", "digits", *options, "--json").out)["results"]["photos.onnx"]
     assert found["accuracy"] is None  # of four other classes
+
+
+def test_features_with_other_classes_measure_all_but_the_classes(
+    call: Call, conditional_model: Path, tmp_path: Path
+) -> None:
+    """As a published network with a thousand classes does."""
+    import torch
+
+    from gan_runtime.manifest import ImageSize
+    from gan_trainer.export_features import export_features
+    from gan_trainer.feature_network import FeatureNetwork as Network
+
+    torch.manual_seed(0)
+    export_features(Network(1, 40), tmp_path / "f.onnx", size=ImageSize(28, 28, 1), class_names=tuple("x" * 40))
+    done = call("gan-eval", conditional_model, "digits", "--n", 200, "--features", tmp_path / "f.onnx", "--json")
+    assert done.code == 0, done
+    report = json.loads(done.out)
+    found, real = report["results"][str(conditional_model)], report["floors"]["test images"]
+    assert found["fid"] > real["fid"]
+    assert (found["accuracy"], real["accuracy"]) == (None, None)
+
+
+def test_floors_have_as_many_images_as_there_are(call: Call, random_features: Path) -> None:
+    images = load_dataset("digits").images
+    np.save("some.npy", images[:150])
+    np.save("more.npy", images[:250])
+    done = call("gan-eval", "some.npy", "more.npy", "digits", "--features", random_features, "--json")
+    assert "the floors are those of 150" in done.err
+    assert [column["n"] for column in json.loads(done.out)["floors"].values()] == [150, 150]
+
+
+def test_the_folder_that_one_stands_in(
+    call: Call, random_features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shots").mkdir()
+    for i, image in enumerate(load_dataset("digits").images[:150]):
+        Image.fromarray(image[:, :, 0]).save(tmp_path / "shots" / f"{i}.png")
+    monkeypatch.chdir(tmp_path / "shots")
+    assert call("gan-eval", ".", "digits", "--features", random_features, "--write").code == 0
+    assert (tmp_path / "shots.quality.md").read_text().startswith("# shots\n")
+
+
+def test_places_that_cannot_be_written_are_refused_first(
+    call: Call, random_features: Path, conditional_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FeatureNetwork, "measure", None)
+    options = ("--features", random_features, "--n", 200, "--picture")
+    assert call("gan-eval", conditional_model, "digits", *options, "no/x.png").refused("no/x.png", "does not exist")
+    assert call("gan-eval", conditional_model, "digits", *options, "x.jpg").refused("x.jpg: a picture ends in .png")
 
 
 def test_bad_input_is_one_clear_line(

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +14,12 @@ import pytest
 import torch
 from helpers import Result
 
+from gan_runtime.errors import OutputError
 from gan_runtime.evaluation import Scores
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_trainer import config as settings
-from gan_trainer import history, judge, training
+from gan_trainer import evaluating, history, judge, logbook, training
 from gan_trainer.config import Config
 from gan_trainer.training import _has_time, start_state
 
@@ -129,6 +132,53 @@ def test_patience(call: Call, scripted: Callable[..., None]) -> None:
     report = json.loads(done.out)
     assert (done.code, report["images"], report["stopped"], report["finished"]) == (0, 256, "patience", False)
     assert "stopped after 256 images: its FID no longer falls" in done.err
+    assert evaluated() == [*((images, 200) for images in (64, 128, 192, 256)), (256, 400), (128, 400)]
+    assert call("gan-train", "--resume", RUN).code == 0  # finds a better one, and stops again
+    assert [images for images, n in evaluated() if n == 200] == [64, 128, 192, 256, 320, 384, 448]
+
+
+def test_a_run_that_is_killed_at_its_end_is_evaluated_when_it_goes_on(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = (*TRAIN, "--eval-every", 256, "--checkpoint-every", 128)
+    call(*arguments, "--name", "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate_at_the_end", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        child = os.fork()
+        if not child:
+            call(*arguments, "--name", "killed")
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert call("gan-train", "--resume", "runs/killed").code == 0
+    assert logged(Path("runs/killed")) == logged(Path("runs/whole"))
+
+
+def test_a_report_that_cannot_be_written_stops_no_training(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(run: object) -> None:
+        raise OutputError("report.html: cannot be written: No space left on device")
+
+    monkeypatch.setattr(logbook, "write_report", full)
+    done = call(*TRAIN, "--preview-every", 256)
+    assert done.code == 0
+    assert "no report: report.html: cannot be written" in done.err
+
+
+def test_a_damaged_best_checkpoint_stops_no_training(
+    call: Call, scripted: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(replace(GOOD, fid=0.5), GOOD)
+    monkeypatch.setattr(evaluating, "checkpoint_path", lambda folder, images: Path("config.json"))
+    done = call(*TRAIN, "--eval-every", 128)
+    assert done.code == 0
+    assert "not measured again after 128 images: config.json" in done.err
+
+
+def test_evaluations_that_were_asked_for_are_made_or_refused(call: Call, tmp_path: Path) -> None:
+    for path in (tmp_path / "data" / "digits").glob("test-*"):
+        path.unlink()
+    assert call(*TRAIN, "--eval-every", 128).refused("test-images", "digits")
+    assert not Path("runs").exists()
+    assert call(*TRAIN, "--quiet").code == 0
 
 
 def test_a_diverging_run_says_so_in_its_log(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

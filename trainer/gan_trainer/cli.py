@@ -142,7 +142,8 @@ def train(
     config = make_config(source, recipe, changes, seed, chosen, threads, keep_checkpoints)
     if device == "auto" and not quiet:
         note(f"device: {chosen}, {reason}")
-    return _train(config, dataset, create_run(runs_dir, name, config), None, sitting)
+    judge = _open_judge(config, sitting)
+    return _train(config, dataset, create_run(runs_dir, name, config), None, sitting, judge)
 
 
 def export(
@@ -217,16 +218,27 @@ def _resume(path: Path, runs_dir: Path, sitting: Sitting) -> None:
         }
         return print_result(str(found.folder), report if sitting.as_json else None)
     dataset = config.data.load(sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
-    return _train(config, dataset, found, saved, sitting)
+    return _train(config, dataset, found, saved, sitting, _open_judge(config, sitting))
 
 
-def _train(config: "Config", dataset: "Dataset", where: "Run", saved: dict[str, Any] | None, sitting: Sitting) -> None:
+def _open_judge(config: "Config", sitting: Sitting) -> "Judge | None":
     from gan_trainer.judge import open_judge
+
+    return open_judge(config, sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
+
+
+def _train(
+    config: "Config",
+    dataset: "Dataset",
+    where: "Run",
+    saved: dict[str, Any] | None,
+    sitting: Sitting,
+    judge: "Judge | None",
+) -> None:
     from gan_trainer.logbook import Logbook
     from gan_trainer.progress import open_reporter
     from gan_trainer.tensorboard import Board
 
-    judge = open_judge(config, sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
     state, total = _start(config, where, saved), config.recipe.images
     with (
         where.locked(),
@@ -274,6 +286,7 @@ def _train_or_explain(
         last = where.newest_checkpoint()
         kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
         book.write(state, {"warning": str(error)})
+        book.report()
         raise Diverged(f"{where.folder}: {error}; {kept}; try a lower --lr in a new run") from None
     except RuntimeError as error:
         if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
@@ -300,7 +313,10 @@ def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", 
     if outcome.signal is not None:
         note(f"stopped after {images_seen:,} images; saved {outcome.checkpoint}; gan-train --resume {where.folder}")
     elif outcome.verdict is not None:
-        note(f"stopped after {images_seen:,} images: {VERDICTS[outcome.verdict]}; best after {best:,} images")
+        note(
+            f"stopped after {images_seen:,} images: {VERDICTS[outcome.verdict]}; best after {best:,} images; to go on "
+            f"until the next evaluation that says so: gan-train --resume {where.folder}"
+        )
     elif not sitting.quiet:
         note(f"report: {where.folder / REPORT}")
         note(f"newest picture: {outcome.picture}")

@@ -167,7 +167,8 @@ def _choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> dict[s
     if shipped_features(source) is not None:
         if asked:
             return {"eval_share": 0.0}  # as often as was asked for
-        return {} if recipe.images >= history.FINAL_SAMPLES else {"eval_every": 0}
+        long = recipe.images >= history.FINAL_SAMPLES or recipe.patience or recipe.stop_when_collapsed
+        return {} if long else {"eval_every": 0}
     if asked or recipe.patience or recipe.stop_when_collapsed:
         raise InputError(
             f"--eval-every, --patience, --stop-when-collapsed: no feature network ships for {source}; leave them out, "

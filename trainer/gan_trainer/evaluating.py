@@ -6,9 +6,10 @@ from typing import Any
 
 from torch import nn
 
+from gan_runtime.errors import GanEdgeError
 from gan_runtime.evaluation import Scores
 from gan_trainer import history
-from gan_trainer.checkpoint import checkpoint_path, load_checkpoint
+from gan_trainer.checkpoint import CONTENT_ERRORS, checkpoint_path, load_checkpoint
 from gan_trainer.config import Config
 from gan_trainer.judge import Judge
 from gan_trainer.logbook import Logbook
@@ -18,26 +19,40 @@ from gan_trainer.state import TrainState
 def evaluate(config: Config, state: TrainState, book: Logbook, judge: Judge) -> list[history.Entry]:
     """Measure the averaged generator, log and show what comes out; returns all entries of the run."""
     _measure(config, state, book, judge, state.average, (history.SAMPLES,))
+    return _watched(state, book)
+
+
+def evaluate_at_the_end(config: Config, state: TrainState, book: Logbook, judge: Judge) -> None:
+    """Measure with more images: the last generator, and the one that was best so far if that is another one."""
+    counts = (history.SAMPLES, history.FINAL_SAMPLES)
+    known = any(entry["images"] == state.images_seen for entry in history.evaluations(book.run.entries()))
+    _measure(config, state, book, judge, state.average, counts[1:] if known else counts)
+    entries = book.run.entries() if known else _watched(state, book)
+    best = min(history.evaluations(entries), key=lambda entry: float(entry["fid"]))
+    earlier = _earlier(state, book, best["images"]) if best["images"] != state.images_seen else None
+    if earlier is not None:
+        place = {key: best[key] for key in ("images", "step", "seconds")}
+        _measure(config, state, book, judge, earlier, counts[1:], place)
+    book.run.write_floors(judge.floors(*counts))
+
+
+def _watched(state: TrainState, book: Logbook) -> list[history.Entry]:
+    """All entries, after a warning if the last evaluation gives reason to one."""
     entries = book.run.entries()
     if history.collapses_now(entries):
         book.warn(state, history.COLLAPSED.format(**history.evaluations(entries)[-1]))
     return entries
 
 
-def evaluate_at_the_end(config: Config, state: TrainState, book: Logbook, judge: Judge) -> None:
-    """Measure with more images: the last generator, and the one that was best so far if that is another one."""
-    _measure(config, state, book, judge, state.average, (history.SAMPLES, history.FINAL_SAMPLES))
-    entries = book.run.entries()
-    if history.collapses_now(entries):
-        book.warn(state, history.COLLAPSED.format(**history.evaluations(entries)[-1]))
-    best = min(history.evaluations(entries), key=lambda entry: float(entry["fid"]))
-    path = checkpoint_path(book.run.checkpoints, best["images"])
-    if best["images"] != state.images_seen and path.exists():
-        earlier = deepcopy(state.average)
-        earlier.load_state_dict(load_checkpoint(path)["average"])
-        place = {key: best[key] for key in ("images", "step", "seconds")}
-        _measure(config, state, book, judge, earlier, (history.FINAL_SAMPLES,), place)
-    book.run.write_floors(judge.floors(history.SAMPLES, history.FINAL_SAMPLES))
+def _earlier(state: TrainState, book: Logbook, images: int) -> nn.Module | None:
+    """The averaged generator as it was after so many images; None where its checkpoint is gone or damaged."""
+    generator = deepcopy(state.average)
+    try:
+        generator.load_state_dict(load_checkpoint(checkpoint_path(book.run.checkpoints, images))["average"])
+    except (GanEdgeError, *CONTENT_ERRORS) as error:
+        book.reporter.say(f"not measured again after {images:,} images: {error}")
+        return None
+    return generator
 
 
 def _measure(

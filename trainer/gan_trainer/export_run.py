@@ -8,7 +8,6 @@ import onnx
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
 from gan_runtime.model_file import ModelFile
 from gan_runtime.models import EXPORTED, SHIPPED
-from gan_trainer import history
 from gan_trainer.checkpoint import CONTENT_ERRORS, damaged, list_checkpoints, load_checkpoint
 from gan_trainer.config import Config
 from gan_trainer.export import export
@@ -36,7 +35,7 @@ def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
         return found[int(wanted)], "asked for"
     if wanted not in ("best", "last"):
         raise InputError(f"--checkpoint {wanted}: choose best, last, or a number of images")
-    entry = history.best([entry for entry in run.entries() if entry["images"] in found])
+    entry = run.best()
     if wanted == "best" and entry:
         return found[entry["images"]], f"the best of the run: FID {entry['fid']:.3f} of {entry['n']:,} samples"
     return found[max(found)], "the last" if wanted == "last" else "the last: no evaluation says which is best"
@@ -99,8 +98,9 @@ def _quality(run: Run, images_seen: int) -> list[dict[str, Any]]:
     if not entries:
         return []
     about = run.floors() or {}
-    place = {"floors": about.get("floors", {}).get(str(entries[-1]["n"]))}
-    return [{"data": about.get("data"), "features": about.get("features")} | entries[-1] | place]
+    real = about.get("floors")
+    floors = real.get(str(entries[-1]["n"])) if isinstance(real, dict) else None
+    return [{"data": about.get("data"), "features": about.get("features")} | entries[-1] | {"floors": floors}]
 
 
 def _make_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ COLLAPSED = (
 
 def evaluations(entries: Sequence[Entry], n: int | None = None) -> list[Entry]:
     """Those of n images, in order; those during the run if n is None."""
-    return [entry for entry in entries if entry.get("n") == (n or SAMPLES) and entry.get("fid") is not None]
+    return [entry for entry in entries if entry.get("n") == (n or SAMPLES) and _is_whole(entry)]
 
 
 def best(entries: Sequence[Entry]) -> Entry | None:
@@ -43,6 +43,11 @@ def without_progress(entries: Sequence[Entry]) -> int:
     """How many evaluations came after the best one."""
     fids = [entry["fid"] for entry in evaluations(entries)]
     return len(fids) - 1 - fids.index(min(fids)) if fids else 0
+
+
+def _is_whole(entry: Entry) -> bool:
+    values = (entry.get(name) for name in ("fid", "precision", "recall", "coverage"))
+    return all(isinstance(value, float | int) for value in values)
 
 
 def _repeats_itself(entry: Entry) -> bool:

@@ -45,7 +45,11 @@ class Judge:
 
 
 def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
-    """What the generator is measured with; None where the run is not evaluated, or cannot be (and says why)."""
+    """What the generator is measured with; None where the run is not evaluated, or cannot be (and says why).
+
+    Raises:
+        GanEdgeError: it cannot be, and was asked for.
+    """
     path = shipped_features(config.data.source)
     if not config.recipe.eval_every or path is None:
         return None
@@ -54,6 +58,8 @@ def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: b
         network = FeatureNetwork.load(path, config.device, config.threads)
         reference, train = load_reference(config.data.source, network, folder, offline=offline, quiet=quiet)
     except GanEdgeError as error:
+        if not config.recipe.eval_share or config.recipe.patience or config.recipe.stop_when_collapsed:
+            raise  # evaluations were asked for
         note(f"not evaluated: {error}")
         return None
     return Judge(network, reference, len(train.images))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.errors import GanEdgeError
 from gan_runtime.images import save_png
 from gan_trainer.progress import Reporter
 from gan_trainer.report import write_report
@@ -43,10 +44,14 @@ class Logbook:
         """Say what goes wrong, at once and in the log."""
         self.reporter.warn(f"{self.run.folder}: {message}")
         self.write(state, {"warning": message})
+        self.report()
 
     def report(self) -> None:
-        """Renew report.html."""
-        write_report(self.run)
+        """Renew report.html. Whatever is wrong with it, the training goes on."""
+        try:
+            write_report(self.run)
+        except GanEdgeError as error:
+            self.reporter.say(f"no report: {error}")
 
     def picture(self, state: TrainState, picture: NDArray[np.uint8]) -> Path:
         """Save a grid of samples, uint8 [h, w, c]."""

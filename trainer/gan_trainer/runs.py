@@ -55,11 +55,16 @@ class Run:
             lines = (self.folder / METRICS).read_text(errors="replace").splitlines()
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in lines if _images_of(line) < float("inf")]
+        return [entry for entry in map(_entry, lines) if entry is not None]
 
-    def best_images(self) -> int | None:
-        """After how many images the generator was best, as far as its evaluations say."""
-        found = history.best(self.entries())
+    def best(self, now: int | None = None) -> dict[str, Any] | None:
+        """The best evaluation of those that have a checkpoint, or get one after `now` images; None without any."""
+        kept = {now, *(int(path.stem) for path in list_checkpoints(self.checkpoints))}
+        return history.best([entry for entry in self.entries() if entry["images"] in kept])
+
+    def best_images(self, now: int | None = None) -> int | None:
+        """After how many images that was."""
+        found = self.best(now)
         return found["images"] if found else None
 
     def write_floors(self, document: dict[str, Any]) -> None:
@@ -80,11 +85,15 @@ class Run:
         path = self.folder / METRICS
         if not path.exists():
             return
-        lines = path.read_text(errors="replace").splitlines()
-        kept = [line for line in lines if _images_of(line) <= images_seen and not _is_final(line)]
-        if len(kept) < len(lines):
+        kept = [
+            json.dumps(entry)
+            for entry in self.entries()
+            if entry["images"] <= images_seen and entry.get("n") != history.FINAL_SAMPLES
+        ]
+        content = "".join(f"{line}\n" for line in kept).encode()
+        if content != path.read_bytes():
             with atomic_write(path) as file:
-                file.write("".join(f"{line}\n" for line in kept).encode())
+                file.write(content)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -201,12 +210,10 @@ def _claim(draft: Path, runs_dir: Path, name: str | None, default: str) -> Path:
     raise OutputError(f"{runs_dir}: runs cannot be written there")
 
 
-def _is_final(line: str) -> bool:
-    return bool(json.loads(line).get("n") == history.FINAL_SAMPLES)
-
-
-def _images_of(line: str) -> float:
+def _entry(line: str) -> dict[str, Any] | None:
+    """A line of metrics.jsonl; None for one that is cut off or damaged."""
     try:
-        return float(json.loads(line)["images"])
-    except (ValueError, KeyError, TypeError):  # cut off by a sudden end
-        return float("inf")
+        entry = json.loads(line)
+        return entry if isinstance(entry, dict) and isinstance(entry["images"], int) else None
+    except (ValueError, KeyError):
+        return None

@@ -106,7 +106,7 @@ def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, ju
         if (finished or verdict) and judge is not None:
             evaluate_at_the_end(config, state, book, judge)
         book.reporter.finish(state.images_seen)
-        checkpoint = save_checkpoint(run.checkpoints, state, config, run.best_images())
+        checkpoint = save_checkpoint(run.checkpoints, state, config, run.best_images(state.images_seen))
         picture = preview(config, state, book)
         book.report()
     return Outcome(checkpoint, picture, None if finished else stop.number, verdict)
@@ -125,14 +125,16 @@ def _after_step(config: Config, state: TrainState, book: Logbook, judge: Judge |
         book.reporter.update(state.images_seen, state.meter.mean(), speed)
     if due(recipe.log_every):
         book.losses(state, speed)
-    if due(recipe.preview_every):
-        book.reporter.say(f"picture: {preview(config, state, book)}")
-        book.report()
-    if judge is not None and due(recipe.eval_every) and state.images_seen < recipe.images and _has_time(config, state):
+    if state.images_seen >= recipe.images:
+        return None  # the end is evaluated and saved in another way
+    if judge is not None and due(recipe.eval_every) and _has_time(config, state):
         entries = evaluate(config, state, book, judge)
         improved, verdict = history.without_progress(entries) == 0, _verdict(config, entries)
     if due(recipe.checkpoint_every) or improved:
-        save_checkpoint(book.run.checkpoints, state, config, book.run.best_images())
+        save_checkpoint(book.run.checkpoints, state, config, book.run.best_images(state.images_seen))
+    if due(recipe.preview_every):
+        book.reporter.say(f"picture: {preview(config, state, book)}")
+        book.report()
     return verdict
 
 

@@ -6,8 +6,8 @@ from gan_trainer.report.records import Entry, Records, number
 from gan_trainer.report.words import after, duration, figure, short
 
 NOT_MEASURED = (
-    "No quality metrics: this run was not evaluated. Evaluations need a feature network that ships for the data; "
-    "gan-eval --features measures an exported file with any other."
+    "No quality metrics: this run was not evaluated. Evaluations need --eval-every, real test images and a "
+    "feature network that ships for the data; gan-eval --features measures an exported file with any other."
 )
 NOT_YET = "No quality metrics yet: the first evaluation is still to come."
 NO_FLOORS = "floors.json is missing: the metrics are shown without what real images score."
