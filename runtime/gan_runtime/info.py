@@ -40,6 +40,8 @@ def lines(report: dict[str, Any], indent: str = "") -> str:
     for key, value in report.items():
         if isinstance(value, dict) and value:
             text.append(f"{indent}{key}:\n{lines(value, indent + '  ')}")
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            text += [f"{indent}{key}:\n{lines(item, indent + '  ')}" for item in value]
         elif isinstance(value, list):
             text.append(f"{indent}{key + ':':<{width}} {', '.join(map(str, value))}")
         else:

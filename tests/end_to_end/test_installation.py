@@ -51,7 +51,12 @@ def test_the_wheel_holds_both_packages_and_the_shipped_models_and_nothing_else(w
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"gan_runtime", "gan_trainer"}
-    for name in ("gan_runtime/shipped/mnist.onnx", "gan_runtime/py.typed", "gan_trainer/py.typed"):
+    for name in (
+        "gan_runtime/shipped/mnist.onnx",
+        "gan_runtime/shipped/fashion-mnist.onnx",
+        "gan_runtime/py.typed",
+        "gan_trainer/py.typed",
+    ):
         assert name in names
     assert not any(name.endswith((".gz", ".pt", ".png")) for name in names)
 
