@@ -85,7 +85,8 @@ def test_a_deploy_host_is_told_what_training_needs(deploy_host: Path, tmp_path: 
         assert "--version" in run(deploy_host / command, "--help").stdout
         done = subprocess.run([deploy_host / command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 1
-        assert done.stderr == f"{command}: error: {command} needs torch, onnx: pip install 'gan-edge[train,cpu]'\n"
+        needs = f"{command} needs torch, onnx, plotly: pip install 'gan-edge[train,cpu]'"
+        assert done.stderr == f"{command}: error: {needs}\n"
 
 
 def test_the_wheel_reads_data_from_where_the_user_says(deploy_host: Path, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def train(
         raise InputError("--images and --epochs: both give the length; choose one")
     from gan_runtime.datasets import load_dataset
     from gan_trainer.config import check_settings, choose_device, make_config
-    from gan_trainer.runs import check_name, create_run
+    from gan_trainer.runs import check_name, create_run, make_runs_dir
     from gan_trainer.source import DataSource
 
     pictures = picture_options(data, size, mode, background, labels, skip_bad)
@@ -142,6 +142,7 @@ def train(
     config = make_config(source, recipe, changes, seed, chosen, threads, keep_checkpoints)
     if device == "auto" and not quiet:
         note(f"device: {chosen}, {reason}")
+    make_runs_dir(runs_dir)  # before the judge measures, which may take long
     judge = _open_judge(config, sitting)
     return _train(config, dataset, create_run(runs_dir, name, config), None, sitting, judge)
 

@@ -144,6 +144,16 @@ def check_name(runs_dir: Path, name: str | None) -> None:
         raise InputError(f"--name {name}: {runs_dir / name} exists; choose another name, or go on with --resume")
 
 
+def make_runs_dir(runs_dir: Path) -> None:
+    """Make the folder of runs where it is missing. Raises OutputError where no run can be made in it."""
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{runs_dir}: runs cannot be written there: {error.strerror}") from None
+    if not os.access(runs_dir, os.W_OK | os.X_OK):
+        raise OutputError(f"{runs_dir}: runs cannot be written there: Permission denied")
+
+
 def create_run(runs_dir: Path, name: str | None, config: Config) -> Run:
     """Make a new run folder that already has its config.json when it appears.
 
@@ -157,8 +167,8 @@ def create_run(runs_dir: Path, name: str | None, config: Config) -> Run:
         OutputError: the folder cannot be made.
     """
     check_name(runs_dir, name)
+    make_runs_dir(runs_dir)
     try:
-        runs_dir.mkdir(parents=True, exist_ok=True)
         draft = runs_dir / f".new-{secrets.token_hex(8)}"
         draft.mkdir()
     except OSError as error:
