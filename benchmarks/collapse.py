@@ -16,7 +16,7 @@ from interleave import Row, machine, new_parser, publish
 
 COLLAPSED = 3  # exit code of gan-train --stop-when-collapsed
 TRAIN = "from gan_trainer.cli import train_main; train_main()"
-CHANGED = f"import gan_trainer.networks.conv as conv; conv.EMBEDDING_STD = {{std}}; {TRAIN}"
+CHANGED = f"import gan_trainer.networks.assembly as assembly; assembly.EMBEDDING_STD = {{std}}; {TRAIN}"
 
 
 def main() -> None:

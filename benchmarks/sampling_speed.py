@@ -107,7 +107,7 @@ def build_network(name: str, folder: Path) -> Network:
 
     recipe = TABLE[name]
     classes = 10 if recipe.conditional else 0
-    module, _ = build_networks(recipe, ImageSize(28, 28, 1), classes)
+    module = build_networks(recipe, ImageSize(28, 28, 1), classes).generator
     module.eval()
     file = folder / f"{name}.onnx"
     export(module, file, latent_dim=recipe.latent_dim, classes=classes)

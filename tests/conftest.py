@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import DIGITS_TEST, DIGITS_TRAIN, Result, idx
+from helpers import DIGITS_TEST, DIGITS_TRAIN, Result, idx, new_generator, small_generator
 
 from gan_runtime.datasets import load_dataset
 from gan_runtime.datasets.known import SOURCES, IdxFile, IdxSource
@@ -81,13 +81,11 @@ def conditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class-conditional generator with random weights, exported by the project."""
     import torch
 
-    from gan_runtime.manifest import ImageSize
     from gan_trainer.export import export
-    from gan_trainer.networks.conv import ConvGenerator
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "conditional.onnx"
-    export(ConvGenerator(16, ImageSize(28, 28, 1), classes=10, width=8), path, latent_dim=16, classes=10)
+    export(small_generator(), path, latent_dim=16, classes=10)
     return path
 
 
@@ -96,13 +94,11 @@ def unconditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The document's MLP generator with random weights, exported by the project."""
     import torch
 
-    from gan_runtime.manifest import ImageSize
     from gan_trainer.export import export
-    from gan_trainer.networks.mlp import MLPGenerator
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "unconditional.onnx"
-    export(MLPGenerator(100, ImageSize(28, 28, 1)), path, latent_dim=100)
+    export(new_generator("gan"), path, latent_dim=100)
     return path
 
 

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,12 @@ import onnx
 import torch
 from onnx import TensorProto, helper
 
+from gan_runtime.manifest import ImageSize
+from gan_trainer.networks import build_networks
+from gan_trainer.recipes import RECIPES
+
 REMARKS = ("model: ", "device: ", "run: ", "checkpoint: ", "passed over: ")
+DIGIT = ImageSize(28, 28, 1)
 DIGITS_TRAIN, DIGITS_TEST = 800, 300  # images of the data set `digits`
 
 
@@ -35,6 +40,16 @@ class Result:
         for word in words:
             assert word in line, (word, self)
         return True
+
+
+def new_generator(recipe: str, classes: int = 0, size: ImageSize = DIGIT, **changes: Any) -> torch.nn.Module:
+    """The generator of a recipe with random weights, for grey digits unless `size` says otherwise."""
+    return build_networks(replace(RECIPES[recipe], **changes), size, classes).generator
+
+
+def small_generator(classes: int = 10) -> torch.nn.Module:
+    """Latents float [n, 16] and labels -> grey images of 28 x 28."""
+    return new_generator("quick", classes, latent_dim=16, width=8)
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -94,8 +94,8 @@ def test_python_blocks_run(document: Path, reader: Path, monkeypatch: pytest.Mon
     if not code:
         pytest.skip("it has no Python")
     prelude = (
-        "from gan_runtime.manifest import ImageSize\nfrom gan_trainer.networks.mlp import MLPGenerator\n"
-        "my_generator = MLPGenerator(128, ImageSize(28, 28, 1))\n"
+        f"import sys; sys.path.append({str(ROOT / 'tests')!r})\nfrom helpers import new_generator\n"
+        "my_generator = new_generator('gan', latent_dim=128)\n"
     )
     shutil.copy(ROOT / "exported" / "mnist.onnx", "exported/photos-quick.onnx")
     done = subprocess.run(

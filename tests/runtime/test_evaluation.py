@@ -10,7 +10,7 @@ import onnx
 import pytest
 from helpers import DIGITS_TEST as TEST
 from helpers import DIGITS_TRAIN as TRAIN
-from helpers import Result
+from helpers import Result, small_generator
 from PIL import Image
 
 from gan_runtime import Generator
@@ -258,13 +258,11 @@ def test_features_of_others_are_taken_by_the_names_of_the_contract(random_featur
 def test_a_file_is_measured_against_what_it_was_trained_on(call: Call, random_features: Path) -> None:
     import torch
 
-    from gan_runtime.manifest import ImageSize
     from gan_trainer.export import export
-    from gan_trainer.networks.conv import ConvGenerator
 
     for data, classes in (("mnist", 10), ("photos", 4)):
-        network = ConvGenerator(16, ImageSize(28, 28, 1), classes, width=8)
         torch.manual_seed(0)
+        network = small_generator(classes)
         export(network, f"{data}.onnx", latent_dim=16, classes=classes, training={"data": data})
     options = ("--features", random_features, "--n", 200)
     assert call("gan-eval", "mnist.onnx", "digits", *options).refused(

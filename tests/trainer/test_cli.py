@@ -13,9 +13,9 @@ from helpers import Result, leftovers
 from PIL import Image
 
 from gan_runtime import Generator
-from gan_trainer import training
 from gan_trainer.checkpoint import load_checkpoint
 from gan_trainer.state import TrainState
+from gan_trainer.steps import STEPS
 
 Call = Callable[..., Result]
 SHORT = ["--images", "256", "--threads", "1"]
@@ -206,12 +206,13 @@ def test_a_relative_data_dir_is_found_from_everywhere(
 
 
 def test_divergence_names_step_place_checkpoint_and_way_out(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = training.train_step
+    honest = STEPS["latent"]
 
-    def poisoned(state: TrainState, *rest: Any) -> torch.Tensor:
-        return honest(state, *rest) * (float("nan") if state.step == 2 else 1.0)
+    def poisoned(state: TrainState, *rest: Any) -> Any:
+        d_loss, g_loss = honest(state, *rest)
+        return d_loss * (float("nan") if state.step == 2 else 1.0), g_loss
 
-    monkeypatch.setattr(training, "train_step", poisoned)
+    monkeypatch.setitem(STEPS, "latent", poisoned)
     done = call("gan-train", "mnist", *SHORT, "--checkpoint-every", 64, "--quiet")
     assert done.refused(
         "diverged at step 3", "loss of the discriminator is nan", f"{128:012d}.pt", "lower --lr", code=1
@@ -223,7 +224,7 @@ def test_too_little_memory_is_no_traceback(call: Call, monkeypatch: pytest.Monke
     def greedy(*_: Any) -> torch.Tensor:
         return torch.empty(2**60)
 
-    monkeypatch.setattr(training, "train_step", greedy)
+    monkeypatch.setitem(STEPS, "latent", greedy)
     assert call("gan-train", "mnist", *SHORT, "--quiet").refused("not enough memory", "--batch-size 64")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from helpers import leftovers
+from helpers import leftovers, new_generator, small_generator
 from torch import Tensor, nn
 
 from gan_runtime import Generator
@@ -17,9 +17,7 @@ from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_trainer import export as export_module
 from gan_trainer.export import OPSETS, ExportError, export, fold_batch_norm
-from gan_trainer.networks.conv import ConvGenerator
 from gan_trainer.networks.layers import Reshape
-from gan_trainer.networks.mlp import MLPGenerator
 
 SIZE = ImageSize(28, 28, 1)
 LEAST_IR = {13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9}
@@ -27,7 +25,7 @@ LEAST_IR = {13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9}
 
 def conditional() -> nn.Module:
     torch.manual_seed(0)
-    network = ConvGenerator(16, SIZE, classes=10, width=8)
+    network = small_generator()
     for _ in range(3):  # batch statistics that are not those of the start
         network(torch.randn(32, 16), torch.arange(32) % 10)
     return network
@@ -44,7 +42,7 @@ def test_opset_is_exact_and_ir_version_the_least(which: str, opset: int) -> None
     if which == "conv":
         export(conditional(), "x.onnx", latent_dim=16, classes=10, opset=opset)
     else:
-        export(MLPGenerator(100, SIZE), "x.onnx", latent_dim=100, opset=opset)
+        export(new_generator("gan"), "x.onnx", latent_dim=100, opset=opset)
     model = onnx.load("x.onnx")
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", opset)]
     assert model.ir_version == LEAST_IR[opset] == onnx.helper.find_min_ir_version_for(model.opset_import)
@@ -180,7 +178,7 @@ class NotExportable(nn.Module):
         (nn.Sequential(nn.Linear(4, 4), Reshape(1, 2, 2), nn.Hardtanh(-9, 9)), 4, r"outside of \[-1, 1\]"),
         (small(), 5, "does not take latents"),
         (nn.Sequential(nn.Linear(4, 4), Reshape(1, 2, 2), Poisoned()), 4, "values that are not finite"),
-        (MLPGenerator(4, SIZE), 3, "does not take latents"),
+        (new_generator("gan", latent_dim=4), 3, "does not take latents"),
     ],
     ids=lambda value: type(value).__name__,
 )

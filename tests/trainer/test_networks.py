@@ -6,8 +6,8 @@ from torch import nn
 
 from gan_runtime.errors import InputError
 from gan_runtime.manifest import ImageSize
-from gan_trainer.networks import build_networks
-from gan_trainer.networks.conv import coarse_grid
+from gan_trainer.networks import BODIES, build_networks
+from gan_trainer.networks.grid import coarse_grid
 from gan_trainer.networks.layers import Dropout, Reshape
 from gan_trainer.recipes import RECIPES
 
@@ -15,15 +15,28 @@ SIZES = [ImageSize(side, side, channels) for side in (28, 32, 64) for channels i
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize(("name", "classes"), [("quick", 7), ("quick", 0), ("gan", 0)])
+@pytest.mark.parametrize("classes", [0, 7])
+@pytest.mark.parametrize("name", RECIPES)
 def test_networks_fit_each_other(name: str, classes: int, size: ImageSize) -> None:
-    recipe = RECIPES[name]
-    generator, discriminator = build_networks(recipe, size, classes)
+    recipe = replace(RECIPES[name], width=8)
+    generator, discriminator, encoder = build_networks(recipe, size, classes)
     condition = (torch.arange(4),) if classes else ()
     images = generator(torch.randn(4, recipe.latent_dim), *condition)
     assert images.shape == (4, size.channels, size.height, size.width)
     assert images.abs().max() <= 1
-    assert discriminator(images, *condition).shape == (4,)
+    codes = () if encoder is None else encoder(images)
+    if recipe.family == "autoencoder":
+        assert codes.shape == (4, 2 * recipe.latent_dim)
+        assert discriminator is None
+    else:
+        assert discriminator is not None
+        assert discriminator(images, *([] if encoder is None else [codes]), *condition).shape == (4,)
+
+
+@pytest.mark.parametrize("network", BODIES)
+def test_every_network_has_a_generator_without_norm(network: str) -> None:
+    networks = build_networks(replace(RECIPES["quick"], network=network, g_norm="none", width=8), SIZES[0], 10)
+    assert not [module for module in networks.generator.modules() if "Norm" in type(module).__name__]
 
 
 @pytest.mark.parametrize("side", [8, 16, 40, 48, 128, 256])
@@ -44,7 +57,7 @@ def test_width_is_a_setting() -> None:
 def shapes(network: nn.Module) -> list[object]:
     names = {nn.Linear: "linear", nn.LeakyReLU: "leaky", nn.Tanh: "tanh", Dropout: "dropout"}
     found: list[object] = []
-    for layer in network:
+    for layer in network.modules():
         if isinstance(layer, nn.Linear):
             found.append((layer.in_features, layer.out_features))
         elif type(layer) in names:
@@ -53,7 +66,8 @@ def shapes(network: nn.Module) -> list[object]:
 
 
 def test_the_documents_networks_to_the_letter() -> None:
-    generator, discriminator = build_networks(RECIPES["gan"], SIZES[0], classes=0)
+    generator, discriminator, _ = build_networks(RECIPES["gan"], SIZES[0], classes=0)
+    assert discriminator is not None
     assert shapes(generator) == [(100, 256), "leaky", (256, 512), "leaky", (512, 1024), "leaky", (1024, 784), "tanh"]
     expected = [
         (784, 1024),
@@ -82,7 +96,7 @@ def test_the_documents_settings_to_the_letter() -> None:
     assert recipe.log_every == 60_000
     assert recipe.preview_every == 600_000
     assert not recipe.share_passes
-    assert (recipe.r1_gamma, recipe.ema_half_life, recipe.decay_from) == (0.0, 0, 1.0)
+    assert (recipe.penalty, recipe.ema_half_life, recipe.decay_from) == ("none", 0, 1.0)
 
 
 def test_an_unknown_network_is_refused() -> None:
@@ -94,11 +108,6 @@ def test_an_unknown_network_is_refused() -> None:
 def test_sizes_that_cannot_be_drawn_are_refused(size: ImageSize) -> None:
     with pytest.raises(InputError, match=f"{size.height} x {size.width} pixels"):
         build_networks(RECIPES["quick"], size, classes=10)
-
-
-def test_a_network_that_takes_no_labels_says_so() -> None:
-    with pytest.raises(InputError, match="--conditional: the network mlp takes no labels"):
-        build_networks(RECIPES["gan"], SIZES[0], classes=10)
 
 
 def test_dropout_drops_the_share_it_should_and_keeps_the_mean() -> None:

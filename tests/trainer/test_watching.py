@@ -21,6 +21,7 @@ from gan_runtime.model_file import read_model_file
 from gan_trainer import config as settings
 from gan_trainer import evaluating, history, judge, logbook, training
 from gan_trainer.config import Config
+from gan_trainer.steps import STEPS
 from gan_trainer.training import _has_time, start_state
 
 Call = Callable[..., Result]
@@ -182,7 +183,7 @@ def test_evaluations_that_were_asked_for_are_made_or_refused(call: Call, tmp_pat
 
 
 def test_a_diverging_run_says_so_in_its_log(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "train_step", lambda *_: torch.tensor([0.5, math.nan]))
+    monkeypatch.setitem(STEPS, "latent", lambda *_: torch.tensor([0.5, math.nan]))
     done = call(*TRAIN, "--quiet")
     assert done.refused("runs/digits-quick: diverged at step 1: the loss of the generator is nan", "try a lower --lr")
     assert logged()[-1]["warning"] == "diverged at step 1: the loss of the generator is nan"

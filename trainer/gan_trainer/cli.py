@@ -14,6 +14,8 @@ from click.core import ParameterSource
 from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.picture_flags import Background, LabelsFrom, Mode, Size, SkipBad, picture_options
+from gan_trainer.flags import with_recipe_flags
+from gan_trainer.recipe_table import print_recipes
 
 if TYPE_CHECKING:
     from gan_runtime.datasets import Dataset
@@ -50,25 +52,15 @@ def _given(text: str, **bounds: Any) -> Any:
     return typer.Option(help=text, show_default=False, **bounds)
 
 
+@with_recipe_flags
 def train(
     context: typer.Context,
     data: Annotated[
         str | None,
         typer.Argument(help="mnist, fashion-mnist, or a folder or .zip of images.", show_default=False),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="quick, or gan: the original GAN as an MLP.")] = "quick",
-    images: Annotated[int | None, _given("Length: real images to show.", min=1, max=MAX_IMAGES)] = None,
+    recipe: Annotated[str, typer.Option(help="Which one; --list-recipes prints the table.")] = "quick",
     epochs: Annotated[float | None, _given("Length in passes over the data.", max=10**6)] = None,
-    batch_size: Annotated[int | None, _given("Images per step.", min=2, max=65536)] = None,
-    lr: Annotated[float | None, _given("Learning rate of both networks.", max=1.0)] = None,
-    width: Annotated[int | None, _given("Channels of quick at half the image's side.", min=2, max=4096)] = None,
-    augment: Annotated[
-        str | None, _given("colour,translation,cutout or some of them, none, or auto: all for a small data set.")
-    ] = None,
-    conditional: Annotated[
-        bool | None, _given("Whether the networks are told classes.  [default: if recipe and data have them]")
-    ] = None,
-    precision: Annotated[str | None, _given("fp32, bf16, or auto: bf16 where the device computes in it.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same machine, same result.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, _given("Threads of one operator.  [default: all allowed]", min=1, max=1024)] = None,
@@ -82,49 +74,28 @@ def train(
     background: Background = None,
     labels: LabelsFrom = None,
     skip_bad: SkipBad = False,
-    eval_every: Annotated[
-        int | None, _given("Images between two evaluations; 0: none.  [default: where features ship]", min=0)
-    ] = None,
-    patience: Annotated[int | None, _given("Stop after so many evaluations without a better FID.", min=1)] = None,
-    stop_when_collapsed: Annotated[
-        bool, typer.Option("--stop-when-collapsed", help="End with exit code 3 when the generator repeats itself.")
-    ] = False,
-    log_every: Annotated[int | None, _given("Images between two lines of the log.", min=1)] = None,
-    preview_every: Annotated[int | None, _given("Images between two pictures of fixed samples.", min=1)] = None,
-    checkpoint_every: Annotated[int | None, _given("Images between two checkpoints.", min=1)] = None,
     keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many of the last checkpoints to keep.")] = 3,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write runs/<name>/tensorboard.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors.")] = False,
+    list_recipes: Annotated[bool, typer.Option("--list-recipes", help="Print the table of recipes.")] = False,
     as_json: Json = False,
     version: Version = False,
+    **changes: Any,
 ) -> None:
     """Train a generator; runs/<name> holds its checkpoints, its samples and its log."""
     require("gan-train", tensorboard)
+    if list_recipes:
+        return print_recipes(as_json)
     sitting = Sitting(data_dir, offline, tensorboard, quiet, as_json)
     if resume is not None:
         _refuse_with_resume(context)
         return _resume(resume, runs_dir, sitting)
     if data is None:
         raise InputError("name a data set to train on (mnist), or a run to go on with: --resume runs/<name>")
-    changes = {
-        "images": images,
-        "batch_size": batch_size,
-        "lr": lr,
-        "width": width,
-        "augment": augment,
-        "conditional": conditional,
-        "precision": precision,
-        "log_every": log_every,
-        "preview_every": preview_every,
-        "checkpoint_every": checkpoint_every,
-        "eval_every": eval_every,
-        "patience": patience,
-        "stop_when_collapsed": stop_when_collapsed or None,
-    }
-    for option, value in {"--epochs": epochs, "--lr": lr}.items():
+    for option, value in {"--epochs": epochs, "--lr": changes["lr"]}.items():
         if value is not None and not value > 0:
             raise InputError(f"{option} {value:g}: must be positive")
-    if images is not None and epochs is not None:
+    if changes["images"] is not None and epochs is not None:
         raise InputError("--images and --epochs: both give the length; choose one")
     from gan_runtime.datasets import load_dataset
     from gan_trainer.config import check_settings, choose_device, make_config

@@ -28,7 +28,7 @@ def draw_images(generator: nn.Module, config: Config, n: int) -> Iterator[NDArra
 @torch.no_grad()
 def _draw(generator: nn.Module, config: Config, first: int, count: int) -> NDArray[np.uint8]:
     classes = len(config.conditions)
-    inputs = [torch.from_numpy(draw_latents(0, first, count, config.recipe.latent_dim))]
+    inputs = [torch.from_numpy(draw_latents(0, first, count, config.recipe.latent_dim, config.recipe.latents))]
     if classes:
         inputs.append(torch.from_numpy(default_labels(first, count, classes)))
     images = generator(*(values.to(config.device) for values in inputs))

@@ -59,7 +59,7 @@ def export_run(
     saved = load_checkpoint(path)
     config = Config.from_dict(saved["config"], str(path))
     classes = config.conditions
-    generator, _ = build_networks(config.recipe, config.data.size, len(classes))
+    generator = build_networks(config.recipe, config.data.size, len(classes)).generator
     try:
         generator.load_state_dict(saved["average"])
     except CONTENT_ERRORS:
@@ -74,6 +74,7 @@ def export_run(
         generator,
         output,
         latent_dim=config.recipe.latent_dim,
+        distribution=config.recipe.latents,
         opset=opset,
         classes=len(classes),
         class_names=classes,

@@ -14,16 +14,18 @@ class Diverged(GanEdgeError):
 
 
 class LossMeter:
-    """Mean losses (discriminator, generator) since the last reset, kept on the device."""
+    """Mean losses (discriminator, generator) since the last reset, kept on the device. Not every step has both."""
 
     def __init__(self, device: torch.device) -> None:
         self._sum = torch.zeros(2, device=device)
-        self._steps = 0
+        self._counts = [0, 0]
 
-    def add(self, losses: Tensor) -> None:
-        """Count one step's losses, float [2]."""
-        self._sum += losses
-        self._steps += 1
+    def add(self, d_loss: Tensor | None, g_loss: Tensor | None) -> None:
+        """Count one step's losses, scalars."""
+        for i, loss in enumerate((d_loss, g_loss)):
+            if loss is not None:
+                self._sum[i] += loss
+                self._counts[i] += 1
 
     def check(self, step: int) -> None:
         """Raise Diverged if any loss since the last reset was not finite."""
@@ -34,23 +36,23 @@ class LossMeter:
     @property
     def steps(self) -> int:
         """How many steps were counted since the last reset."""
-        return self._steps
+        return max(self._counts)
 
     def mean(self) -> tuple[float, float]:
-        """Discriminator, generator."""
-        d_loss, g_loss = (self._sum / max(1, self._steps)).tolist()
+        """Discriminator, generator; 0 for what no step had."""
+        d_loss, g_loss = (total / max(1, count) for total, count in zip(self._sum.tolist(), self._counts, strict=True))
         return d_loss, g_loss
 
     def reset(self) -> None:
         """Start again."""
         self._sum.zero_()
-        self._steps = 0
+        self._counts = [0, 0]
 
     def state_dict(self) -> dict[str, Any]:
         """For checkpoints: a resumed run logs what the run would have logged."""
-        return {"sum": self._sum, "steps": self._steps}
+        return {"sum": self._sum, "counts": list(self._counts)}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go back to what `state_dict` returned."""
         self._sum.copy_(saved["sum"])
-        self._steps = saved["steps"]
+        self._counts = list(saved["counts"])

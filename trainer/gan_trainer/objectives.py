@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
@@ -28,9 +28,39 @@ def logistic_d_loss(real: Tensor, fake: Tensor) -> Tensor:
     return softplus(-real).mean() + softplus(fake).mean()
 
 
+def minimax_g_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """log(1 - D(G(z))): Goodfellow et al. 2014, equation 1. Flat where the discriminator is sure."""
+    return -softplus(fake).mean()
+
+
 def non_saturating_g_loss(real: Tensor, fake: Tensor) -> Tensor:
     """-log D(G(z)): Goodfellow et al. 2014, section 3, "rather than training G to minimize log(1 - D(G(z)))"."""
     return softplus(-fake).mean()
+
+
+def least_squares_d_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """((D(x) - 1)^2 + D(G(z))^2) / 2, D linear: Mao et al. 2017, equation 9 (a = 0, b = c = 1). 0 at logits 1 and 0."""
+    return ((real - 1).square().mean() + fake.square().mean()) / 2
+
+
+def least_squares_g_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """(D(G(z)) - 1)^2 / 2: Mao et al. 2017, equation 9."""
+    return (fake - 1).square().mean() / 2
+
+
+def wasserstein_d_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """D(G(z)) - D(x), minus the estimated distance: Arjovsky et al. 2017, equation 2. The critic must be Lipschitz."""
+    return fake.mean() - real.mean()
+
+
+def wasserstein_g_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """-D(G(z)): Arjovsky et al. 2017, algorithm 1, line 10; the second half of the hinge loss, too."""
+    return -fake.mean()
+
+
+def hinge_d_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """max(0, 1 - D(x)) + max(0, 1 + D(G(z))): Lim and Ye 2017; Miyato et al. 2018, equation 16."""
+    return relu(1 - real).mean() + relu(1 + fake).mean()
 
 
 def pairing_d_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -40,10 +70,25 @@ def pairing_d_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 def pairing_g_loss(real: Tensor, fake: Tensor) -> Tensor:
     """-log sigmoid(D(G(z)) - D(x)), the mirror image of `pairing_d_loss`."""
-    return softplus(real - fake).mean()
+    return pairing_d_loss(fake, real)
+
+
+def average_d_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """-log sigmoid(D(x) - E D(G(z))) - log(1 - sigmoid(D(G(z)) - E D(x))): Jolicoeur-Martineau 2018, section 4.3."""
+    return softplus(fake.mean() - real).mean() + softplus(fake - real.mean()).mean()
+
+
+def average_g_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """The mirror image of `average_d_loss`: real and generated images change places."""
+    return average_d_loss(fake, real)
 
 
 OBJECTIVES = {
+    "minimax": Objective(logistic_d_loss, minimax_g_loss),
     "non-saturating": Objective(logistic_d_loss, non_saturating_g_loss),
+    "lsgan": Objective(least_squares_d_loss, least_squares_g_loss),
+    "wgan": Objective(wasserstein_d_loss, wasserstein_g_loss),
+    "hinge": Objective(hinge_d_loss, wasserstein_g_loss),
     "rpgan": Objective(pairing_d_loss, pairing_g_loss, paired=True),
+    "ragan": Objective(average_d_loss, average_g_loss, paired=True),
 }

@@ -1,22 +1,82 @@
-"""Gradient penalties on the discriminator."""
+"""Gradient penalties on the discriminator: where it is taken times what its norm should be.
+
+WGAN-GP is (line, one), DRAGAN (around, one), R1 (real, zero) and R2 (fake, zero).
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
+Critic: TypeAlias = Callable[[Tensor], Tensor]
+Where: TypeAlias = Literal["line", "real", "fake", "around"]
+Form: TypeAlias = Literal["one", "zero"]
+NOISE = 0.5  # of the data's deviation: how far DRAGAN's neighbourhood reaches
 
-def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """Mean over the batch of ||grad_x D(x)||^2 at real images (Mescheder et al. 2018, equation 9), unweighted.
+
+@dataclass(frozen=True)
+class Penalty:
+    """One line of the table: where the gradient is taken, and the norm that costs nothing."""
+
+    where: Where
+    form: Form
+
+
+PENALTIES = {
+    "gp": Penalty("line", "one"),  # Gulrajani et al. 2017, equation 3
+    "gp0": Penalty("line", "zero"),  # Thanh-Tung et al. 2019, section 5
+    "dragan": Penalty("around", "one"),  # Kodali et al. 2017, section 2.4
+    "r1": Penalty("real", "zero"),  # Mescheder et al. 2018, equation 9
+    "r2": Penalty("fake", "zero"),  # Mescheder et al. 2018, equation 10
+}
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, where: Where = "line", form: Form = "one") -> Tensor:
+    """Mean over the batch of (||g|| - 1)^2 or ||g||^2, g = grad_x D(x) over all axes but the first; unweighted.
 
     Args:
-        discriminator: images -> logits, float [n]; its output for one image must not depend on the others.
+        critic: images -> logits, float [n]; its output for one image must not depend on the others.
         real: float [n, ...].
+        fake: float [n, ...]; only "line" and "fake" look at it.
+        where: "line", between real and fake, a share per sample (Gulrajani et al. 2017, algorithm 1);
+            "real" or "fake", at the images themselves (Mescheder et al. 2018, equations 9 and 10);
+            "around", on the way from real images to real + 0.5 * deviation * U[0, 1), a share per sample
+            (Kodali et al. 2017, section 2.4, and its authors' code).
+        form: "one" for (||g|| - 1)^2, "zero" for ||g||^2.
 
     Returns:
-        A scalar that can be differentiated once more, by the discriminator's weights.
+        A scalar that can be differentiated once more, by the critic's weights.
     """
-    images = real.detach().requires_grad_(True)
-    logits = discriminator(images)
-    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-    return gradient.float().square().flatten(1).sum(1).mean()
+    return penalty_at(critic, places(real.detach(), fake.detach(), where), form)
+
+
+def places(real: Tensor, fake: Tensor, where: Where, shares: Tensor | None = None) -> Tensor:
+    """Where the gradient is taken, float [n, ...]; `shares` float [n] for U[0, 1): 0 is real, 1 the other end."""
+    match where:
+        case "real":
+            return real
+        case "fake":
+            return fake
+        case "line":
+            end = fake
+        case "around":
+            end = real + NOISE * real.std() * torch.rand_like(real)
+        case _:
+            raise ValueError(f"where={where!r}: line, real, fake or around")
+    shares = torch.rand(len(real), device=real.device, dtype=real.dtype) if shares is None else shares
+    return real + shares.view(-1, *[1] * (real.ndim - 1)) * (end - real)
+
+
+def penalty_at(critic: Critic, points: Tensor, form: Form) -> Tensor:
+    """The penalty of `form` at `points`, float [n, ...]."""
+    if form not in ("one", "zero"):
+        raise ValueError(f"form={form!r}: one or zero")
+    points = points.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    slopes = gradient.flatten(1)
+    if form == "zero":
+        return slopes.square().sum(1).mean()
+    norms: Tensor = torch.linalg.vector_norm(slopes, dim=1)
+    return (norms - 1).square().mean()

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from gan_trainer.meter import Diverged, LossMeter
+from gan_trainer.networks import Networks
 from gan_trainer.recipes import Recipe
 
 WARM_UP = 0.1  # early in a run the average forgets within this share of the images seen so far
@@ -16,25 +17,36 @@ WARM_UP = 0.1  # early in a run the average forgets within this share of the ima
 
 @dataclass
 class TrainState:
-    """Networks, optimisers and counters. `average` is the generator that is looked at and exported."""
+    """Networks, optimisers and counters. `average` is the generator that is looked at and exported.
+
+    `step` counts batches, `g_steps` steps of the generator, `d_steps` the discriminator's since the last of those.
+    """
 
     generator: nn.Module
-    discriminator: nn.Module
+    discriminator: nn.Module | None
+    encoder: nn.Module | None
     average: nn.Module
-    g_optimizer: torch.optim.Optimizer
-    d_optimizer: torch.optim.Optimizer
+    g_optimizer: torch.optim.Optimizer  # of the generator and the encoder
+    d_optimizer: torch.optim.Optimizer | None
     meter: LossMeter
     step: int = 0
+    g_steps: int = 0
+    d_steps: int = 0
     images_seen: int = 0
     seconds: float = 0.0
     eval_seconds: float = 0.0
 
-    PARTS: ClassVar = ("generator", "discriminator", "average", "g_optimizer", "d_optimizer", "meter")
-    COUNTERS: ClassVar = ("step", "images_seen", "seconds", "eval_seconds")
+    NETWORKS: ClassVar = ("generator", "discriminator", "encoder", "average")
+    PARTS: ClassVar = (*NETWORKS, "g_optimizer", "d_optimizer", "meter")
+    COUNTERS: ClassVar = ("step", "g_steps", "d_steps", "images_seen", "seconds", "eval_seconds")
+
+    def present(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Those parts of these names that this recipe has."""
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def state_dict(self) -> dict[str, Any]:
         """Plain containers and tensors, with the random number generators as they stand."""
-        parts = {name: getattr(self, name).state_dict() for name in self.PARTS}
+        parts = {name: part.state_dict() for name, part in self.present(self.PARTS).items()}
         counters = {name: getattr(self, name) for name in self.COUNTERS}
         device = next(self.generator.parameters()).device
         rng = {
@@ -45,8 +57,8 @@ class TrainState:
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go back to what `state_dict` returned, random number generators included."""
-        for name in self.PARTS:
-            getattr(self, name).load_state_dict(saved[name])
+        for name, part in self.present(self.PARTS).items():
+            part.load_state_dict(saved[name])
         for name in self.COUNTERS:
             setattr(self, name, saved.get(name, getattr(self, name)))  # older checkpoints have fewer
         torch.set_rng_state(saved["rng"]["cpu"])
@@ -55,22 +67,35 @@ class TrainState:
 
     def check_finite(self) -> None:
         """Raise Diverged, naming the first tensor that has a value that is not finite."""
-        for part in ("generator", "discriminator", "average"):
-            for name, tensor in getattr(self, part).state_dict().items():
+        for part, network in self.present(self.NETWORKS).items():
+            for name, tensor in network.state_dict().items():
                 if not bool(torch.isfinite(tensor).all()):
                     raise Diverged(f"diverged at step {self.step}: {part}.{name} is not finite")
 
 
-def new_state(generator: nn.Module, discriminator: nn.Module, recipe: Recipe, device: torch.device) -> TrainState:
+def new_state(networks: Networks, recipe: Recipe, device: torch.device) -> TrainState:
     """The state of a run before its first step."""
-    for network in (generator, discriminator):
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for network in networks:
+        if network is not None:
+            network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    generator, discriminator, encoder = networks
     average = deepcopy(generator).requires_grad_(False) if recipe.ema_half_life else generator
+    return TrainState(
+        generator,
+        discriminator,
+        encoder,
+        average,
+        _optimizer(recipe, generator, encoder),
+        _optimizer(recipe, discriminator) if discriminator is not None else None,
+        LossMeter(device),
+    )
 
-    def adam(network: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.Adam(network.parameters(), lr=recipe.lr, betas=recipe.betas, fused=True)
 
-    return TrainState(generator, discriminator, average, adam(generator), adam(discriminator), LossMeter(device))
+def _optimizer(recipe: Recipe, *networks: nn.Module | None) -> torch.optim.Optimizer:
+    weights = [weight for network in networks if network is not None for weight in network.parameters()]
+    if recipe.optimizer == "rmsprop":  # with the settings of its authors' lecture and of the first Wasserstein GANs
+        return torch.optim.RMSprop(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    return torch.optim.Adam(weights, lr=recipe.lr, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True)
 
 
 @torch.no_grad()
@@ -88,10 +113,13 @@ def update_average(state: TrainState, recipe: Recipe) -> None:
 
 
 def set_learning_rate(state: TrainState, recipe: Recipe) -> float:
-    """The rate at this point of the run: constant, then falling linearly from `decay_from` towards zero at the end."""
+    """The rate at this point of the run: constant, then falling from `decay_from` to `lr_end` of itself at the end."""
     progress = state.images_seen / recipe.images
     rest = (1.0 - progress) / (1.0 - recipe.decay_from) if progress > recipe.decay_from else 1.0
+    if recipe.decay == "cosine":
+        rest = 0.5 - 0.5 * math.cos(math.pi * rest)
+    rate = recipe.lr * (recipe.lr_end + (1.0 - recipe.lr_end) * rest)
     for optimizer in (state.g_optimizer, state.d_optimizer):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.lr * rest
-    return recipe.lr * rest
+        for group in optimizer.param_groups if optimizer is not None else ():
+            group["lr"] = rate
+    return rate

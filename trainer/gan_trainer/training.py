@@ -22,7 +22,7 @@ from gan_trainer.logbook import Logbook
 from gan_trainer.networks import build_networks
 from gan_trainer.signals import StopRequest
 from gan_trainer.state import TrainState, new_state, set_learning_rate
-from gan_trainer.steps.latent import train_step
+from gan_trainer.steps import STEPS
 
 PREVIEW_IMAGES, PREVIEW_COLUMNS = 100, 10
 STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 50}  # reading a loss makes the host wait for a GPU
@@ -64,8 +64,8 @@ def start_state(config: Config, saved: dict[str, Any] | None = None) -> TrainSta
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     settle_math_library()
-    generator, discriminator = build_networks(config.recipe, config.data.size, len(config.conditions))
-    state = new_state(generator, discriminator, config.recipe, torch.device(config.device))
+    networks = build_networks(config.recipe, config.data.size, len(config.conditions))
+    state = new_state(networks, config.recipe, torch.device(config.device))
     if saved is not None:
         state.load_state_dict(saved)
     return state
@@ -91,11 +91,11 @@ def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, ju
     batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
     if judge is not None:
         run.write_floors(judge.floors(history.SAMPLES))
-    clock, verdict = Clock(state), None
+    clock, verdict, train_step = Clock(state), None, STEPS[recipe.family]
     with StopRequest() as stop:
         while state.images_seen < recipe.images and stop.number is None and verdict is None:
             set_learning_rate(state, recipe)
-            state.meter.add(train_step(state, recipe, *batches.at(state.images_seen)))
+            state.meter.add(*train_step(state, recipe, *batches.at(state.images_seen)))
             state.step += 1
             state.images_seen += recipe.batch_size
             clock.tick()

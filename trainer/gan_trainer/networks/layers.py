@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
+from torch.nn.utils.parametrizations import spectral_norm
+
+NORMS = ("none", "batch", "layer")
 
 
 class Reshape(nn.Module):
@@ -36,3 +39,20 @@ class Dropout(nn.Module):
         kept = torch.empty_like(x, requires_grad=False)
         torch.ge(numbers, round(self.probability * 2**16) - 2**15, out=kept)
         return x * kept.mul_(1 / (1 - self.probability))
+
+
+def normalise(kind: str, channels: int, *, rows: bool = False) -> list[nn.Module]:
+    """What follows a convolution (or a linear layer, of `rows`) with so many channels: a norm, or nothing."""
+    if kind == "batch":
+        return [nn.BatchNorm1d(channels) if rows else nn.BatchNorm2d(channels)]
+    if kind == "layer":
+        return [nn.LayerNorm(channels) if rows else nn.GroupNorm(1, channels)]
+    return []
+
+
+def bound_slopes(network: nn.Module) -> nn.Module:
+    """Divide every weight by its largest singular value (Miyato et al. 2018, algorithm 1)."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.Embedding):
+            spectral_norm(module)
+    return network

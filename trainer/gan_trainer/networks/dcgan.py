@@ -1,0 +1,56 @@
+"""Convolutional networks after Radford et al. 2016 ("DCGAN"), section 3: no pooling, weights drawn from N(0, 0.02^2).
+
+`width` is the number of channels at half the image's side; each coarser grid has twice as many, at most eight times.
+"""
+
+from itertools import pairwise
+
+from torch import nn
+
+from gan_runtime.manifest import ImageSize
+from gan_trainer.networks.grid import coarse_grid
+from gan_trainer.networks.layers import Reshape, normalise
+
+STD = 0.02
+MOST = 8  # times `width`
+
+
+def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.Sequential:
+    """Rows [n, inputs] -> images [n, c, h, w] in [-1, 1]: transposed convolutions that double the grid."""
+    side, widths = _grid(size, width)
+    widths.reverse()
+    bias = norm == "none"
+    layers: list[nn.Module] = [
+        nn.Linear(inputs, widths[0] * side * side, bias=bias),
+        Reshape(widths[0], side, side),
+        *normalise(norm, widths[0]),
+        nn.ReLU(),
+    ]
+    for more, fewer in pairwise(widths):
+        layers += [nn.ConvTranspose2d(more, fewer, 4, 2, 1, bias=bias), *normalise(norm, fewer), nn.ReLU()]
+    layers += [nn.ConvTranspose2d(widths[-1], size.channels, 4, 2, 1), nn.Tanh()]
+    return nn.Sequential(*layers).apply(_start)
+
+
+def critic_layers(size: ImageSize, width: int, norm: str) -> tuple[nn.Sequential, int]:
+    """Images [n, c, h, w] -> features [n, f], and f: strided convolutions, no norm after the first."""
+    side, widths = _grid(size, width)
+    layers: list[nn.Module] = [nn.Conv2d(size.channels, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)]
+    for fewer, more in pairwise(widths):
+        layers += [nn.Conv2d(fewer, more, 4, 2, 1), *normalise(norm, more), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Flatten()).apply(_start), widths[-1] * side * side
+
+
+def _grid(size: ImageSize, width: int) -> tuple[int, list[int]]:
+    """Side of the coarsest grid, and the channels from the finest grid but one to the coarsest."""
+    side, doublings = coarse_grid(size.height)
+    return side, [width * min(2**i, MOST) for i in range(doublings)]
+
+
+def _start(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, std=STD)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, STD)
