@@ -101,7 +101,6 @@ def test_archives_and_folders_of_the_same_images_are_the_same(call: Call, photos
         (["--labels", "csv"], ["labels 'csv'", "none or folders"]),
         (["--conditional"], ["--conditional: my-photos has no classes", "--labels folders"]),
         (["--augment", "blur"], ["augment 'blur'", "colour,translation,cutout"]),
-        (["--recipe", "gan", "--labels", "folders", "--conditional"], ["--conditional", "mlp takes no labels"]),
         (["--data-dir", "."], ["one split and found by its path alone"]),
         (["--batch-size", 49, "--size", 28], ["--batch-size 49", "my-photos has 48 images; choose 48 or fewer"]),
     ],

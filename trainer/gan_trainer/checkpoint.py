@@ -13,9 +13,9 @@ from gan_trainer.config import Config
 from gan_trainer.state import TrainState
 
 FORMAT = "gan-edge checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CONTENT_ERRORS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError)  # what load_state_dict may raise
-KEYS = {"config", *TrainState.PARTS, "step", "images_seen", "seconds", "rng"}
+KEYS = {"config", "generator", "average", "g_optimizer", "meter", "step", "images_seen", "seconds", "rng"}
 
 
 def checkpoint_path(folder: Path, images_seen: int) -> Path:

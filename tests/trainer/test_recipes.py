@@ -1,0 +1,236 @@
+"""Every recipe is faithful to its paper, can be trained and exported, and refuses what cannot work by the flag."""
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import fields, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers import DIGIT, Result
+
+from gan_runtime.errors import InputError
+from gan_runtime.generator import Generator
+from gan_trainer.checks import check_recipe
+from gan_trainer.networks import build_networks
+from gan_trainer.penalties import PENALTIES
+from gan_trainer.recipes import RECIPES, Recipe
+from gan_trainer.state import TrainState, new_state, set_learning_rate
+from gan_trainer.steps import STEPS, autoencoder
+
+NAMES = ["gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "dragan", "hinge", "rpgan", "r3gan", "bigan", "vae"]
+Call = Callable[..., Result]
+
+
+def begin(recipe: Recipe, classes: int = 0) -> TrainState:
+    torch.manual_seed(0)
+    return new_state(build_networks(recipe, DIGIT, classes), recipe, torch.device("cpu"))
+
+
+def step(state: TrainState, recipe: Recipe) -> tuple[Any, Any]:
+    real = torch.rand(8, 1, 28, 28) * 2 - 1
+    losses = STEPS[recipe.family](state, recipe, real, torch.arange(8))
+    state.step, state.images_seen = state.step + 1, state.images_seen + 8
+    return losses
+
+
+def small(name: str, **changes: Any) -> Recipe:
+    return replace(RECIPES[name], width=8, **changes)
+
+
+def test_the_table_is_that_of_the_survey() -> None:
+    assert list(RECIPES) == ["quick", *NAMES]
+    for recipe in RECIPES.values():
+        check_recipe(recipe)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("lsgan", {"objective": "lsgan", "lr": 2e-4, "betas": (0.5, 0.999)}),
+        ("wgan", {"optimizer": "rmsprop", "lr": 5e-5, "clip": 0.01, "critic_steps": 5, "warm_critic": 100}),
+        ("wgan-gp", {"penalty": "gp", "penalty_weight": 10.0, "critic_steps": 5, "lr": 1e-4, "betas": (0.5, 0.9)}),
+        ("dragan", {"penalty": "dragan", "penalty_weight": 10.0, "critic_steps": 1, "lr": 1e-4, "batch_size": 128}),
+        ("hinge", {"objective": "hinge", "d_norm": "spectral"}),
+        ("r3gan", {"objective": "rpgan", "penalty": "r1,r2", "penalty_every": 1, "g_norm": "none", "d_norm": "none"}),
+        ("bigan", {"latents": "uniform", "latent_dim": 50, "batch_size": 128, "weight_decay": 2.5e-5, "lr": 2e-4}),
+        ("vae", {"objective": "elbo", "lr": 1e-3, "latents": "normal"}),
+    ],
+)
+def test_settings_of_the_papers(name: str, settings: dict[str, Any]) -> None:
+    assert {key: getattr(RECIPES[name], key) for key in settings} == settings
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_network_of_a_recipe_learns(name: str, conditional: bool) -> None:
+    recipe = small(name, conditional=conditional, warm_critic=0)
+    state = begin(recipe, 8 if conditional else 0)
+    before = {part: deepcopy(dict(net.named_parameters())) for part, net in state.present(state.NETWORKS).items()}
+    for _ in range(3 * recipe.critic_steps):
+        step(state, recipe)
+    state.check_finite()
+    for part, weights in before.items():
+        now = dict(getattr(state, part).named_parameters())
+        still = [name for name, old in weights.items() if torch.equal(now[name], old)]
+        assert set(still) <= {"head.bias"}, part  # in differences of logits it cancels
+    assert all(weight.requires_grad for weight in state.generator.parameters())
+
+
+def test_after_every_critic_step_all_weights_are_within_the_clip() -> None:
+    recipe = small("wgan", warm_critic=0)
+    state = begin(recipe)
+    for _ in range(6):
+        step(state, recipe)
+        assert state.discriminator is not None
+        assert max(weight.abs().max() for weight in state.discriminator.parameters()) <= recipe.clip
+
+
+def test_the_critic_makes_its_steps_and_its_authors_extra_steps() -> None:
+    recipe = small("wgan", network="mlp", g_norm="none", d_norm="none", critic_steps=2, warm_critic=4)
+    state = begin(recipe)
+    turns = [step(state, recipe)[1] is not None for _ in range(25 * 4 + 6 * 2)]
+    moments = [i + 1 for i, turn in enumerate(turns) if turn]
+    assert moments[:25] == list(range(4, 101, 4))
+    assert {b - a for a, b in pairwise(moments[24:])} == {2}
+    state.g_steps, state.d_steps = 500, 0
+    assert [step(state, recipe)[1] is not None for _ in range(6)] == [False, False, False, True, False, True]
+
+
+@pytest.mark.parametrize("name", ["wgan-gp", "dragan", "r3gan"])
+def test_the_penalty_is_in_the_only_step_of_the_only_optimiser(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the discriminator would become another one, and it is stepped once."""
+    weights = {}
+    for weight in (RECIPES[name].penalty_weight, 1e-12):
+        recipe = small(name, penalty_weight=weight)
+        state = begin(recipe)
+        assert state.d_optimizer is not None
+        steps: list[int] = []
+        honest = state.d_optimizer.step
+        monkeypatch.setattr(state.d_optimizer, "step", lambda honest=honest, steps=steps: (steps.append(1), honest()))
+        step(state, recipe)
+        assert len(steps) == 1
+        assert state.discriminator is not None
+        weights[weight] = torch.cat([weight.detach().flatten() for weight in state.discriminator.parameters()])
+    first, second = weights.values()
+    assert not torch.equal(first, second)
+
+
+def test_a_lazy_penalty_counts_for_the_steps_between() -> None:
+    from gan_trainer.steps.common import penalties
+
+    recipe = small("quick", penalty_every=4, penalty_weight=0.5)
+    state, real = begin(recipe), torch.randn(3, 5)
+    found = []
+    for state.step in range(8):
+        found.append(
+            float(torch.as_tensor(penalties(state, recipe, lambda x: x.square().sum(1) / 2, real, real)).detach())
+        )
+    expected = 4 * 0.5 * real.square().sum(1).mean().item()
+    assert found == pytest.approx([expected, 0, 0, 0, expected, 0, 0, 0])
+
+
+def test_several_penalties_are_added() -> None:
+    from gan_trainer.steps.common import penalties
+
+    recipe = small("r3gan", penalty_weight=1.0)
+    real, fake = torch.randn(2, 3, 5).unbind()
+    total = penalties(begin(recipe), recipe, lambda x: x.square().sum(1) / 2, real, fake)
+    expected = real.square().sum(1).mean() + fake.square().sum(1).mean()
+    torch.testing.assert_close(total, expected)
+
+
+def test_the_rate_falls_as_a_cosine_to_its_end() -> None:
+    recipe = small("r3gan", images=1000)
+    state = begin(recipe)
+    rates = []
+    for state.images_seen in (0, 500, 1000):
+        rates.append(set_learning_rate(state, recipe) / recipe.lr)
+    assert rates == pytest.approx([1.0, 0.625, 0.25])
+
+
+def test_the_bound_of_an_autoencoder() -> None:
+    mean, log_variance = torch.zeros(4, 3), torch.zeros(4, 3)
+    assert autoencoder.divergence(mean, log_variance) == 0
+    assert autoencoder.divergence(mean + 2, log_variance).item() == pytest.approx(6.0)  # mu^2 / 2 for each of 3
+    normal, other = torch.distributions.Normal(0.0, 1.0), torch.distributions.Normal(0.5, 1.5)
+    expected = torch.distributions.kl_divergence(other, normal).item()
+    found = autoencoder.divergence(torch.tensor([[0.5]]), 2 * torch.tensor([[1.5]]).log())
+    assert found.item() == pytest.approx(expected)
+    black = -torch.ones(2, 1, 4, 4)
+    assert autoencoder.reconstruction(black, black).item() == pytest.approx(0, abs=1e-3)
+    grey = autoencoder.reconstruction(torch.zeros(2, 1, 4, 4), black)
+    assert grey.item() == pytest.approx(16 * torch.tensor(2.0).log().item())
+
+
+REFUSED = [
+    ("lsgan", {"penalty": "gp", "penalty_weight": 10.0}, "--penalty gp: .* batch norm .*--d-norm none"),
+    ("wgan", {"clip": 0.0}, "--objective wgan: .*--clip, --penalty or --d-norm spectral"),
+    ("wgan", {"d_norm": "spectral"}, "--clip 0.01: cannot bound"),
+    ("wgan-gp", {"penalty_weight": 0.0}, "--penalty gp: has no weight"),
+    ("wgan-gp", {"penalty": "none"}, "--penalty-weight 10: there is no penalty"),
+    ("wgan-gp", {"penalty": "r3"}, "--penalty r3: unknown; choose one of gp, gp0, dragan, r1, r2"),
+    ("gan", {"network": "transformer"}, "--network transformer: unknown; choose one of mlp, conv, dcgan, resnet"),
+    ("gan", {"objective": "elbo"}, "--objective elbo: .*--recipe vae"),
+    ("gan", {"objective": "cramer"}, "--objective cramer: unknown"),
+    ("gan", {"d_norm": "instance"}, "--d-norm instance: unknown"),
+    ("gan", {"optimizer": "sgd"}, "--optimizer sgd: unknown"),
+    ("gan", {"betas": (0.5, 1.0)}, "--betas 0.5 1: each must be in"),
+    ("quick", {"critic_steps": 2}, "--share-passes: .*--no-share-passes"),
+    ("bigan", {"objective": "lsgan"}, "--objective lsgan: its targets"),
+    ("bigan", {"augment": "cutout"}, "--augment cutout: bigan has no use for it"),
+    ("vae", {"objective": "hinge"}, "--objective hinge: vae has no use for it"),
+    ("vae", {"latents": "uniform"}, "--latents uniform: vae has no use for it"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "message"), REFUSED, ids=lambda value: str(value)[:30])
+def test_combinations_that_cannot_work_are_refused(name: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_recipe(replace(RECIPES[name], **changes))
+
+
+def test_they_are_refused_before_anything_is_made(call: Call) -> None:
+    assert call("gan-train", "mnist", "--recipe", "lsgan", "--penalty", "gp", "--penalty-weight", 10).refused(
+        "--penalty gp", "--d-norm"
+    )
+    assert not Path("runs").exists()
+
+
+def test_every_field_is_a_flag_and_lands_in_the_configuration(call: Call) -> None:
+    done = call(
+        "gan-train", "mnist", "--recipe", "hinge", "--images", 64, "--batch-size", 32, "--width", 8, "--quiet",
+        "--network", "resnet", "--d-norm", "layer", "--penalty", "r1,r2", "--penalty-weight", 0.5, "--betas", 0.1, 0.9,
+        "--objective", "ragan", "--latents", "uniform", "--decay", "cosine", "--conditional", "--threads", 1,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    recipe = json.loads(Path("runs/mnist-hinge/config.json").read_text())["recipe"]
+    asked = {
+        "network": "resnet", "d_norm": "layer", "penalty": "r1,r2", "penalty_weight": 0.5, "betas": [0.1, 0.9],
+        "objective": "ragan", "latents": "uniform", "decay": "cosine", "conditional": True, "width": 8,
+    }  # fmt: skip
+    assert {name: recipe[name] for name in asked} == asked
+    assert set(recipe) == {field.name for field in fields(Recipe)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_is_trained_exported_and_sampled(call: Call, name: str) -> None:
+    options = ("--images", 256, "--batch-size", 32, "--width", 8, "--threads", 1, "--quiet", "--warm-critic", 0)
+    done = call("gan-train", "mnist", "--recipe", name, *options)
+    assert done.code == 0, done.err
+    assert call("gan-export", f"runs/mnist-{name}", "--output", "x.onnx").code == 0
+    generator = Generator.load("x.onnx", "cpu")
+    assert generator.roles.latents.distribution == RECIPES[name].latents
+    assert generator.sample(3).shape == (3, 28, 28, 1)
+
+
+def test_the_list_of_recipes(call: Call) -> None:
+    lines = call("gan-train", "--list-recipes").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["recipe", *RECIPES]
+    assert "wgan + 10 gp" in next(line for line in lines if line.startswith("wgan-gp"))
+    document = json.loads(call("gan-train", "--list-recipes", "--json").out)
+    assert document["wgan"]["clip"] == 0.01
+    assert set(PENALTIES) >= {name for recipe in RECIPES.values() for name in recipe.penalties}
