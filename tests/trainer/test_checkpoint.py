@@ -44,7 +44,7 @@ def test_corrupt_and_foreign_files_are_refused(make: Callable[..., Config], tmp_
     Path("text.pt").write_text("hello")
     for name, reason in {
         "foreign.pt": "not a gan-edge checkpoint",
-        "newer.pt": "9.9, which this version cannot read",
+        "newer.pt": "format 99 of gan-edge 9.9; this version reads format",
         "list.pt": "not a gan-edge checkpoint",
         "cut.pt": "corrupt",
         "empty.pt": "corrupt",

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gan_trainer.networks import BODIES, build_networks
 from gan_trainer.networks.layers import NORMS
-from gan_trainer.penalties import PENALTIES, gradient_penalty, penalty_at, places
+from gan_trainer.penalties import PENALTIES, gradient_penalty, penalty_at, penalty_points
 from gan_trainer.recipes import RECIPES
 
 SHAPES = [(6, 2), (6, 1, 4, 5), (6, 3, 4, 4), (6, 7, 3, 2)]
@@ -70,7 +70,7 @@ def test_fakes_never_enter_penalties_at_the_data(where: str) -> None:
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_line_ends_in_the_real_and_in_the_generated_images(share: float) -> None:
     real, fake = pair(6, 1, 4, 4)
-    points = places(real, fake, "line", torch.full((6,), share, dtype=torch.float64))
+    points = penalty_points(real, fake, "line", torch.full((6,), share, dtype=torch.float64))
     torch.testing.assert_close(points, fake if share else real)
     end = gradient_penalty(curved, real, fake, "fake" if share else "real", "one")
     torch.testing.assert_close(penalty_at(curved, points, "one"), end)
@@ -79,7 +79,7 @@ def test_the_line_ends_in_the_real_and_in_the_generated_images(share: float) -> 
 def test_every_sample_has_a_share_of_its_own() -> None:
     torch.manual_seed(0)
     real, fake = torch.zeros(500, 1, 2, 2), torch.ones(500, 1, 2, 2)
-    points = places(real, fake, "line").flatten(1)
+    points = penalty_points(real, fake, "line").flatten(1)
     assert torch.equal(points, points[:, :1].expand(-1, 4))  # one for all pixels
     assert len(points[:, 0].unique()) > 490
     assert abs(points.mean().item() - 0.5) < 4 * (1 / 12 / 500) ** 0.5
@@ -88,14 +88,14 @@ def test_every_sample_has_a_share_of_its_own() -> None:
 def test_a_permuted_batch_with_its_shares_has_the_same_penalty() -> None:
     real, fake = pair(6, 1, 4, 4)
     shares, order = torch.rand(6, dtype=torch.float64), torch.randperm(6)
-    first = penalty_at(curved, places(real, fake, "line", shares), "one")
-    second = penalty_at(curved, places(real[order], fake[order], "line", shares[order]), "one")
+    first = penalty_at(curved, penalty_points(real, fake, "line", shares), "one")
+    second = penalty_at(curved, penalty_points(real[order], fake[order], "line", shares[order]), "one")
     torch.testing.assert_close(first, second)
 
 
 def test_dragan_stays_within_half_a_deviation_above_the_data() -> None:
     real, fake = pair(400, 1, 4, 4)
-    step = (places(real, fake, "around") - real) / real.std()
+    step = (penalty_points(real, fake, "around") - real) / real.std()
     assert step.min() >= 0
     assert 0.4 < step.max() <= 0.5
     assert abs(step.mean().item() - 0.125) < 0.01  # 0.5 * U * U
@@ -135,7 +135,7 @@ def test_only_batch_norm_lets_a_discriminator_mix_images(network: str, d_norm: s
     from dataclasses import replace
 
     torch.manual_seed(0)
-    recipe = replace(RECIPES["quick"], network=network, d_norm=d_norm, width=8)
+    recipe = replace(RECIPES["quick"], network=network, d_norm=d_norm, width=8, penalty="none", penalty_weight=0.0)
     discriminator = build_networks(recipe, DIGIT, 10).discriminator
     assert discriminator is not None
     for module in discriminator.modules():

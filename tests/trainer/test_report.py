@@ -219,9 +219,9 @@ def test_the_command_repeats_the_run(
 
 def test_what_no_flag_says_is_named(make: Make) -> None:
     config = make()
-    odd = replace(config, recipe=replace(config.recipe, family="joint"))
-    assert without_flag(odd) == ["family"]
-    assert "joint" not in command(odd)
+    odd = replace(config, recipe=replace(config.recipe, source="elsewhere"))
+    assert without_flag(odd) == ["source"]
+    assert "elsewhere" not in command(odd)
 
 
 def test_choices_change_little_as_a_run_grows() -> None:

@@ -13,12 +13,14 @@ from helpers import tensors
 from gan_runtime.datasets import Dataset
 from gan_trainer.checkpoint import list_checkpoints, load_checkpoint
 from gan_trainer.config import Config
+from gan_trainer.data import Batches
 from gan_trainer.logbook import Logbook
 from gan_trainer.meter import Diverged
 from gan_trainer.progress import Silence
 from gan_trainer.recipes import RECIPES
 from gan_trainer.runs import Run, create_run
 from gan_trainer.state import TrainState, set_learning_rate, update_average
+from gan_trainer.steps import STEPS
 from gan_trainer.training import Outcome, preview, start_state, train
 
 Make = Callable[..., Config]
@@ -116,6 +118,13 @@ def test_previews_come_in_time_and_compare(make: Make, dataset: Dataset) -> None
     assert state.average.training
 
 
+PARTS = {
+    "latent": ("generator", "discriminator"),
+    "joint": ("generator", "discriminator", "encoder"),
+    "autoencoder": ("generator", "encoder"),
+}
+
+
 class Poison(Silence):
     """Makes a weight of one network infinite once 64 images have been seen."""
 
@@ -128,8 +137,10 @@ class Poison(Silence):
         return False
 
 
-@pytest.mark.parametrize("part", ["generator", "discriminator"])
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    ("recipe", "part"),
+    [(name, part) for name, recipe in RECIPES.items() for part in PARTS[recipe.family]],
+)
 def test_losses_that_are_not_finite_stop_the_run(recipe: str, part: str, make: Make, dataset: Dataset) -> None:
     config = make(recipe)
     run, state = create_run(Path("runs"), "a", config), start_state(config)
@@ -155,6 +166,7 @@ def test_the_rate_is_constant_then_falls_to_zero(make: Make) -> None:
         state.images_seen = seen
         rates.append(set_learning_rate(state, config.recipe))
     assert rates == pytest.approx([0.01, 0.01, 0.01, 0.005, 0.00002])
+    assert state.d_optimizer is not None
     assert state.d_optimizer.param_groups[0]["lr"] == rates[-1]
 
 
@@ -166,10 +178,44 @@ def test_the_average_forgets_by_half_in_a_half_life(make: Make) -> None:
     weight.data.fill_(1.0)
     average.data.fill_(0.0)
     for _ in range(10):  # 80 images
-        update_average(state, config.recipe)
+        update_average(state, config.recipe, 8)
     torch.testing.assert_close(average, torch.full_like(average, 0.5))
     statistics = dict(state.average.named_buffers())
     assert any("running_mean" in name for name in statistics)
+
+
+def test_the_average_counts_the_images_of_all_critic_steps(make: Make, dataset: Dataset) -> None:
+    config = make("wgan-gp", ema_half_life=80, critic_steps=5, warm_critic=0)
+    state = start_state(config)
+    state.images_seen = 10**6
+    old = next(state.average.parameters()).data.fill_(0.0)
+    now = next(state.generator.parameters())
+    for i in range(10):  # 80 images, two steps of the generator
+        state.generator.requires_grad_(True)
+        with torch.no_grad():
+            now.fill_(1.0)
+        STEPS["latent"](state, replace(config.recipe, lr=0.0), *Batches(dataset, 8, 0, torch.device("cpu")).at(8 * i))
+    assert state.g_steps == 2
+    torch.testing.assert_close(old, torch.full_like(old, 0.5), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("steps", [74, 75, 78])
+def test_resumed_where_the_extra_critic_steps_end(steps: int, make: Make, dataset: Dataset) -> None:
+    tiny = {"network": "mlp", "images": 8 * 84, "checkpoint_every": 10_000}
+    config = make("wgan", **tiny)
+    whole, outcome = run_of(config, dataset, "whole")
+    run, _ = run_of(config, dataset, "stopped", StopAfter(steps, signal.SIGTERM))
+    resumed = train(config, dataset, start_state(*Run(run.folder).load()), Logbook(run, Silence()))
+    assert load_checkpoint(resumed.checkpoint)["g_steps"] == 25 + (84 - 75) // 2
+    assert same(outcome.checkpoint, resumed.checkpoint)
+    assert logged(whole) == logged(run)
+
+
+def test_losses_that_there_are_not_are_not_logged(make: Make, dataset: Dataset) -> None:
+    run, _ = run_of(make("vae"), dataset, "a")
+    losses = [entry for entry in logged(run) if "lr" in entry]
+    assert losses
+    assert all("g_loss" in entry and "d_loss" not in entry for entry in losses)
 
 
 def test_without_average_the_generator_is_exported_itself(make: Make) -> None:

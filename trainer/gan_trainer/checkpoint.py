@@ -68,7 +68,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise GanEdgeError(f"{path}: not a gan-edge checkpoint")
     if saved.get("format_version") != FORMAT_VERSION or not set(saved) >= KEYS:
-        raise GanEdgeError(f"{path}: written by gan-edge {saved.get('gan_edge')}, which this version cannot read")
+        found = f"format {saved.get('format_version')} of gan-edge {saved.get('gan_edge')}"
+        raise GanEdgeError(f"{path}: {found}; this version reads format {FORMAT_VERSION}; export it with that one")
     if not (isinstance(saved["images_seen"], int) and isinstance(saved["seconds"], float)):
         raise damaged(path)
     return saved

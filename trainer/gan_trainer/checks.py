@@ -1,87 +1,147 @@
-"""Combinations of a recipe's fields that cannot work, refused by the name of the flag before anything is built."""
+"""Combinations of a recipe's fields that cannot work, refused by the name of the flag before anything is built.
+
+The names are repeated here so that the commands can say --help without loading torch; a test compares them.
+"""
+
+import math
+from collections.abc import Collection
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from gan_runtime.errors import InputError
-from gan_trainer.networks import BODIES
-from gan_trainer.networks.layers import NORMS
-from gan_trainer.objectives import OBJECTIVES
-from gan_trainer.penalties import PENALTIES
-from gan_trainer.recipes import Recipe
-from gan_trainer.steps import STEPS
 
+if TYPE_CHECKING:
+    from gan_trainer.recipes import Recipe
+
+OBJECTIVES = ("minimax", "non-saturating", "lsgan", "wgan", "hinge", "rpgan", "ragan")
+PENALTIES = ("gp", "gp0", "dragan", "r1", "r2")
 ELBO = "elbo"  # what an autoencoder minimises
 CHOICES = {
-    "network": tuple(BODIES),
-    "g_norm": NORMS,
-    "d_norm": (*NORMS, "spectral"),
+    "family": ("latent", "joint", "autoencoder"),
+    "network": ("mlp", "conv", "dcgan", "resnet"),
+    "g_norm": ("none", "batch", "layer"),
+    "d_norm": ("none", "batch", "layer", "spectral"),
     "latents": ("normal", "uniform"),
     "optimizer": ("adam", "rmsprop"),
     "decay": ("linear", "cosine"),
 }
 
 
-def check_recipe(recipe: Recipe) -> None:
+def check_recipe(recipe: "Recipe") -> None:
     """Raise InputError, naming the flag and the way out, where the fields contradict each other."""
     for name, choices in CHOICES.items():
         _check_choice(name, getattr(recipe, name), choices)
-    _check_choice("objective", recipe.objective, (*OBJECTIVES, ELBO))
-    for name in recipe.penalties:
-        _check_choice("penalty", name, (*PENALTIES, "none"))
     _check_numbers(recipe)
-    assert recipe.family in STEPS
-    {"latent": _check_latent, "joint": _check_joint, "autoencoder": _check_autoencoder}[recipe.family](recipe)
+    if recipe.family == "autoencoder":
+        _check_autoencoder(recipe)
+        return
+    if recipe.objective == ELBO:
+        raise InputError(f"--objective {ELBO}: is that of an autoencoder; choose --recipe vae")
+    _check_choice("objective", recipe.objective, OBJECTIVES)
+    if recipe.family == "joint":
+        _check_joint(recipe)
+    _check_penalties(recipe)
+    _check_critic(recipe)
+
+
+def check_changes(recipe: "Recipe", given: Collection[str]) -> None:
+    """Refuse flags that were given and change nothing, by the names of their fields."""
+    idle = {
+        "betas": recipe.optimizer == "rmsprop" and "--optimizer rmsprop has none",
+        "width": recipe.network == "mlp" and "the network mlp has no use for it",
+        "dropout": recipe.network != "mlp" and f"the network {recipe.network} has none",
+        "penalty_every": not recipe.penalties and "there is no penalty; give --penalty",
+        "decay": recipe.decay_from == 1 and "the rate does not fall; give --decay-from",
+        "lr_end": recipe.decay_from == 1 and "the rate does not fall; give --decay-from",
+        "d_norm": recipe.family == "autoencoder" and "a VAE has no discriminator",
+    }
+    for name, reason in idle.items():
+        if name in given and reason:
+            raise InputError(f"{flag(name)}: {reason}")
+
+
+def flag(name: str, value: Any = None) -> str:
+    """A field as it is written on a command line."""
+    option = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{option}" if value else f"--no-{option}"
+    values = value if isinstance(value, tuple) else () if value is None else (value,)
+    return " ".join([f"--{option}", *(f"{one:g}" if isinstance(one, float) else str(one) for one in values)])
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InputError(f"--{name.replace('_', '-')} {value}: unknown; choose one of {', '.join(choices)}")
+        raise InputError(f"{flag(name, value)}: unknown; choose one of {', '.join(choices)}")
 
 
-def _check_numbers(recipe: Recipe) -> None:
-    for beta in recipe.betas:
-        if not 0 <= beta < 1:
-            raise InputError(f"--betas {recipe.betas[0]:g} {recipe.betas[1]:g}: each must be in [0, 1)")
+def _check_numbers(recipe: "Recipe") -> None:
+    for field in fields(recipe):
+        value = getattr(recipe, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise InputError(f"{flag(field.name, value)}: must be a finite number")
+    if not all(0 <= beta < 1 for beta in recipe.betas):
+        raise InputError(f"{flag('betas', recipe.betas)}: each must be in [0, 1)")
+
+
+def _check_penalties(recipe: "Recipe") -> None:
+    for name in recipe.penalties:
+        _check_choice("penalty", name, PENALTIES)
+    if len(set(recipe.penalties)) < len(recipe.penalties):
+        raise InputError(f"{flag('penalty', recipe.penalty)}: names one twice; give it a larger --penalty-weight")
     if recipe.penalties and not recipe.penalty_weight:
-        raise InputError(f"--penalty {recipe.penalty}: has no weight; give --penalty-weight")
+        raise InputError(f"{flag('penalty', recipe.penalty)}: has no weight; give --penalty-weight")
     if recipe.penalty_weight and not recipe.penalties:
-        raise InputError(f"--penalty-weight {recipe.penalty_weight:g}: there is no penalty; give --penalty")
-
-
-def _check_latent(recipe: Recipe) -> None:
-    if recipe.objective == ELBO:
-        raise InputError(f"--objective {ELBO}: is that of an autoencoder; choose --recipe vae")
+        raise InputError(f"{flag('penalty_weight', recipe.penalty_weight)}: there is no penalty; give --penalty")
     if recipe.penalties and recipe.d_norm == "batch":
         raise InputError(
-            f"--penalty {recipe.penalty}: is one of each image by itself, which batch norm in the discriminator mixes; "
-            "choose --d-norm none, layer or spectral"
+            f"{flag('penalty', recipe.penalty)}: is one of each image by itself, which batch norm in the discriminator "
+            "mixes; choose --d-norm none, layer or spectral"
         )
-    _check_bounded(recipe)
-    if recipe.share_passes and recipe.critic_steps + recipe.warm_critic > 1:
-        raise InputError("--share-passes: needs one discriminator step for each of the generator; --no-share-passes")
 
 
-def _check_bounded(recipe: Recipe) -> None:
-    bounded = recipe.clip or recipe.penalties or recipe.d_norm == "spectral"
-    if recipe.objective == "wgan" and not bounded:
-        raise InputError("--objective wgan: its critic needs a bound; give --clip, --penalty or --d-norm spectral")
+def _check_critic(recipe: "Recipe") -> None:
+    if recipe.objective == "wgan" and not (recipe.clip or recipe.penalties or recipe.d_norm == "spectral"):
+        ways = "--clip or --d-norm spectral" if recipe.family == "joint" else "--clip, --penalty or --d-norm spectral"
+        raise InputError(f"--objective wgan: its critic needs a bound; give {ways}")
     if recipe.clip and recipe.d_norm == "spectral":
-        raise InputError(f"--clip {recipe.clip:g}: cannot bound weights that --d-norm spectral divides; choose one")
+        raise InputError("--d-norm spectral: divides the weights that --clip bounds; give --clip 0 with it")
+    if 0 < recipe.warm_critic < recipe.critic_steps:
+        raise InputError(f"{flag('warm_critic', recipe.warm_critic)}: is fewer than --critic-steps; give more, or 0")
+    if recipe.share_passes and max(recipe.critic_steps, recipe.warm_critic) > 1:
+        raise InputError("--share-passes: needs one discriminator step for each of the generator; --no-share-passes")
+    first = max(recipe.critic_steps, recipe.warm_critic) * recipe.batch_size
+    if recipe.images < first:
+        raise InputError(
+            f"--images {recipe.images}: the critic's steps before the generator's first one take {first:,}; give more, "
+            f"or fewer steps with --critic-steps and --warm-critic"
+        )
 
 
-def _check_joint(recipe: Recipe) -> None:
-    _check_latent(recipe)
+def _check_joint(recipe: "Recipe") -> None:
     if recipe.objective == "lsgan":
         raise InputError("--objective lsgan: its targets 0 and 1 have no mirror image; bigan takes any other")
-    _refuse(recipe, "bigan", {"penalty": "none", "augment": "none", "share_passes": False, "ema_half_life": 0})
+    _refuse(recipe, "bigan", {"penalty": "none", "augment": "none", "share_passes": False})
+    _check_average(recipe)
 
 
-def _check_autoencoder(recipe: Recipe) -> None:
-    usual = {"objective": ELBO, "penalty": "none", "augment": "none", "share_passes": False, "ema_half_life": 0}
-    _refuse(recipe, "vae", usual | {"clip": 0.0, "critic_steps": 1, "warm_critic": 0, "latents": "normal"})
+def _check_autoencoder(recipe: "Recipe") -> None:
+    usual = {"objective": ELBO, "penalty": "none", "augment": "none", "share_passes": False, "clip": 0.0}
+    _refuse(recipe, "vae", usual | {"critic_steps": 1, "warm_critic": 0, "latents": "normal"})
+    _check_average(recipe)
 
 
-def _refuse(recipe: Recipe, family: str, usual: dict[str, object]) -> None:
+def _check_average(recipe: "Recipe") -> None:
+    if recipe.ema_half_life:
+        raise InputError(
+            f"{flag('ema_half_life', recipe.ema_half_life)}: an average of the generator would not fit the encoder; "
+            "leave it out"
+        )
+
+
+def _refuse(recipe: "Recipe", name: str, usual: dict[str, object]) -> None:
     """A family of steps has no use for some of the fields: say so rather than pass over them."""
-    for name, value in usual.items():
-        found = getattr(recipe, name)
+    for field, value in usual.items():
+        found = getattr(recipe, field)
         if found != value:
-            raise InputError(f"--{name.replace('_', '-')} {found}: {family} has no use for it; leave it out")
+            raise InputError(f"{flag(field, found)}: {name} has no use for it; leave it out")

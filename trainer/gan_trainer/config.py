@@ -13,7 +13,7 @@ from gan_runtime.manifest import ImageSize
 from gan_runtime.models import shipped_features
 from gan_trainer import history
 from gan_trainer.augmentations import AUGMENTATIONS
-from gan_trainer.checks import check_recipe
+from gan_trainer.checks import check_changes
 from gan_trainer.networks import build_networks
 from gan_trainer.recipes import RECIPES, Recipe
 from gan_trainer.source import DataSource
@@ -157,8 +157,10 @@ def make_config(
 
 def _changed(recipe_name: str, changes: dict[str, Any]) -> Recipe:
     given = {name: value for name, value in changes.items() if value is not None}
+    if given.get("penalty") == "none":
+        given = {"penalty_weight": 0.0} | given
     recipe = replace(find_recipe(recipe_name), **given)
-    check_recipe(recipe)
+    check_changes(recipe, given)
     return recipe
 
 

@@ -34,11 +34,12 @@ class Logbook:
     def losses(self, state: TrainState, speed: float) -> None:
         """Write the mean losses since the last time, and show them."""
         state.meter.check(state.step)
-        d_loss, g_loss = state.meter.mean()
+        means = state.meter.mean()
         state.meter.reset()
-        self.reporter.logged(state.images_seen, (d_loss, g_loss), speed)
+        self.reporter.logged(state.images_seen, means, speed)
         rate = state.g_optimizer.param_groups[0]["lr"]
-        self.write(state, {"d_loss": d_loss, "g_loss": g_loss, "lr": rate, "images_per_second": round(speed, 1)})
+        losses = {name: mean for name, mean in zip(("d_loss", "g_loss"), means, strict=True) if mean is not None}
+        self.write(state, losses | {"lr": rate, "g_steps": state.g_steps, "images_per_second": round(speed, 1)})
 
     def warn(self, state: TrainState, message: str) -> None:
         """Say what goes wrong, at once and in the log."""

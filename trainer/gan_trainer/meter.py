@@ -38,9 +38,10 @@ class LossMeter:
         """How many steps were counted since the last reset."""
         return max(self._counts)
 
-    def mean(self) -> tuple[float, float]:
-        """Discriminator, generator; 0 for what no step had."""
-        d_loss, g_loss = (total / max(1, count) for total, count in zip(self._sum.tolist(), self._counts, strict=True))
+    def mean(self) -> tuple[float | None, float | None]:
+        """Discriminator, generator; None for what no step had."""
+        means = (total / n if n else None for total, n in zip(self._sum.tolist(), self._counts, strict=True))
+        d_loss, g_loss = means
         return d_loss, g_loss
 
     def reset(self) -> None:

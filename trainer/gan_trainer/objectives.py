@@ -69,7 +69,7 @@ def pairing_d_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def pairing_g_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """-log sigmoid(D(G(z)) - D(x)), the mirror image of `pairing_d_loss`."""
+    """-log sigmoid(D(G(z)) - D(x)): Jolicoeur-Martineau 2018; RpGAN in Huang et al. 2024, equation 2."""
     return pairing_d_loss(fake, real)
 
 
@@ -79,7 +79,7 @@ def average_d_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def average_g_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """The mirror image of `average_d_loss`: real and generated images change places."""
+    """-log sigmoid(D(G(z)) - E D(x)) - log(1 - sigmoid(D(x) - E D(G(z)))): Jolicoeur-Martineau 2018, section 4.3."""
     return average_d_loss(fake, real)
 
 

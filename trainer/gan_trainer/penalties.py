@@ -49,11 +49,15 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, where: Where = 
     Returns:
         A scalar that can be differentiated once more, by the critic's weights.
     """
-    return penalty_at(critic, places(real.detach(), fake.detach(), where), form)
+    return penalty_at(critic, penalty_points(real.detach(), fake.detach(), where), form)
 
 
-def places(real: Tensor, fake: Tensor, where: Where, shares: Tensor | None = None) -> Tensor:
-    """Where the gradient is taken, float [n, ...]; `shares` float [n] for U[0, 1): 0 is real, 1 the other end."""
+def penalty_points(real: Tensor, fake: Tensor, where: Where, shares: Tensor | None = None) -> Tensor:
+    """Where the gradient is taken, float [n, ...].
+
+    `shares` float [n] stand in for U[0, 1): 0 is real and 1 the other end, so on the line they are 1 - epsilon of
+    Gulrajani et al. 2017, algorithm 1, line 6.
+    """
     match where:
         case "real":
             return real

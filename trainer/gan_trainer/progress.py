@@ -4,12 +4,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from gan_runtime.commandline import note
+
+Losses: TypeAlias = tuple[float | None, float | None]  # means of discriminator and generator; None for no steps
 
 REFRESH_SECONDS = 0.5
 
@@ -20,10 +22,10 @@ class Reporter(Protocol):
     def due(self) -> bool:
         """Whether `update` would show anything now: reading losses from a device has a price."""
 
-    def update(self, images_seen: int, losses: tuple[float, float], speed: float) -> None:
+    def update(self, images_seen: int, losses: Losses, speed: float) -> None:
         """Where the run stands: real images seen, mean losses (discriminator, generator), images per second."""
 
-    def logged(self, images_seen: int, losses: tuple[float, float], speed: float) -> None:
+    def logged(self, images_seen: int, losses: Losses, speed: float) -> None:
         """As `update`, at the points that metrics.jsonl records."""
 
     def finish(self, images_seen: int) -> None:
@@ -43,7 +45,7 @@ class Silence:
         """Never."""
         return False
 
-    def update(self, images_seen: int, losses: tuple[float, float], speed: float) -> None:
+    def update(self, images_seen: int, losses: Losses, speed: float) -> None:
         """Nothing."""
 
     logged = update
@@ -65,7 +67,7 @@ class Lines(Silence):
     def __init__(self, total: int, epoch: int) -> None:
         self.total, self.epoch = total, epoch
 
-    def logged(self, images_seen: int, losses: tuple[float, float], speed: float) -> None:
+    def logged(self, images_seen: int, losses: Losses, speed: float) -> None:
         """One line."""
         left = max(0, self.total - images_seen) / speed if speed else 0.0
         note(
@@ -90,7 +92,7 @@ class Bar:
         """Twice a second."""
         return time.monotonic() >= self._next
 
-    def update(self, images_seen: int, losses: tuple[float, float], speed: float) -> None:
+    def update(self, images_seen: int, losses: Losses, speed: float) -> None:
         """Move the bar."""
         self._next = time.monotonic() + REFRESH_SECONDS
         self._progress.update(self._task, completed=images_seen, description=_show(losses), speed=speed)
@@ -129,8 +131,8 @@ def open_reporter(total: int, done: int, epoch: int, quiet: bool) -> Iterator[Re
             yield Bar(progress, total, done)
 
 
-def _show(losses: tuple[float, float]) -> str:
-    return f"d {losses[0]:.3f}  g {losses[1]:.3f}"
+def _show(losses: Losses) -> str:
+    return "  ".join(f"{name} {loss:.3f}" for name, loss in zip("dg", losses, strict=True) if loss is not None)
 
 
 def _clock(seconds: float) -> str:

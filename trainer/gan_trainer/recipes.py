@@ -1,10 +1,12 @@
 """The table of recipes: everything about a training run that is not data, device or seed.
 
-Every field of a recipe is a flag of gan-train; its `help` here is the help there.
+Every field of a recipe with a help text is a flag of gan-train. A recipe that cannot work cannot be made.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from gan_trainer.checks import check_recipe
 
 EPOCH = 60_000  # images
 
@@ -27,6 +29,7 @@ class Recipe:
     width: int = _setting(32, "Channels at half the image's side; the mlp has no use for it.", min=2, max=4096)
     g_norm: str = _setting("batch", "What follows the generator's layers: none, batch or layer.")
     d_norm: str = _setting("batch", "What follows the discriminator's: none, batch, layer, or spectral on its weights.")
+    dropout: float = _setting(0.0, "Of the mlp's discriminator, after each layer.", min=0.0, max=0.99)
     conditional: bool = _setting(False, "Tell the networks classes.  [default: if recipe and data have them]")
     latent_dim: int = _setting(100, "Values per latent.", min=1, max=4096)
     latents: str = _setting("normal", "normal: N(0, 1), or uniform: U(-1, 1).")
@@ -36,7 +39,7 @@ class Recipe:
     penalty_every: int = _setting(1, "Steps between two penalties; each counts so many times.", min=1, max=1000)
     clip: float = _setting(0.0, "Bound of the critic's weights after each of its steps; 0: none.", min=0.0, max=1e3)
     critic_steps: int = _setting(1, "Steps of the discriminator for one of the generator.", min=1, max=1000)
-    warm_critic: int = _setting(0, "The same for the first 25 of those and every 500th; 0: no more.", min=0, max=1000)
+    warm_critic: int = _setting(0, "As many for the first 25 generator steps and every 500th.", min=0, max=1000)
     share_passes: bool = _setting(False, "The discriminator step's generated images serve the generator step, too.")
     optimizer: str = _setting("adam", "adam or rmsprop.")
     lr: float = _setting(2e-4, "Learning rate of all networks.", max=1.0)
@@ -59,6 +62,10 @@ class Recipe:
     log_every: int = _many(12_800, "Images between two lines of the log.")
     preview_every: int = _many(EPOCH, "Images between two pictures of fixed samples.")
     checkpoint_every: int = _many(EPOCH, "Images between two checkpoints.")
+
+    def __post_init__(self) -> None:
+        """Raise InputError where the fields contradict each other."""
+        check_recipe(self)
 
     @property
     def augmentations(self) -> tuple[str, ...]:
@@ -100,6 +107,7 @@ RECIPES = {
         network="mlp",
         g_norm="none",
         d_norm="none",
+        dropout=0.3,
         betas=(0.9, 0.999),
         batch_size=128,
         images=200 * EPOCH,
@@ -112,6 +120,7 @@ RECIPES = {
         network="mlp",
         g_norm="none",
         d_norm="none",
+        dropout=0.3,
         objective="minimax",
         betas=(0.9, 0.999),
         batch_size=128,

@@ -93,18 +93,21 @@ def new_state(networks: Networks, recipe: Recipe, device: torch.device) -> Train
 
 def _optimizer(recipe: Recipe, *networks: nn.Module | None) -> torch.optim.Optimizer:
     weights = [weight for network in networks if network is not None for weight in network.parameters()]
-    if recipe.optimizer == "rmsprop":  # with the settings of its authors' lecture and of the first Wasserstein GANs
+    if recipe.optimizer == "rmsprop":  # torch's own defaults, as in the code of Arjovsky et al. 2017
         return torch.optim.RMSprop(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
     return torch.optim.Adam(weights, lr=recipe.lr, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True)
 
 
 @torch.no_grad()
-def update_average(state: TrainState, recipe: Recipe) -> None:
-    """Exponential moving average of weights and running statistics (Karras et al. 2018), half-life in images."""
+def update_average(state: TrainState, recipe: Recipe, images: int) -> None:
+    """Exponential moving average of weights and running statistics (Karras et al. 2018), half-life in images.
+
+    `images` have been seen since the last update.
+    """
     if not recipe.ema_half_life:
         return
     half_life = min(recipe.ema_half_life, WARM_UP * (state.images_seen + recipe.batch_size))
-    share = 1.0 - math.pow(0.5, recipe.batch_size / half_life)
+    share = 1.0 - math.pow(0.5, images / half_life)
     old = state.average.state_dict(keep_vars=True)
     new = state.generator.state_dict(keep_vars=True)
     for name, tensor in old.items():

@@ -15,7 +15,7 @@ from gan_runtime.errors import InputError
 from gan_runtime.manifest import ImageSize
 from gan_trainer.networks import conv, dcgan, mlp, resnet
 from gan_trainer.networks.assembly import Discriminator, Encoder, Generator, JointDiscriminator
-from gan_trainer.networks.layers import bound_slopes
+from gan_trainer.networks.layers import with_spectral_norm
 from gan_trainer.recipes import Recipe
 
 BODIES: dict[str, ModuleType] = {"mlp": mlp, "conv": conv, "dcgan": dcgan, "resnet": resnet}
@@ -49,14 +49,14 @@ def build_networks(recipe: Recipe, size: ImageSize, classes: int) -> Networks:
 
 
 def _discriminator(body: ModuleType, recipe: Recipe, size: ImageSize, classes: int) -> nn.Module:
-    layers, features = body.critic_layers(size, recipe.width, recipe.d_norm)
+    layers, features = body.feature_layers(size, recipe.width, recipe.d_norm, recipe.dropout)
     if recipe.family == "joint":
         network: nn.Module = JointDiscriminator(layers, features, recipe.latent_dim, classes)
     else:
         network = Discriminator(layers, features, classes)
-    return bound_slopes(network) if recipe.d_norm == "spectral" else network
+    return with_spectral_norm(network) if recipe.d_norm == "spectral" else network
 
 
 def _encoder(body: ModuleType, recipe: Recipe, size: ImageSize, *, spread: bool = False) -> nn.Module:
-    layers, features = body.critic_layers(size, recipe.width, recipe.g_norm)
+    layers, features = body.feature_layers(size, recipe.width, recipe.g_norm)
     return Encoder(layers, features, recipe.latent_dim, spread=spread)

@@ -20,12 +20,18 @@ class Generator(nn.Module):
         super().__init__()
         self.embedding = _embedding(classes, EMBEDDED)
         self.layers = layers(latent_dim + (EMBEDDED if classes else 0))
+        self.squash = nn.Tanh()
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents float [n, d], labels int64 [n] -> float [n, c, h, w]."""
-        known = latents if labels is None else torch.cat([latents, self.embedding(labels)], 1)
-        images: Tensor = self.layers(known)
+        """Latents float [n, d], labels int64 [n] -> images float [n, c, h, w] in [-1, 1]."""
+        images: Tensor = self.squash(self.values(latents, labels))
         return images
+
+    def values(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What becomes images in the tanh: half the logit of a pixel, if images are read as probabilities."""
+        known = latents if labels is None else torch.cat([latents, self.embedding(labels)], 1)
+        values: Tensor = self.layers(known)
+        return values
 
 
 class Discriminator(nn.Module):

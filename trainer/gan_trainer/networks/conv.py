@@ -1,8 +1,8 @@
 """The small, fast convolutional networks of the recipe quick.
 
-The last doubling is a pixel shuffle and the critic's first halving its inverse, because convolutions with a single
-channel on either side are slow. `width` is the number of channels at half the image's side; each coarser grid has twice
-as many.
+The last doubling is a pixel shuffle and the discriminator's first halving its inverse, because convolutions with a
+single channel on either side are slow. `width` is the number of channels at half the image's side; each coarser grid
+has twice as many.
 """
 
 import math
@@ -16,7 +16,7 @@ from gan_trainer.networks.layers import Reshape, normalise
 
 
 def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.Sequential:
-    """Rows [n, inputs] -> images [n, c, h, w]: a coarse grid that is doubled until it fits."""
+    """Rows [n, inputs] -> images [n, c, h, w] before the tanh: a coarse grid that is doubled until it fits."""
     side, doublings = coarse_grid(size.height)
     widths = [width * 2**i for i in reversed(range(doublings))]
     bias = norm == "none"
@@ -33,11 +33,11 @@ def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.
     ]
     for fewer, more in pairwise(widths):
         layers += [nn.ConvTranspose2d(fewer, more, 4, 2, 1, bias=bias), *follow(more)]
-    layers += [nn.Conv2d(width, 4 * size.channels, 3, padding=1), nn.PixelShuffle(2), nn.Tanh()]
+    layers += [nn.Conv2d(width, 4 * size.channels, 3, padding=1), nn.PixelShuffle(2)]
     return nn.Sequential(*layers)
 
 
-def critic_layers(size: ImageSize, width: int, norm: str) -> tuple[nn.Sequential, int]:
+def feature_layers(size: ImageSize, width: int, norm: str, dropout: float = 0.0) -> tuple[nn.Sequential, int]:
     """Images [n, c, h, w] -> features [n, f], and f: strided convolutions."""
     side, halvings = coarse_grid(size.height)
     widths = [width * 2**i for i in range(halvings)]

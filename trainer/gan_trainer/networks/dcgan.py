@@ -1,4 +1,4 @@
-"""Convolutional networks after Radford et al. 2016 ("DCGAN"), section 3: no pooling, weights drawn from N(0, 0.02^2).
+"""Convolutional networks after Radford et al. 2016 ("DCGAN"): no pooling; weights of the bodies from N(0, 0.02^2).
 
 `width` is the number of channels at half the image's side; each coarser grid has twice as many, at most eight times.
 """
@@ -16,7 +16,7 @@ MOST = 8  # times `width`
 
 
 def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.Sequential:
-    """Rows [n, inputs] -> images [n, c, h, w] in [-1, 1]: transposed convolutions that double the grid."""
+    """Rows [n, inputs] -> images [n, c, h, w] before the tanh: transposed convolutions that double the grid."""
     side, widths = _grid(size, width)
     widths.reverse()
     bias = norm == "none"
@@ -28,11 +28,11 @@ def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.
     ]
     for more, fewer in pairwise(widths):
         layers += [nn.ConvTranspose2d(more, fewer, 4, 2, 1, bias=bias), *normalise(norm, fewer), nn.ReLU()]
-    layers += [nn.ConvTranspose2d(widths[-1], size.channels, 4, 2, 1), nn.Tanh()]
+    layers += [nn.ConvTranspose2d(widths[-1], size.channels, 4, 2, 1)]
     return nn.Sequential(*layers).apply(_start)
 
 
-def critic_layers(size: ImageSize, width: int, norm: str) -> tuple[nn.Sequential, int]:
+def feature_layers(size: ImageSize, width: int, norm: str, dropout: float = 0.0) -> tuple[nn.Sequential, int]:
     """Images [n, c, h, w] -> features [n, f], and f: strided convolutions, no norm after the first."""
     side, widths = _grid(size, width)
     layers: list[nn.Module] = [nn.Conv2d(size.channels, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)]

@@ -50,8 +50,10 @@ def normalise(kind: str, channels: int, *, rows: bool = False) -> list[nn.Module
     return []
 
 
-def bound_slopes(network: nn.Module) -> nn.Module:
-    """Divide every weight by its largest singular value (Miyato et al. 2018, algorithm 1)."""
+def with_spectral_norm(network: nn.Module) -> nn.Module:
+    """Every weight W becomes W / sigma(W), sigma the largest singular value by power iteration (Miyato et al. 2018,
+    equation 8 and algorithm 1).
+    """
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.Embedding):
             spectral_norm(module)

@@ -44,7 +44,7 @@ class Block(nn.Module):
 
 
 def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.Sequential:
-    """Rows [n, inputs] -> images [n, c, h, w] in [-1, 1]: a block for each doubling."""
+    """Rows [n, inputs] -> images [n, c, h, w] before the tanh: a block for each doubling."""
     side, widths = _grid(size, width)
     widths.reverse()
     return nn.Sequential(
@@ -54,11 +54,10 @@ def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.
         *normalise(norm, widths[-1]),
         nn.LeakyReLU(0.2),
         nn.Conv2d(widths[-1], size.channels, 3, padding=1),
-        nn.Tanh(),
     )
 
 
-def critic_layers(size: ImageSize, width: int, norm: str) -> tuple[nn.Sequential, int]:
+def feature_layers(size: ImageSize, width: int, norm: str, dropout: float = 0.0) -> tuple[nn.Sequential, int]:
     """Images [n, c, h, w] -> features [n, f], and f: a block for each halving, then the mean over the grid."""
     side, widths = _grid(size, width)
     return nn.Sequential(

@@ -65,7 +65,7 @@ def read_records(run: Run) -> Records:
         name=run.folder.resolve().name,
         config=config,
         environment={key: value for key, value in document.items() if key not in config.to_dict()},
-        losses=[entry for entry in entries if "d_loss" in entry],
+        losses=[entry for entry in entries if {"d_loss", "g_loss"} & entry.keys()],
         evaluations=evaluations,
         warnings=[entry for entry in entries if isinstance(entry.get("warning"), str)],
         best=history.best([entry for entry in evaluations if number(entry, "fid") is not None]) or {},

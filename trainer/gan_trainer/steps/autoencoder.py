@@ -2,9 +2,10 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gan_trainer.recipes import Recipe
-from gan_trainer.state import TrainState, update_average
+from gan_trainer.state import TrainState
 from gan_trainer.steps.common import Losses, autocast, descend
 
 
@@ -22,19 +23,19 @@ def train_step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) 
     with autocast(real, recipe):
         mean, log_variance = state.encoder(real).float().chunk(2, 1)
         latents = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        images = state.generator(latents, *condition)
-    loss = reconstruction(images.float(), real) + divergence(mean, log_variance)
+        values = state.generator.values(latents, *condition)  # type: ignore[operator]
+    loss = reconstruction(2 * values.float(), real) + divergence(mean, log_variance)
     descend(state.g_optimizer, loss)
     state.g_steps += 1
-    update_average(state, recipe)
     return None, loss.detach()
 
 
-def reconstruction(images: Tensor, real: Tensor) -> Tensor:
-    """-log p(x | z) of Bernoulli pixels, values in [-1, 1] read as probabilities; mean over the batch, in nats."""
-    probability = (0.5 + 0.5 * images).clamp(1e-6, 1 - 1e-6)
-    target = 0.5 + 0.5 * real
-    entropy = -(target * probability.log() + (1 - target) * (1 - probability).log())
+def reconstruction(logits: Tensor, real: Tensor) -> Tensor:
+    """-log p(x | z) in nats, mean over the batch: Bernoulli pixels with these logits float [n, c, h, w] (appendix C.1).
+
+    Images `real` in [-1, 1] are read as probabilities; tanh(a) stands for the probability sigmoid(2 a).
+    """
+    entropy = binary_cross_entropy_with_logits(logits, 0.5 + 0.5 * real, reduction="none")
     return entropy.flatten(1).sum(1).mean()
 
 

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from gan_trainer.objectives import OBJECTIVES
 from gan_trainer.recipes import Recipe
-from gan_trainer.state import TrainState, update_average
+from gan_trainer.state import TrainState
 from gan_trainer.steps.common import Losses, autocast, clip_weights, descend, draw_latents, generator_is_due
 
 Pairs = tuple[Tensor, Tensor]
@@ -13,8 +13,9 @@ Pairs = tuple[Tensor, Tensor]
 def train_step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> Losses:
     """Tell (x, E(x)) from (G(z), z); then train G and E on the same loss with the roles of the pairs swapped.
 
-    Donahue et al. 2017, equation 2 and section 3.4 ("inverse" objective): the generator's loss sees both kinds of
-    pairs, so E is trained by the real ones and G by the generated ones, in one step of one optimiser.
+    Donahue et al. 2017, equation 2, and section 3.5 for the swapped labels: the loss of G and E has both kinds of pairs
+    in it, so the real ones train E and the generated ones G, in one step of one optimiser. -log(1 - D) of the real
+    pairs is the generator's loss at the negated logit.
 
     Args:
         state, recipe, real, labels: as in `latent.train_step`.
@@ -38,11 +39,12 @@ def train_step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) 
         return d_loss.detach(), None
     state.discriminator.requires_grad_(False)
     real_logits, fake_logits = (judge(state, recipe, pair, condition) for pair in (encoded, drawn))
-    g_loss = objective.g_loss(real_logits, fake_logits) + objective.g_loss(-fake_logits, -real_logits)
+    g_loss = objective.g_loss(real_logits, fake_logits)
+    if not objective.paired:  # a relativistic loss has both kinds of logits in it already
+        g_loss = g_loss + objective.g_loss(-fake_logits, -real_logits)
     descend(state.g_optimizer, g_loss)
     state.discriminator.requires_grad_(True)
     state.g_steps, state.d_steps = state.g_steps + 1, 0
-    update_average(state, recipe)
     return d_loss.detach(), g_loss.detach()
 
 

@@ -41,8 +41,9 @@ def train_step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) 
         if OBJECTIVES[recipe.objective].paired:
             with torch.no_grad():
                 real_logits = discriminate(state, recipe, real, condition)
+    images = state.d_steps * recipe.batch_size
     g_loss = generator_step(state, recipe, real_logits, fake, condition)
-    update_average(state, recipe)
+    update_average(state, recipe, images)
     return d_loss, g_loss
 
 
@@ -52,7 +53,7 @@ def discriminator_step(
     """One step of the discriminator: its loss, and the real logits.
 
     Real and generated images go through it in one batch, except under batch norm: each kind has statistics of its own
-    (Radford et al. 2016, in the code of everyone since).
+    (Radford et al. 2016, and all code since).
     """
     assert state.discriminator is not None
     assert state.d_optimizer is not None
