@@ -3,7 +3,7 @@
 Every field of a recipe with a help text is a flag of gan-train. A recipe that cannot work cannot be made.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gan_trainer.checks import check_recipe
@@ -55,7 +55,7 @@ class Recipe:
         "none", "colour,translation,cutout or some of them, none, or auto: all for a small data set."
     )
     precision: str = _setting("fp32", "fp32, bf16, or auto: bf16 where the device computes in it.")
-    eval_every: int = _many(0, "Images between two evaluations; 0: none.  [default: where features ship]", 0)
+    eval_every: int = _many(2 * EPOCH, "Images between two evaluations; 0: none.  [default: where features ship]", 0)
     eval_share: float = 0.05  # of the time, at most; evaluations wait where they have taken more. 0: no limit
     patience: int = _setting(0, "Stop after so many evaluations without a better FID; 0: never.", min=0, max=10**6)
     stop_when_collapsed: bool = _setting(False, "End with exit code 3 when the generator repeats itself.")
@@ -82,6 +82,20 @@ def _names(value: str) -> tuple[str, ...]:
     return () if value == "none" else tuple(value.split(","))
 
 
+GAN = Recipe(
+    source="the original GAN (Goodfellow et al. 2014) as an MLP on MNIST, with the non-saturating generator loss",
+    network="mlp",
+    g_norm="none",
+    d_norm="none",
+    dropout=0.3,
+    betas=(0.9, 0.999),
+    batch_size=128,
+    images=200 * EPOCH,
+    eval_every=10 * EPOCH,
+    log_every=EPOCH,
+    preview_every=10 * EPOCH,
+)
+
 RECIPES = {
     "quick": Recipe(
         source="class-conditional RpGAN (Huang et al. 2024) with lazy R1 (Mescheder et al. 2018; Karras et al. 2020)",
@@ -100,39 +114,16 @@ RECIPES = {
         ema_half_life=10_000,
         augment="auto",
         precision="auto",
-        eval_every=2 * EPOCH,
     ),
-    "gan": Recipe(
-        source="the original GAN (Goodfellow et al. 2014) as an MLP on MNIST, with the non-saturating generator loss",
-        network="mlp",
-        g_norm="none",
-        d_norm="none",
-        dropout=0.3,
-        betas=(0.9, 0.999),
-        batch_size=128,
-        images=200 * EPOCH,
-        eval_every=10 * EPOCH,
-        log_every=EPOCH,
-        preview_every=10 * EPOCH,
-    ),
-    "gan-minimax": Recipe(
+    "gan": GAN,
+    "gan-minimax": replace(
+        GAN,
         source="the original GAN with the loss of its equation 1, log(1 - D(G(z))) (Goodfellow et al. 2014)",
-        network="mlp",
-        g_norm="none",
-        d_norm="none",
-        dropout=0.3,
         objective="minimax",
-        betas=(0.9, 0.999),
-        batch_size=128,
-        images=200 * EPOCH,
-        eval_every=10 * EPOCH,
-        log_every=EPOCH,
-        preview_every=10 * EPOCH,
     ),
     "lsgan": Recipe(
         source="least squares GAN (Mao et al. 2017) on DCGAN's networks (Radford et al. 2016)",
         objective="lsgan",
-        eval_every=2 * EPOCH,
     ),
     "wgan": Recipe(
         source="Wasserstein GAN with weight clipping (Arjovsky et al. 2017) and its authors' extra critic steps",
@@ -142,7 +133,6 @@ RECIPES = {
         warm_critic=100,
         optimizer="rmsprop",
         lr=5e-5,
-        eval_every=2 * EPOCH,
     ),
     "wgan-gp": Recipe(
         source="Wasserstein GAN with gradient penalty (Gulrajani et al. 2017)",
@@ -153,7 +143,6 @@ RECIPES = {
         critic_steps=5,
         lr=1e-4,
         betas=(0.5, 0.9),
-        eval_every=2 * EPOCH,
     ),
     "dragan": Recipe(
         source="GAN with a gradient penalty around the data (Kodali et al. 2017)",
@@ -163,19 +152,16 @@ RECIPES = {
         lr=1e-4,
         betas=(0.5, 0.9),
         batch_size=128,
-        eval_every=2 * EPOCH,
     ),
     "hinge": Recipe(
         source="hinge loss (Lim and Ye 2017) with spectral norm (Miyato et al. 2018)",
         d_norm="spectral",
         objective="hinge",
         betas=(0.0, 0.9),
-        eval_every=2 * EPOCH,
     ),
     "rpgan": Recipe(
         source="relativistic pairing GAN (Jolicoeur-Martineau 2018) on DCGAN's networks",
         objective="rpgan",
-        eval_every=2 * EPOCH,
     ),
     "r3gan": Recipe(
         source="relativistic pairing with R1 and R2 at every step, residual networks without norms (Huang et al. 2024)",
@@ -190,7 +176,6 @@ RECIPES = {
         decay_from=0.0,
         lr_end=0.25,
         ema_half_life=10_000,
-        eval_every=2 * EPOCH,
     ),
     "bigan": Recipe(
         source="bidirectional GAN (Donahue et al. 2017): the discriminator sees images with latents",
@@ -211,6 +196,5 @@ RECIPES = {
         lr=1e-3,
         betas=(0.9, 0.999),
         batch_size=128,
-        eval_every=2 * EPOCH,
     ),
 }
