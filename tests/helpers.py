@@ -33,9 +33,7 @@ class Result:
         *remarks, line = self.err.splitlines()
         assert self.code == code if code is not None else self.code in (1, 2), self
         assert ": error: " in line, self
-        assert all(
-            remark.startswith(("model: ", "device: ", "run: ", "checkpoint: ", "passed over: ")) for remark in remarks
-        ), self
+        assert all(remark.startswith(REMARKS) for remark in remarks), self
         assert self.out == "", self
         for word in words:
             assert word in line, (word, self)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from gan_trainer.training import Outcome
 
 RUNS_DIR = Path("runs")
-MAX_IMAGES = 10**12
 COLLAPSED = 3  # exit code of a run that was stopped because its generator repeats itself
 VERDICTS = {"collapsed": "the generator repeats itself", "patience": "its FID no longer falls"}
 ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "offline", "tensorboard", "quiet", "as_json", "version"}
@@ -83,9 +82,9 @@ def train(
     **changes: Any,
 ) -> None:
     """Train a generator; runs/<name> holds its checkpoints, its samples and its log."""
-    require("gan-train", tensorboard)
     if list_recipes:
         return print_recipes(as_json)
+    require("gan-train", tensorboard)
     sitting = Sitting(data_dir, offline, tensorboard, quiet, as_json)
     if resume is not None:
         _refuse_with_resume(context)

@@ -57,7 +57,7 @@ class Recipe:
     precision: str = _setting("fp32", "fp32, bf16, or auto: bf16 where the device computes in it.")
     eval_every: int = _many(2 * EPOCH, "Images between two evaluations; 0: none.  [default: where features ship]", 0)
     eval_share: float = 0.05  # of the time, at most; evaluations wait where they have taken more. 0: no limit
-    patience: int = _setting(0, "Stop after so many evaluations without a better FID; 0: never.", min=0, max=10**6)
+    patience: int = _setting(0, "Stop after so many evaluations without a better FID.  [default: never]", min=1)
     stop_when_collapsed: bool = _setting(False, "End with exit code 3 when the generator repeats itself.")
     log_every: int = _many(12_800, "Images between two lines of the log.")
     preview_every: int = _many(EPOCH, "Images between two pictures of fixed samples.")
