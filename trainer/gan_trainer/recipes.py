@@ -166,6 +166,7 @@ RECIPES = {
     "r3gan": Recipe(
         source="relativistic pairing with R1 and R2 at every step, residual networks without norms (Huang et al. 2024)",
         network="resnet",
+        width=16,
         g_norm="none",
         d_norm="none",
         objective="rpgan",
@@ -176,6 +177,7 @@ RECIPES = {
         decay_from=0.0,
         lr_end=0.25,
         ema_half_life=10_000,
+        precision="auto",
     ),
     "bigan": Recipe(
         source="bidirectional GAN (Donahue et al. 2017): the discriminator sees images with latents",
