@@ -131,6 +131,9 @@ def test_any_module_can_be_exported() -> None:
 
 def test_batch_norm_is_folded_away() -> None:
     network = conditional().eval()
+    for norm in (module for module in network.modules() if isinstance(module, nn.BatchNorm2d)):
+        for values in (norm.running_mean, norm.running_var, norm.weight, norm.bias):
+            nn.init.uniform_(values, 0.5, 2.0)
     z, y = torch.randn(4, 16), torch.arange(4)
     with torch.no_grad():
         torch.testing.assert_close(network(z, y), fold_batch_norm(network)(z, y), atol=1e-5, rtol=0)

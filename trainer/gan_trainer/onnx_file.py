@@ -70,6 +70,7 @@ def fold_batch_norm(module: nn.Module) -> nn.Module:
     for parent in module.modules():
         if type(parent).forward is not nn.Sequential.forward:
             continue
+        _norms_before_shuffles(parent)
         for (layer_name, layer), (norm_name, norm) in pairwise(list(parent.named_children())):
             fused = _fused(layer, norm)
             if fused is not None:
@@ -78,10 +79,31 @@ def fold_batch_norm(module: nn.Module) -> nn.Module:
     return module
 
 
+def _norms_before_shuffles(parent: nn.Module) -> None:
+    """A norm after a pixel shuffle is one of all the channels that the shuffle takes together, before it."""
+    for (shuffle_name, shuffle), (norm_name, norm) in pairwise(list(parent.named_children())):
+        if type(shuffle) is nn.PixelShuffle and type(norm) is nn.BatchNorm2d and _is_plain(shuffle, norm):
+            setattr(parent, shuffle_name, _widened(norm, shuffle.upscale_factor**2))
+            setattr(parent, norm_name, shuffle)
+
+
+def _widened(norm: nn.BatchNorm2d, times: int) -> nn.BatchNorm2d:
+    """The same norm for so many neighbouring channels in place of each one."""
+    wide = nn.BatchNorm2d(norm.num_features * times, norm.eps, affine=norm.affine).train(norm.training)
+    values = {name: value.repeat_interleave(times) for name, value in norm.state_dict().items() if value.ndim}
+    wide.load_state_dict(wide.state_dict() | values)
+    return wide
+
+
+def _is_plain(*modules: nn.Module) -> bool:
+    """Whether they do what their types say, with the statistics that they have learned."""
+    hooked = any((m._forward_hooks or m._forward_pre_hooks or is_parametrized(m)) for m in modules)
+    return not hooked and bool(getattr(modules[-1], "track_running_stats", False))
+
+
 def _fused(layer: Any, norm: Any) -> Any:
     """One layer that does what plain `layer` and `norm` do, or None where they are anything but plain."""
-    hooked = any((m._forward_hooks or m._forward_pre_hooks or is_parametrized(m)) for m in (layer, norm))
-    if hooked or not getattr(norm, "track_running_stats", False) or getattr(layer, "groups", 1) != 1:
+    if not _is_plain(layer, norm) or getattr(layer, "groups", 1) != 1:
         return None
     match type(layer), type(norm):
         case (nn.Conv2d, nn.BatchNorm2d):

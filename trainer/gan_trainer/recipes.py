@@ -183,6 +183,7 @@ RECIPES = {
         source="bidirectional GAN (Donahue et al. 2017): the discriminator sees images with latents",
         family="joint",
         network="mlp",
+        d_norm="none",
         latent_dim=50,
         latents="uniform",
         weight_decay=2.5e-5,

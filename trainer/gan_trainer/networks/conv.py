@@ -1,8 +1,8 @@
 """The small, fast convolutional networks of the recipe quick.
 
-The last doubling is a pixel shuffle and the discriminator's first halving its inverse, because convolutions with a
-single channel on either side are slow. `width` is the number of channels at half the image's side; each coarser grid
-has twice as many.
+Grids are doubled by a 3x3 convolution and a pixel shuffle (Shi et al. 2016); the discriminator's first halving is its
+inverse, because convolutions with a single channel on either side are slow. `width` is the number of channels at half
+the image's side; each coarser grid has twice as many.
 """
 
 import math
@@ -32,7 +32,7 @@ def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.
         *follow(widths[0]),
     ]
     for fewer, more in pairwise(widths):
-        layers += [nn.ConvTranspose2d(fewer, more, 4, 2, 1, bias=bias), *follow(more)]
+        layers += [nn.Conv2d(fewer, 4 * more, 3, padding=1, bias=bias), nn.PixelShuffle(2), *follow(more)]
     layers += [nn.Conv2d(width, 4 * size.channels, 3, padding=1), nn.PixelShuffle(2)]
     return nn.Sequential(*layers)
 
