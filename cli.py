@@ -1,4 +1,4 @@
-"""Every command of gan-edge in one list: `python cli.py train|export|sample|info|data|eval|features …`.
+"""Every command of gan-edge in one list: `python cli.py train|export|sample|info|data|eval|compare|features …`.
 
 A front door for the source tree; the installed commands (gan-train, gan-export, …) are the same functions.
 """
@@ -14,6 +14,7 @@ from gan_runtime.cli_data import data  # noqa: E402
 from gan_runtime.cli_eval import evaluate  # noqa: E402
 from gan_runtime.commandline import new_app, run_app  # noqa: E402
 from gan_trainer import cli as trainer  # noqa: E402
+from gan_trainer.cli_compare import compare  # noqa: E402
 from gan_trainer.cli_features import features  # noqa: E402
 
 app = new_app(no_args_is_help=True)
@@ -23,6 +24,7 @@ app.command()(runtime.sample)
 app.command()(runtime.info)
 app.command()(data)
 app.command("eval")(evaluate)
+app.command()(compare)
 app.command()(features)
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from interleave import Row, machine, new_parser, publish
 
 TRAIN = [sys.executable, "-c", "from gan_trainer.cli import train_main; train_main()"]
 NAME = "run"
-TIMES = {"seconds", "images_per_second"}
+TIMES = {"seconds", "cpu_seconds", "images_per_second"}
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     from gan_runtime import cli as runtime
     from gan_runtime import cli_data, cli_eval
     from gan_trainer import cli as trainer
-    from gan_trainer import cli_features
+    from gan_trainer import cli_compare, cli_features
 
     mains = {
         "gan-train": trainer.train_main,
@@ -47,6 +47,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         "gan-info": runtime.info_main,
         "gan-data": cli_data.data_main,
         "gan-eval": cli_eval.eval_main,
+        "gan-compare": cli_compare.compare_main,
         "gan-features": cli_features.features_main,
     }
 

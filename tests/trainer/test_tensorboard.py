@@ -31,7 +31,15 @@ def test_scalars_and_grids_are_those_of_the_run(call: Call) -> None:
     assert call("gan-train", *SHORT, "--tensorboard").code == 0
     board = events(RUN)
     entries = [json.loads(line) for line in (RUN / "metrics.jsonl").read_text().splitlines()]
-    assert sorted(board.Tags()["scalars"]) == ["d_loss", "g_loss", "g_steps", "images_per_second", "lr", "seconds"]
+    assert sorted(board.Tags()["scalars"]) == [
+        "cpu_seconds",
+        "d_loss",
+        "g_loss",
+        "g_steps",
+        "images_per_second",
+        "lr",
+        "seconds",
+    ]
     for name in ("d_loss", "g_loss", "lr"):
         found = [(event.step, event.value) for event in board.Scalars(name)]
         np.testing.assert_allclose(found, [(entry["images"], entry[name]) for entry in entries], rtol=1e-6)

@@ -180,6 +180,7 @@ def _resume(path: Path, runs_dir: Path, sitting: Sitting) -> None:
             "run": str(found.folder),
             "images": saved["images_seen"],
             "seconds": round(saved["seconds"], 1),
+            "cpu_seconds": round(saved.get("cpu_seconds", 0.0), 1),
             "checkpoint": str(found.newest_checkpoint()),
             "picture": str(max(found.samples.glob("*.png"), default="")),
             "report": str(found.folder / REPORT),
@@ -222,7 +223,7 @@ def _train(
         )
         where.forget_after(state.images_seen)
         outcome = _train_or_explain(config, dataset, state, Logbook(where, reporter, board), judge)
-    _report(where, state.images_seen, state.seconds, outcome, sitting)
+    _report(where, state, outcome, sitting)
 
 
 def _start(config: "Config", where: "Run", saved: dict[str, Any] | None) -> "TrainState":
@@ -266,14 +267,15 @@ def _train_or_explain(
         raise GanEdgeError(f"{where.folder}: {reason}; choose a smaller one in a new run") from None
 
 
-def _report(where: "Run", images_seen: int, seconds: float, outcome: "Outcome", sitting: Sitting) -> None:
+def _report(where: "Run", state: "TrainState", outcome: "Outcome", sitting: Sitting) -> None:
     from gan_trainer.report import REPORT
 
-    best = where.best_images()
+    best, images_seen = where.best_images(), state.images_seen
     report = {
         "run": str(where.folder),
         "images": images_seen,
-        "seconds": round(seconds, 1),
+        "seconds": round(state.seconds, 1),
+        "cpu_seconds": round(state.cpu_seconds, 1),
         "checkpoint": str(outcome.checkpoint),
         "picture": str(outcome.picture),
         "report": str(where.folder / REPORT),

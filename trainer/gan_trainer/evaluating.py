@@ -31,7 +31,7 @@ def evaluate_at_the_end(config: Config, state: TrainState, book: Logbook, judge:
     best = min(history.evaluations(entries), key=lambda entry: float(entry["fid"]))
     earlier = _earlier(state, book, best["images"]) if best["images"] != state.images_seen else None
     if earlier is not None:
-        place = {key: best[key] for key in ("images", "step", "seconds")}
+        place: dict[str, Any] = {key: best[key] for key in ("images", "step", "seconds", "cpu_seconds") if key in best}
         _measure(config, state, book, judge, earlier, counts[1:], place)
     book.run.write_floors(judge.floors(*counts))
 

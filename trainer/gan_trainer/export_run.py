@@ -84,6 +84,7 @@ def export_run(
             "data": config.data.name,
             "images_seen": saved["images_seen"],
             "seconds": round(saved["seconds"], 1),
+            "cpu_seconds": round(saved.get("cpu_seconds", 0.0), 1),
             "seed": config.seed,
             "device": config.device,
             "precision": config.recipe.precision,

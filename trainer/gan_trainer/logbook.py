@@ -26,7 +26,8 @@ class Logbook:
 
     def write(self, state: TrainState, values: dict[str, Any]) -> None:
         """Add an entry to metrics.jsonl: `values` at this point of the run."""
-        entry = {"images": state.images_seen, "step": state.step, "seconds": round(state.seconds, 3)} | values
+        times = {"seconds": round(state.seconds, 3), "cpu_seconds": round(state.cpu_seconds, 3)}
+        entry = {"images": state.images_seen, "step": state.step} | times | values
         self.run.log(entry)
         if self.board is not None:
             self.board.scalars(entry)

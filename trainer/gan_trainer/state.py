@@ -20,6 +20,7 @@ class TrainState:
     """Networks, optimisers and counters. `average` is the generator that is looked at and exported.
 
     `step` counts batches, `g_steps` steps of the generator, `d_steps` the discriminator's since the last of those.
+    `cpu_seconds` are those of the steps alone, of all threads together.
     """
 
     generator: nn.Module
@@ -34,11 +35,12 @@ class TrainState:
     d_steps: int = 0
     images_seen: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     eval_seconds: float = 0.0
 
     NETWORKS: ClassVar = ("generator", "discriminator", "encoder", "average")
     PARTS: ClassVar = (*NETWORKS, "g_optimizer", "d_optimizer", "meter")
-    COUNTERS: ClassVar = ("step", "g_steps", "d_steps", "images_seen", "seconds", "eval_seconds")
+    COUNTERS: ClassVar = ("step", "g_steps", "d_steps", "images_seen", "seconds", "cpu_seconds", "eval_seconds")
 
     def present(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Those parts of these names that this recipe has."""

@@ -95,7 +95,9 @@ def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, ju
     with StopRequest() as stop:
         while state.images_seen < recipe.images and stop.number is None and verdict is None:
             set_learning_rate(state, recipe)
+            began = time.process_time()
             state.meter.add(*train_step(state, recipe, *batches.at(state.images_seen)))
+            state.cpu_seconds += time.process_time() - began
             state.step += 1
             state.images_seen += recipe.batch_size
             clock.tick()

@@ -1,6 +1,6 @@
 """What the families' steps have in common."""
 
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,13 @@ from gan_trainer.state import TrainState
 
 Losses: TypeAlias = tuple[Tensor | None, Tensor | None]
 EARLY, LONG_INTERVAL = 25, 500  # generator steps: when a Wasserstein critic is trained for longer
+
+
+class Turns(Protocol):
+    """As much of a `TrainState` as says whose turn it is."""
+
+    g_steps: int
+    d_steps: int
 
 
 def draw_latents(recipe: Recipe, like: Tensor) -> Tensor:
@@ -30,7 +37,7 @@ def penalties(state: TrainState, recipe: Recipe, critic: Critic, real: Tensor, f
     return recipe.penalty_every * recipe.penalty_weight * total
 
 
-def generator_is_due(state: TrainState, recipe: Recipe) -> bool:
+def generator_is_due(state: Turns, recipe: Recipe) -> bool:
     """Whether the discriminator has made its steps (Arjovsky et al. 2017, algorithm 1, and its authors' code)."""
     warm = recipe.warm_critic and (state.g_steps < EARLY or state.g_steps % LONG_INTERVAL == 0)
     return state.d_steps >= (recipe.warm_critic if warm else recipe.critic_steps)

@@ -1,0 +1,72 @@
+"""gan-compare: recipes beside each other under one budget."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+from gan_trainer.flags import with_recipe_flags
+
+
+@with_recipe_flags
+def compare(
+    data: Annotated[str, typer.Argument(help="A data set that features ship for: mnist, fashion-mnist, …")],
+    recipes: Annotated[
+        str | None, typer.Option(help="Names with commas between.  [default: all]", show_default=False)
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, max=10**7, help="Budget of a run: CPU seconds of its steps.", show_default=False),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Runs of each recipe.")] = 3,
+    first_seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the first of them.")] = 0,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10**7, help="Images that are measured of each file.")] = (
+        10_000
+    ),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="[default: comparisons/<data>]", show_default=False)
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Runs at once.  [default: one a processor]", show_default=False)
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of one run.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    version: Annotated[bool, VERSION_OPTION] = False,
+    **changes: Any,
+) -> None:
+    """Train recipes under one budget, export and measure each run: one table, samples, and curves of FID over time.
+
+    The budget is --seconds or --images. Finished runs are not repeated: the same command goes on where it stopped, and
+    adds the recipes and seeds that are new in it.
+    """
+    from gan_trainer.cli import require
+
+    require("gan-compare")
+    from gan_runtime.cpus import available_cpus
+    from gan_trainer.compare.cells import Place
+    from gan_trainer.compare.command import check_request, compare_all, planned, report
+    from gan_trainer.compare.plan import Cell, Settings
+
+    given = {name: value for name, value in changes.items() if value is not None}
+    settings = Settings(data, given.pop("images", None), seconds, n, threads, given)
+    names = check_request(settings, recipes)
+    folder = output or Path("comparisons") / data
+    where = ("--data-dir", str(data_dir.resolve())) if data_dir else ()
+    place = Place(folder, (*where, *(("--offline",) if offline else ())), device)
+    plan = planned(place, settings, names, data_dir, offline=offline, quiet=quiet)
+    cells = [Cell(recipe, seed) for seed in range(first_seed, first_seed + seeds) for recipe in names]
+    results = compare_all(place, plan, cells, jobs or max(1, available_cpus() // threads), quiet=quiet)
+    text, document = report(place, plan, results)
+    if not quiet:
+        note(f"written: {folder}/comparison.md, comparison.json, samples.png and curves.png")
+    print_result(text, document if as_json else None)
+
+
+def compare_main() -> None:
+    """Entry point of gan-compare."""
+    run(compare, "gan-compare")

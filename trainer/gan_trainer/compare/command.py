@@ -1,0 +1,140 @@
+"""What gan-compare does: refuse what cannot work, plan, run all cells, and report."""
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gan_runtime.commandline import note
+from gan_runtime.datasets import Dataset, load_dataset
+from gan_runtime.errors import InputError
+from gan_runtime.files import atomic_write
+from gan_runtime.models import shipped_features
+from gan_trainer.compare import pictures, table
+from gan_trainer.compare.cells import DIVERGED, Place, finish, known_result, make_folders
+from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
+from gan_trainer.compare.processes import Processes
+from gan_trainer.compare.speed import images_within, step_seconds
+from gan_trainer.config import check_settings, choose_device, find_recipe, make_config
+from gan_trainer.recipes import RECIPES
+from gan_trainer.source import DataSource
+
+
+def check_request(settings: Settings, recipes: str | None) -> list[str]:
+    """The names of the recipes, once it is clear that all of them can be compared.
+
+    Raises:
+        InputError: naming the flag.
+    """
+    if (settings.images is None) == (settings.cpu_seconds is None):
+        raise InputError("--seconds, --images: give one of them, the budget of each run")
+    if shipped_features(settings.data) is None:
+        raise InputError(f"{settings.data}: no feature network ships for it, so nothing can be compared")
+    names = list(dict.fromkeys(recipes.split(","))) if recipes is not None else list(RECIPES)
+    for name in names:
+        find_recipe(name)
+        try:
+            check_settings(name, settings.changes | {"images": settings.images}, None)
+        except InputError as error:
+            raise InputError(f"{error} (recipe {name}; leave it out with --recipes)") from None
+    return names
+
+
+def planned(
+    place: Place, settings: Settings, recipes: list[str], data_dir: Path | None, *, offline: bool, quiet: bool
+) -> Plan:
+    """The plan of a comparison; with a budget in CPU seconds the speed of recipes that are new is measured first.
+
+    Raises:
+        InputError, GanEdgeError: as `make_plan`, or the budget is too short for a recipe.
+    """
+    make_folders(place.folder)
+    loaded: list[Dataset] = []  # only where a speed is to be measured
+
+    def length(recipe: str) -> int:
+        if settings.images is not None:
+            return settings.images
+        assert settings.cpu_seconds is not None
+        if not loaded:
+            loaded.append(load_dataset(settings.data, "train", data_dir, offline=offline, quiet=quiet))
+        source = DataSource.of(loaded[0], settings.data, data_dir, None)
+        device, _ = choose_device(place.device)
+        config = make_config(source, recipe, settings.changes, 0, device, settings.threads, 1)
+        images = images_within(config.recipe, settings.cpu_seconds, *step_seconds(config, loaded[0]))
+        try:
+            check_settings(recipe, settings.changes | {"images": images}, None)
+        except InputError as error:
+            raise InputError(f"--seconds {settings.cpu_seconds:g}: is too short for {recipe}: {error}") from None
+        if not quiet:
+            note(f"{recipe}: {settings.budget} are {images:,} images")
+        return images
+
+    return make_plan(place.folder, settings, recipes, length)
+
+
+def compare_all(place: Place, plan: Plan, cells: Sequence[Cell], jobs: int, *, quiet: bool) -> list[dict[str, Any]]:
+    """The results of all cells, in order; those that are finished are not run again.
+
+    Raises:
+        GanEdgeError: a run failed, and not because it diverged. Those that run beside it are stopped in good order.
+    """
+    found = {cell: known_result(place, cell) for cell in cells}
+    missing = [cell for cell, result in found.items() if result is None]
+    if len(missing) < len(cells) and not quiet:
+        note(f"{len(cells) - len(missing)} of {len(cells)} runs are finished already")
+    for done, (cell, result) in enumerate(_run(place, plan, missing, jobs), len(cells) - len(missing) + 1):
+        found[cell] = result
+        if not quiet:
+            note(f"{cell.name}: {_said(result)} ({done} of {len(cells)})")
+    return [result for result in found.values() if result is not None]
+
+
+def report(place: Place, plan: Plan, results: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Write table, pictures and JSON into the comparison's folder; returns the table and the document.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    rows = table.summarise(results)
+    cells = table.lines(rows, results)
+    document = {"plan": asdict(plan), "processor": table.processor(), "recipes": rows, "runs": list(results)}
+    with atomic_write(place.folder / "comparison.md") as file:
+        file.write(table.markdown(cells, plan, results).encode())
+    with atomic_write(place.folder / "comparison.json") as file:
+        file.write(json.dumps(document, indent=2).encode() + b"\n")
+    models: dict[str, Path | None] = {row["recipe"]: None for row in rows}
+    for result in reversed(results):
+        if result["outcome"] != DIVERGED:
+            models[result["recipe"]] = place.model(Cell(result["recipe"], result["seed"]))
+    pictures.save_samples(place.folder / "samples.png", models)
+    what = f"{plan.settings.data}: FID of 2,000 samples"
+    pictures.save_curves(place.folder / "curves.png", results, what)
+    return table.text(cells), document
+
+
+def _run(place: Place, plan: Plan, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, dict[str, Any]]]:
+    """Run `cells`, several at once, and give each result as it comes."""
+    processes = Processes()
+    if jobs == 1:
+        try:
+            yield from ((cell, finish(place, plan, cell, processes.run)) for cell in cells)
+        finally:
+            processes.stop()
+        return
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(finish, place, plan, cell, processes.run): cell for cell in cells}
+        try:
+            for future in as_completed(running):
+                yield running[future], future.result()
+        finally:
+            processes.stop()
+            pool.shutdown(cancel_futures=True)
+
+
+def _said(result: dict[str, Any]) -> str:
+    scores = table.scores_of(result)
+    if scores is None:
+        return f"diverged after {result['images']:,} images"
+    return f"{result['outcome']}, FID {scores['fid']:.3f}, {result['cpu_seconds']:.0f} CPU seconds"

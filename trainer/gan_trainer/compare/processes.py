@@ -1,0 +1,66 @@
+"""The commands that a comparison runs, as processes that end with it."""
+
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+
+from gan_runtime.errors import GanEdgeError
+
+MAINS = {
+    "gan-train": "from gan_trainer.cli import train_main as main",
+    "gan-export": "from gan_trainer.cli import export_main as main",
+    "gan-eval": "from gan_runtime.cli_eval import eval_main as main",
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    command: str
+    code: int
+    out: str
+    err: str
+
+    def failed(self) -> GanEdgeError:
+        """What to say of a command that should not have failed."""
+        lines = self.err.strip().splitlines()
+        return GanEdgeError(lines[-1] if lines else f"{self.command}: ended with exit code {self.code}")
+
+
+class Processes:
+    """Those that run now. `stop` ends them in good order: a training saves a checkpoint first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def run(self, command: str, *arguments: object) -> Done:
+        """Run a command of this installation to its end. In a session of its own: Ctrl-C is for us to pass on."""
+        code = f"{MAINS[command]}; main()"
+        with self._lock:
+            if self._stopped:
+                return Done(command, 128 + signal.SIGTERM, "", "")
+            process = subprocess.Popen(
+                [sys.executable, "-c", code, *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            self._running.add(process)
+        out, err = process.communicate()
+        with self._lock:
+            self._running.discard(process)
+        return Done(command, process.returncode, out, err)
+
+    def stop(self) -> None:
+        """Ask all that run to end, and start none any more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.send_signal(signal.SIGTERM)

@@ -1,0 +1,69 @@
+"""From CPU seconds to images: what a step of a recipe costs here."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from gan_runtime.datasets import Dataset
+from gan_trainer.config import Config
+from gan_trainer.data import Batches
+from gan_trainer.recipes import Recipe
+from gan_trainer.state import set_learning_rate
+from gan_trainer.steps import STEPS
+from gan_trainer.steps.common import EARLY, generator_is_due
+from gan_trainer.training import start_state
+
+MEASURED_SECONDS = 4.0  # of CPU, at least; whole rounds of critic steps and lazy penalties
+
+
+def step_seconds(config: Config, dataset: Dataset, least: float = MEASURED_SECONDS) -> tuple[float, float]:
+    """CPU seconds of a step of the discriminator alone, and of one after which the generator makes its own.
+
+    The recipe's own networks and images are trained for a few seconds. The extra steps of a Wasserstein critic are
+    left aside: they are steps of the discriminator alone.
+    """
+    recipe = config.recipe
+    state = start_state(config)
+    batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
+    state.g_steps = EARLY + 1
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    whole = recipe.critic_steps * recipe.penalty_every
+    while state.step < 2 * whole or sum(map(sum, seconds.values())) < least or state.step % whole:
+        began = time.process_time()
+        set_learning_rate(state, recipe)
+        _, g_loss = STEPS[recipe.family](state, recipe, *batches.at(state.images_seen))
+        state.step += 1
+        state.images_seen += recipe.batch_size
+        if state.step > whole:  # the first ones pay for what is only made once
+            seconds[g_loss is not None].append(time.process_time() - began)
+    alone, both = (sum(some) / len(some) if some else 0.0 for some in seconds.values())
+    return alone, both
+
+
+def images_within(recipe: Recipe, cpu_seconds: float, alone: float, both: float) -> int:
+    """How many images a run shows until its steps have cost `cpu_seconds`: the schedule of its steps, replayed.
+
+    Args:
+        recipe: says when the generator makes a step.
+        cpu_seconds: the budget.
+        alone, both: as `step_seconds` returns them.
+    """
+    state, spent, steps = _Turns(), 0.0, 0
+    while spent < cpu_seconds:
+        steps += 1
+        state.d_steps += 1
+        if recipe.family == "autoencoder" or generator_is_due(state, recipe):
+            state.g_steps, state.d_steps = state.g_steps + 1, 0
+            spent += both
+        else:
+            spent += alone
+    return steps * recipe.batch_size
+
+
+@dataclass
+class _Turns:
+    """Steps of a run that is only replayed."""
+
+    g_steps: int = 0
+    d_steps: int = 0

@@ -1,0 +1,133 @@
+"""The table of a comparison: a row a recipe, mean and spread over seeds, runs without numbers counted."""
+
+import platform
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import Any
+
+from gan_runtime.evaluation import TEST, TRAIN
+from gan_runtime.score_table import METRICS
+from gan_trainer.compare.cells import COLLAPSED, DIVERGED
+from gan_trainer.compare.plan import Plan
+
+Result = dict[str, Any]
+SHOWN = ("fid", "precision", "recall", "density", "coverage", "modes", "confident")
+
+
+def scores_of(result: Result) -> dict[str, Any] | None:
+    """What gan-eval says of the exported file of a run; None for one that diverged."""
+    report = result["report"]
+    return None if report is None else next(iter(report["results"].values()))
+
+
+def summarise(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """A row for each recipe, best mean FID first: how its runs ended, and mean, spread and best of each metric.
+
+    The spread is the standard deviation over seeds (n - 1); None for a single one. A collapsed run has numbers, which
+    count like all others; one that diverged has none.
+    """
+    recipes = dict.fromkeys(result["recipe"] for result in results)
+    rows = [_row(recipe, [result for result in results if result["recipe"] == recipe]) for recipe in recipes]
+    return sorted(rows, key=lambda row: row["fid"]["mean"] if row["fid"] else float("inf"))
+
+
+def lines(rows: Sequence[dict[str, Any]], results: Sequence[Result]) -> list[list[str]]:
+    """The table as text: a header, a row a recipe, and what real images score."""
+    titles = [METRICS[key][0] for key in SHOWN]
+    header = ["recipe", "runs", "images", "CPU s", *titles, "best FID"]
+    body = [_cells(row) for row in rows]
+    floors: dict[str, Any] = next((result["report"]["floors"] for result in results if result["report"]), {})
+    for name in (TEST, TRAIN):
+        if name in floors:
+            values = [_plain(key, floors[name].get(key)) for key in SHOWN]
+            body.append([name, "", f"{floors[name]['n']:,}", "", *values, ""])
+    return [header, *body]
+
+
+def text(cells: list[list[str]]) -> str:
+    """For a terminal."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+
+def markdown(cells: list[list[str]], plan: Plan, results: Sequence[Result]) -> str:
+    """The file comparison.md: the table, and all that its numbers depend on."""
+    table = [f"| {' | '.join(row)} |" for row in cells]
+    table.insert(1, "|" + "---|" * len(cells[0]))
+    settings, seeds = plan.settings, sorted({result["seed"] for result in results})
+    about = [
+        f"{settings.budget} a run, seeds {', '.join(map(str, seeds))}; {settings.threads} thread a run."
+        if settings.threads == 1
+        else f"{settings.budget} a run, seeds {', '.join(map(str, seeds))}; {settings.threads} threads a run.",
+        f"Each run's last checkpoint was exported, and {settings.n:,} images of the file measured by gan-eval. "
+        "Mean ± standard deviation over seeds.",
+    ]
+    if settings.changes:
+        about.append("Changed in every recipe: " + ", ".join(f"{k} = {v}" for k, v in settings.changes.items()) + ".")
+    report = next((result["report"] for result in results if result["report"]), None)
+    if report:
+        features, versions = report["features"], report["versions"]
+        about.append(
+            f"Features {features['name']}, SHA-256 {features['sha256'][:16]}; gan-edge {versions['gan-edge']}."
+        )
+    about.append(f"Processor: {processor()}.")
+    return "\n".join([f"# {settings.data}: recipes compared", "", *table, "", *about]) + "\n"
+
+
+def processor() -> str:
+    """What this host computes with."""
+    try:
+        with open("/proc/cpuinfo") as file:  # noqa: PTH123  (no path of ours)
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        return f"{names[0]}, {len(names)} cores"
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def _row(recipe: str, results: list[Result]) -> dict[str, Any]:
+    outcomes = [result["outcome"] for result in results]
+    measured = [scores for result in results if (scores := scores_of(result)) is not None]
+    row: dict[str, Any] = {
+        "recipe": recipe,
+        "runs": len(results),
+        DIVERGED: outcomes.count(DIVERGED),
+        COLLAPSED: outcomes.count(COLLAPSED),
+        "images": round(mean(result["images"] for result in results)),
+        "cpu_seconds": round(mean(result["cpu_seconds"] for result in results), 1),
+    }
+    return row | {key: _spread([s[key] for s in measured if s.get(key) is not None]) for key in SHOWN}
+
+
+def _spread(values: list[float]) -> dict[str, Any] | None:
+    if not values:
+        return None
+    return {
+        "mean": mean(values),
+        "deviation": stdev(values) if len(values) > 1 else None,
+        "best": min(values),
+        "runs": len(values),
+    }
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    failed = [f"{row[kind]} {kind}" for kind in (DIVERGED, COLLAPSED) if row[kind]]
+    runs = f"{row['runs']} ({', '.join(failed)})" if failed else str(row["runs"])
+    values = [_value(key, row[key]) for key in SHOWN]
+    best = f"{row['fid']['best']:.3f}" if row["fid"] else "-"
+    return [row["recipe"], runs, f"{row['images']:,}", f"{row['cpu_seconds']:.0f}", *values, best]
+
+
+def _value(key: str, value: dict[str, Any] | None) -> str:
+    if value is None:
+        return "-"
+    if value["deviation"] is None:
+        return _plain(key, value["mean"])
+    return f"{_plain(key, value['mean'])} ± {_plain(key, value['deviation'])}"
+
+
+def _plain(key: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if key == "modes":
+        return f"{value:.3g}"
+    return f"{value:.3f}" if key == "fid" else f"{value:.2f}"
