@@ -98,12 +98,12 @@ GAN = Recipe(
 
 RECIPES = {
     "quick": Recipe(
-        source="class-conditional RpGAN (Huang et al. 2024) with lazy R1 (Mescheder et al. 2018; Karras et al. 2020)",
+        source="class-conditional, non-saturating, with lazy R1 (Mescheder et al. 2018; Karras et al. 2020)",
         network="conv",
+        width=24,
         d_norm="none",
         conditional=True,
         latent_dim=64,
-        objective="rpgan",
         penalty="r1",
         penalty_weight=0.05,
         penalty_every=8,
@@ -111,7 +111,8 @@ RECIPES = {
         lr=3e-3,
         betas=(0.0, 0.99),
         decay_from=0.5,
-        ema_half_life=10_000,
+        images=10 * EPOCH,
+        ema_half_life=20_000,
         augment="auto",
         precision="auto",
     ),
