@@ -1,4 +1,4 @@
-"""Every command of gan-edge in one list: `python cli.py train|export|sample|info|data|eval|compare|features …`.
+"""Every command of gan-edge in one list: `python cli.py train|export|sample|info|data|encode|eval|compare|features …`.
 
 A front door for the source tree; the installed commands (gan-train, gan-export, …) are the same functions.
 """
@@ -11,6 +11,7 @@ sys.path[:0] = [str(ROOT / "runtime"), str(ROOT / "trainer")]
 
 from gan_runtime import cli as runtime  # noqa: E402
 from gan_runtime.cli_data import data  # noqa: E402
+from gan_runtime.cli_encode import encode  # noqa: E402
 from gan_runtime.cli_eval import evaluate  # noqa: E402
 from gan_runtime.commandline import new_app, run_app  # noqa: E402
 from gan_trainer import cli as trainer  # noqa: E402
@@ -23,6 +24,7 @@ app.command()(trainer.export)
 app.command()(runtime.sample)
 app.command()(runtime.info)
 app.command()(data)
+app.command()(encode)
 app.command("eval")(evaluate)
 app.command()(compare)
 app.command()(features)

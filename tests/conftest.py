@@ -36,7 +36,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run a command within this process: its exit code and what it printed."""
     from gan_runtime import cli as runtime
-    from gan_runtime import cli_data, cli_eval
+    from gan_runtime import cli_data, cli_encode, cli_eval
     from gan_trainer import cli as trainer
     from gan_trainer import cli_compare, cli_features
 
@@ -46,6 +46,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         "gan-sample": runtime.sample_main,
         "gan-info": runtime.info_main,
         "gan-data": cli_data.data_main,
+        "gan-encode": cli_encode.encode_main,
         "gan-eval": cli_eval.eval_main,
         "gan-compare": cli_compare.compare_main,
         "gan-features": cli_features.features_main,

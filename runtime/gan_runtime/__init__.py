@@ -3,14 +3,19 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Generator", "__version__"]
+__all__ = ["Encoder", "Generator", "__version__"]
 
 if TYPE_CHECKING:
+    from gan_runtime.encoder import Encoder
     from gan_runtime.generator import Generator
 
 
 def __getattr__(name: str) -> Any:
-    """Import `Generator` on first use, so that `--version` and `--help` load nothing."""
+    """Import the classes on first use, so that `--version` and `--help` load nothing."""
+    if name == "Encoder":
+        from gan_runtime.encoder import Encoder  # noqa: PLC0415
+
+        return Encoder
     if name == "Generator":
         from gan_runtime.generator import Generator  # noqa: PLC0415
 

@@ -95,13 +95,14 @@ def _load_images(
     from gan_runtime.datasets.pictures import is_pictures  # noqa: PLC0415
 
     if Path(source).suffix.lower() in ARRAYS:
-        return _load_arrays(source)
+        return load_arrays(source)
     if not is_pictures(source):
         raise InputError(f"{source}: no .onnx, .npy, .npz or .zip file, and no folder; name something to measure")
     return load_pictures_as(source, network.size, quiet).images, None
 
 
-def _load_arrays(source: str) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+def load_arrays(source: str) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+    """The images of a .npy, or those of a .npz and its labels. Raises InputError where they cannot be read."""
     try:
         if source.lower().endswith(".npy"):
             return np.load(source, allow_pickle=False, mmap_mode="r"), None

@@ -23,10 +23,13 @@ Version = Annotated[bool, VERSION_OPTION]
 
 
 def sample(
-    output: Annotated[
-        str,
+    files: Annotated[
+        list[str],
         typer.Argument(
-            help="x.png (a grid), x.gif or x.webp (a walk), x.npy, x.npz, x.tar (shards), x/ (PNGs), or - for a PNG."
+            metavar="[IMAGES…] OUTPUT",
+            help="x.png (a grid), x.gif or x.webp (a walk), x.npy, x.npz, x.tar (shards), x/ (PNGs), or - for a PNG; "
+            "before it the pictures to reconstruct or interpolate.",
+            show_default=False,
         ),
     ],
     n: Annotated[
@@ -51,6 +54,15 @@ def sample(
     ] = None,
     latents: Annotated[
         str | None, typer.Option(help=".npy with latents of one's own, float [n, d]; instead of --n, --seed, --start.")
+    ] = None,
+    reconstruct: Annotated[
+        bool, typer.Option("--reconstruct", help="IMAGES above what the generator makes of their latents.")
+    ] = False,
+    interpolate: Annotated[
+        bool, typer.Option("--interpolate", help="A walk from one of two IMAGES to the other and back.")
+    ] = False,
+    encoder: Annotated[
+        str | None, typer.Option(help="For those two.  [default: x-encoder.onnx of x.onnx]", show_default=False)
     ] = None,
     rows: Annotated[int | None, typer.Option(min=1, max=10**6, help="Rows of a picture.")] = None,
     columns: Annotated[
@@ -83,6 +95,7 @@ def sample(
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
 
     began = time.perf_counter()
+    *images, output = files
     if output == STDOUT and as_json:
         raise InputError("--json: would mix with the picture on stdout; name an output file")
     if latents is not None and (n is not None or seed or start):
@@ -93,18 +106,31 @@ def sample(
         frames=frames, fps=fps, shard_size=shard_size,
     )  # fmt: skip
     check_options(kind, given)
+    pictures = reconstruct or interpolate
+    if images or pictures or encoder is not None:
+        from gan_runtime.reconstruct import check_mode, encoded, write_reconstruction
+
+        if encoder is not None and not pictures:
+            raise InputError("--encoder: belongs to --reconstruct or --interpolate; leave it out")
+        asked = given | {"n": n, "seed": seed, "start": start, "latents": latents}
+        check_mode(images, kind, reconstruct=reconstruct, interpolate=interpolate, given=asked)
     check_output(output)
     options = Options(**given, quiet=quiet)
     generator = _open_generator(model, device, threads, quiet)
     own = None if latents is None else _load_latents(latents)
+    if pictures:
+        originals, own = encoded(generator, images, encoder, label, device, threads, quiet)
     count = (n or options.default_n(kind, generator.classes)) if own is None else len(own)
     draw = generator.draw(count, seed, start, label, own, batch_size)
-    outcome = write_output(output, draw, options)
+    if reconstruct:
+        outcome = write_reconstruction(output, originals, draw, options)
+    else:
+        outcome = write_output(output, draw, options)
     report = {
         "output": output,
         "n": count,
-        "seed": None if latents else seed,
-        "start": None if latents else start,
+        "seed": seed if own is None else None,
+        "start": start if own is None else None,
         "label": label,
         "by_class": by_class,
         **outcome.report(),

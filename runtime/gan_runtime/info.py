@@ -63,6 +63,10 @@ def _describe_manifest(model: ModelFile) -> dict[str, Any]:
         facts["classes"] = list(manifest.labels.names) or manifest.labels.classes
     if manifest.output:
         facts["images"] = f"{manifest.output.height} x {manifest.output.width} x {manifest.output.channels}"
+    if manifest.images:
+        facts["takes"] = f"images, {manifest.images.height} x {manifest.images.width} x {manifest.images.channels}"
+    if manifest.codes:
+        facts["gives"] = f"latents, {manifest.codes.dim}, {manifest.codes.distribution}"
     facts |= {"training": manifest.training, "quality": manifest.quality}
     if manifest.fingerprint:
         facts["fingerprint"] = f"{len(manifest.fingerprint.pixels)} pixels of {manifest.fingerprint.count} images"

@@ -39,7 +39,9 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Latents:
-    """The input `latents`: float32 [n, dim] drawn from "normal" N(0, 1) or "uniform" U(-1, 1)."""
+    """`latents`, float32 [n, dim]: what a generator takes, from "normal" N(0, 1) or "uniform" U(-1, 1), or an encoder
+    gives.
+    """
 
     dim: int
     distribution: str = "normal"
@@ -88,11 +90,12 @@ class Manifest:
     fingerprint: Fingerprint | None = None
     images: ImageSize | None = None
     measures: Measures | None = None
+    codes: Latents | None = None
 
     def to_json(self) -> str:
         """The text for the model's metadata."""
         inputs = {"latents": self.latents, "labels": self.labels, "images": self.images}
-        output = self.output or self.measures
+        output = self.output or self.measures or self.codes
         document: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "name": self.name,
@@ -143,11 +146,12 @@ def _from_document(document: dict[str, Any]) -> Manifest:
     return Manifest(
         name=str(document["name"]),
         task=str(document["task"]),
-        latents=Latents(_count(latents["dim"]), str(latents["distribution"])) if latents else None,
+        latents=_latents(latents) if latents else None,
         labels=Labels(_count(labels["classes"]), tuple(map(str, labels["names"]))) if labels else None,
         images=_size(inputs["images"]) if "images" in inputs else None,
         output=_size(output) if "height" in output else None,
-        measures=_measures(output) if "dim" in output else None,
+        measures=_measures(output) if "classes" in output else None,
+        codes=_latents(output) if "distribution" in output else None,
         training=dict(document.get("training") or {}),
         quality=list(document.get("quality") or []),
         fingerprint=_fingerprint(print_) if print_ else None,
@@ -156,6 +160,10 @@ def _from_document(document: dict[str, Any]) -> Manifest:
 
 def _size(document: dict[str, Any]) -> ImageSize:
     return ImageSize(*(_count(document[axis]) for axis in ("height", "width", "channels")))
+
+
+def _latents(document: dict[str, Any]) -> Latents:
+    return Latents(_count(document["dim"]), str(document["distribution"]))
 
 
 def _measures(document: dict[str, Any]) -> Measures:

@@ -20,6 +20,7 @@ from gan_runtime.metrics import (
     kernel_distance,
     label_accuracy,
     mode_coverage,
+    nearest_neighbour_accuracy,
     neighbour_distances,
     neighbourhood_metrics,
     precision_recall,
@@ -517,3 +518,15 @@ def test_too_few_samples_are_an_error_and_not_a_number(n: int) -> None:
 def test_bad_input_is_named(wrong: Callable[[], object], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         wrong()
+
+
+def test_nearest_neighbours_read_labels_as_a_search_of_all_pairs_does() -> None:
+    rng = np.random.default_rng(0)
+    known, asked = rng.normal(size=(2500, 7)).astype(np.float32), rng.normal(size=(1300, 7)).astype(np.float32)
+    known_labels, asked_labels = rng.integers(0, 5, 2500), rng.integers(0, 5, 1300)
+    nearest = ((asked[:, None] - known[None]) ** 2).sum(2).argmin(1)
+    expected = float(np.mean(known_labels[nearest] == asked_labels))
+    assert nearest_neighbour_accuracy(known, known_labels, asked, asked_labels) == expected
+    assert nearest_neighbour_accuracy(known, known_labels, known, known_labels) == 1.0
+    with pytest.raises(InputError, match="each row has one"):
+        nearest_neighbour_accuracy(known, known_labels[1:], asked, asked_labels)

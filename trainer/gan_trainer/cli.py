@@ -143,8 +143,8 @@ def export(
         note(f"run: {found.folder}, the newest in {runs_dir}")
     chosen, why = choose_checkpoint(found, checkpoint)
     note(f"checkpoint: {chosen}, {why}")
-    file = export_run(found, chosen, opset, output, name)
-    report = {
+    file, encoder = export_run(found, chosen, opset, output, name)
+    report: dict[str, Any] = {
         "output": str(file.path),
         "bytes": len(file.content),
         "sha256": file.sha256,
@@ -154,7 +154,12 @@ def export(
         "checkpoint": str(chosen),
     }
     note(f"opset {file.opset}, IR version {file.ir_version}, {len(file.content):,} bytes, equal to torch")
-    print_result(str(file.path), report if as_json else None)
+    text = str(file.path)
+    if encoder is not None:
+        report["encoder"] = {"output": str(encoder.path), "bytes": len(encoder.content), "sha256": encoder.sha256}
+        note(f"its encoder: {len(encoder.content):,} bytes, equal to torch")
+        text += f"\n{encoder.path}"
+    print_result(text, report if as_json else None)
 
 
 def train_main() -> None:

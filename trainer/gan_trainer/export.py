@@ -98,6 +98,37 @@ def export(
     """
     path = Path(path)
     check_writable(path)
+    file = generator_file(
+        module,
+        path,
+        latent_dim=latent_dim,
+        opset=opset,
+        classes=classes,
+        class_names=class_names,
+        name=name,
+        distribution=distribution,
+        training=training,
+        quality=quality,
+    )
+    with atomic_write(path) as target:
+        target.write(file.content)
+    return file
+
+
+def generator_file(
+    module: nn.Module,
+    path: Path,
+    *,
+    latent_dim: int,
+    opset: int = 17,
+    classes: int = 0,
+    class_names: tuple[str, ...] = (),
+    name: str | None = None,
+    distribution: str = "normal",
+    training: dict[str, Any] | None = None,
+    quality: list[dict[str, Any]] | None = None,
+) -> ModelFile:
+    """As `export`, but nothing is written yet."""
     _check_request(path, opset, latent_dim, classes, class_names, name or path.stem, (training, quality))
     settle_math_library()
     reference = frozen_copy(module)
@@ -113,10 +144,7 @@ def export(
     images = Generator.open(file, "cpu").sample(FINGERPRINT_IMAGES, FINGERPRINT_SEED)
     pixels = spread(images, FINGERPRINT_PIXELS).tobytes()
     fingerprint = Fingerprint(FINGERPRINT_SEED, FINGERPRINT_IMAGES, pixels)
-    file = finish(model, replace(manifest, fingerprint=fingerprint), shapes, opset, path)
-    with atomic_write(path) as target:
-        target.write(file.content)
-    return file
+    return finish(model, replace(manifest, fingerprint=fingerprint), shapes, opset, path)
 
 
 def _check_request(

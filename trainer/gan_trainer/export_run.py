@@ -1,18 +1,30 @@
-"""Export the generator of a run: the averaged weights of its best checkpoint."""
+"""Export the generator of a run, the averaged weights of its best checkpoint, and its encoder where it has one."""
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx
 
+from gan_runtime.encoder import encoder_path
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
+from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.manifest import Latents
 from gan_runtime.model_file import ModelFile
 from gan_runtime.models import EXPORTED, SHIPPED
 from gan_trainer.checkpoint import CONTENT_ERRORS, damaged, list_checkpoints, load_checkpoint
 from gan_trainer.config import Config
-from gan_trainer.export import export
+from gan_trainer.export import generator_file
+from gan_trainer.export_encoder import encoder_file
 from gan_trainer.networks import build_networks
 from gan_trainer.runs import Run, software
+
+
+class Exported(NamedTuple):
+    """The files of a run, as written."""
+
+    generator: ModelFile
+    encoder: ModelFile | None = None
 
 
 def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
@@ -43,8 +55,8 @@ def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
 
 def export_run(
     run: Run, checkpoint: Path | None = None, opset: int = 17, output: Path | None = None, name: str | None = None
-) -> ModelFile:
-    """Export `run` to `output`, exported/<run>.onnx if None.
+) -> Exported:
+    """Export `run` to `output`, exported/<run>.onnx if None; its encoder, if it has one, to <output>-encoder.onnx.
 
     Args:
         run: a run folder.
@@ -53,25 +65,26 @@ def export_run(
 
     Raises:
         GanEdgeError: no usable checkpoint.
-        ExportError, InputError, OutputError: as `export`.
+        ExportError, InputError, OutputError: as `export`. Both files are verified before either is written.
     """
     path = checkpoint or choose_checkpoint(run)[0]
     saved = load_checkpoint(path)
     config = Config.from_dict(saved["config"], str(path))
-    classes = config.conditions
-    generator = build_networks(config.recipe, config.data.size, len(classes)).generator
+    networks = build_networks(config.recipe, config.data.size, len(config.conditions))
     try:
-        generator.load_state_dict(saved["average"])
+        networks.generator.load_state_dict(saved["average"])
+        if networks.encoder is not None:
+            networks.encoder.load_state_dict(saved["encoder"])
     except CONTENT_ERRORS:
         raise damaged(path) from None
     run_name = run.folder.resolve().name
-    if output is None:
-        if run_name in SHIPPED:
-            raise InputError(f"run {run_name}: has the name of a shipped model; name the file with --output")
-        output = Path(EXPORTED) / f"{run_name}.onnx"
-        _make_folder(output.parent)
-    return export(
-        generator,
+    output = output or _default_output(run_name)
+    targets = [output] if networks.encoder is None else [output, encoder_path(output)]
+    for target in targets:
+        check_writable(target)
+    training, classes = _training(config, saved), config.conditions
+    generator = generator_file(
+        networks.generator,
         output,
         latent_dim=config.recipe.latent_dim,
         distribution=config.recipe.latents,
@@ -79,19 +92,50 @@ def export_run(
         classes=len(classes),
         class_names=classes,
         name=name or run_name,
-        training={
-            "recipe": config.recipe_name,
-            "data": config.data.name,
-            "images_seen": saved["images_seen"],
-            "seconds": round(saved["seconds"], 1),
-            "cpu_seconds": round(saved.get("cpu_seconds", 0.0), 1),
-            "seed": config.seed,
-            "device": config.device,
-            "precision": config.recipe.precision,
-            "software": software() | {"onnx": onnx.__version__},
-        },
+        training=training,
         quality=_quality(run, saved["images_seen"]),
     )
+    files = [generator]
+    if networks.encoder is not None:
+        files.append(
+            encoder_file(
+                networks.encoder,
+                targets[1],
+                size=config.data.size,
+                latents=Latents(config.recipe.latent_dim, config.recipe.latents),
+                opset=opset,
+                name=f"{name or run_name}-encoder",
+                training=training | {"generator": {"name": name or run_name, "sha256": generator.sha256}},
+            )
+        )
+    with ExitStack() as stack:
+        opened = [stack.enter_context(atomic_write(target)) for target in targets]
+        for place, file in zip(opened, files, strict=True):
+            place.write(file.content)
+    return Exported(*files)
+
+
+def _default_output(run_name: str) -> Path:
+    if run_name in SHIPPED:
+        raise InputError(f"run {run_name}: has the name of a shipped model; name the file with --output")
+    output = Path(EXPORTED) / f"{run_name}.onnx"
+    _make_folder(output.parent)
+    return output
+
+
+def _training(config: Config, saved: dict[str, Any]) -> dict[str, Any]:
+    """Where the weights come from, for the manifest."""
+    return {
+        "recipe": config.recipe_name,
+        "data": config.data.name,
+        "images_seen": saved["images_seen"],
+        "seconds": round(saved["seconds"], 1),
+        "cpu_seconds": round(saved.get("cpu_seconds", 0.0), 1),
+        "seed": config.seed,
+        "device": config.device,
+        "precision": config.recipe.precision,
+        "software": software() | {"onnx": onnx.__version__},
+    }
 
 
 def _quality(run: Run, images_seen: int) -> list[dict[str, Any]]:

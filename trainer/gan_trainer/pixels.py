@@ -1,4 +1,4 @@
-"""From a network's values to grey levels: the same for previews, exported files and their comparison."""
+"""Between a network's values and grey levels: the same for previews, exported files and their comparison."""
 
 import torch
 from torch import Tensor
@@ -14,3 +14,8 @@ def denormalise(images: Tensor) -> Tensor:
 def to_pixels(grey: Tensor) -> Tensor:
     """Float grey levels [n, c, h, w] to uint8 [n, h, w, c]: rounded half to even, and clipped."""
     return grey.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """uint8 [n, h, w, c] to float [n, c, h, w] in [-1, 1]."""
+    return pixels.permute(0, 3, 1, 2).float() / GREY - 1.0

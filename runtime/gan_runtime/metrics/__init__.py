@@ -9,6 +9,7 @@ from gan_runtime.metrics.modes import Modes, label_accuracy, mode_coverage
 from gan_runtime.metrics.neighbours import (
     Neighbourhoods,
     density_coverage,
+    nearest_neighbour_accuracy,
     neighbour_distances,
     neighbourhood_metrics,
     precision_recall,
@@ -25,6 +26,7 @@ __all__ = [
     "kernel_distance",
     "label_accuracy",
     "mode_coverage",
+    "nearest_neighbour_accuracy",
     "neighbour_distances",
     "neighbourhood_metrics",
     "precision_recall",

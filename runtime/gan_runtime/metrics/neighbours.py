@@ -95,6 +95,34 @@ def neighbour_distances(features: ArrayLike, k: int = 5) -> Float64:
     return _kth(points, k, points.mean(axis=0, dtype=np.float64), "real")
 
 
+def nearest_neighbour_accuracy(
+    known: ArrayLike, known_labels: ArrayLike, asked: ArrayLike, asked_labels: ArrayLike
+) -> float:
+    """Share of rows whose Euclidean nearest neighbour among the known ones has their label, 0 to 1.
+
+    How Donahue et al. 2017, section 4.2, ask what an encoder has learned of classes that nobody told it.
+
+    Args:
+        known: [n, d], with labels, integers [n].
+        asked: [m, d], with labels, integers [m].
+
+    Raises:
+        InputError: unfit features, or labels of another number.
+    """
+    a, b = checked_pair(known, asked, ("known latents", "asked latents"))
+    labels, wanted = np.asarray(known_labels), np.asarray(asked_labels)
+    if (len(labels), len(wanted)) != (len(a), len(b)):
+        raise InputError(f"{len(labels)} and {len(wanted)} labels for {len(a)} and {len(b)} rows: each row has one")
+    nearest, found = np.full(len(b), np.inf), np.zeros(len(b), labels.dtype)
+    for rows, columns, squares in _squared_distances(b, a, a.mean(axis=0, dtype=np.float64)):
+        closest = squares.argmin(axis=1)
+        distances = squares[np.arange(len(closest)), closest]
+        nearer = distances < nearest[rows]
+        nearest[rows] = np.where(nearer, distances, nearest[rows])
+        found[rows] = np.where(nearer, labels[columns][closest], found[rows])
+    return float(np.mean(found == wanted))
+
+
 def _kth(points: Features, k: int, centre: Float64, name: str) -> Float64:
     if not 1 <= k < len(points):
         raise InputError(f"k = {k}: {len(points)} {name} images have neighbours 1 to {len(points) - 1} each")

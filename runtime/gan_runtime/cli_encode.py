@@ -1,0 +1,84 @@
+"""gan-encode: images in, latents out."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gan_runtime import __version__
+from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+
+
+def encode(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGES… OUT.npz",
+            help="Picture files, folders, .zip, .npy or .npz of images, or a data set by name; last the file to write.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The encoder's .onnx, or its generator's.  [default: the newest encoder in ./exported]",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of a data set: train or test.")] = "train",
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Threads.  [default: all allowed]", show_default=False)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    version: Annotated[bool, VERSION_OPTION] = False,
+) -> None:
+    """Write the latents of images, by the encoder of a BiGAN or VAE, with ONNX Runtime."""
+    from gan_runtime.encoder import Encoder, find_encoder
+    from gan_runtime.errors import InputError
+    from gan_runtime.files import check_writable
+    from gan_runtime.picture_files import load_images
+
+    began = time.perf_counter()
+    *sources, output = files
+    path = Path(output)
+    if path.suffix.lower() != ".npz" or not sources:
+        raise InputError(f"{output}: name the images and then the .npz to write: gan-encode a.png b.png out.npz")
+    check_writable(path)
+    encoder = Encoder.open(find_encoder(model), device, threads)
+    if not quiet:
+        note(f"encoder: {encoder.model.path}")
+        note(f"device: {encoder.session.device}, {encoder.session.reason or 'asked for'}")
+    pictures = load_images(sources, encoder.size, split=split, data_dir=data_dir, offline=offline, quiet=quiet)
+    latents = encoder.encode_with_progress(pictures.images, quiet=quiet)
+    _write(path, latents, pictures.names, pictures.labels)
+    report = {
+        "output": output,
+        "n": len(latents),
+        "latents": {"dim": encoder.latents.dim, "distribution": encoder.latents.distribution},
+        "labels": pictures.labels is not None,
+        "model": {"path": str(encoder.model.path), "sha256": encoder.model.sha256},
+        "device": encoder.session.device,
+        "versions": {"gan-edge": __version__},
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    print_result(output, report if as_json else None)
+
+
+def encode_main() -> None:
+    """Entry point of gan-encode."""
+    run(encode, "gan-encode")
+
+
+def _write(path: Path, latents: object, names: tuple[str, ...], labels: object) -> None:
+    import numpy as np
+
+    from gan_runtime.files import atomic_write
+
+    arrays = {"latents": latents, "names": np.array(names)} | ({} if labels is None else {"labels": labels})
+    with atomic_write(path) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]

@@ -1,0 +1,43 @@
+"""Originals above what a generator makes of their latents."""
+
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.draw import Draw
+from gan_runtime.images import Layout, arrange, check_grid, default_columns, write_png
+from gan_runtime.outputs.options import Options
+from gan_runtime.outputs.work import batches
+
+
+def write_reconstructions(file: BinaryIO, originals: NDArray[np.uint8], draw: Draw, options: Options) -> None:
+    """One PNG: a row of originals, below it the row of their reconstructions, and so on.
+
+    Args:
+        file: is written to.
+        originals: uint8 [n, h, w, c].
+        draw: of the latents of these images, in the same order.
+        options: columns, padding and scale.
+
+    Raises:
+        InputError: the picture would be too large.
+    """
+    columns = options.columns or default_columns(2 * len(originals))
+    columns = min(columns, len(originals))
+    rows = -(-len(originals) // columns)
+    layout = Layout(columns=columns, padding=options.padding, scale=options.scale)
+    check_grid((2 * rows * columns, *draw.shape[1:]), layout)
+    with batches(draw, quiet=options.quiet) as images:
+        pairs = in_pairs(originals, np.concatenate(list(images)), columns)
+    write_png(file, arrange(pairs, layout))
+
+
+def in_pairs(above: NDArray[np.uint8], below: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Rows of `above` and of `below` in turn, uint8 [rows * 2 * columns, h, w, c]; what the last rows lack is black."""
+    missing = -len(above) % columns
+    rows = [
+        np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.uint8)]).reshape(-1, columns, *part.shape[1:])
+        for part in (above, below)
+    ]
+    return np.stack(rows, 1).reshape(-1, *above.shape[1:])

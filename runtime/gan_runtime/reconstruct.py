@@ -1,0 +1,86 @@
+"""gan-sample --reconstruct and --interpolate: pictures in, their latents, and what the generator makes of those."""
+
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gan_runtime.errors import InputError
+from gan_runtime.files import atomic_write
+from gan_runtime.outputs.options import STDOUT, WALKS, Options, Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gan_runtime.draw import Draw
+    from gan_runtime.generator import Generator
+
+
+def check_mode(images: list[str], kind: str, *, reconstruct: bool, interpolate: bool, given: dict[str, object]) -> None:
+    """Refuse what does not belong together, before anything is opened.
+
+    Args:
+        images: the pictures that were named before the output.
+        kind: of output.
+        reconstruct, interpolate: at most one of them.
+        given: the options that say what to draw or how, by name, as far as they were given.
+
+    Raises:
+        InputError: naming the option and the way out.
+    """
+    if reconstruct and interpolate:
+        raise InputError("--reconstruct and --interpolate: choose one")
+    if not (reconstruct or interpolate):
+        if images:
+            raise InputError(f"{images[0]}: pictures belong to --reconstruct or --interpolate; name one output alone")
+        return
+    flag = "--reconstruct" if reconstruct else "--interpolate"
+    for name in ("n", "seed", "start", "latents", "by_class"):
+        if given.get(name):
+            raise InputError(f"--{name.replace('_', '-')}: the pictures take its place with {flag}; leave it out")
+    if interpolate and len(images) != 2:
+        raise InputError(f"--interpolate: goes from one picture to another; name two, not {len(images)}")
+    if interpolate and kind not in WALKS:
+        raise InputError(f"--interpolate: makes a walk; end the output in {' or '.join(WALKS)}")
+    if reconstruct and not images:
+        raise InputError("--reconstruct: name the pictures before the output")
+    if reconstruct and kind not in (".png", STDOUT):
+        raise InputError("--reconstruct: makes one picture; end the output in .png, or name - for stdout")
+    if reconstruct and "rows" in given:
+        raise InputError("--rows: --reconstruct needs as many as there are pictures; give --columns, or leave it out")
+
+
+def encoded(
+    generator: "Generator", images: list[str], encoder: str | None, label: int | None, device: str, threads: int | None,
+    quiet: bool,
+) -> "tuple[NDArray[np.uint8], NDArray[np.float32]]":  # fmt: skip
+    """The pictures as uint8 [n, h, w, c] and their latents float32 [n, d].
+
+    Raises:
+        ModelError: `generator` has no encoder, or another one.
+        InputError, DataError: a picture cannot be read, or the generator is conditional and nobody says of which class.
+    """
+    from gan_runtime.encoder import open_encoder_of  # noqa: PLC0415
+    from gan_runtime.picture_files import load_images  # noqa: PLC0415
+
+    opened = open_encoder_of(generator, encoder, device, threads)
+    if generator.classes and label is None:
+        raise InputError(f"--label: {generator.model.path} draws classes; say which class the pictures are of")
+    pictures = load_images(images, opened.size, quiet=quiet).images
+    return pictures, opened(pictures)
+
+
+def write_reconstruction(output: str, originals: "NDArray[np.uint8]", draw: "Draw", options: Options) -> Outcome:
+    """Write originals above reconstructions to a .png or stdout. Raises OutputError, InputError as `write_output`."""
+    from gan_runtime.outputs.reconstructions import write_reconstructions  # noqa: PLC0415
+
+    if output == STDOUT:
+        content = io.BytesIO()
+        write_reconstructions(content, originals, draw, options)
+        sys.stdout.buffer.write(content.getbuffer())
+        sys.stdout.buffer.flush()
+        return Outcome(output)
+    with atomic_write(Path(output)) as file:
+        write_reconstructions(file, originals, draw, options)
+    return Outcome(output)

@@ -1,0 +1,227 @@
+"""Encoders: exported with their generators, equal to torch, and used through the commands."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from helpers import DIGIT, Result, leftovers
+from PIL import Image
+
+from gan_runtime import Encoder, Generator
+from gan_runtime.errors import InputError, ModelError
+from gan_runtime.manifest import ImageSize, Latents
+from gan_trainer.export_encoder import encoder_file
+from gan_trainer.networks import build_networks
+from gan_trainer.onnx_file import ExportError
+from gan_trainer.recipes import RECIPES
+
+Call = Callable[..., Result]
+RECIPE_FLAGS = ["--images", 512, "--threads", 1, "--eval-every", 0, "--quiet"]
+COLOUR = ImageSize(32, 32, 3)
+
+
+def encoder_of(recipe: str, size: ImageSize = DIGIT) -> torch.nn.Module:
+    torch.manual_seed(0)
+    encoder = build_networks(replace(RECIPES[recipe], width=8), size, 0).encoder
+    assert encoder is not None
+    return encoder.eval()
+
+
+def pictures(n: int, size: ImageSize = DIGIT) -> np.ndarray:
+    shape = (n, size.height, size.width, size.channels)
+    return np.random.default_rng(n).integers(0, 256, shape, dtype=np.uint8)
+
+
+def latents_of(recipe: str) -> Latents:
+    return Latents(RECIPES[recipe].latent_dim, RECIPES[recipe].latents)
+
+
+@pytest.fixture
+def trained(call: Call) -> Callable[..., Path]:
+    """Train a recipe for a moment and export it; where its generator is."""
+
+    def trained(recipe: str, *flags: object) -> Path:
+        done = call("gan-train", "mnist", "--recipe", recipe, *RECIPE_FLAGS, "--name", recipe, *flags)
+        assert done.code == 0, done
+        done = call("gan-export", f"runs/{recipe}", "--output", f"{recipe}.onnx")
+        assert done.out.split() == [f"{recipe}.onnx", f"{recipe}-encoder.onnx"]
+        return Path(f"{recipe}.onnx")
+
+    return trained
+
+
+@pytest.fixture
+def two_digits(real_digits: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[str]:
+    """Two real digits as PNG files."""
+    images, _ = real_digits["test"]
+    for name, image in zip(("a.png", "b.png"), images, strict=False):
+        Image.fromarray(image).save(name)
+    return ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("opset", range(13, 21))
+@pytest.mark.parametrize(("recipe", "size"), [("bigan", DIGIT), ("vae", DIGIT), ("vae", COLOUR)])
+def test_the_file_gives_the_latents_of_torch(recipe: str, size: ImageSize, opset: int) -> None:
+    module, path = encoder_of(recipe, size), Path("e.onnx")
+    file = encoder_file(module, path, size=size, latents=latents_of(recipe), opset=opset)
+    assert file.opsets == {"": opset}
+    assert file.ir_version == onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
+    encoder = Encoder.open(file, "cpu")
+    for n in (1, 5):
+        images = pictures(n, size)
+        with torch.no_grad():
+            values = module(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1)
+        expected = values[:, : encoder.latents.dim]  # a VAE's means come before its variances
+        np.testing.assert_allclose(encoder(images), expected.numpy(), atol=2e-4)
+
+
+def test_latents_do_not_depend_on_batches_and_threads() -> None:
+    file = encoder_file(encoder_of("vae"), Path("e.onnx"), size=DIGIT, latents=latents_of("vae"))
+    images = pictures(150)
+    whole = Encoder.open(file, "cpu", threads=2)(images)
+    parts = Encoder.open(file, "cpu", threads=1).encode(images[first : first + 64] for first in range(0, 150, 64))
+    assert whole.dtype == np.float32
+    assert np.array_equal(whole, parts)
+
+
+def test_an_encoder_that_diverged_is_not_exported() -> None:
+    module = encoder_of("bigan")
+    with torch.no_grad():
+        next(module.parameters()).fill_(float("nan"))
+    with pytest.raises(ExportError, match="not finite"):
+        encoder_file(module, Path("e.onnx"), size=DIGIT, latents=latents_of("bigan"))
+
+
+@pytest.mark.parametrize("recipe", ["bigan", "vae"])
+def test_a_run_with_an_encoder_becomes_two_files_that_belong_together(
+    recipe: str, trained: Callable[..., Path], call: Call, two_digits: list[str]
+) -> None:
+    path = trained(recipe)
+    generator, encoder = Generator.load(path, "cpu"), Encoder.load(f"{recipe}-encoder.onnx", "cpu")
+    encoder.check_belongs(generator)
+    assert encoder.latents.dim == generator.latent_dim
+    originals = np.stack([np.asarray(Image.open(name)) for name in two_digits])[..., None]
+    again = generator(encoder(originals))
+
+    done = call("gan-sample", "--reconstruct", *two_digits, "out.png", "--model", path)
+    assert done.code == 0, done
+    assert np.array_equal(np.asarray(Image.open("out.png")), _above(originals, again))
+
+    done = call("gan-sample", "--interpolate", *two_digits, "walk.gif", "--model", path, "--frames", 8)
+    assert done.code == 0, done
+    walk = Image.open("walk.gif")
+    assert walk.n_frames == 8 or recipe == "vae"  # which draws nearly one picture after so short a training
+    stations = ((0, again[0]), (4, again[1]))
+    for frame, expected in stations[: 2 if walk.n_frames == 8 else 1]:  # Pillow merges frames that are equal
+        walk.seek(frame)
+        assert np.array_equal(np.asarray(walk.convert("L")), expected[..., 0])
+
+    done = call("gan-encode", *two_digits, "out.npz", "--model", path, "--json")
+    assert done.code == 0, done
+    with np.load("out.npz") as found:
+        assert np.array_equal(found["latents"], encoder(originals))
+        assert found["names"].tolist() == two_digits
+        assert "labels" not in found
+    assert leftovers(Path()) == []
+
+
+def test_a_data_set_is_encoded_with_its_labels(
+    trained: Callable[..., Path], call: Call, digits: str, real_digits: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> None:
+    trained("bigan", "--data-dir", Path(__file__).parents[2] / "data")
+    assert call("gan-encode", digits, "out.npz", "--model", "bigan.onnx", "--split", "test").code == 0
+    with np.load("out.npz") as found:
+        assert found["latents"].shape == (len(real_digits["test"][0]), 50)
+        assert np.array_equal(found["labels"], real_digits["test"][1])
+
+
+def test_the_newest_encoder_is_found_and_is_no_generator(trained: Callable[..., Path], call: Call) -> None:
+    trained("vae")
+    Path("exported").mkdir()
+    for name in ("vae.onnx", "vae-encoder.onnx"):
+        Path(name).rename(Path("exported") / name)
+    np.save("images.npy", pictures(3))
+    done = call("gan-encode", "images.npy", "out.npz")
+    assert done.code == 0, done
+    assert "encoder: exported/vae-encoder.onnx" in done.err
+    done = call("gan-sample", "out.png")
+    assert done.code == 0, done
+    assert "model: exported/vae.onnx" in done.err
+    assert "passed over" not in done.err
+    done = call("gan-info", "exported/vae-encoder.onnx")
+    assert "encode" in done.out
+    assert "latents, 20, normal" in done.out
+
+
+def test_an_encoder_of_another_generator_is_refused(
+    trained: Callable[..., Path], call: Call, two_digits: list[str], unconditional_model: Path
+) -> None:
+    path = trained("bigan")
+    other = ["--model", unconditional_model, "--encoder", "bigan-encoder.onnx"]
+    assert call("gan-sample", "--reconstruct", "a.png", "o.png", *other).refused("was not exported together with")
+    Path("vae-encoder.onnx").write_bytes(Path("bigan.onnx").read_bytes())
+    with pytest.raises(ModelError, match="not 'encode'"):
+        Encoder.load("vae-encoder.onnx", "cpu")
+    assert call("gan-sample", "out.png", "--model", "bigan-encoder.onnx").refused("'encode'", "name a generator")
+    with pytest.raises(InputError, match="takes uint8"):
+        Encoder.load("bigan-encoder.onnx", "cpu")(pictures(2, COLOUR))
+    assert path.exists()
+
+
+def test_pictures_of_a_conditional_generator_need_a_class(
+    trained: Callable[..., Path], call: Call, two_digits: list[str]
+) -> None:
+    trained("vae", "--conditional")
+    arguments = ("--reconstruct", *two_digits, "o.png", "--model", "vae.onnx")
+    assert call("gan-sample", *arguments).refused("--label", "which class")
+    assert call("gan-sample", *arguments, "--label", 3).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a.png", "o.png"], ["a.png", "--reconstruct or --interpolate"]),
+        (["--reconstruct", "o.png"], ["name the pictures"]),
+        (["--reconstruct", "a.png", "o.gif"], ["--reconstruct", ".png"]),
+        (["--reconstruct", "a.png", "o.png", "--rows", 2], ["--rows"]),
+        (["--reconstruct", "--interpolate", "a.png", "o.gif"], ["choose one"]),
+        (["--interpolate", "a.png", "o.gif"], ["name two, not 1"]),
+        (["--interpolate", "a.png", "b.png", "o.png"], [".gif or .webp"]),
+        (["--reconstruct", "a.png", "o.png", "--n", 3], ["--n", "leave it out"]),
+        (["--reconstruct", "a.png", "o.png", "--seed", 3], ["--seed", "leave it out"]),
+        (["o.png", "--encoder", "e.onnx"], ["--encoder"]),
+        (["--reconstruct", "a.png", "o.png"], ["no encoder beside it", "bigan and vae"]),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(
+    call: Call, two_digits: list[str], unconditional_model: Path, arguments: list[object], words: list[str]
+) -> None:
+    assert call("gan-sample", *arguments, "--model", unconditional_model).refused(*words)
+    assert not Path("o.png").exists()
+
+
+def test_what_cannot_be_encoded_is_refused(trained: Callable[..., Path], call: Call) -> None:
+    assert call("gan-encode", "a.png", "o.npz").refused("exported", "--model")
+    trained("vae")
+    Path("bad.png").write_bytes(b"no picture")
+    np.save("floats.npy", np.zeros((2, 28, 28, 1)))
+    np.save("large.npy", pictures(2, COLOUR))
+    for source, words in {
+        "bad.png": ["bad.png", "damaged"],
+        "none.png": ["none.png", "cannot be read"],
+        "floats.npy": ["floats.npy", "uint8"],
+        "large.npy": ["large.npy", "28"],
+    }.items():
+        assert call("gan-encode", source, "o.npz", "--model", "vae.onnx").refused(*words) or source
+    assert call("gan-encode", "o.npz").refused("name the images")
+    assert call("gan-encode", "bad.png", "o.txt").refused(".npz")
+    assert not Path("o.npz").exists()
+
+
+def _above(originals: np.ndarray, again: np.ndarray) -> np.ndarray:
+    """Two originals side by side, their reconstructions below."""
+    return np.concatenate([np.concatenate(list(row), axis=1) for row in (originals, again)], axis=0)[..., 0]
