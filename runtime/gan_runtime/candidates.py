@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.datasets.known import SOURCES
+from gan_runtime.datasets.known import KNOWN
 from gan_runtime.errors import InputError
 from gan_runtime.features import FeatureNetwork, Measured
 from gan_runtime.generator import Generator
@@ -85,7 +85,7 @@ def open_candidate(
 def _refuse_other_data(generator: Generator, data: str) -> None:
     """Digits are no bad shoes: a file that says what it draws is measured against that."""
     trained = generator.manifest.training.get("data") if generator.manifest else None
-    if trained in SOURCES and data in SOURCES and trained != data:
+    if trained in KNOWN and data in KNOWN and trained != data:
         raise InputError(f"{generator.model.path}: was trained on {trained}; measure it against that, not {data}")
 
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 class Dataset:
     """Images uint8 [n, h, w, c], labels int64 [n] (zeros where there are no classes), and what each class is called.
 
-    `digest` is a SHA-256 of the content and of all that shaped it: the same digest, the same arrays.
+    `digest` is a SHA-256 of the content and of all that shaped it: the same digest, the same arrays. `modes` is the
+    number of modes, equally likely by design, that `labels` tell apart where a data set was made to count them: no
+    network is told those, they are for measuring.
     """
 
     name: str
@@ -19,3 +21,4 @@ class Dataset:
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     digest: str = ""
+    modes: int = 0

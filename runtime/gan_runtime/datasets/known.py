@@ -1,6 +1,8 @@
-"""The data sets that are known by name: their files, where they can be had, and on which terms."""
+"""The data sets that are known by name: their files, where they can be had, and on which terms; or what makes them."""
 
+from collections import ChainMap
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,14 @@ class IdxSource:
     classes: tuple[str, ...]
     licence: str
     mirrors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StackedSource:
+    """Images in colour, each channel a grey image of the data set `of`, drawn at random; how many in each split."""
+
+    of: str
+    images: dict[str, int]
 
 
 SOURCES = {
@@ -103,3 +113,9 @@ SOURCES = {
         ),
     ),
 }
+
+# 128,000 training images as Lin et al. 2018, "PacGAN", section 4; 26,000 are what it and Srivastava et al. 2017,
+# "VEEGAN", section 4, count modes among
+STACKED = {"stacked-mnist": StackedSource("mnist", {"train": 128_000, "test": 26_000})}
+
+KNOWN: ChainMap[str, Any] = ChainMap(STACKED, SOURCES)  # every name: files that are found, and what is made of them
