@@ -13,7 +13,7 @@ def data(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="mnist, fashion-mnist, stacked-mnist, or a folder or .zip of images.  [default: all that are known by name]",
+            help="A known name, or a folder or .zip of images.  [default: all names that are known]",
             show_default=False,
         ),
     ] = None,
