@@ -13,7 +13,7 @@ from gan_runtime.datasets.known import KNOWN
 from gan_runtime.errors import InputError
 from gan_runtime.features import FeatureNetwork, Measured
 from gan_runtime.generator import Generator
-from gan_runtime.manifest import ImageSize
+from gan_runtime.manifest import ImageSize, Points
 from gan_runtime.outputs.work import batches
 from gan_runtime.progress import progress
 from gan_runtime.reference import DAMAGE, load_pictures_as
@@ -68,6 +68,8 @@ def open_candidate(
     """
     if source.lower().endswith(".onnx"):
         generator = Generator.load(source, device, threads)
+        if isinstance(generator.size, Points):
+            raise InputError(f"{source}: draws points, and {data} has images; measure it against what it imitates")
         network.check_size(generator.size, source)
         _refuse_other_data(generator, data)
         known = generator.classes == network.classes  # with others, nobody knows which is which

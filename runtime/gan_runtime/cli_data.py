@@ -84,7 +84,7 @@ def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:
 def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) -> None:
     from gan_runtime.datasets.download import download, forbidden
     from gan_runtime.datasets.idx import find_folder
-    from gan_runtime.datasets.known import KNOWN, SOURCES, STACKED
+    from gan_runtime.datasets.known import KNOWN, POINTS, SOURCES, STACKED
     from gan_runtime.errors import InputError
 
     reason = forbidden(offline)
@@ -92,7 +92,8 @@ def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) 
         raise InputError(f"--fetch: {reason} forbids downloads; leave out one of the two")
     if not names or not set(names) <= set(KNOWN):
         raise InputError(f"--fetch: name what to fetch: {' or '.join(KNOWN)}")
-    for name in dict.fromkeys(STACKED[name].of if name in STACKED else name for name in names):
+    of = (STACKED[name].of if name in STACKED else name for name in names if name not in POINTS)
+    for name in dict.fromkeys(of):
         for files in SOURCES[name].splits.values():
             if find_folder(name, files, data_dir) is None:
                 download(name, files, quiet, data_dir and data_dir / name)
@@ -101,5 +102,6 @@ def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) 
 def _is_sound(report: dict[str, Any], named: bool, skip_bad: bool) -> bool:
     """What was asked for by name has to be there."""
     if "splits" in report:
-        return all(not split["problems"] if split["folder"] else not named for split in report["splits"].values())
+        found = [split for split in report["splits"].values() if "folder" in split]  # points need none
+        return all(not split["problems"] if split["folder"] else not named for split in found)
     return report["images"] > 0 and (skip_bad or not report["bad"])

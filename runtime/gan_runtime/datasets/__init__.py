@@ -4,8 +4,9 @@ from pathlib import Path
 
 from gan_runtime.datasets.dataset import Dataset
 from gan_runtime.datasets.idx import load_idx
-from gan_runtime.datasets.known import KNOWN, SOURCES, STACKED
+from gan_runtime.datasets.known import KNOWN, POINTS, SOURCES, STACKED
 from gan_runtime.datasets.pictures import PictureOptions, is_pictures, load_pictures
+from gan_runtime.datasets.points import make_points
 from gan_runtime.datasets.stacked import stack
 from gan_runtime.errors import DataError, InputError
 
@@ -40,8 +41,10 @@ def load_dataset(
     """
     if source in KNOWN and pictures is not None:
         raise InputError(f"{source}: its images are used as they are; size, mode, … are for folders and archives")
+    if source in POINTS:
+        return make_points(source, split)
     if source in STACKED:
-        return _make(source, split, data_dir, offline, quiet)
+        return _stack(source, split, data_dir, offline, quiet)
     if source in SOURCES:
         return load_idx(source, split, data_dir, offline, quiet)
     if not is_pictures(source):
@@ -51,6 +54,6 @@ def load_dataset(
     return load_pictures(Path(source), pictures or PictureOptions(), quiet)
 
 
-def _make(name: str, split: str, data_dir: str | Path | None, offline: bool, quiet: bool) -> Dataset:
+def _stack(name: str, split: str, data_dir: str | Path | None, offline: bool, quiet: bool) -> Dataset:
     made = STACKED[name]
     return stack(name, load_idx(made.of, split, data_dir, offline, quiet), made.images[split])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_runtime.datasets.idx import decode, find_folder
-from gan_runtime.datasets.known import SOURCES, STACKED, IdxFile
+from gan_runtime.datasets.known import POINTS, SOURCES, STACKED, IdxFile
 from gan_runtime.datasets.listing import Bad, class_names, open_pictures
 from gan_runtime.datasets.pictures import PictureOptions
 from gan_runtime.datasets.stacked import CHANNELS
@@ -19,6 +19,8 @@ def describe_known(name: str, data_dir: Path | None = None, verify: bool = False
 
     With `verify` the files are read, and each split that is found has its `problems`, none if it is sound.
     """
+    if name in POINTS:
+        return _describe_points(name)
     made = STACKED.get(name)
     of = made.of if made else name
     source = SOURCES[of]
@@ -32,6 +34,14 @@ def describe_known(name: str, data_dir: Path | None = None, verify: bool = False
     if made:
         return {"made of": f"three images of {of}", "modes": len(source.classes) ** CHANNELS, "splits": splits}
     return {"licence": source.licence, "classes": len(source.classes), "splits": splits}
+
+
+def _describe_points(name: str) -> dict[str, Any]:
+    """There is nothing to be found: points are made where they are needed."""
+    source = POINTS[name]
+    made_of = f"Gaussians of deviation {source.deviation:g}"
+    splits = {split: {"points": count} for split, count in source.points.items()}
+    return {"made of": made_of, "modes": len(source.modes), "splits": splits}
 
 
 def describe_pictures(path: Path, options: PictureOptions, verify: bool = False, quiet: bool = False) -> dict[str, Any]:
@@ -66,6 +76,8 @@ def as_text(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split_as_text(split: dict[str, Any]) -> str:
+    if "points" in split:
+        return f"{split['points']:,} points"
     verdict = ""
     if "problems" in split:
         verdict = f": {'; '.join(split['problems']) or 'ok'}"

@@ -13,12 +13,15 @@ from gan_runtime.metrics.neighbours import (
     neighbourhood_metrics,
     precision_recall,
 )
+from gan_runtime.metrics.points import CEILING, PointScores, point_scores
 
 __all__ = [
+    "CEILING",
     "KernelDistance",
     "Modes",
     "Moments",
     "Neighbourhoods",
+    "PointScores",
     "density_coverage",
     "frechet_distance",
     "frechet_distance_of",
@@ -28,5 +31,6 @@ __all__ = [
     "mode_coverage",
     "neighbour_distances",
     "neighbourhood_metrics",
+    "point_scores",
     "precision_recall",
 ]
