@@ -80,7 +80,7 @@ class Points:
         """Of one point."""
         return (self.coordinates,)
 
-    def levels(self, points: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def levels(self, points: NDArray[Any]) -> NDArray[np.uint8]:
         """The coordinates as 256 levels, as if they were grey: what a fingerprint keeps."""
         levels: NDArray[np.uint8] = np.rint(points / self.extent * 127.5 + 127.5).clip(0, 255).astype(np.uint8)
         return levels

@@ -11,6 +11,7 @@ from gan_runtime.models import EXPORTED, SHIPPED
 from gan_trainer.checkpoint import CONTENT_ERRORS, damaged, list_checkpoints, load_checkpoint
 from gan_trainer.config import Config
 from gan_trainer.export import export
+from gan_trainer.export_points import export_points
 from gan_trainer.networks import build_networks
 from gan_trainer.runs import Run, software
 
@@ -70,16 +71,12 @@ def export_run(
             raise InputError(f"run {run_name}: has the name of a shipped model; name the file with --output")
         output = Path(EXPORTED) / f"{run_name}.onnx"
         _make_folder(output.parent)
-    return export(
-        generator,
-        output,
-        latent_dim=config.recipe.latent_dim,
-        distribution=config.recipe.latents,
-        opset=opset,
-        classes=len(classes),
-        class_names=classes,
-        name=name or run_name,
-        training={
+    about: dict[str, Any] = {
+        "latent_dim": config.recipe.latent_dim,
+        "distribution": config.recipe.latents,
+        "opset": opset,
+        "name": name or run_name,
+        "training": {
             "recipe": config.recipe_name,
             "data": config.data.name,
             "images_seen": saved["images_seen"],
@@ -89,13 +86,16 @@ def export_run(
             "precision": config.recipe.precision,
             "software": software() | {"onnx": onnx.__version__},
         },
-        quality=_quality(run, saved["images_seen"]),
-    )
+        "quality": _quality(run, saved["images_seen"]),
+    }
+    if config.data.points:
+        return export_points(generator, output, extent=config.data.points.extent, **about)
+    return export(generator, output, classes=len(classes), class_names=classes, **about)
 
 
 def _quality(run: Run, images_seen: int) -> list[dict[str, Any]]:
     """The newest evaluation after so many images, with what real images score and what was measured with."""
-    entries = [entry for entry in run.entries() if entry["images"] == images_seen and "fid" in entry]
+    entries = [entry for entry in run.entries() if entry["images"] == images_seen and "n" in entry]
     if not entries:
         return []
     about = run.floors() or {}

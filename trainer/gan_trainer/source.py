@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_runtime.datasets import KNOWN, Dataset, PictureOptions, load_dataset
+from gan_runtime.datasets.known import POINTS, PointsSource
 from gan_runtime.errors import DataError
 from gan_runtime.manifest import ImageSize
 
@@ -29,6 +30,11 @@ class DataSource:
     images: int
     size: ImageSize
     classes: tuple[str, ...]
+
+    @property
+    def points(self) -> PointsSource | None:
+        """What the points are, if it has points and no images."""
+        return POINTS.get(self.source)
 
     @classmethod
     def of(cls, dataset: Dataset, source: str, folder: Path | None, pictures: PictureOptions | None) -> "DataSource":
