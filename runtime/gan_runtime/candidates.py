@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.datasets.known import SOURCES
+from gan_runtime.datasets.known import KNOWN
 from gan_runtime.errors import InputError
 from gan_runtime.features import FeatureNetwork, Measured
 from gan_runtime.generator import Generator
-from gan_runtime.manifest import ImageSize
+from gan_runtime.manifest import ImageSize, Points
 from gan_runtime.outputs.work import batches
 from gan_runtime.progress import progress
 from gan_runtime.reference import DAMAGE, load_pictures_as
@@ -68,6 +68,8 @@ def open_candidate(
     """
     if source.lower().endswith(".onnx"):
         generator = Generator.load(source, device, threads)
+        if isinstance(generator.size, Points):
+            raise InputError(f"{source}: draws points, and {data} has images; measure it against what it imitates")
         network.check_size(generator.size, source)
         _refuse_other_data(generator, data)
         known = generator.classes == network.classes  # with others, nobody knows which is which
@@ -85,7 +87,7 @@ def open_candidate(
 def _refuse_other_data(generator: Generator, data: str) -> None:
     """Digits are no bad shoes: a file that says what it draws is measured against that."""
     trained = generator.manifest.training.get("data") if generator.manifest else None
-    if trained in SOURCES and data in SOURCES and trained != data:
+    if trained in KNOWN and data in KNOWN and trained != data:
         raise InputError(f"{generator.model.path}: was trained on {trained}; measure it against that, not {data}")
 
 

@@ -12,6 +12,7 @@ from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
 
 if TYPE_CHECKING:
     from gan_runtime.generator import Generator
+    from gan_runtime.outputs import Options
 
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Threads = Annotated[
@@ -120,7 +121,7 @@ def sample(
     own = None if latents is None else _load_latents(latents)
     if pictures:
         originals, own = encoded(generator, images, encoder, label, device, threads, quiet)
-    count = (n or options.default_n(kind, generator.classes)) if own is None else len(own)
+    count = (n or _default_n(options, kind, generator)) if own is None else len(own)
     draw = generator.draw(count, seed, start, label, own, batch_size)
     if reconstruct:
         outcome = write_reconstruction(output, originals, draw, options)
@@ -214,6 +215,12 @@ def _open_generator(path: str | None, device: str, threads: int | None, quiet: b
     if device == "auto":
         say(f"device: {generator.session.device}, {generator.session.reason}")
     return generator
+
+
+def _default_n(options: "Options", kind: str, generator: "Generator") -> int:
+    from gan_runtime.outputs.options import DEFAULT_POINTS
+
+    return DEFAULT_POINTS if generator.points else options.default_n(kind, generator.classes)
 
 
 def _load_latents(path: str) -> Any:

@@ -13,7 +13,7 @@ def data(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="mnist, fashion-mnist, or a folder or .zip of images.  [default: all that are known by name]",
+            help="A known name, or a folder or .zip of images.  [default: all names that are known]",
             show_default=False,
         ),
     ] = None,
@@ -33,12 +33,12 @@ def data(
     version: Annotated[bool, VERSION_OPTION] = False,
 ) -> None:
     """Tell where data sets are, fetch and verify them; count and check the images of a folder or .zip archive."""
-    from gan_runtime.datasets.known import SOURCES
+    from gan_runtime.datasets.known import KNOWN
     from gan_runtime.datasets.report import as_text, describe_known, describe_pictures
     from gan_runtime.info import lines
 
     _check_flags(verify, skip_bad, size=size, mode=mode, background=background)
-    names = sources or list(SOURCES)
+    names = sources or list(KNOWN)
     options = {name: picture_options(name, size, mode, background, labels, skip_bad) for name in names}
     _check_sources(options, data_dir)
     if fetch:
@@ -70,13 +70,13 @@ def _check_flags(verify: bool, skip_bad: bool, **shaping: object) -> None:
 
 
 def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:
-    from gan_runtime.datasets.known import SOURCES
+    from gan_runtime.datasets.known import KNOWN
     from gan_runtime.datasets.pictures import is_pictures
     from gan_runtime.errors import DataError, InputError
 
     for name, chosen in options.items():
         if chosen is not None and not is_pictures(name):
-            raise DataError(f"{name}: neither a known data set ({', '.join(SOURCES)}) nor a folder or .zip of images")
+            raise DataError(f"{name}: neither a known data set ({', '.join(KNOWN)}) nor a folder or .zip of images")
         if chosen is not None and data_dir is not None:
             raise InputError(f"--data-dir: {name} is found by its path alone; leave it out")
 
@@ -84,15 +84,16 @@ def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:
 def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) -> None:
     from gan_runtime.datasets.download import download, forbidden
     from gan_runtime.datasets.idx import find_folder
-    from gan_runtime.datasets.known import SOURCES
+    from gan_runtime.datasets.known import KNOWN, POINTS, SOURCES, STACKED
     from gan_runtime.errors import InputError
 
     reason = forbidden(offline)
     if reason:
         raise InputError(f"--fetch: {reason} forbids downloads; leave out one of the two")
-    if not names or not set(names) <= set(SOURCES):
-        raise InputError(f"--fetch: name what to fetch: {' or '.join(SOURCES)}")
-    for name in names:
+    if not names or not set(names) <= set(KNOWN):
+        raise InputError(f"--fetch: name what to fetch: {' or '.join(KNOWN)}")
+    of = (STACKED[name].of if name in STACKED else name for name in names if name not in POINTS)
+    for name in dict.fromkeys(of):
         for files in SOURCES[name].splits.values():
             if find_folder(name, files, data_dir) is None:
                 download(name, files, quiet, data_dir and data_dir / name)
@@ -101,5 +102,6 @@ def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) 
 def _is_sound(report: dict[str, Any], named: bool, skip_bad: bool) -> bool:
     """What was asked for by name has to be there."""
     if "splits" in report:
-        return all(not split["problems"] if split["folder"] else not named for split in report["splits"].values())
+        found = [split for split in report["splits"].values() if "folder" in split]  # points need none
+        return all(not split["problems"] if split["folder"] else not named for split in found)
     return report["images"] > 0 and (skip_bad or not report["bad"])

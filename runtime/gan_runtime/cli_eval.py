@@ -33,7 +33,10 @@ def evaluate(
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(help="Write a .png: samples, each beside its nearest training images.", show_default=False),
+        typer.Option(
+            help="Write a .png: samples, each beside its nearest training images; of points a scatter.",
+            show_default=False,
+        ),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Put a card (markdown and JSON) beside each source.")] = False,
     data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)] = None,
@@ -48,19 +51,25 @@ def evaluate(
 ) -> None:
     """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
     from gan_runtime.candidates import open_candidate
+    from gan_runtime.datasets.known import POINTS
     from gan_runtime.errors import InputError
     from gan_runtime.evaluation import check_n, floors, score
     from gan_runtime.files import check_writable
     from gan_runtime.reference import load_reference
-    from gan_runtime.score_table import card_path, table, write_card
+    from gan_runtime.score_table import card_path
 
     *names, data = sources
     if not names:
         raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
+    if data in POINTS:
+        _refuse_for_points(data, features=features, data_dir=data_dir)
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
         check_writable(path)  # before the time that measuring takes
     if picture is not None and picture.suffix.lower() != ".png":
         raise InputError(f"{picture}: a picture ends in .png")
+    if data in POINTS:
+        report = _measure_points(names, data, n, seed, device, threads, quiet, picture)
+        return _finish(report, names if write else [], quiet, as_json)
     network = _open_features(data, features, device, threads, quiet)
     candidates = [open_candidate(name, data, n, seed, network, device, threads, quiet) for name in names]
     reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet)
@@ -86,17 +95,52 @@ def evaluate(
     }
     if picture is not None:
         _write_neighbours(picture, candidates[0], network, reference, train.images)
-    for candidate in candidates if write else ():
-        card = write_card(candidate.name, report)
-        if not quiet:
-            note(f"card: {card}")
-    print_result(table(report), report if as_json else None)
+    return _finish(report, names if write else [], quiet, as_json)
 
 
 def eval_main() -> None:
     """Entry point of gan-eval."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the blocks are small: more threads only wait for each other
     run(evaluate, "gan-eval")
+
+
+def _finish(report: dict[str, Any], cards: list[str], quiet: bool, as_json: bool) -> None:
+    from gan_runtime.score_table import table, write_card
+
+    for name in cards:
+        card = write_card(name, report)
+        if not quiet:
+            note(f"card: {card}")
+    print_result(table(report), report if as_json else None)
+
+
+def _refuse_for_points(data: str, **given: Any) -> None:
+    from gan_runtime.errors import InputError
+
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"--{name.replace('_', '-')}: {data} has points, which need neither; leave it out")
+
+
+def _measure_points(
+    names: list[str],
+    data: str,
+    n: int,
+    seed: int,
+    device: str,
+    threads: int | None,
+    quiet: bool,
+    picture: Path | None,
+) -> dict[str, Any]:
+    from gan_runtime.datasets.known import POINTS
+    from gan_runtime.images import save_png
+    from gan_runtime.point_evaluation import load_points, point_report
+    from gan_runtime.scatter import scatter
+
+    found = {name: load_points(name, data, n, seed, device, threads, quiet) for name in names}
+    if picture is not None:
+        save_png(picture, scatter(found[names[0]][0], POINTS[data].extent, POINTS[data]))
+    return point_report(found, data) | {"versions": {"gan-edge": __version__}}
 
 
 def _open_features(data: str, features: str | None, device: str, threads: int | None, quiet: bool) -> "FeatureNetwork":

@@ -27,9 +27,14 @@ class Draw:
     batch_size: int
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Shape of all images together: n, height, width, channels."""
+    def shape(self) -> tuple[int, ...]:
+        """Shape of all images together: n, height, width, channels; of points: n, coordinates."""
         return self.n, *self.generator.image_shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8 of images, float32 of points."""
+        return np.dtype(np.float32 if self.generator.points else np.uint8)
 
     def part(self, first: int, count: int) -> "Draw":
         """The `count` images from the one at `first` on as a request of their own: the same images.

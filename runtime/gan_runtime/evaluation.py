@@ -1,7 +1,6 @@
 """How good the images of a file are, each number beside what real images score."""
 
 import json
-import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -39,7 +38,7 @@ class Scores:
         precision, recall: against as many test images (Kynkaanniemi et al. 2019).
         density, coverage: against the same (Naeem et al. 2020).
         modes: classes that occur.
-        kl: KL(these || training images) of the class frequencies, in nats.
+        kl: KL(these || training images) of the class frequencies, in nats; to uniform ones where there are modes.
         confident: share of images whose class the network gives a probability of at least 0.9.
         accuracy: share of images that are read as the class that was asked for.
     """
@@ -139,9 +138,9 @@ def _distances(measured: Measured, reference: Reference) -> dict[str, Any]:
 
 
 def _classes(measured: Measured, reference: Reference, labels: NDArray[np.int64] | None) -> dict[str, Any]:
-    modes = mode_coverage(measured.logits, reference.frequencies, CONFIDENT)
+    modes = mode_coverage(measured.predicted, reference.frequencies)
     accuracy = None
     if labels is not None and reference.labelled:
-        accuracy = label_accuracy(measured.logits, labels)
-    confident = math.nan if modes.confident is None else modes.confident
+        accuracy = label_accuracy(measured.predicted, labels)
+    confident = float(np.mean(measured.confidence >= CONFIDENT))
     return {"modes": modes.covered, "kl": modes.divergence, "confident": confident, "accuracy": accuracy}

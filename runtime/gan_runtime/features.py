@@ -1,4 +1,4 @@
-"""Feature networks: images in, the vectors that they are measured by and class logits out."""
+"""Feature networks: images in, the vectors that they are measured by and the classes that they are read as out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.manifest import ImageSize, read_manifest
+from gan_runtime.metrics import largest_probability
 from gan_runtime.model_file import FLOAT, UINT8, ModelFile, Port, read_model_file
 from gan_runtime.session import Session, check_threads, one_line, open_session
 
@@ -24,14 +25,21 @@ PIECE = 64  # images of one run on a CPU, each on one thread: a measure cannot d
 
 @dataclass(frozen=True)
 class Measured:
-    """What a feature network says of n images: features float32 [n, d] and logits float32 [n, classes]."""
+    """What a feature network says of n images.
+
+    Attributes:
+        features: float32 [n, d].
+        predicted: the class of the largest logit, int64 [n].
+        confidence: its probability, the maximum of the softmax, float64 [n].
+    """
 
     features: NDArray[np.float32]
-    logits: NDArray[np.float32]
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float64]
 
     def at(self, chosen: NDArray[np.int64] | slice) -> "Measured":
         """What it says of some of the images."""
-        return Measured(self.features[chosen], self.logits[chosen])
+        return Measured(self.features[chosen], self.predicted[chosen], self.confidence[chosen])
 
 
 @dataclass(frozen=True)
@@ -78,10 +86,10 @@ class FeatureNetwork:
         pieces = [piece for batch in batches for piece in self.pool.map(self._run, self._cut(batch))]
         if not pieces:
             raise InputError("there are no images to measure")
-        features, logits = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-        if not np.isfinite(features).all():
-            raise ModelError(f"{self.model.path}: gives features that are not finite")
-        return Measured(features, logits)
+        features, predicted, confidence = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        if not (np.isfinite(features).all() and np.isfinite(confidence).all()):
+            raise ModelError(f"{self.model.path}: gives features or logits that are not finite")
+        return Measured(features, predicted, confidence)
 
     def check_size(self, size: ImageSize, what: str) -> None:
         """Raise InputError where images of `size` are none that the network takes."""
@@ -93,13 +101,14 @@ class FeatureNetwork:
         for first in range(0, len(batch), PIECE):
             yield batch[first : first + PIECE]
 
-    def _run(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _run(self, images: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
+        """Features, classes and their probabilities: logits of a thousand classes are not kept, they would be many."""
         try:
             features, logits = self.session.onnx.run([FEATURES, LOGITS], {IMAGES: images})
         except Exception as error:  # ONNX Runtime derives straight from Exception
             reason = one_line(str(error))
             raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {reason}") from None
-        return features, logits
+        return features, logits.argmax(1), largest_probability(logits)
 
 
 def _contract(model: ModelFile) -> tuple[ImageSize, int, int]:

@@ -1,4 +1,4 @@
-"""Generator: latents (and labels) in, uint8 images out."""
+"""Generator: latents (and labels) in, uint8 images out; or points, where it was trained on such."""
 
 import math
 import operator
@@ -15,7 +15,7 @@ from gan_runtime.cpus import available_cpus
 from gan_runtime.draw import Draw, pad
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.latents import check_indices, default_labels
-from gan_runtime.manifest import ImageSize, Manifest, read_manifest
+from gan_runtime.manifest import ImageSize, Manifest, Points, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.roles import Roles, generator_roles
 from gan_runtime.session import Session, check_threads, one_line, open_session
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 Images: TypeAlias = NDArray[np.uint8]
-"""uint8 [n, height, width, channels]"""
+"""uint8 [n, height, width, channels]; of a file that draws points, float32 [n, coordinates]."""
 
 BATCH_SIZE = 64  # on a GPU
 MAX_BATCH_SIZE = 65536
@@ -48,7 +48,7 @@ class Generator:
     manifest: Manifest | None
     roles: Roles
     session: Session
-    size: ImageSize
+    size: ImageSize | Points
     threads: int
     _pools: dict[int, "ThreadPoolExecutor"] = field(default_factory=dict, repr=False, compare=False)
 
@@ -87,9 +87,14 @@ class Generator:
         return self.roles.labels.classes if self.roles.labels else 0
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        return self.size.height, self.size.width, self.size.channels
+    def image_shape(self) -> tuple[int, ...]:
+        """Height, width, channels; of a file that draws points, their coordinates."""
+        return self.size.shape
+
+    @property
+    def points(self) -> Points | None:
+        """What the points are that the file draws; None for one that draws images."""
+        return self.size if isinstance(self.size, Points) else None
 
     def sample(
         self, n: int, seed: int = 0, start: int = 0, labels: ArrayLike | None = None, batch_size: int | None = None
@@ -208,7 +213,11 @@ class Generator:
         if not (self.manifest and self.manifest.fingerprint):
             return None
         fingerprint = self.manifest.fingerprint
-        return fingerprint.difference(self.sample(fingerprint.count, fingerprint.seed))
+        return fingerprint.difference(self.levels(self.sample(fingerprint.count, fingerprint.seed)))
+
+    def levels(self, images: NDArray[Any]) -> NDArray[np.uint8]:
+        """What a fingerprint is taken of: the grey levels of images, or as many steps of points."""
+        return self.points.levels(images) if self.points else images
 
     def _pool(self) -> "ThreadPoolExecutor":
         """The threads of this process: a fork has none of its parent's."""
@@ -234,11 +243,11 @@ class Generator:
         if y is not None:
             feeds["labels"] = y
         try:
-            (output,) = self.session.onnx.run([self.roles.images_port.name], feeds)
+            (output,) = self.session.onnx.run([self.roles.output_port.name], feeds)
         except Exception as error:  # ONNX Runtime derives straight from Exception
             reason = one_line(str(error))
             raise DeviceError(f"{self.model.path}: failed on {self.session.device} with {n} images: {reason}") from None
-        images: Images = output if self.roles.speaks_pixels else _to_pixels(output, self.model.path)
+        images: Images = output if self.points or self.roles.speaks_pixels else _to_pixels(output, self.model.path)
         if images.shape != (len(z), *self.image_shape) and self.size != UNKNOWN:
             expected = [len(z), *self.image_shape]
             raise ModelError(

@@ -42,7 +42,7 @@ class Layout:
         columns = self.columns or default_columns(n)
         return -(-n // columns), columns
 
-    def size(self, shape: tuple[int, int, int, int]) -> tuple[int, int]:
+    def size(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """Height and width of the picture of images of `shape` [n, h, w, c]. Raises InputError as `cells`."""
         rows, columns = self.cells(shape[0])
         height, width = (side * self.scale + self.padding for side in shape[1:3])
@@ -54,7 +54,7 @@ def default_columns(n: int) -> int:
     return math.isqrt(n - 1) + 1
 
 
-def check_grid(shape: tuple[int, int, int, int], layout: Layout) -> None:
+def check_grid(shape: tuple[int, ...], layout: Layout) -> None:
     """Raise InputError where a grid of images of `shape` [n, h, w, c] would be too large to be opened again."""
     height, width = layout.size(shape)
     if height * width > MAX_GRID_PIXELS:

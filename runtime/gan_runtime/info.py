@@ -5,7 +5,7 @@ from typing import Any
 
 from gan_runtime.commandline import plain
 from gan_runtime.errors import ModelError
-from gan_runtime.manifest import read_manifest
+from gan_runtime.manifest import Points, read_manifest
 from gan_runtime.model_file import ModelFile, Port, read_model_file
 from gan_runtime.roles import generator_roles
 
@@ -61,7 +61,9 @@ def _describe_manifest(model: ModelFile) -> dict[str, Any]:
         facts["latents"] = f"{manifest.latents.dim}, {manifest.latents.distribution}"
     if manifest.labels:
         facts["classes"] = list(manifest.labels.names) or manifest.labels.classes
-    if manifest.output:
+    if isinstance(manifest.output, Points):
+        facts["points"] = f"{manifest.output.coordinates} coordinates, up to {manifest.output.extent:g}"
+    elif manifest.output:
         facts["images"] = f"{manifest.output.height} x {manifest.output.width} x {manifest.output.channels}"
     if manifest.images:
         facts["takes"] = f"images, {manifest.images.height} x {manifest.images.width} x {manifest.images.channels}"

@@ -6,6 +6,7 @@ ones, ignores keys that it does not know, and refuses newer versions by name.
 
 import base64
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -63,6 +64,29 @@ class ImageSize:
     width: int
     channels: int
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one image."""
+        return self.height, self.width, self.channels
+
+
+@dataclass(frozen=True)
+class Points:
+    """The output `points`: float32 [n, coordinates], all of them in [-extent, extent]."""
+
+    coordinates: int
+    extent: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one point."""
+        return (self.coordinates,)
+
+    def levels(self, points: NDArray[Any]) -> NDArray[np.uint8]:
+        """The coordinates as 256 levels, as if they were grey: what a fingerprint keeps."""
+        levels: NDArray[np.uint8] = np.rint(points / self.extent * 127.5 + 127.5).clip(0, 255).astype(np.uint8)
+        return levels
+
 
 @dataclass(frozen=True)
 class Measures:
@@ -77,14 +101,15 @@ class Measures:
 class Manifest:
     """The roles of inputs and outputs, and where the file comes from.
 
-    A generator has `latents`, perhaps `labels`, and `output`; a feature network has `images` and `measures`.
+    A generator has `latents`, perhaps `labels`, and `output`, images or points; a feature network has `images` and
+    `measures`.
     """
 
     name: str
     task: str
     latents: Latents | None = None
     labels: Labels | None = None
-    output: ImageSize | None = None
+    output: ImageSize | Points | None = None
     training: dict[str, Any] = field(default_factory=dict)
     quality: list[dict[str, Any]] = field(default_factory=list)
     fingerprint: Fingerprint | None = None
@@ -95,13 +120,13 @@ class Manifest:
     def to_json(self) -> str:
         """The text for the model's metadata."""
         inputs = {"latents": self.latents, "labels": self.labels, "images": self.images}
-        output = self.output or self.measures or self.codes
+        output = self.output or self.measures
         document: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "name": self.name,
             "task": self.task,
             "inputs": {name: asdict(role) for name, role in inputs.items() if role},
-            "output": asdict(output) if output else {},
+            "output": asdict(output) if output else {"latents": asdict(self.codes)} if self.codes else {},
             "training": self.training,
             "quality": self.quality,
         }
@@ -149,13 +174,22 @@ def _from_document(document: dict[str, Any]) -> Manifest:
         latents=_latents(latents) if latents else None,
         labels=Labels(_count(labels["classes"]), tuple(map(str, labels["names"]))) if labels else None,
         images=_size(inputs["images"]) if "images" in inputs else None,
-        output=_size(output) if "height" in output else None,
+        output=_output(output),
         measures=_measures(output) if "classes" in output else None,
-        codes=_latents(output) if "distribution" in output else None,
+        codes=_latents(output["latents"]) if "latents" in output else None,
         training=dict(document.get("training") or {}),
         quality=list(document.get("quality") or []),
         fingerprint=_fingerprint(print_) if print_ else None,
     )
+
+
+def _output(document: dict[str, Any]) -> ImageSize | Points | None:
+    if "coordinates" in document:
+        extent = float(document["extent"])
+        if not 0 < extent < math.inf:
+            raise ValueError(f"the extent {extent} is not positive")
+        return Points(_count(document["coordinates"]), extent)
+    return _size(document) if "height" in document else None
 
 
 def _size(document: dict[str, Any]) -> ImageSize:

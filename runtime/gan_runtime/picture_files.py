@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.candidates import ARRAYS, load_arrays
-from gan_runtime.datasets import SOURCES, PictureOptions, load_dataset
+from gan_runtime.datasets import KNOWN, PictureOptions, load_dataset
 from gan_runtime.datasets.pictures import decoder, is_pictures
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.manifest import ImageSize
@@ -36,7 +36,7 @@ def load_images(
     """The images of all `sources`, in order; picture files are cropped and resized to `size`, arrays must have it.
 
     Args:
-        sources: picture files, folders, .zip archives, .npy or .npz arrays, or keys of `SOURCES`.
+        sources: picture files, folders, .zip archives, .npy or .npz arrays, or keys of `KNOWN`.
         size: of each image.
         split: of a known data set.
         data_dir, offline, quiet: as `load_dataset`.
@@ -56,7 +56,7 @@ def load_images(
 
 
 def _load(source: str, size: ImageSize, split: str, data_dir: Path | None, offline: bool, quiet: bool) -> Pictures:
-    if source in SOURCES:
+    if source in KNOWN:
         dataset = load_dataset(source, split, data_dir, offline=offline, quiet=quiet)
         found = Pictures(dataset.images, _numbered(source, len(dataset.images)), dataset.labels)
     elif Path(source).suffix.lower() in ARRAYS:

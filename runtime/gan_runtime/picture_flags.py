@@ -27,12 +27,12 @@ def picture_options(
     Raises:
         InputError: a value is out of range, or an option does not belong to `source`; naming the flag.
     """
-    from gan_runtime.datasets import SOURCES, PictureOptions  # noqa: PLC0415
+    from gan_runtime.datasets import KNOWN, PictureOptions  # noqa: PLC0415
     from gan_runtime.errors import InputError  # noqa: PLC0415
 
     values = {"size": size, "mode": mode, "background": background, "labels": labels, "skip_bad": skip_bad or None}
     given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-    if source not in SOURCES:
+    if source not in KNOWN:
         return PictureOptions(**given)
     if given:
         flag = f"--{next(iter(given)).replace('_', '-')}"

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.datasets import SOURCES, Dataset, PictureOptions, load_dataset
+from gan_runtime.datasets import KNOWN, Dataset, PictureOptions, load_dataset
 from gan_runtime.datasets.places import cache_folder
 from gan_runtime.errors import InputError, OutputError
 from gan_runtime.features import FeatureNetwork, Measured
@@ -20,7 +20,7 @@ from gan_runtime.manifest import ImageSize
 from gan_runtime.metrics import Moments, neighbour_distances
 from gan_runtime.progress import progress
 
-VERSION = 1  # of what is kept
+VERSION = 2  # of what is kept
 BATCH = 1024
 NEIGHBOUR = 5  # k of precision, recall, density and coverage
 TEST_SHARE = 6  # one image in so many stands for the test split of a folder, which has none
@@ -69,7 +69,7 @@ def load_reference(
     """The data set `source` as `network` sees it, and its training images.
 
     Args:
-        source: a key of `SOURCES`, or a folder or .zip of images, a sixth of which then takes the place of test images.
+        source: a key of `KNOWN`, or a folder or .zip of images, a sixth of which then takes the place of test images.
         network: an open feature network.
         data_dir: as `load_dataset`; so are the others.
 
@@ -82,14 +82,14 @@ def load_reference(
     if len(test.images) <= NEIGHBOUR:
         raise InputError(f"{source}: {len(train.images)} images are too few to measure against")
     seen, test_seen = (measure_split(split, network, quiet) for split in (train, test))
-    return make_reference((train, seen), (test, test_seen), network.model.sha256), train
+    return make_reference((train, seen), (test, test_seen), network.classes, network.model.sha256), train
 
 
 def load_splits(
     source: str, size: ImageSize, data_dir: Path | None = None, *, offline: bool = False, quiet: bool = False
 ) -> tuple[Dataset, Dataset]:
     """Training and test images; those of a folder or archive are made as large as `size` says."""
-    if source in SOURCES:
+    if source in KNOWN:
         train, test = (
             load_dataset(source, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test")
         )
@@ -106,14 +106,18 @@ def load_pictures_as(source: str, size: ImageSize, quiet: bool = False) -> Datas
     return load_dataset(source, pictures=PictureOptions(size.height, MODES[size.channels], skip_bad=True), quiet=quiet)
 
 
-def make_reference(train: tuple[Dataset, Measured], test: tuple[Dataset, Measured], features: str) -> Reference:
-    """What is computed once from both splits in the features of this digest."""
+def make_reference(
+    train: tuple[Dataset, Measured], test: tuple[Dataset, Measured], classes: int, features: str
+) -> Reference:
+    """What is computed once from both splits in the features of this digest, of a network with so many classes."""
     (images, seen), (test_images, test_seen) = train, test
-    labelled = len(images.classes) == seen.logits.shape[1]
-    if labelled:
-        counts = np.bincount(images.labels, minlength=len(images.classes))
+    labelled = (images.modes or len(images.classes)) == classes
+    if labelled and images.modes:
+        counts = np.ones(classes, np.int64)  # uniform by design, as papers count it, whatever these samples hold
+    elif labelled:
+        counts = np.bincount(images.labels, minlength=classes)
     else:  # the network knows other classes, or nobody knows any: those that it finds, each at least once
-        counts = np.bincount(seen.logits.argmax(1), minlength=seen.logits.shape[1]).clip(min=1)
+        counts = np.bincount(seen.predicted, minlength=classes).clip(min=1)
     return Reference(
         name=images.name,
         digest=images.digest,
@@ -129,7 +133,7 @@ def make_reference(train: tuple[Dataset, Measured], test: tuple[Dataset, Measure
 
 
 def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False) -> Measured:
-    """Features and logits of all images of a split, from the cache where they have been computed before."""
+    """What the network says of all images of a split, from the cache where it has been computed before."""
     path = cached(
         "features", f"{VERSION} {dataset.digest} {dataset.split} {len(dataset.images)} {network.model.sha256}", ".npz"
     )
@@ -147,7 +151,7 @@ def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False
 
         measured = network.measure(batches())
     if path:
-        keep(path, lambda file: np.savez(file, features=measured.features, logits=measured.logits))
+        keep(path, lambda file: np.savez(file, **vars(measured)))
     return measured
 
 
@@ -169,9 +173,9 @@ def _kept(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
     """What an earlier call has kept; None where there is nothing, or something damaged."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # checks the CRC of each array
-            features, logits = archive["features"], archive["logits"]
+            kept = Measured(*(archive[field.name] for field in fields(Measured)))
     except DAMAGE:
         return None
-    fits = (features.shape, logits.shape) == ((n, network.dim), (n, network.classes))
-    fits = fits and features.dtype == logits.dtype == np.float32
-    return Measured(features, logits) if fits and np.isfinite(features).all() else None
+    found = [(array.dtype, array.shape) for array in vars(kept).values()]
+    fits = found == [(np.float32, (n, network.dim)), (np.int64, (n,)), (np.float64, (n,))]
+    return kept if fits and np.isfinite(kept.features).all() and kept.predicted.max() < network.classes else None

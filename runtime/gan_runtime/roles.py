@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from gan_runtime.errors import ModelError
-from gan_runtime.manifest import ImageSize, Labels, Latents, Manifest, read_manifest
+from gan_runtime.manifest import ImageSize, Labels, Latents, Manifest, Points, read_manifest
 from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port
 
-TASK = "generate"
+TASK, POINTS_TASK = "generate", "points"
+OUTPUTS = {TASK: ("images", UINT8), POINTS_TASK: ("points", FLOAT)}  # of each task: name and type
 
 
 @dataclass(frozen=True)
@@ -14,10 +15,10 @@ class Roles:
     """How to feed a generator and read its output. `output` is None while a foreign graph leaves its size open."""
 
     latents_port: Port
-    images_port: Port
+    output_port: Port
     latents: Latents
     labels: Labels | None
-    output: ImageSize | None
+    output: ImageSize | Points | None
     assumed: str = ""
 
     @property
@@ -28,8 +29,8 @@ class Roles:
 
     @property
     def speaks_pixels(self) -> bool:
-        """Whether the output is uint8 [n, h, w, c]; otherwise it is float [n, c, h, w] in [-1, 1]."""
-        return self.images_port.element == UINT8
+        """Whether images are uint8 [n, h, w, c]; otherwise they are float [n, c, h, w] in [-1, 1]."""
+        return self.output_port.element == UINT8
 
 
 def generator_roles(model: ModelFile, manifest: Manifest | None) -> Roles:
@@ -40,7 +41,7 @@ def generator_roles(model: ModelFile, manifest: Manifest | None) -> Roles:
     """
     if manifest is None:
         return _guess(model)
-    if manifest.task != TASK:
+    if manifest.task not in OUTPUTS:
         raise ModelError(f"{model.path}: made for the task {manifest.task!r}, not {TASK!r}; name a generator")
     inputs = {port.name: port for port in model.inputs}
     outputs = {port.name: port for port in model.outputs}
@@ -50,14 +51,16 @@ def generator_roles(model: ModelFile, manifest: Manifest | None) -> Roles:
         raise ModelError(
             f"{model.path}: needs the inputs {sorted(unknown)}, which this version does not know; upgrade gan-edge"
         )
-    if not manifest.latents or not manifest.output or set(inputs) != expected or "images" not in outputs:
+    name, element = OUTPUTS[manifest.task]
+    if isinstance(manifest.output, Points) != (manifest.task == POINTS_TASK):
+        raise _contradiction(model, f"the output {manifest.output} of the task {manifest.task!r}")
+    if not manifest.latents or not manifest.output or set(inputs) != expected or name not in outputs:
         raise _contradiction(model, f"inputs {sorted(inputs)}, outputs {sorted(outputs)}")
-    roles = Roles(inputs["latents"], outputs["images"], manifest.latents, manifest.labels, manifest.output)
-    size = manifest.output
+    roles = Roles(inputs["latents"], outputs[name], manifest.latents, manifest.labels, manifest.output)
     if (
         (roles.latents_port.element, roles.latents_port.shape[1:]) != (FLOAT, (manifest.latents.dim,))
         or ("labels" in inputs and inputs["labels"].element != INT64)
-        or (roles.images_port.element, roles.images_port.shape[1:]) != (UINT8, (size.height, size.width, size.channels))
+        or (roles.output_port.element, roles.output_port.shape[1:]) != (element, manifest.output.shape)
     ):
         raise _contradiction(model, f"{model.inputs} -> {model.outputs}")
     return roles

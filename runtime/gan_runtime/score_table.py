@@ -6,7 +6,8 @@ from typing import Any
 
 from gan_runtime.files import atomic_write
 
-METRICS = {  # key: title, how a value is written, which way is better
+METRICS = {  # key: title, how a value is written, which way is better; a table has those that its columns have
+    "high_quality": ("high quality", "{:.2%}", "higher"),
     "fid": ("FID", "{:.4f}", "lower"),
     "kid": ("KID x 1000", "{:.3f}", "lower"),
     "precision": ("precision", "{:.3f}", "higher"),
@@ -25,12 +26,13 @@ def rows(report: dict[str, Any]) -> list[list[str]]:
     """A header and a row for each metric."""
     columns = report["results"] | report["floors"]
     header = ["", *columns]
-    images = ["images", *(f"{column['n']:,}" for column in columns.values())]
+    counts = [f"{column['n']:,}" if column["n"] else NOTHING for column in columns.values()]
     body = [
         [title, *(_value(column, key, form) for column in columns.values())]
         for key, (title, form, _) in METRICS.items()
+        if any(key in column for column in columns.values())
     ]
-    return [header, images, *body]
+    return [header, ["images" if "features" in report else "points", *counts], *body]
 
 
 def table(report: dict[str, Any]) -> str:
@@ -80,7 +82,9 @@ def _value(column: dict[str, Any], key: str, form: str) -> str:
 
 
 def _measured_with(report: dict[str, Any]) -> str:
-    data, features = report["data"], report["features"]
+    data, features = report["data"], report.get("features")
+    if features is None:
+        return f"high quality: within three standard deviations of the nearest mode of {data['name']}; modes: hit so"
     return (
         f"FID and KID against the {data['train']:,} training images of {data['name']}, precision to coverage against "
         f"its test images; features {features['name']}, SHA-256 {features['sha256'][:16]}"

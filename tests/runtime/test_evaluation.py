@@ -47,8 +47,9 @@ def test_features_do_not_depend_on_batches_and_threads(random_features: Path) ->
     whole = FeatureNetwork.load(random_features, "cpu", threads=1).measure(iter([images]))
     pieces = FeatureNetwork.load(random_features, "cpu", threads=3).measure(iter(np.split(images, [64, 192, 448])))
     np.testing.assert_array_equal(whole.features, pieces.features)
-    np.testing.assert_array_equal(whole.logits, pieces.logits)
-    assert (whole.features.shape, whole.logits.shape) == ((TRAIN, 128), (TRAIN, 10))
+    np.testing.assert_array_equal(whole.predicted, pieces.predicted)
+    np.testing.assert_array_equal(whole.confidence, pieces.confidence)
+    assert (whole.features.shape, whole.predicted.shape, whole.confidence.shape) == ((TRAIN, 128), (TRAIN,), (TRAIN,))
 
 
 def test_each_number_moves_as_the_images_do(network: FeatureNetwork, reference: Reference) -> None:
@@ -75,7 +76,7 @@ def test_the_shipped_features_see_prototype_collapse_which_modes_do_not() -> Non
     network = FeatureNetwork.load(path, "cpu")
     reference, train = load_reference("digits", network)
     labels = np.arange(1000) % 10
-    clear = reference.train.logits.max(1) - np.median(reference.train.logits, axis=1)
+    clear = reference.train.confidence
     prototypes = np.stack([train.images[np.where(train.labels == digit, clear, 0).argmax()] for digit in range(10)])
     found = score(network.measure(iter([prototypes[labels]])), reference, labels)
     assert (found.modes, found.confident, found.accuracy) == (10, 1.0, 1.0)
@@ -99,8 +100,8 @@ def test_the_shipped_features_read_real_images_right(name: str) -> None:
     if folder is None:
         pytest.skip(f"{name} is not on this machine")
     test = load_dataset(name, "test", folder)
-    logits = FeatureNetwork.load(path, "cpu").measure(iter([test.images[:1000]])).logits
-    assert (logits.argmax(1) == test.labels[:1000]).mean() > {"mnist": 0.99, "fashion-mnist": 0.92}[name]
+    read = FeatureNetwork.load(path, "cpu").measure(iter([test.images[:1000]])).predicted
+    assert (read == test.labels[:1000]).mean() > {"mnist": 0.99, "fashion-mnist": 0.92}[name]
 
 
 def test_floors_are_those_of_real_images(reference: Reference) -> None:

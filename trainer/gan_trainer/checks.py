@@ -48,7 +48,6 @@ def check_changes(recipe: "Recipe", given: Collection[str]) -> None:
     """Refuse flags that were given and change nothing, by the names of their fields."""
     idle = {
         "betas": recipe.optimizer == "rmsprop" and "--optimizer rmsprop has none",
-        "width": recipe.network == "mlp" and "the network mlp has no use for it",
         "dropout": recipe.network != "mlp" and f"the network {recipe.network} has none",
         "penalty_every": not recipe.penalties and "there is no penalty; give --penalty",
         "decay": recipe.decay_from == 1 and "the rate does not fall; give --decay-from",
@@ -58,6 +57,21 @@ def check_changes(recipe: "Recipe", given: Collection[str]) -> None:
     for name, reason in idle.items():
         if name in given and reason:
             raise InputError(f"{flag(name)}: {reason}")
+
+
+def check_for_points(recipe: "Recipe", source: str) -> None:
+    """Raise InputError where a recipe is one for images alone, and the data set `source` has points."""
+    idle = {
+        "network": recipe.network != "mlp" and "draws images alone; leave it out, or choose mlp",
+        "augment": recipe.augment not in ("none", "auto") and "moves images; leave it out",
+        "patience": bool(recipe.patience) and "follows the FID of images; leave it out",
+        "stop_when_collapsed": recipe.stop_when_collapsed and "looks at images; the modes of points show it",
+    }
+    if recipe.family == "autoencoder":
+        raise InputError(f"--recipe vae: reads values as the probabilities of pixels, and {source} has points")
+    for name, reason in idle.items():
+        if reason:
+            raise InputError(f"{flag(name, getattr(recipe, name))}: {reason}: {source} has points")
 
 
 def flag(name: str, value: Any = None) -> str:

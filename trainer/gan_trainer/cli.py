@@ -20,7 +20,7 @@ from gan_trainer.recipe_table import print_recipes
 if TYPE_CHECKING:
     from gan_runtime.datasets import Dataset
     from gan_trainer.config import Config
-    from gan_trainer.judge import Judge
+    from gan_trainer.judge import AnyJudge
     from gan_trainer.logbook import Logbook
     from gan_trainer.runs import Run
     from gan_trainer.state import TrainState
@@ -56,7 +56,7 @@ def train(
     context: typer.Context,
     data: Annotated[
         str | None,
-        typer.Argument(help="mnist, fashion-mnist, or a folder or .zip of images.", show_default=False),
+        typer.Argument(help="A name that gan-data lists, or a folder or .zip of images.", show_default=False),
     ] = None,
     recipe: Annotated[str, typer.Option(help="Which one; --list-recipes prints the table.")] = "quick",
     epochs: Annotated[float | None, _given("Length in passes over the data.", max=10**6)] = None,
@@ -103,7 +103,7 @@ def train(
 
     pictures = picture_options(data, size, mode, background, labels, skip_bad)
     chosen, reason = choose_device(device)
-    check_settings(recipe, changes, pictures)
+    check_settings(data, recipe, changes, pictures)
     check_name(runs_dir, name)
     dataset = load_dataset(data, "train", data_dir, pictures, offline=offline, quiet=quiet)
     if epochs is not None:
@@ -198,7 +198,7 @@ def _resume(path: Path, runs_dir: Path, sitting: Sitting) -> None:
     return _train(config, dataset, found, saved, sitting, _open_judge(config, sitting))
 
 
-def _open_judge(config: "Config", sitting: Sitting) -> "Judge | None":
+def _open_judge(config: "Config", sitting: Sitting) -> "AnyJudge | None":
     from gan_trainer.judge import open_judge
 
     return open_judge(config, sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
@@ -210,7 +210,7 @@ def _train(
     where: "Run",
     saved: dict[str, Any] | None,
     sitting: Sitting,
-    judge: "Judge | None",
+    judge: "AnyJudge | None",
 ) -> None:
     from gan_trainer.logbook import Logbook
     from gan_trainer.progress import open_reporter
@@ -251,7 +251,7 @@ def _train_or_explain(
     dataset: "Dataset",
     state: "TrainState",
     book: "Logbook",
-    judge: "Judge | None",
+    judge: "AnyJudge | None",
 ) -> "Outcome":
     from gan_trainer.meter import Diverged
     from gan_trainer.training import train

@@ -2,15 +2,18 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
 
+if TYPE_CHECKING:
+    from gan_runtime.model_file import ModelFile
+
 
 def features(
-    data: Annotated[str, typer.Argument(help="mnist or fashion-mnist.")],
+    data: Annotated[str, typer.Argument(help="mnist, fashion-mnist or stacked-mnist.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="[default: exported/features/<data>.onnx]", show_default=False),
@@ -28,28 +31,55 @@ def features(
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
     version: Annotated[bool, VERSION_OPTION] = False,
 ) -> None:
-    """Train a classifier of a labelled data set on the CPU and export its features."""
+    """Train a classifier of a labelled data set on the CPU and export its features; compose those of stacked-mnist."""
     from gan_trainer.cli import require
 
     require("gan-features")
+    from gan_runtime.datasets.known import STACKED
+    from gan_runtime.errors import InputError
+    from gan_runtime.files import check_writable
+    from gan_trainer.feature_network import FEATURE_RECIPES
+
+    if data not in (*FEATURE_RECIPES, *STACKED):
+        raise InputError(f"data set {data!r}: choose one of {', '.join([*FEATURE_RECIPES, *STACKED])}")
+    if data in STACKED and epochs:
+        raise InputError(f"--epochs {epochs}: {data} is measured in the features of {STACKED[data].of}; leave it out")
+    path = output or Path("exported") / "features" / f"{data}.onnx"
+    if output is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
+    if data in STACKED:
+        report = _compose(data, STACKED[data].of, path)
+    else:
+        report = _train(data, path, epochs, seed, threads, data_dir, offline, quiet)
+    print_result(str(path), report if as_json else None)
+
+
+def features_main() -> None:
+    """Entry point of gan-features."""
+    run(features, "gan-features")
+
+
+def _train(
+    data: str,
+    path: Path,
+    epochs: int | None,
+    seed: int,
+    threads: int | None,
+    data_dir: Path | None,
+    offline: bool,
+    quiet: bool,
+) -> dict[str, Any]:
     from dataclasses import asdict, replace
 
     from gan_runtime.cpus import available_cpus
     from gan_runtime.datasets import load_dataset
-    from gan_runtime.errors import InputError
-    from gan_runtime.files import check_writable
     from gan_runtime.manifest import ImageSize
     from gan_runtime.progress import progress
     from gan_trainer.export_features import export_features
     from gan_trainer.feature_network import FEATURE_RECIPES, accuracy, train_features
     from gan_trainer.runs import software
 
-    if data not in FEATURE_RECIPES:
-        raise InputError(f"data set {data!r}: choose one of {', '.join(FEATURE_RECIPES)}")
-    path = output or Path("exported") / "features" / f"{data}.onnx"
-    if output is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    check_writable(path)
     recipe = FEATURE_RECIPES[data]
     recipe = replace(recipe, epochs=epochs or recipe.epochs)
     train, test = (load_dataset(data, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test"))
@@ -75,10 +105,20 @@ def features(
         training={"data": data, "recipe": asdict(recipe), "seconds": seconds, "seed": seed, "software": software()},
         quality=[{"metric": "accuracy", "value": share, "data": data, "split": "test", "n": len(test.images)}],
     )
-    result: dict[str, Any] = {"output": str(path), "sha256": file.sha256, "bytes": len(file.content), "accuracy": share}
-    print_result(str(path), result | {"seconds": seconds} if as_json else None)
+    return _written(file) | {"accuracy": share, "seconds": seconds}
 
 
-def features_main() -> None:
-    """Entry point of gan-features."""
-    run(features, "gan-features")
+def _compose(data: str, of: str, path: Path) -> dict[str, Any]:
+    """Three times the features that ship for the data set `of`, in one file."""
+    from gan_runtime.errors import InputError
+    from gan_runtime.models import shipped_features
+    from gan_trainer.stacked_features import stack_features
+
+    source = shipped_features(of)
+    if source is None:
+        raise InputError(f"{data}: is measured in the features of {of}, which are missing; install gan-edge again")
+    return _written(stack_features(source, path, data)) | {"parts": str(source)}
+
+
+def _written(file: "ModelFile") -> dict[str, Any]:
+    return {"output": str(file.path), "sha256": file.sha256, "bytes": len(file.content)}

@@ -7,19 +7,25 @@ import torch
 
 from gan_runtime.cpus import available_cpus
 from gan_runtime.datasets import PictureOptions
+from gan_runtime.datasets.known import POINTS
 from gan_runtime.datasets.pictures import MODES
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.manifest import ImageSize
 from gan_runtime.models import shipped_features
 from gan_trainer import history
 from gan_trainer.augmentations import AUGMENTATIONS
-from gan_trainer.checks import check_changes
+from gan_trainer.checks import check_changes, check_for_points
 from gan_trainer.networks import build_networks
 from gan_trainer.recipes import RECIPES, Recipe
 from gan_trainer.source import DataSource
 
 PRECISIONS = ("auto", "fp32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
+POINTS_OWN = {  # of a recipe for points, where nothing else was asked for
+    "network": "mlp",
+    "width": 8,  # hidden layers of 64 to 256 are enough for two coordinates
+    "precision": "fp32",  # bf16 cannot tell points of one mode apart
+}
 AUGMENT_BELOW = 20_000  # images; a discriminator learns fewer by heart, and more are better left as they are
 
 
@@ -103,9 +109,9 @@ def choose_augmentation(wanted: str, images: int) -> str:
     return wanted
 
 
-def check_settings(recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
+def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
     """Refuse what `make_config` would refuse, as far as it shows without the data: decoding them may take minutes."""
-    recipe = _changed(recipe_name, changes)
+    recipe = _changed(source, recipe_name, changes)
     choose_precision(recipe.precision, "cpu")
     choose_augmentation(recipe.augment, AUGMENT_BELOW)
     if pictures is not None:
@@ -136,13 +142,14 @@ def make_config(
         InputError: as the functions above, a batch larger than the data set, classes asked for where there are none,
             or networks that cannot draw such images.
     """
-    recipe = _changed(recipe_name, changes)
+    recipe = _changed(data.source, recipe_name, changes)
     if recipe.batch_size > data.images:
         raise InputError(
             f"--batch-size {recipe.batch_size}: {data.name} has {data.images} images; choose {data.images} or fewer"
         )
     if changes.get("conditional") and not data.classes:
-        raise InputError(f"--conditional: {data.name} has no classes; --labels folders makes sub-folders classes")
+        way = "--labels folders makes sub-folders classes" if data.pictures else "leave it out"
+        raise InputError(f"--conditional: {data.name} has no classes; {way}")
     recipe = replace(
         recipe,
         conditional=recipe.conditional and bool(data.classes),
@@ -155,12 +162,15 @@ def make_config(
     return config
 
 
-def _changed(recipe_name: str, changes: dict[str, Any]) -> Recipe:
+def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
     given = {name: value for name, value in changes.items() if value is not None}
     if given.get("penalty") == "none":
         given = {"penalty_weight": 0.0} | given
-    recipe = replace(find_recipe(recipe_name), **given)
+    own: dict[str, Any] = POINTS_OWN if source in POINTS else {}
+    recipe = replace(find_recipe(recipe_name), **own | given)
     check_changes(recipe, given)
+    if source in POINTS:
+        check_for_points(recipe, source)
     return recipe
 
 
@@ -170,7 +180,7 @@ def _choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> dict[s
         if recipe.patience or recipe.stop_when_collapsed:
             raise InputError("--patience, --stop-when-collapsed: need evaluations; leave out --eval-every 0")
         return {}
-    if shipped_features(source) is not None:
+    if source in POINTS or shipped_features(source) is not None:
         if asked:
             return {"eval_share": 0.0}  # as often as was asked for
         long = recipe.images >= history.FINAL_SAMPLES or recipe.patience or recipe.stop_when_collapsed

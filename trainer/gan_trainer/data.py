@@ -29,7 +29,9 @@ class Batches:
         epochs = range(first // size, (last - 1) // size + 1)
         pieces = [self._order(epoch)[max(first - epoch * size, 0) : last - epoch * size] for epoch in epochs]
         chosen = torch.cat(pieces)
-        images = self._images.index_select(0, chosen).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+        images = self._images.index_select(0, chosen).permute(0, 3, 1, 2)
+        if images.dtype == torch.uint8:  # points are in [-1, 1] already
+            images = images.float().div_(127.5).sub_(1.0)
         return images, self._labels.index_select(0, chosen)
 
     def _order(self, epoch: int) -> Tensor:

@@ -1,6 +1,7 @@
-"""Images of a generator in training: the same ones, of the same latents, that its exported file will draw."""
+"""Images or points of a generator in training: the same ones, of the same latents, that its exported file will draw."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +15,11 @@ from gan_trainer.pixels import denormalise, to_pixels
 BATCH = 500
 
 
-def draw_images(generator: nn.Module, config: Config, n: int) -> Iterator[NDArray[np.uint8]]:
-    """Images 0 .. n - 1 of seed 0, uint8 [at most 500, h, w, c] at a time; touches no random number of the training."""
+def draw_images(generator: nn.Module, config: Config, n: int) -> Iterator[NDArray[Any]]:
+    """Images 0 .. n - 1 of seed 0, uint8 [at most 500, h, w, c] at a time; touches no random number of the training.
+
+    Of points float32 [at most 500, 2], in the units of the data.
+    """
     training = generator.training
     generator.eval()
     try:
@@ -26,10 +30,13 @@ def draw_images(generator: nn.Module, config: Config, n: int) -> Iterator[NDArra
 
 
 @torch.no_grad()
-def _draw(generator: nn.Module, config: Config, first: int, count: int) -> NDArray[np.uint8]:
+def _draw(generator: nn.Module, config: Config, first: int, count: int) -> NDArray[Any]:
     classes = len(config.conditions)
     inputs = [torch.from_numpy(draw_latents(0, first, count, config.recipe.latent_dim, config.recipe.latents))]
     if classes:
         inputs.append(torch.from_numpy(default_labels(first, count, classes)))
     images = generator(*(values.to(config.device) for values in inputs))
+    if config.data.points:
+        points: NDArray[np.float32] = (images.float().flatten(1) * config.data.points.extent).cpu().numpy()
+        return points
     return to_pixels(denormalise(images.float())).cpu().numpy()

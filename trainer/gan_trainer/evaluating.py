@@ -2,35 +2,35 @@
 
 import time
 from copy import deepcopy
+from dataclasses import asdict
 from typing import Any
 
 from torch import nn
 
 from gan_runtime.errors import GanEdgeError
-from gan_runtime.evaluation import Scores
 from gan_trainer import history
 from gan_trainer.checkpoint import CONTENT_ERRORS, checkpoint_path, load_checkpoint
 from gan_trainer.config import Config
-from gan_trainer.judge import Judge
+from gan_trainer.judge import AnyJudge
 from gan_trainer.logbook import Logbook
 from gan_trainer.state import TrainState
 
 
-def evaluate(config: Config, state: TrainState, book: Logbook, judge: Judge) -> list[history.Entry]:
+def evaluate(config: Config, state: TrainState, book: Logbook, judge: AnyJudge) -> list[history.Entry]:
     """Measure the averaged generator, log and show what comes out; returns all entries of the run."""
     _measure(config, state, book, judge, state.average, (history.SAMPLES,))
     return _watched(state, book)
 
 
-def evaluate_at_the_end(config: Config, state: TrainState, book: Logbook, judge: Judge) -> None:
+def evaluate_at_the_end(config: Config, state: TrainState, book: Logbook, judge: AnyJudge) -> None:
     """Measure with more images: the last generator, and the one that was best so far if that is another one."""
     counts = (history.SAMPLES, history.FINAL_SAMPLES)
     known = any(entry["images"] == state.images_seen for entry in history.evaluations(book.run.entries()))
     _measure(config, state, book, judge, state.average, counts[1:] if known else counts)
     entries = book.run.entries() if known else _watched(state, book)
-    best = min(history.evaluations(entries), key=lambda entry: float(entry["fid"]))
-    earlier = _earlier(state, book, best["images"]) if best["images"] != state.images_seen else None
-    if earlier is not None:
+    best = min(history.evaluations(entries), key=lambda entry: float(entry["fid"]), default=None)  # of images
+    earlier = _earlier(state, book, best["images"]) if best and best["images"] != state.images_seen else None
+    if best and earlier is not None:
         place: dict[str, Any] = {key: best[key] for key in ("images", "step", "seconds", "cpu_seconds") if key in best}
         _measure(config, state, book, judge, earlier, counts[1:], place)
     book.run.write_floors(judge.floors(*counts))
@@ -59,7 +59,7 @@ def _measure(
     config: Config,
     state: TrainState,
     book: Logbook,
-    judge: Judge,
+    judge: AnyJudge,
     generator: nn.Module,
     counts: tuple[int, ...],
     place: dict[str, Any] | None = None,
@@ -70,15 +70,7 @@ def _measure(
     seconds = time.perf_counter() - began
     state.eval_seconds += seconds
     for n, scores in zip(counts, found, strict=True):
-        book.write(state, {"n": n} | scores.to_dict() | {"eval_seconds": round(seconds, 3)} | (place or {}))
+        book.write(state, {"n": n} | asdict(scores) | {"eval_seconds": round(seconds, 3)} | (place or {}))
     images = (place or {}).get("images", state.images_seen)
-    book.reporter.say(
-        f"evaluated after {images:,} images: {_shown(found[-1], judge.floor(counts[-1]))} ({counts[-1]:,} samples)"
-    )
-
-
-def _shown(scores: Scores, floor: float) -> str:
-    return (
-        f"FID {scores.fid:.3f} (test images {floor:.3f})  precision {scores.precision:.2f}  "
-        f"recall {scores.recall:.2f}  coverage {scores.coverage:.2f}"
-    )
+    words = judge.words(found[-1], counts[-1])
+    book.reporter.say(f"evaluated after {images:,} images: {words} ({counts[-1]:,} samples)")

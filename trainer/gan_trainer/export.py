@@ -129,7 +129,7 @@ def generator_file(
     quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
     """As `export`, but nothing is written yet."""
-    _check_request(path, opset, latent_dim, classes, class_names, name or path.stem, (training, quality))
+    check_request(path, opset, latent_dim, classes, class_names, name or path.stem, (training, quality))
     settle_math_library()
     reference = frozen_copy(module)
     size = _image_size(reference, latent_dim, classes, distribution)
@@ -137,7 +137,7 @@ def generator_file(
     latents = Latents(latent_dim, distribution)
     manifest = Manifest(name or path.stem, TASK, latents, labels, size, training or {}, quality or [])
     deployed = Deployed(fold_batch_norm(deepcopy(reference)))
-    model = to_onnx(deployed, _named(_inputs(2, latent_dim, classes, distribution)), ["images"], opset)
+    model = to_onnx(deployed, named_inputs(generator_inputs(2, latent_dim, classes, distribution)), ["images"], opset)
     shapes = {"images": astuple(size)}
     file = finish(model, manifest, shapes, opset, path)
     _check_parity(file, model, reference, manifest)
@@ -147,7 +147,7 @@ def generator_file(
     return finish(model, replace(manifest, fingerprint=fingerprint), shapes, opset, path)
 
 
-def _check_request(
+def check_request(
     path: Path,
     opset: int,
     latent_dim: int,
@@ -156,6 +156,7 @@ def _check_request(
     name: str,
     about: tuple[Any, ...],
 ) -> None:
+    """Raise InputError where an argument of `export` is out of range."""
     if path.suffix.lower() != SUFFIX:
         raise InputError(f"{path}: an exported file ends in {SUFFIX}")
     if opset not in OPSETS:
@@ -173,7 +174,7 @@ def _check_request(
 
 def _image_size(network: nn.Module, latent_dim: int, classes: int, distribution: str) -> ImageSize:
     """What `network` draws, once it is clear that it can be deployed at all."""
-    inputs = _inputs(PARITY_BATCHES[-1], latent_dim, classes, distribution)
+    inputs = generator_inputs(PARITY_BATCHES[-1], latent_dim, classes, distribution)
     with torch.no_grad():
         try:
             images, again = network(*inputs), network(*inputs)
@@ -212,8 +213,8 @@ def _check_parity(file: ModelFile, model: onnx.ModelProto, network: nn.Module, m
     if len(names) != 1 + bool(classes):
         raise ExportError(f"the network does not use all of its inputs: {names} are left in the graph")
     for n in PARITY_BATCHES:
-        inputs = _inputs(n, manifest.latents.dim, classes, manifest.latents.distribution)
-        feeds = {name: x.numpy() for name, x in _named(inputs).items()}
+        inputs = generator_inputs(n, manifest.latents.dim, classes, manifest.latents.distribution)
+        feeds = {name: x.numpy() for name, x in named_inputs(inputs).items()}
         with torch.no_grad():
             expected = denormalise(network(*inputs))
         (values,), (found,) = floats.run([grey], feeds), pixels.run(["images"], feeds)
@@ -230,10 +231,12 @@ def _before_rounding(graph: onnx.GraphProto) -> str:
     return str(node.input[0])
 
 
-def _inputs(n: int, latent_dim: int, classes: int, distribution: str) -> tuple[Tensor, ...]:
+def generator_inputs(n: int, latent_dim: int, classes: int, distribution: str) -> tuple[Tensor, ...]:
+    """Latents (and labels, if there are classes) of the first n images of seed 0."""
     latents = torch.from_numpy(draw_latents(0, 0, n, latent_dim, distribution))
     return (latents, torch.from_numpy(default_labels(0, n, classes))) if classes else (latents,)
 
 
-def _named(inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+def named_inputs(inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    """The same by the names that they have in a file."""
     return dict(zip(("latents", "labels"), inputs, strict=False))

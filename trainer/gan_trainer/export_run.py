@@ -16,6 +16,7 @@ from gan_trainer.checkpoint import CONTENT_ERRORS, damaged, list_checkpoints, lo
 from gan_trainer.config import Config
 from gan_trainer.export import generator_file
 from gan_trainer.export_encoder import encoder_file
+from gan_trainer.export_points import export_points
 from gan_trainer.networks import build_networks
 from gan_trainer.runs import Run, software
 
@@ -82,19 +83,18 @@ def export_run(
     targets = [output] if networks.encoder is None else [output, encoder_path(output)]
     for target in targets:
         check_writable(target)
-    training, classes = _training(config, saved), config.conditions
-    generator = generator_file(
-        networks.generator,
-        output,
-        latent_dim=config.recipe.latent_dim,
-        distribution=config.recipe.latents,
-        opset=opset,
-        classes=len(classes),
-        class_names=classes,
-        name=name or run_name,
-        training=training,
-        quality=_quality(run, saved["images_seen"]),
-    )
+    about: dict[str, Any] = {
+        "latent_dim": config.recipe.latent_dim,
+        "distribution": config.recipe.latents,
+        "opset": opset,
+        "name": name or run_name,
+        "training": _training(config, saved),
+        "quality": _quality(run, saved["images_seen"]),
+    }
+    if config.data.points:
+        return Exported(export_points(networks.generator, output, extent=config.data.points.extent, **about))
+    classes = config.conditions
+    generator = generator_file(networks.generator, output, classes=len(classes), class_names=classes, **about)
     files = [generator]
     if networks.encoder is not None:
         files.append(
@@ -105,7 +105,7 @@ def export_run(
                 latents=Latents(config.recipe.latent_dim, config.recipe.latents),
                 opset=opset,
                 name=f"{name or run_name}-encoder",
-                training=training | {"generator": {"name": name or run_name, "sha256": generator.sha256}},
+                training=about["training"] | {"generator": {"name": name or run_name, "sha256": generator.sha256}},
             )
         )
     with ExitStack() as stack:
@@ -140,7 +140,7 @@ def _training(config: Config, saved: dict[str, Any]) -> dict[str, Any]:
 
 def _quality(run: Run, images_seen: int) -> list[dict[str, Any]]:
     """The newest evaluation after so many images, with what real images score and what was measured with."""
-    entries = [entry for entry in run.entries() if entry["images"] == images_seen and "fid" in entry]
+    entries = [entry for entry in run.entries() if entry["images"] == images_seen and "n" in entry]
     if not entries:
         return []
     about = run.floors() or {}

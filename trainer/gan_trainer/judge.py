@@ -2,19 +2,35 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from torch import nn
 
 from gan_runtime.commandline import note
+from gan_runtime.datasets.known import POINTS
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.evaluation import TEST, Scores, floors, score
 from gan_runtime.features import FeatureNetwork
+from gan_runtime.metrics import CEILING, PointScores
 from gan_runtime.models import shipped_features
+from gan_runtime.point_evaluation import point_floors, score_points
 from gan_runtime.reference import Reference, load_reference
 from gan_trainer.config import Config
 from gan_trainer.drawing import draw_images
+
+
+class AnyJudge(Protocol):
+    """What the generator of a run is measured with: a `Judge` of images, or of points."""
+
+    def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Any]:
+        """Scores of the first samples of seed 0, for each of `counts`: dataclasses of numbers."""
+
+    def words(self, scores: Any, n: int) -> str:
+        """Scores of n samples for people."""
+
+    def floors(self, *counts: int) -> dict[str, Any]:
+        """What real ones score, for each of `counts`, and what was measured with: the content of floors.json."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +47,13 @@ class Judge:
         labels = np.arange(max(counts)) % len(config.conditions) if config.conditions else None
         return [score(measured.at(slice(n)), self.reference, None if labels is None else labels[:n]) for n in counts]
 
-    def floor(self, n: int) -> float:
-        """FID of n test images."""
-        return float(floors(self.reference, n)[TEST]["fid"])
+    def words(self, scores: Scores, n: int) -> str:
+        """Scores of n images for people, the FID beside that of n test images."""
+        floor = float(floors(self.reference, n)[TEST]["fid"])
+        return (
+            f"FID {scores.fid:.3f} (test images {floor:.3f})  precision {scores.precision:.2f}  "
+            f"recall {scores.recall:.2f}  coverage {scores.coverage:.2f}"
+        )
 
     def floors(self, *counts: int) -> dict[str, Any]:
         """What real images score, for each of `counts`, and what was measured with: the content of floors.json."""
@@ -44,12 +64,36 @@ class Judge:
         }
 
 
-def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
+@dataclass(frozen=True)
+class PointJudge:
+    """A data set of points of which the modes are known: a key of `POINTS`."""
+
+    data: str
+
+    def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[PointScores]:
+        """Scores of the first points of seed 0, for each of `counts`."""
+        points = np.concatenate(list(draw_images(generator, config, max(counts))))
+        return [score_points(points[:n], self.data) for n in counts]
+
+    def words(self, scores: PointScores, n: int) -> str:
+        """Scores of n points for people."""
+        kl = "no KL" if scores.kl is None else f"KL {scores.kl:.3f}"
+        best = f"{scores.high_quality:.2%} of high quality (a perfect sampler: {CEILING:.2%})"
+        return f"{scores.modes} of {len(POINTS[self.data].modes)} modes  {best}  {kl}"
+
+    def floors(self, *counts: int) -> dict[str, Any]:
+        """What real points and a perfect sampler score, for each of `counts`: the content of floors.json."""
+        return {"data": {"name": self.data}, "floors": {str(n): point_floors(self.data, n) for n in counts}}
+
+
+def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: bool) -> AnyJudge | None:
     """What the generator is measured with; None where the run is not evaluated, or cannot be (and says why).
 
     Raises:
         GanEdgeError: it cannot be, and was asked for.
     """
+    if config.data.points and config.recipe.eval_every:
+        return PointJudge(config.data.source)
     path = shipped_features(config.data.source)
     if not config.recipe.eval_every or path is None:
         return None

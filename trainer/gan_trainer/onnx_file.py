@@ -148,14 +148,16 @@ def finish(
     return file
 
 
-def compare(n: int, found: NDArray[Any], expected: NDArray[Any], tolerance: float, unit: str) -> None:
-    """Raise ExportError where arrays of a batch of n differ by more than `tolerance`."""
+def compare(
+    n: int, found: NDArray[Any], expected: NDArray[Any], tolerance: float, unit: str, origin: str = "torch"
+) -> None:
+    """Raise ExportError where arrays of a batch of n differ from those of `origin` by more than `tolerance`."""
     if found.shape != expected.shape:
-        raise ExportError(f"batch of {n}: the graph gives {list(found.shape)}, torch {list(expected.shape)}")
+        raise ExportError(f"batch of {n}: the graph gives {list(found.shape)}, {origin} {list(expected.shape)}")
     difference = float(np.abs(found - expected).max())
     if not difference <= tolerance:
         raise ExportError(
-            f"batch of {n}: the graph differs from torch by {difference:.3g} {unit}, allowed are {tolerance:g}; "
+            f"batch of {n}: the graph differs from {origin} by {difference:.3g} {unit}, allowed are {tolerance:g}; "
             "does the network depend on the batch size or draw random numbers?"
         )
 

@@ -26,7 +26,9 @@ class Recipe:
     source: str
     family: str = "latent"  # of training steps: latent, joint (an encoder's pairs are judged, too) or autoencoder
     network: str = _setting("dcgan", "mlp, conv, dcgan or resnet.")
-    width: int = _setting(32, "Channels at half the image's side; the mlp has no use for it.", min=2, max=4096)
+    width: int = _setting(
+        32, "Channels at half the image's side; the mlp's layers have 8 to 32 times as many.", min=2, max=4096
+    )
     g_norm: str = _setting("batch", "What follows the generator's layers: none, batch or layer.")
     d_norm: str = _setting("batch", "What follows the discriminator's: none, batch, layer, or spectral on its weights.")
     dropout: float = _setting(0.0, "Of the mlp's discriminator, after each layer.", min=0.0, max=0.99)

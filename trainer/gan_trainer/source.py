@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gan_runtime.datasets import SOURCES, Dataset, PictureOptions, load_dataset
+from gan_runtime.datasets import KNOWN, Dataset, PictureOptions, load_dataset
+from gan_runtime.datasets.known import POINTS, PointsSource
 from gan_runtime.errors import DataError
 from gan_runtime.manifest import ImageSize
 
@@ -15,7 +16,7 @@ class DataSource:
 
     Args:
         name: for people; part of the run's name.
-        source: a key of `SOURCES`, or the absolute path of a folder or archive.
+        source: a key of `KNOWN`, or the absolute path of a folder or archive.
         folder: the --data-dir that was given, if any.
         pictures: how images of a folder or archive become arrays.
         digest, images, size, classes: of the data set that the run began with.
@@ -30,12 +31,17 @@ class DataSource:
     size: ImageSize
     classes: tuple[str, ...]
 
+    @property
+    def points(self) -> PointsSource | None:
+        """What the points are, if it has points and no images."""
+        return POINTS.get(self.source)
+
     @classmethod
     def of(cls, dataset: Dataset, source: str, folder: Path | None, pictures: PictureOptions | None) -> "DataSource":
         """Describe a data set that was loaded from `source`."""
         return cls(
             name=re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "images",
-            source=source if source in SOURCES else str(Path(source).resolve()),
+            source=source if source in KNOWN else str(Path(source).resolve()),
             folder=str(folder.resolve()) if folder else None,
             pictures=pictures,
             digest=dataset.digest,

@@ -10,6 +10,7 @@ import torch
 
 from gan_runtime.datasets import Dataset
 from gan_runtime.images import grid
+from gan_runtime.scatter import scatter
 from gan_trainer import history
 from gan_trainer.checkpoint import save_checkpoint
 from gan_trainer.config import Config
@@ -17,14 +18,14 @@ from gan_trainer.data import Batches
 from gan_trainer.determinism import settle_math_library
 from gan_trainer.drawing import draw_images
 from gan_trainer.evaluating import evaluate, evaluate_at_the_end
-from gan_trainer.judge import Judge
+from gan_trainer.judge import AnyJudge
 from gan_trainer.logbook import Logbook
 from gan_trainer.networks import build_networks
 from gan_trainer.signals import StopRequest
 from gan_trainer.state import TrainState, new_state, set_learning_rate
 from gan_trainer.steps import STEPS
 
-PREVIEW_IMAGES, PREVIEW_COLUMNS = 100, 10
+PREVIEW_IMAGES, PREVIEW_COLUMNS, PREVIEW_POINTS = 100, 10, 2_500
 STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 50}  # reading a loss makes the host wait for a GPU
 
 
@@ -71,7 +72,7 @@ def start_state(config: Config, saved: dict[str, Any] | None = None) -> TrainSta
     return state
 
 
-def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, judge: Judge | None = None) -> Outcome:
+def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, judge: AnyJudge | None = None) -> Outcome:
     """Train until the recipe's length is reached, or until Ctrl-C or SIGTERM, or until its evaluations say to stop.
 
     Always ends with a checkpoint.
@@ -114,7 +115,7 @@ def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, ju
     return Outcome(checkpoint, picture, None if finished else stop.number, verdict)
 
 
-def _after_step(config: Config, state: TrainState, book: Logbook, judge: Judge | None, speed: float) -> str | None:
+def _after_step(config: Config, state: TrainState, book: Logbook, judge: AnyJudge | None, speed: float) -> str | None:
     """Check, show, log, preview, evaluate and save, each when its time has come; why to stop, if there is a reason."""
     recipe, verdict, improved = config.recipe, None, False
 
@@ -156,6 +157,10 @@ def _verdict(config: Config, entries: list[history.Entry]) -> str | None:
 
 
 def preview(config: Config, state: TrainState, book: Logbook) -> Path:
-    """A grid of the same latents every time, by the averaged generator."""
+    """A grid of the same latents every time, by the averaged generator; of points a scatter plot on the same axes."""
+    points = config.data.points
+    if points:
+        drawn = np.concatenate(list(draw_images(state.average, config, PREVIEW_POINTS)))
+        return book.picture(state, scatter(drawn, points.extent, points))
     images = np.concatenate(list(draw_images(state.average, config, PREVIEW_IMAGES)))
     return book.picture(state, grid(images, PREVIEW_COLUMNS))

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from gan_runtime.datasets.dataset import Dataset
 from gan_runtime.datasets.idx import load_idx
-from gan_runtime.datasets.known import SOURCES
+from gan_runtime.datasets.known import KNOWN, POINTS, SOURCES, STACKED
 from gan_runtime.datasets.pictures import PictureOptions, is_pictures, load_pictures
+from gan_runtime.datasets.points import make_points
+from gan_runtime.datasets.stacked import stack
 from gan_runtime.errors import DataError, InputError
 
-__all__ = ["SOURCES", "Dataset", "PictureOptions", "load_dataset"]
+__all__ = ["KNOWN", "Dataset", "PictureOptions", "load_dataset"]
 
 
 def load_dataset(
@@ -23,7 +25,7 @@ def load_dataset(
     """Read and verify one split of a data set.
 
     Args:
-        source: a key of `SOURCES`, or the path of a folder or .zip archive of images, which is one split, "train".
+        source: a key of `KNOWN`, or the path of a folder or .zip archive of images, which is one split, "train".
         split: "train" or "test".
         data_dir: folder with the files, or with a folder `source` that has them; the only place searched if given.
             Otherwise $GAN_EDGE_DATA, the checkout's data/, the user's cache and Debian's /usr/share/datasets are
@@ -37,12 +39,21 @@ def load_dataset(
             that cannot be read.
         InputError: options that do not belong to the source, or are out of range.
     """
+    if source in KNOWN and pictures is not None:
+        raise InputError(f"{source}: its images are used as they are; size, mode, … are for folders and archives")
+    if source in POINTS:
+        return make_points(source, split)
+    if source in STACKED:
+        return _stack(source, split, data_dir, offline, quiet)
     if source in SOURCES:
-        if pictures is not None:
-            raise InputError(f"{source}: its images are used as they are; size, mode, … are for folders and archives")
         return load_idx(source, split, data_dir, offline, quiet)
     if not is_pictures(source):
-        raise DataError(f"data set {source!r}: unknown; choose {' or '.join(SOURCES)}, or a folder or .zip of images")
+        raise DataError(f"data set {source!r}: unknown; choose {' or '.join(KNOWN)}, or a folder or .zip of images")
     if split != "train" or data_dir is not None:
         raise InputError(f"{source}: a folder or archive of images is one split and found by its path alone")
     return load_pictures(Path(source), pictures or PictureOptions(), quiet)
+
+
+def _stack(name: str, split: str, data_dir: str | Path | None, offline: bool, quiet: bool) -> Dataset:
+    made = STACKED[name]
+    return stack(name, load_idx(made.of, split, data_dir, offline, quiet), made.images[split])

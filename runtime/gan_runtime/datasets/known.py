@@ -1,6 +1,9 @@
-"""The data sets that are known by name: their files, where they can be had, and on which terms."""
+"""The data sets that are known by name: their files, where they can be had, and on which terms; or what makes them."""
 
+import math
+from collections import ChainMap
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,27 @@ class IdxSource:
     classes: tuple[str, ...]
     licence: str
     mirrors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StackedSource:
+    """Images in colour, each channel a grey image of the data set `of`, drawn at random; how many in each split."""
+
+    of: str
+    images: dict[str, int]
+
+
+@dataclass(frozen=True)
+class PointsSource:
+    """Points in the plane, as many of each Gaussian around one of the `modes`; how many in each split.
+
+    `extent` is what no coordinate reaches: networks see points divided by it, pictures show a square of twice its side.
+    """
+
+    modes: tuple[tuple[float, float], ...]
+    deviation: float
+    extent: float
+    points: dict[str, int]
 
 
 SOURCES = {
@@ -103,3 +127,20 @@ SOURCES = {
         ),
     ),
 }
+
+# 128,000 training images as Lin et al. 2018, "PacGAN", section 4; 26,000 are what it and Srivastava et al. 2017,
+# "VEEGAN", section 4, count modes among
+STACKED = {"stacked-mnist": StackedSource("mnist", {"train": 128_000, "test": 26_000})}
+
+# Srivastava et al. 2017, "VEEGAN", section 4.1, and Lin et al. 2018, "PacGAN", section 4.1. Metz et al. 2017 have the
+# ring twice as large as those, and its deviation, too: the same task.
+_DIAGONAL, _STEPS = math.sqrt(2.0), (-4.0, -2.0, 0.0, 2.0, 4.0)
+_RING = ((2.0, 0.0), (_DIAGONAL, _DIAGONAL), (0.0, 2.0), (-_DIAGONAL, _DIAGONAL))
+_POINTS = {"train": 100_000, "test": 100_000}
+POINTS = {
+    "ring8": PointsSource((*_RING, *((-x, -y) for x, y in _RING)), 0.02, 2.5, _POINTS),
+    "grid25": PointsSource(tuple((x, y) for x in _STEPS for y in _STEPS), 0.05, 5.0, _POINTS),
+}
+
+# every name: files that are found, what is made of them, and what is made of nothing
+KNOWN: ChainMap[str, Any] = ChainMap(POINTS, STACKED, SOURCES)

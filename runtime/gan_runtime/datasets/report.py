@@ -5,27 +5,43 @@ from pathlib import Path
 from typing import Any
 
 from gan_runtime.datasets.idx import decode, find_folder
-from gan_runtime.datasets.known import SOURCES, IdxFile
+from gan_runtime.datasets.known import POINTS, SOURCES, STACKED, IdxFile
 from gan_runtime.datasets.listing import Bad, class_names, open_pictures
 from gan_runtime.datasets.pictures import PictureOptions
+from gan_runtime.datasets.stacked import CHANNELS
 from gan_runtime.errors import DataError
 
 LABELS_HEADER = 8  # bytes of an IDX file of one axis before its data, a byte each
 
 
 def describe_known(name: str, data_dir: Path | None = None, verify: bool = False) -> dict[str, Any]:
-    """Licence, classes and splits of a key of `SOURCES`; each split with its `folder`, None if it is not found.
+    """Licence, classes or modes, and splits of a key of `KNOWN`; each split with its `folder`, None if it is not found.
 
     With `verify` the files are read, and each split that is found has its `problems`, none if it is sound.
     """
-    source = SOURCES[name]
+    if name in POINTS:
+        return _describe_points(name)
+    made = STACKED.get(name)
+    of = made.of if made else name
+    source = SOURCES[of]
     splits: dict[str, dict[str, Any]] = {}
     for split, files in source.splits.items():
-        folder = find_folder(name, files, data_dir)
-        splits[split] = {"images": files[1].size - LABELS_HEADER, "folder": folder and str(folder)}
+        folder = find_folder(of, files, data_dir)
+        images = made.images[split] if made else files[1].size - LABELS_HEADER
+        splits[split] = {"images": images, "folder": folder and str(folder)}
         if verify and folder:
             splits[split]["problems"] = _problems(folder, files)
+    if made:
+        return {"made of": f"three images of {of}", "modes": len(source.classes) ** CHANNELS, "splits": splits}
     return {"licence": source.licence, "classes": len(source.classes), "splits": splits}
+
+
+def _describe_points(name: str) -> dict[str, Any]:
+    """There is nothing to be found: points are made where they are needed."""
+    source = POINTS[name]
+    made_of = f"Gaussians of deviation {source.deviation:g}"
+    splits = {split: {"points": count} for split, count in source.points.items()}
+    return {"made of": made_of, "modes": len(source.modes), "splits": splits}
 
 
 def describe_pictures(path: Path, options: PictureOptions, verify: bool = False, quiet: bool = False) -> dict[str, Any]:
@@ -60,6 +76,8 @@ def as_text(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split_as_text(split: dict[str, Any]) -> str:
+    if "points" in split:
+        return f"{split['points']:,} points"
     verdict = ""
     if "problems" in split:
         verdict = f": {'; '.join(split['problems']) or 'ok'}"

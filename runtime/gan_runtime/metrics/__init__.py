@@ -5,7 +5,7 @@ Features are an array [n, d], one row per image, from any network; numbers of tw
 
 from gan_runtime.metrics.frechet import Moments, frechet_distance, frechet_distance_of
 from gan_runtime.metrics.kernel import KernelDistance, kernel_distance
-from gan_runtime.metrics.modes import Modes, label_accuracy, mode_coverage
+from gan_runtime.metrics.modes import Modes, label_accuracy, largest_probability, mode_coverage
 from gan_runtime.metrics.neighbours import (
     Neighbourhoods,
     density_coverage,
@@ -14,20 +14,25 @@ from gan_runtime.metrics.neighbours import (
     neighbourhood_metrics,
     precision_recall,
 )
+from gan_runtime.metrics.points import CEILING, PointScores, point_scores
 
 __all__ = [
+    "CEILING",
     "KernelDistance",
     "Modes",
     "Moments",
     "Neighbourhoods",
+    "PointScores",
     "density_coverage",
     "frechet_distance",
     "frechet_distance_of",
     "kernel_distance",
     "label_accuracy",
+    "largest_probability",
     "mode_coverage",
     "nearest_neighbour_accuracy",
     "neighbour_distances",
     "neighbourhood_metrics",
+    "point_scores",
     "precision_recall",
 ]

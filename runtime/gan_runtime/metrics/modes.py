@@ -57,7 +57,7 @@ def mode_coverage(predicted: ArrayLike, reference: ArrayLike, threshold: float =
     found = counts > 0
     p, q = counts[found] / len(labels), frequencies[found]
     divergence = max(0.0, float(np.sum(p * np.log(p / q))))
-    confident = None if logits is None else float(np.mean(_largest_probability(logits) >= threshold))
+    confident = None if logits is None else float(np.mean(largest_probability(logits) >= threshold))
     return Modes(int(found.sum()), len(frequencies), divergence, confident)
 
 
@@ -101,8 +101,8 @@ def _frequencies(reference: ArrayLike) -> Float64:
     return frequencies
 
 
-def _largest_probability(logits: Features) -> Float64:
-    """The maximum of softmax, float64 [n]: 1 over the sum of exp(logit - largest)."""
+def largest_probability(logits: Features) -> Float64:
+    """The maximum of softmax over logits [n, classes], float64 [n]: 1 over the sum of exp(logit - largest)."""
     wide = logits.astype(np.float64)
     probability: Float64 = 1.0 / np.exp(wide - wide.max(axis=1, keepdims=True)).sum(axis=1)
     return probability

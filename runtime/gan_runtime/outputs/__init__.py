@@ -12,7 +12,7 @@ from typing import Any
 from gan_runtime.draw import Draw
 from gan_runtime.errors import OutputError
 from gan_runtime.files import atomic_write, check_space, check_writable
-from gan_runtime.outputs.options import FOLDER, STDOUT, Options, Outcome, check_options
+from gan_runtime.outputs.options import FOLDER, STDOUT, Options, Outcome, check_options, check_points
 
 __all__ = ["STDOUT", "Options", "Outcome", "check_options", "check_output", "kind_of", "write_output"]
 
@@ -24,6 +24,7 @@ FILES = {  # made in one go
     ".gif": ("animations", "write_gif"),
     ".webp": ("animations", "write_webp"),
 }
+POINTS = FILES | {".png": ("scatters", "write_scatter")}  # of a generator of points, those of `OF_POINTS`
 JOBS = {  # go on where they stopped
     ".tar": ("shards", "check_shards", "write_shards"),
     FOLDER: ("folder", "check_folder", "write_folder"),
@@ -84,10 +85,13 @@ def write_output(output: str, draw: Draw, options: Options | None = None) -> Out
     """
     kind, options = kind_of(output), options or Options()
     check_options(kind, options.changed())
+    if draw.generator.points:
+        check_points(output, kind, options)
     if kind in JOBS:
         outcome: Outcome = _functions(JOBS[kind])[1](output, draw, options)
         return outcome
-    (write,) = _functions(FILES[".png" if kind == STDOUT else kind])
+    files = POINTS if draw.generator.points else FILES
+    (write,) = _functions(files[".png" if kind == STDOUT else kind])
     if kind == STDOUT:
         content = io.BytesIO()
         write(content, draw, options)
@@ -96,7 +100,7 @@ def write_output(output: str, draw: Draw, options: Options | None = None) -> Out
         return Outcome(output)
     path = Path(output)
     if kind == ".npy":  # the one kind whose size is known beforehand
-        check_space(path, math.prod(draw.shape))
+        check_space(path, math.prod(draw.shape) * draw.dtype.itemsize)
     with atomic_write(path) as file:
         write(file, draw, options)
     return Outcome(output)

@@ -14,13 +14,13 @@ LATENTS_AT_ONCE = 4096
 
 
 def write_npy(file: BinaryIO, draw: Draw, options: Options) -> None:
-    """One array, uint8 [n, height, width, channels]."""
+    """One array: images uint8 [n, height, width, channels], or points float32 [n, coordinates]."""
     with batches(draw, quiet=options.quiet) as images:
-        _write_array(file, draw.shape, np.uint8, images)
+        _write_array(file, draw.shape, draw.dtype, images)
 
 
 def write_npz(file: BinaryIO, draw: Draw, options: Options) -> None:
-    """The arrays `images`, `latents` float32 [n, d] and, from a conditional generator, `labels` int64 [n]."""
+    """The arrays `images` or `points`, `latents` float32 [n, d] and, of a conditional generator, `labels` int64 [n]."""
     import zipfile  # noqa: PLC0415  (only .npz pays for its import)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -32,7 +32,7 @@ def write_npz(file: BinaryIO, draw: Draw, options: Options) -> None:
                 _write_array(member, shape, dtype, parts)
 
         with batches(draw, quiet=options.quiet) as images:
-            add("images", draw.shape, np.uint8, images)
+            add("points" if draw.generator.points else "images", draw.shape, draw.dtype, images)
         add("latents", (draw.n, draw.generator.latent_dim), np.float32, in_pieces(draw.n, draw.latents))
         if draw.generator.classes:
             add("labels", (draw.n,), np.int64, in_pieces(draw.n, draw.labels))

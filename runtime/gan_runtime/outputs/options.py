@@ -10,6 +10,7 @@ from gan_runtime.images import Layout
 FOLDER, STDOUT = "/", "-"  # kinds of output that are no suffixes
 WALKS = (".gif", ".webp")
 PICTURES = (STDOUT, ".png", *WALKS)
+OF_POINTS = (STDOUT, ".png", ".npy", ".npz")
 BELONGS = {  # every other option belongs to all kinds
     "rows": PICTURES,
     "columns": PICTURES,
@@ -20,7 +21,7 @@ BELONGS = {  # every other option belongs to all kinds
     "fps": WALKS,
     "shard_size": (".tar",),
 }
-DEFAULT_N, DEFAULT_WALKS, DEFAULT_ROWS = 64, 16, 8
+DEFAULT_N, DEFAULT_WALKS, DEFAULT_ROWS, DEFAULT_POINTS = 64, 16, 8, 10_000
 MOST_CLASSES_SHOWN = 20  # one walk each, where nobody says how many
 
 
@@ -99,6 +100,15 @@ def check_options(kind: str, given: Collection[str]) -> None:
         kinds = BELONGS.get(name, (kind,))
         if kind not in kinds:
             raise InputError(f"{flag(name)}: belongs to {_listed(kinds)}; leave it out, or name such an output")
+
+
+def check_points(output: str, kind: str, options: Options) -> None:
+    """Raise InputError where points cannot be written to an output of this `kind`, or not so."""
+    if kind not in OF_POINTS:
+        raise InputError(f"{output}: the model draws points; write .png, a scatter plot of them, .npy or .npz")
+    for name in options.changed():
+        if name in BELONGS:
+            raise InputError(f"{flag(name)}: is for images, and the model draws points; leave it out")
 
 
 def flag(name: str) -> str:

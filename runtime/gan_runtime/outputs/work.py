@@ -38,8 +38,9 @@ def batches(
         quiet: no progress bar.
     """
     parts = [draw] if ranges is None else (draw.part(first, count) for first, count in ranges)
+    unit = "points" if draw.generator.points else "images"
     source = chain.from_iterable(part.batches() for part in parts)
-    with closing(overlap(source)) as ready, progress("sampling", draw.n, "images", done, quiet) as advance:
+    with closing(overlap(source)) as ready, progress("sampling", draw.n, unit, done, quiet) as advance:
 
         def counted() -> Iterator[Images]:
             for batch in ready:

@@ -36,7 +36,7 @@ def check_request(settings: Settings, recipes: str | None) -> list[str]:
     for name in names:
         find_recipe(name)
         try:
-            check_settings(name, settings.changes | {"images": settings.images}, None)
+            check_settings(settings.data, name, settings.changes | {"images": settings.images}, None)
         except InputError as error:
             raise InputError(f"{error} (recipe {name}; leave it out with --recipes)") from None
     return names
@@ -64,7 +64,7 @@ def planned(
         config = make_config(source, recipe, settings.changes, 0, device, settings.threads, 1)
         images = images_within(config.recipe, settings.cpu_seconds, *step_seconds(config, loaded[0]))
         try:
-            check_settings(recipe, settings.changes | {"images": images}, None)
+            check_settings(settings.data, recipe, settings.changes | {"images": images}, None)
         except InputError as error:
             raise InputError(f"--seconds {settings.cpu_seconds:g}: is too short for {recipe}: {error}") from None
         if not quiet:

@@ -1,4 +1,7 @@
-"""Multi-layer perceptrons: the networks of the first GANs."""
+"""Multi-layer perceptrons: the networks of the first GANs.
+
+The hidden layers have 8, 16 and 32 times `width` values: 256, 512 and 1024 for the usual 32.
+"""
 
 import math
 
@@ -9,26 +12,32 @@ from gan_trainer.networks.layers import Dropout, Reshape, normalise
 
 
 def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.Sequential:
-    """Rows [n, inputs] -> 256 -> 512 -> 1024 -> images [n, c, h, w] before the tanh; LeakyReLU 0.2."""
+    """Rows [n, inputs] -> narrow -> middle -> wide -> images [n, c, h, w] before the tanh; LeakyReLU 0.2."""
+    narrow, middle, wide = _widths(width)
     shape = (size.channels, size.height, size.width)
     return nn.Sequential(
-        *_hidden(inputs, 256, norm),
-        *_hidden(256, 512, norm),
-        *_hidden(512, 1024, norm),
-        nn.Linear(1024, math.prod(shape)),
+        *_hidden(inputs, narrow, norm),
+        *_hidden(narrow, middle, norm),
+        *_hidden(middle, wide, norm),
+        nn.Linear(wide, math.prod(shape)),
         Reshape(*shape),
     )
 
 
 def feature_layers(size: ImageSize, width: int, norm: str, dropout: float = 0.0) -> tuple[nn.Sequential, int]:
-    """Images [n, c, h, w] -> 1024 -> 512 -> 256 features; LeakyReLU 0.2, and dropout if any, after each of them."""
+    """Images [n, c, h, w] -> wide -> middle -> narrow; LeakyReLU 0.2, and dropout if any, after each of them."""
+    narrow, middle, wide = _widths(width)
     pixels = size.channels * size.height * size.width
     return nn.Sequential(
         nn.Flatten(),
-        *_hidden(pixels, 1024, norm, dropout),
-        *_hidden(1024, 512, norm, dropout),
-        *_hidden(512, 256, norm, dropout),
-    ), 256
+        *_hidden(pixels, wide, norm, dropout),
+        *_hidden(wide, middle, norm, dropout),
+        *_hidden(middle, narrow, norm, dropout),
+    ), narrow
+
+
+def _widths(width: int) -> tuple[int, int, int]:
+    return 8 * width, 16 * width, 32 * width
 
 
 def _hidden(inputs: int, outputs: int, norm: str, dropout: float = 0.0) -> list[nn.Module]:
