@@ -9,6 +9,7 @@ from typing import Any
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.files import atomic_write
 from gan_trainer.checks import flag
+from gan_trainer.cli import COLLAPSED as EXIT_COLLAPSED
 from gan_trainer.compare.plan import Cell, Plan
 from gan_trainer.compare.processes import Done
 from gan_trainer.history import Entry, evaluations, repeats_itself
@@ -65,12 +66,13 @@ def finish(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
     trained = run("gan-train", *_training(place, plan, cell, where))
     entries = where.entries()
     result: dict[str, Any] = {"recipe": cell.recipe, "seed": cell.seed, "report": None}
-    if trained.code == 0:
+    if trained.code in (0, EXIT_COLLAPSED):
         report = json.loads(trained.out)
         result |= {key: report[key] for key in ("images", "cpu_seconds")}
         result["report"] = _measure(place, plan, cell, where, run)
         scores = next(iter(result["report"]["results"].values()))
-        result["outcome"] = COLLAPSED if _has_collapsed(scores) else FINISHED
+        collapsed = trained.code == EXIT_COLLAPSED or _has_collapsed(scores)
+        result["outcome"] = COLLAPSED if collapsed else FINISHED
     elif entries and str(entries[-1].get("warning", "")).startswith(DIVERGED):
         result |= {key: entries[-1].get(key) for key in ("images", "cpu_seconds")} | {"outcome": DIVERGED}
         result["reason"] = entries[-1]["warning"]

@@ -10,6 +10,7 @@ from typing import Any
 from gan_runtime.commandline import note
 from gan_runtime.datasets import Dataset, load_dataset
 from gan_runtime.errors import InputError
+from gan_runtime.features import FeatureNetwork
 from gan_runtime.files import atomic_write
 from gan_runtime.models import shipped_features
 from gan_trainer.compare import pictures, table
@@ -30,8 +31,12 @@ def check_request(settings: Settings, recipes: str | None) -> list[str]:
     """
     if (settings.images is None) == (settings.cpu_seconds is None):
         raise InputError("--seconds, --images: give one of them, the budget of each run")
-    if shipped_features(settings.data) is None:
+    features = shipped_features(settings.data)
+    if features is None:
         raise InputError(f"{settings.data}: no feature network ships for it, so nothing can be compared")
+    least = FeatureNetwork.load(features, "cpu", 1).dim + 1  # for their covariance
+    if settings.n < least:
+        raise InputError(f"--n {settings.n}: FID needs at least {least} images; ask for more")
     names = list(dict.fromkeys(recipes.split(","))) if recipes is not None else list(RECIPES)
     for name in names:
         find_recipe(name)

@@ -30,8 +30,9 @@ def save_samples(path: Path, models: dict[str, Path | None]) -> None:
         OutputError: the picture cannot be written.
     """
     rows = {name: None if file is None else _samples(file) for name, file in models.items()}
-    heights = [row.height for row in rows.values() if row is not None] or [28]
-    width, height = max(row.width for row in rows.values() if row) if any(rows.values()) else 0, max(heights) + GAP
+    drawn = [row for row in rows.values() if row is not None]
+    width = max((row.width for row in drawn), default=MARGIN)
+    height = max((row.height for row in drawn), default=28) + GAP
     picture = Image.new("RGB", (MARGIN + width, height * len(rows)), "white")
     draw = ImageDraw.Draw(picture)
     for i, (name, row) in enumerate(rows.items()):
@@ -67,7 +68,7 @@ def _samples(file: Path) -> Image.Image:
 
 def _curves(results: Sequence[Result], recipe: str) -> list[list[tuple[float, float]]]:
     some = [result["curve"] for result in results if result["recipe"] == recipe]
-    curves = [[(float(p["cpu_seconds"]), float(p["fid"])) for p in curve if p["cpu_seconds"]] for curve in some]
+    curves = [[(float(p["cpu_seconds"]), float(p["fid"])) for p in curve if p["cpu_seconds"] and p["fid"]] for curve in some]
     return [curve for curve in curves if curve]
 
 

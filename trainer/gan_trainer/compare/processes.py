@@ -40,7 +40,7 @@ class Processes:
 
     def run(self, command: str, *arguments: object) -> Done:
         """Run a command of this installation to its end. In a session of its own: Ctrl-C is for us to pass on."""
-        code = f"{MAINS[command]}; main()"
+        code = f"import sys; sys.path[:] = {sys.path!r}; {MAINS[command]}; main()"  # not what lies in this folder
         with self._lock:
             if self._stopped:
                 return Done(command, 128 + signal.SIGTERM, "", "")
@@ -59,8 +59,11 @@ class Processes:
         return Done(command, process.returncode, out, err)
 
     def stop(self) -> None:
-        """Ask all that run to end, and start none any more."""
+        """Ask all that run to end, wait until they have, and start none any more."""
         with self._lock:
             self._stopped = True
-            for process in self._running:
-                process.send_signal(signal.SIGTERM)
+            running = tuple(self._running)
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        for process in running:
+            process.wait()

@@ -57,7 +57,7 @@ def images_within(recipe: Recipe, cpu_seconds: float, alone: float, both: float)
             state.g_steps, state.d_steps = state.g_steps + 1, 0
             spent += both
         else:
-            spent += alone
+            spent += alone or both  # never for nothing: a warm critic may be the only one that steps alone
     return steps * recipe.batch_size
 
 

@@ -95,16 +95,16 @@ def _row(recipe: str, results: list[Result]) -> dict[str, Any]:
         "images": round(mean(result["images"] for result in results)),
         "cpu_seconds": round(mean(result["cpu_seconds"] for result in results), 1),
     }
-    return row | {key: _spread([s[key] for s in measured if s.get(key) is not None]) for key in SHOWN}
+    return row | {key: _spread(key, [s[key] for s in measured if s.get(key) is not None]) for key in SHOWN}
 
 
-def _spread(values: list[float]) -> dict[str, Any] | None:
+def _spread(key: str, values: list[float]) -> dict[str, Any] | None:
     if not values:
         return None
     return {
         "mean": mean(values),
         "deviation": stdev(values) if len(values) > 1 else None,
-        "best": min(values),
+        "best": min(values) if METRICS[key][2] == "lower" else max(values),
         "runs": len(values),
     }
 

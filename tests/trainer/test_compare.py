@@ -1,0 +1,312 @@
+"""gan-compare on a thousand real digits. The commands that it runs are run within this process."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from helpers import Result, leftovers
+from PIL import Image
+
+from gan_runtime import models
+from gan_runtime.models import shipped_features
+from gan_trainer import config as configs
+from gan_trainer import history, judge, training
+from gan_trainer.compare import cells, command, pictures
+from gan_trainer.compare.cells import Place, finish, make_folders
+from gan_trainer.compare.plan import Cell, Plan, Settings
+from gan_trainer.compare.processes import Done, Processes
+from gan_trainer.steps import STEPS
+
+Call = Callable[..., Result]
+Commands = list[tuple[str, ...]]
+FOLDER = Path("comparisons/digits")
+COMPARE = ("gan-compare", "digits", "--images", 512, "--batch-size", 64, "--n", 200, "--jobs", 1)
+TWO = (*COMPARE, "--recipes", "gan,vae", "--seeds", 1)
+ONE = (*COMPARE, "--recipes", "vae", "--seeds", 1)
+
+
+@pytest.fixture(autouse=True)
+def _shipped(monkeypatch: pytest.MonkeyPatch, digits: str) -> None:
+    """The features of mnist ship for the digits, too; evaluations take fewer images than usual."""
+    monkeypatch.setattr(history, "SAMPLES", 200)
+    monkeypatch.setattr(history, "FINAL_SAMPLES", 400)
+    path = shipped_features("mnist")
+    if path is None:
+        pytest.skip("the features for mnist are not here")
+    for module in (models, configs, judge, command):
+        monkeypatch.setattr(module, "shipped_features", {digits: path}.get)
+
+
+@pytest.fixture(autouse=True)
+def ran(monkeypatch: pytest.MonkeyPatch, call: Call) -> Commands:
+    """What the comparison has run, in order. Other processes would know nothing of the digits."""
+    ran: Commands = []
+
+    def run(self: Processes, name: str, *arguments: object) -> Done:
+        ran.append((name, *map(str, arguments)))
+        done = call(name, *arguments)
+        return Done(name, done.code, done.out, done.err)
+
+    monkeypatch.setattr(Processes, "run", run)
+    return ran
+
+
+def names_of(ran: Commands) -> list[str]:
+    """The runs that were trained."""
+    return [words[words.index("--name") + 1] for words in ran if "--name" in words]
+
+
+def document() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((FOLDER / "comparison.json").read_text())
+    return found
+
+
+def result(name: str, folder: Path = FOLDER) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "results" / f"{name}.json").read_text())
+    return found
+
+
+def test_a_comparison_is_kept_and_only_what_is_new_is_run(call: Call, ran: Commands) -> None:
+    done = call(*TWO, "--quiet")
+    assert (done.code, done.err) == (0, ""), done
+    assert [words[0] for words in ran] == ["gan-train", "gan-export", "gan-eval"] * 2
+    assert names_of(ran) == ["gan-0", "vae-0"]
+    header, *rows = done.out.splitlines()
+    assert header.split()[:6] == ["recipe", "runs", "images", "CPU", "s", "FID"]
+    assert [row.split("  ")[0] for row in rows[2:]] == ["test images", "training images"]
+    assert {row.split()[0] for row in rows[:2]} == {"gan", "vae"}
+    for name in ("gan-0", "vae-0"):
+        model = onnx.load(FOLDER / "models" / f"{name}.onnx")
+        assert [opset.version for opset in model.opset_import if opset.domain == ""] == [17]
+        assert [point["images"] for point in result(name)["curve"]] == [128, 256, 320, 448, 512]
+        assert all(point["fid"] > 0 and point["cpu_seconds"] > 0 for point in result(name)["curve"])
+        assert (result(name)["images"], result(name)["outcome"]) == (512, "finished")
+    assert json.loads((FOLDER / "plan.json").read_text())["lengths"] == {"gan": 512, "vae": 512}
+    assert {path.name for path in FOLDER.iterdir() if path.is_file()} == {
+        "comparison.md", "comparison.json", "samples.png", "curves.png", "plan.json",
+    }  # fmt: skip
+    text = (FOLDER / "comparison.md").read_text()
+    assert "512 images a run, seeds 0; 1 thread a run." in text
+    assert "Changed in every recipe: batch_size = 64." in text
+    assert not leftovers(FOLDER)
+
+    ran.clear()
+    assert call(*TWO, "--quiet").out == done.out
+    assert ran == []
+    assert call(*TWO, "--recipes", "gan", "--seeds", 2, "--quiet").code == 0
+    assert names_of(ran) == ["gan-1"]
+    assert [row["runs"] for row in document()["recipes"]] == [2]
+    ran.clear()
+    told = json.loads(call(*TWO, "--recipes", "lsgan,gan", "--width", 8).out or "{}")
+    assert told == {}, "another setting is refused, not mixed in"
+    assert call(*TWO, "--recipes", "bigan,gan,vae", "--quiet").code == 0
+    assert names_of(ran) == ["bigan-0"]
+    assert {row["recipe"] for row in document()["recipes"]} == {"bigan", "gan", "vae"}
+
+
+def test_numbers_are_those_of_gan_eval(call: Call) -> None:
+    told = json.loads(call(*ONE, "--json").out)
+    assert told == document()
+    model = FOLDER / "models" / "vae-0.onnx"
+    report = json.loads(call("gan-eval", model, "digits", "--n", 200, "--threads", 1, "--device", "cpu", "--json").out)
+    scores, mine = report["results"][str(model)], result("vae-0")["report"]["results"][str(model)]
+    assert scores | {"seconds": 0} == mine | {"seconds": 0}
+    (row,) = told["recipes"]
+    assert row["fid"] == {"mean": scores["fid"], "deviation": None, "best": scores["fid"], "runs": 1}
+    assert told["runs"] == [result("vae-0")]
+    assert told["plan"]["settings"]["n"] == 200
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (("--images", 256), ["images = 512, not 256"]),
+        (("--n", 300), ["n = 200, not 300"]),
+        (("--threads", 2), ["threads = 1, not 2"]),
+        (("--lr", 0.01), ["changes = {'batch_size': 64}"]),
+    ],
+)
+def test_other_settings_are_refused_by_name(call: Call, ran: Commands, other: tuple[str, object], words: list[str]):
+    command.planned(
+        Place(FOLDER, (), "cpu"),
+        Settings("digits", 512, None, 200, 1, {"batch_size": 64}),
+        ["vae"],
+        None,
+        offline=True,
+        quiet=True,
+    )
+    assert call(*ONE, *other).refused(str(FOLDER), "was begun with", "another --output", *words)
+    assert ran == []
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(call: Call, ran: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        evaluate = training.evaluate
+
+        def stop(*arguments: Any) -> list[history.Entry]:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return evaluate(*arguments)
+
+        patch.setattr(training, "evaluate", stop)
+        assert call(*ONE, "--quiet").refused("stopped after 128 images", "gan-train --resume")
+    assert not list((FOLDER / "results").iterdir())
+    ran.clear()
+    assert call(*ONE, "--quiet").code == 0
+    assert ran[0][:3] == ("gan-train", "--resume", str(FOLDER / "runs" / "vae-0"))
+    assert call(*ONE, "--quiet", "--output", "whole").code == 0
+    stopped, whole = (result("vae-0", folder) for folder in (FOLDER, Path("whole")))
+    fids = [[point["fid"] for point in found["curve"]] for found in (stopped, whole)]
+    assert fids[0] == fids[1]
+    scores = [next(iter(found["report"]["results"].values()))["fid"] for found in (stopped, whole)]
+    assert scores[0] == scores[1]
+
+
+def test_a_lost_result_is_made_again_from_the_finished_run(call: Call, ran: Commands) -> None:
+    call(*ONE, "--quiet")
+    before = result("vae-0")
+    (FOLDER / "results" / "vae-0.json").write_text("{")
+    ran.clear()
+    assert call(*ONE, "--quiet").code == 0
+    assert [words[0] for words in ran] == ["gan-train", "gan-export", "gan-eval"]
+    assert "--resume" in ran[0]
+    assert [result("vae-0")[key] for key in ("curve", "images", "cpu_seconds")] == [
+        before[key] for key in ("curve", "images", "cpu_seconds")
+    ]
+
+
+def test_a_run_that_diverges_is_counted_and_has_no_numbers(
+    call: Call, ran: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STEPS, "latent", lambda *_: (torch.tensor(0.5), torch.tensor(float("nan"))))
+    done = call(*TWO)
+    assert done.code == 0, done
+    found = result("gan-0")
+    assert (found["outcome"], found["report"], found["curve"]) == ("diverged", None, [])
+    assert found["reason"].startswith("diverged at step 1: the loss of the generator is nan")
+    assert found["images"] == 64
+    vae, gan = done.out.splitlines()[1:3]
+    assert vae.split()[:2] == ["vae", "1"]
+    assert gan.split() == ["gan", "1", "(1", "diverged)", "64", "0", *"--------"]
+    assert document()["recipes"][1]["fid"] is None
+    assert not (FOLDER / "models" / "gan-0.onnx").exists()
+    samples = np.array(Image.open(FOLDER / "samples.png").convert("L"))
+    top, bottom = np.split(samples, 2)  # the vae, then the run without numbers
+    assert (top[:, pictures.MARGIN :] < 100).any()
+    assert (bottom[:, :100] < 100).any(), "it has its name"
+    assert (bottom[:, 200:] == 255).all(), "and no pictures"
+    ran.clear()
+    assert call(*TWO).code == 0
+    assert ran == []
+
+
+def test_a_failure_is_told_in_the_command_s_own_words(call: Call, ran: Commands) -> None:
+    run = FOLDER / "runs" / "vae-0"
+    run.mkdir(parents=True)
+    (run / "config.json").write_text("{")
+    assert call(*TWO, "--quiet").refused("gan-train: error:", "vae-0/config.json: cannot be read")
+    assert [path.name for path in (FOLDER / "results").iterdir()] == ["gan-0.json"], "what was finished is kept"
+    (run / "config.json").unlink()
+    run.rmdir()
+    ran.clear()
+    assert call(*TWO, "--quiet").code == 0
+    assert names_of(ran) == ["vae-0"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--recipes", "gan,wagn"), ["'wagn'", "choose one of quick, gan"]),
+        (("--recipes", ""), ["recipe ''", "unknown"]),
+        (("--seconds", 5), ["--seconds, --images: give one of them"]),
+        (("--width", 8, "--recipes", "lsgan,gan"), ["--width", "recipe gan", "--recipes"]),
+        (("--recipes", "gan,wgan"), ["--images 512", "recipe wgan"]),
+        (("--n", 128), ["--n 128", "at least 129"]),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_run(
+    call: Call, ran: Commands, arguments: tuple[object, ...], words: list[str]
+) -> None:
+    assert call(*COMPARE, *arguments).refused(*words)
+    assert ran == []
+    assert not FOLDER.exists()
+
+
+def test_a_budget_and_features_are_needed(call: Call, tmp_path: Path) -> None:
+    assert call("gan-compare", "digits").refused("--seconds, --images: give one of them")
+    assert call("gan-compare", "nothing", "--images", 512).refused("nothing: no feature network ships for it")
+    (tmp_path / "file").write_text("")
+    assert call(*ONE, "--output", "file").refused("file", "cannot be made", "another --output")
+
+
+def test_a_budget_of_seconds(call: Call, ran: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The length of each recipe follows from the cost of a step, which is measured once."""
+    asked: list[str] = []
+
+    def cost(config: configs.Config, dataset: object) -> tuple[float, float]:
+        asked.append(config.recipe_name)
+        return 0.25, 0.5
+
+    monkeypatch.setattr(command, "step_seconds", cost)
+    seconds = ("gan-compare", "digits", "--seconds", 4, "--batch-size", 64, "--n", 200, "--jobs", 1, "--seeds", 1)
+    assert call(*seconds, "--recipes", "wgan").refused("--seconds 4: is too short for wgan")
+    assert call(*seconds, "--recipes", "gan", "--quiet").code == 0
+    assert asked == ["wgan", "gan"]
+    assert result("gan-0")["images"] == 8 * 64
+    assert "4 CPU seconds a run" in (FOLDER / "comparison.md").read_text()
+    assert call(*seconds, "--recipes", "gan", "--seeds", 2, "--quiet").code == 0
+    assert asked == ["wgan", "gan"], "a second seed has the length of the first"
+
+
+GOOD = {"fid": 1.0, "precision": 0.9, "recall": 0.5, "coverage": 0.6}
+
+
+@pytest.mark.parametrize(
+    ("code", "scores", "outcome"),
+    [
+        (0, GOOD, "finished"),
+        (0, GOOD | {"recall": 0.01}, "collapsed"),
+        (0, GOOD | {"coverage": 0.05}, "collapsed"),
+        (0, GOOD | {"precision": 0.2, "recall": 0.0, "coverage": 0.0}, "finished"),  # not even plausible
+        (0, GOOD | {"recall": None}, "finished"),
+        (3, GOOD, "collapsed"),  # gan-train --stop-when-collapsed
+    ],
+)
+def test_outcomes(code: int, scores: dict[str, float], outcome: str) -> None:
+    place, cell = Place(Path("x"), (), "cpu"), Cell("gan", 4)
+    make_folders(place.folder)
+
+    def run(name: str, *arguments: object) -> Done:
+        told = {
+            "gan-train": {"images": 512, "cpu_seconds": 7.0},
+            "gan-export": {},
+            "gan-eval": {"results": {"x": scores}},
+        }
+        return Done(name, code if name == "gan-train" else 0, json.dumps(told[name]), "")
+
+    found = finish(place, Plan(Settings("digits", 512), {"gan": 512}), cell, run)
+    assert (found["outcome"], found["images"], found["cpu_seconds"], found["seed"]) == (outcome, 512, 7.0, 4)
+    assert cells.known_result(place, cell) == found
+
+
+@pytest.mark.parametrize("failing", ["gan-export", "gan-eval"])
+def test_a_failing_export_or_measurement_leaves_no_result(
+    call: Call, ran: Commands, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    run = Processes.run
+
+    def fail(self: Processes, name: str, *arguments: object) -> Done:
+        return Done(name, 1, "", "a remark\nthe reason\n") if name == failing else run(self, name, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Processes, "run", fail)
+        assert call(*ONE, "--quiet").refused("gan-compare: error: the reason")
+    assert not list((FOLDER / "results").iterdir())
+    assert call(*ONE, "--quiet").code == 0
+    assert result("vae-0")["outcome"] == "finished"
