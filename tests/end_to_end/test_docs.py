@@ -18,7 +18,17 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = ("gan-train", "gan-export", "gan-features", "gan-sample", "gan-info", "gan-data", "gan-eval")
+COMMANDS = (
+    "gan-train",
+    "gan-export",
+    "gan-compare",
+    "gan-features",
+    "gan-sample",
+    "gan-encode",
+    "gan-info",
+    "gan-data",
+    "gan-eval",
+)
 ELSEWHERE = {
     "git clone <this repository> gan-edge && cd gan-edge": "by whoever runs the gate",
     "make demo": ".ci/run",
