@@ -93,7 +93,7 @@ def test_every_command_runs(document: Path, reader: Path) -> None:
         wanted = [command for command in wanted if not command.startswith(NEED_FASHION)]
     script = "\n".join(["set -ex", *wanted])
     done = subprocess.run(
-        ["bash", "-c", script], cwd=reader, env=environment, capture_output=True, text=True, timeout=300, check=False
+        ["bash", "-c", script], cwd=reader, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
 
