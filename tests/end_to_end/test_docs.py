@@ -18,7 +18,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = ("gan-train", "gan-export", "gan-features", "gan-sample", "gan-info", "gan-data", "gan-eval")
+COMMANDS = ("gan-train", "gan-export", "gan-features", "gan-sample", "gan-info", "gan-data", "gan-eval", "gan-compare")
 ELSEWHERE = {
     "git clone <this repository> gan-edge && cd gan-edge": "by whoever runs the gate",
     "make demo": ".ci/run",
@@ -27,6 +27,7 @@ ELSEWHERE = {
     "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo": ".ci/run, with another index",
     ".venv/bin/pytest tests/runtime/test_latents.py": ".ci/run",
     ".venv/bin/python -m hatchling build": "tests/end_to_end/test_installation.py",
+    "gan-compare mnist --recipes quick,gan,vae --seconds 600 --seeds 3": "tests/trainer/test_compare.py, with fewer digits",
     "gan-features mnist --output mine.onnx": "tests/trainer/test_features.py, with fewer digits",
     "python benchmarks/quality.py --check": "by hand before a model is shipped: it trains for 12 minutes",
     "ls dist": "tests/end_to_end/test_installation.py",
