@@ -68,7 +68,9 @@ def _samples(file: Path) -> Image.Image:
 
 def _curves(results: Sequence[Result], recipe: str) -> list[list[tuple[float, float]]]:
     some = [result["curve"] for result in results if result["recipe"] == recipe]
-    curves = [[(float(p["cpu_seconds"]), float(p["fid"])) for p in curve if p["cpu_seconds"] and p["fid"]] for curve in some]
+    curves = [
+        [(float(p["cpu_seconds"]), float(p["fid"])) for p in curve if p["cpu_seconds"] and p["fid"]] for curve in some
+    ]
     return [curve for curve in curves if curve]
 
 

@@ -1,0 +1,165 @@
+"""Table and pictures of a comparison, from results written by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_runtime.evaluation import TEST, TRAIN
+from gan_trainer.compare.pictures import HEIGHT, MARGIN, PLOT, WIDTH, save_curves, save_samples
+from gan_trainer.compare.plan import Plan, Settings
+from gan_trainer.compare.table import lines, markdown, processor, summarise, text
+
+SCORES = {"precision": 0.5, "recall": 0.25, "density": 0.5, "coverage": 0.5, "modes": 10, "confident": None}
+FLOORS = {TEST: {"n": 300, "fid": 0.5, "precision": None}, TRAIN: {"n": 800, "fid": 0.25, "precision": 0.9}}
+REPORT = {
+    "floors": FLOORS,
+    "features": {"name": "mnist", "sha256": "0123456789abcdef" * 4},
+    "versions": {"gan-edge": "0.1.0"},
+}
+Curve = list[dict[str, Any]]
+
+
+def finished(recipe: str, seed: int, fid: float, curve: Curve | None = None, **scores: Any) -> dict[str, Any]:
+    report = REPORT | {"results": {f"{recipe}-{seed}.onnx": SCORES | {"fid": fid} | scores}}
+    about = {"recipe": recipe, "seed": seed, "images": 1000 + seed, "cpu_seconds": 10.0 + seed, "curve": curve or []}
+    return about | {"outcome": "finished", "report": report}
+
+
+def diverged(recipe: str, seed: int) -> dict[str, Any]:
+    return finished(recipe, seed, 0.0) | {"outcome": "diverged", "report": None}
+
+
+RESULTS = [
+    finished("gan", 0, 3.0, recall=0.25, modes=9),
+    finished("gan", 1, 1.0, recall=0.75, modes=10),
+    finished("vae", 0, 1.5),
+    diverged("wgan", 0),
+    diverged("gan", 2),
+    finished("vae", 1, 1.5) | {"outcome": "collapsed"},
+]
+
+
+def test_mean_spread_and_best_over_seeds() -> None:
+    vae, gan, wgan = summarise(RESULTS)
+    assert [row["recipe"] for row in (vae, gan, wgan)] == ["vae", "gan", "wgan"], "best mean FID first, none last"
+    assert gan["fid"] == {"mean": 2.0, "deviation": pytest.approx(2**0.5), "best": 1.0, "runs": 2}
+    assert gan["recall"] == {"mean": 0.5, "deviation": pytest.approx(0.125**0.5), "best": 0.75, "runs": 2}
+    assert (gan["runs"], gan["diverged"], gan["collapsed"]) == (3, 1, 0)
+    assert (gan["images"], gan["cpu_seconds"]) == (1001, 11.0)
+    assert (vae["diverged"], vae["collapsed"], vae["fid"]["deviation"]) == (0, 1, 0.0)
+    assert vae["confident"] is None, "what no run could be measured by"
+    assert (wgan["runs"], wgan["diverged"], wgan["fid"]) == (1, 1, None)
+    assert summarise(RESULTS[:1])[0]["fid"]["deviation"] is None
+
+
+def test_the_table_as_text() -> None:
+    cells = lines(summarise(RESULTS), RESULTS)
+    half = "0.50 ± 0.00"
+    assert cells == [
+        ["recipe", "runs", "images", "CPU s", "FID", "precision", "recall", "density", "coverage", "modes", "confident",
+         "best FID"],
+        ["vae", "2 (1 collapsed)", "1,000", "10", "1.500 ± 0.000", half, "0.25 ± 0.00", half, half, "10 ± 0", "-",
+         "1.500"],
+        ["gan", "3 (1 diverged)", "1,001", "11", "2.000 ± 1.414", half, "0.50 ± 0.35", half, half, "9.5 ± 0.707", "-",
+         "1.000"],
+        ["wgan", "1 (1 diverged)", "1,000", "10", *"--------"],
+        ["test images", "", "300", "", "0.500", *"------", ""],
+        ["training images", "", "800", "", "0.250", "0.90", *"-----", ""],
+    ]  # fmt: skip
+    shown = text(cells).splitlines()
+    assert [line.split()[:2] for line in shown[:4]] == [["recipe", "runs"], ["vae", "2"], ["gan", "3"], ["wgan", "1"]]
+    assert {line.index(cell) for line, cell in zip(shown, ("FID", "1.5", "2.0", "-", "0.5", "0.2"), strict=True)} == {
+        shown[0].index("FID")
+    }
+    assert not [line for line in shown if line != line.rstrip()]
+
+
+def test_the_table_as_markdown() -> None:
+    plan = Plan(Settings("mnist", None, 60.0, 10_000, 2, {"lr": 0.001, "width": 8}), {})
+    found = markdown(lines(summarise(RESULTS), RESULTS), plan, RESULTS)
+    title, _, header, rule, *rows = found.splitlines()
+    assert title == "# mnist: recipes compared"
+    assert (header.count("|"), rule, rows.index("")) == (13, "|" + "---|" * 12, 5)
+    assert all(row.count("|") == 13 for row in rows[:5])
+    assert rows[6:] == [
+        "60 CPU seconds a run, seeds 0, 1, 2; 2 threads a run.",
+        "Each run's last checkpoint was exported, and 10,000 images of the file measured by gan-eval. "
+        "Mean ± standard deviation over seeds.",
+        "Changed in every recipe: lr = 0.001, width = 8.",
+        "Features mnist, SHA-256 0123456789abcdef; gan-edge 0.1.0.",
+        f"Processor: {processor()}.",
+    ]
+    assert "1,000 images a run, seeds 0; 1 thread a run." in markdown(
+        [["a"]], Plan(Settings("x", 1000), {}), RESULTS[:1]
+    )
+
+
+def test_nothing_but_diverged_runs() -> None:
+    results = [diverged("gan", 0), diverged("gan-minimax", 0)]
+    cells = lines(summarise(results), results)
+    assert [row[0] for row in cells] == ["recipe", "gan", "gan-minimax"]
+    assert "Features" not in markdown(cells, Plan(Settings("mnist", 1000), {}), results)
+    save_curves(Path("curves.png"), results, "x")
+    assert (np.array(Image.open("curves.png")) == 255).all()
+    save_samples(Path("samples.png"), {"gan": None, "gan-minimax": None})
+    samples = np.array(Image.open("samples.png").convert("L"))
+    assert all((row < 100).any() for row in np.split(samples, 2)), "each has its name"
+    assert (samples[:, -5:] == 255).all(), "as a whole"
+
+
+def test_a_row_of_samples_for_each_recipe(unconditional_model: Path, conditional_model: Path) -> None:
+    save_samples(Path("one.png"), {"gan": unconditional_model})
+    save_samples(Path("samples.png"), {"quick": conditional_model, "none": None, "gan": unconditional_model})
+    one, samples = (np.array(Image.open(name).convert("L")) for name in ("one.png", "samples.png"))
+    quick, none, gan = np.split(samples, 3)
+    assert (none[:, MARGIN + 60 :] == 255).all()
+    assert np.array_equal(gan[:, MARGIN:], one[:, MARGIN:]), "the same latents whatever stands beside it"
+    assert (quick[:28, MARGIN + 5 : -5] != 255).any()
+
+
+def point(cpu_seconds: float | None, fid: float | None) -> dict[str, Any]:
+    return {"images": 1, "cpu_seconds": cpu_seconds, "fid": fid}
+
+
+def drawn(results: list[dict[str, Any]]) -> np.ndarray:
+    save_curves(Path("curves.png"), results, "FID of 2,000 samples")
+    picture = Image.open("curves.png")
+    assert picture.size == (WIDTH, HEIGHT)
+    return np.array(picture)
+
+
+def coloured(picture: np.ndarray) -> np.ndarray:
+    """Pixels of the plot's inside that are neither grey nor white."""
+    left, top, right, bottom = PLOT
+    inside = picture[top - 5 : bottom + 6, left - 5 : right + 6].astype(int)
+    return (inside.max(2) - inside.min(2)) > 60
+
+
+def test_curves_go_down_and_right() -> None:
+    picture = coloured(drawn([finished("gan", 0, 1.0, [point(1, 50.0), point(10, 5.0), point(100, 0.5)])]))
+    rows, columns = np.nonzero(picture)
+    left, right = rows[columns == columns.min()].mean(), rows[columns == columns.max()].mean()
+    assert (left < 20, right > 480) == (True, True), "from the upper left corner to the lower right one"
+    middle = rows[np.abs(columns - 320) < 3].mean()
+    assert middle == pytest.approx(250, abs=6), "both axes are logarithmic"
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        [point(1, 50.0), point(None, 20.0), point(100, 0.5)],
+        [point(1, 50.0), point(10, None), point(100, 0.5)],
+        [point(0, 70.0), point(1, 50.0), point(100, 0.5)],
+    ],
+)
+def test_points_without_a_place_are_left_out(curve: Curve) -> None:
+    whole = drawn([finished("gan", 0, 1.0, [point(1, 50.0), point(100, 0.5)])])
+    assert np.array_equal(drawn([finished("gan", 0, 1.0, curve)]), whole)
+
+
+def test_recipes_without_a_curve_and_with_one_point() -> None:
+    some = [finished("gan", 0, 1.0, [point(3, 2.0)]), finished("vae", 0, 1.0), diverged("wgan", 0)]
+    assert coloured(drawn(some)).any()
