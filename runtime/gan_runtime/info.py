@@ -71,7 +71,8 @@ def _describe_manifest(model: ModelFile) -> dict[str, Any]:
         facts["gives"] = f"latents, {manifest.codes.dim}, {manifest.codes.distribution}"
     facts |= {"training": manifest.training, "quality": manifest.quality}
     if manifest.fingerprint:
-        facts["fingerprint"] = f"{len(manifest.fingerprint.pixels)} pixels of {manifest.fingerprint.count} images"
+        what = ("coordinates", "points") if isinstance(manifest.output, Points) else ("pixels", "images")
+        facts["fingerprint"] = f"{len(manifest.fingerprint.pixels)} {what[0]} of {manifest.fingerprint.count} {what[1]}"
     return facts
 
 

@@ -216,7 +216,7 @@ def test_combinations_that_cannot_work_are_refused(name: str, changes: dict[str,
 
 IDLE = [
     (["--recipe", "wgan", "--betas", 0, 0.9], "--betas: --optimizer rmsprop has none"),
-    (["--recipe", "gan", "--width", 64], "--width: the network mlp has no use for it"),
+    (["--recipe", "quick", "--dropout", 0.1], "--dropout: the network conv has none"),
     (["--recipe", "lsgan", "--dropout", 0.3], "--dropout: the network dcgan has none"),
     (["--recipe", "lsgan", "--penalty-every", 4], "--penalty-every: there is no penalty"),
     (["--recipe", "lsgan", "--decay", "cosine"], "--decay: the rate does not fall; give --decay-from"),

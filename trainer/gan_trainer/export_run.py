@@ -146,7 +146,8 @@ def _quality(run: Run, images_seen: int) -> list[dict[str, Any]]:
     about = run.floors() or {}
     real = about.get("floors")
     floors = real.get(str(entries[-1]["n"])) if isinstance(real, dict) else None
-    return [{"data": about.get("data"), "features": about.get("features")} | entries[-1] | {"floors": floors}]
+    measured_with = {key: about[key] for key in ("data", "features") if key in about}  # points need no features
+    return [measured_with | entries[-1] | {"floors": floors}]
 
 
 def _make_folder(folder: Path) -> None:

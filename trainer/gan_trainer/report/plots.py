@@ -6,6 +6,7 @@ from gan_trainer.report.records import Entry, Records, number, spread
 
 MOST = 2000  # points of a line
 TEST, TRAINING = "test images", "training images"
+TEST_POINTS, PERFECT = "test points", "perfect sampler"
 LOSSES = {"d_loss": "discriminator", "g_loss": "generator"}
 
 
@@ -33,6 +34,17 @@ METRICS = (
     Metric("accuracy", "Label accuracy", "read as the class asked for", TEST, "classes"),
 )
 
+POINT_METRICS = (
+    Metric("high_quality", "High quality", "share within three deviations of a mode", TEST_POINTS, "main"),
+    Metric("modes", "Modes", "hit by a point of high quality", TEST_POINTS, "distances"),
+    Metric("kl", "KL", "of the modes' frequencies to uniform ones; 0 is best", TEST_POINTS, "classes"),
+)
+
+
+def metrics(records: Records) -> tuple[Metric, ...]:
+    """The columns that this run's evaluations have."""
+    return POINT_METRICS if records.config.data.points else METRICS
+
 
 def plots(records: Records) -> list[Entry]:
     """All plots that have something to show, in reading order."""
@@ -40,7 +52,7 @@ def plots(records: Records) -> list[Entry]:
     speeds = {"images_per_second": ("Speed", "images per second"), "lr": ("Learning rate", "of the generator")}
     found = [
         _plot("Losses", "means between two entries", "main", _losses(records)),
-        *(_plot(metric.title, metric.note, metric.group, _quality(records, metric)) for metric in METRICS),
+        *(_plot(metric.title, metric.note, metric.group, _quality(records, metric)) for metric in metrics(records)),
         *(_plot(*words, last, [_line(records.losses, key)]) for key, words in speeds.items()),
     ]
     return [plot for plot in found if any(line["values"] for line in plot["lines"])]

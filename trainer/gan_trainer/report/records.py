@@ -24,7 +24,7 @@ class Records:
     Attributes:
         config, environment: what config.json holds, and what it says besides.
         losses, evaluations, warnings: the three kinds of lines in metrics.jsonl, by images seen.
-        best: the evaluation with the best FID; empty where there is none.
+        best: the evaluation with the best FID, of points the last one; empty where there is none.
         floors: floors.json; empty where there is none.
         pictures: the grids of samples, oldest first.
     """
@@ -68,7 +68,8 @@ def read_records(run: Run) -> Records:
         losses=[entry for entry in entries if {"d_loss", "g_loss"} & entry.keys()],
         evaluations=evaluations,
         warnings=[entry for entry in entries if isinstance(entry.get("warning"), str)],
-        best=history.best([entry for entry in evaluations if number(entry, "fid") is not None]) or {},
+        best=history.best([entry for entry in evaluations if number(entry, "fid") is not None])
+        or (evaluations[-1] if config.data.points and evaluations else {}),
         floors=run.floors() or {},
         pictures=sorted((path for path in run.samples.glob("*.png") if path.stem.isdecimal()), key=images_of),
     )

@@ -1,7 +1,8 @@
 """The top of the page: what this run is, how far it is, how good, and what to know before reading on."""
 
+from gan_runtime.metrics import CEILING
 from gan_trainer.config import Config
-from gan_trainer.report.plots import METRICS, TEST, TRAINING, real_name
+from gan_trainer.report.plots import PERFECT, TEST, TEST_POINTS, TRAINING, metrics, real_name
 from gan_trainer.report.records import Entry, Records, number
 from gan_trainer.report.words import after, duration, figure, short
 
@@ -22,13 +23,16 @@ def summary(records: Records) -> Entry:
         "progress": min(1.0, images / total),
         "warnings": [_warning(entry) for entry in records.warnings],
         "hints": _hints(records, images < total),
-        "tiles": [*_pace(records, images, total), *_fid(records), *_best(records.best)],
+        "tiles": [*_pace(records, images, total), *_fid(records), *_best(records.best), *_modes(records)],
         "scores": _scores(records),
     }
 
 
 def _subtitle(config: Config) -> str:
     data = config.data
+    if data.points:
+        modes = len(data.points.modes)
+        return f"{data.name}: {data.images:,} points around {modes} modes · recipe {config.recipe_name}"
     classes = f", {len(data.classes):,} classes" if data.classes else ""
     colour = "colour" if data.size.channels == 3 else "grey"
     shape = f"{data.size.width}x{data.size.height}"
@@ -67,9 +71,21 @@ def _latest(records: Records, entry: Entry, floor: float | None) -> Entry:
 
 
 def _best(best: Entry) -> list[Entry]:
-    if not best:
+    if "fid" not in best:
         return []
     return [_tile("Best FID", figure(best["fid"]), f"n = {best['n']:,} · after {short(best['images'])}")]
+
+
+def _modes(records: Records) -> list[Entry]:
+    """Of points."""
+    found, points = records.best, records.config.data.points
+    if not points or "modes" not in found:
+        return []
+    share = number(found, "high_quality")
+    return [
+        _tile("Modes", figure(found["modes"]), f"of {len(points.modes)} · n = {found['n']:,}"),
+        _tile("High quality", "-" if share is None else f"{share:.1%}", f"a perfect sampler: {CEILING:.1%}"),
+    ]
 
 
 def _tile(label: str, value: str, detail: str) -> Entry:
@@ -81,12 +97,14 @@ def _scores(records: Records) -> Entry | None:
     best = records.best
     if not best:
         return None
-    real = {images: records.real(best["n"], images) for images in (TEST, TRAINING)}
+    points = records.config.data.points
+    beside = (TEST_POINTS, PERFECT) if points else (TEST, TRAINING)
+    real = {images: records.real(best["n"], images) for images in beside}
     columns = {f"{best['n']:,} generated": best}
     columns |= {real_name(scores, images): scores for images, scores in real.items() if scores}
-    measured = [metric for metric in METRICS if number(best, metric.key) is not None]
+    measured = [metric for metric in metrics(records) if number(best, metric.key) is not None]
     return {
-        "title": f"The best generator: {after(best['images'], best['seconds'])}",
+        "title": f"The {'last' if points else 'best'} generator: {after(best['images'], best['seconds'])}",
         "columns": list(columns),
         "rows": [
             [metric.title, *(figure(number(column, metric.key)) for column in columns.values())] for metric in measured
