@@ -40,6 +40,7 @@ ELSEWHERE = {
     "gan-compare mnist --recipes quick,gan,vae --seconds 600 --seeds 3": "test_compare.py, with fewer digits",
     "gan-features mnist --output mine.onnx": "tests/trainer/test_features.py, with fewer digits",
     "python benchmarks/quality.py --check": "by hand before a model is shipped: it trains for 12 minutes",
+    "gan-eval exported/stacked-mnist-quick.onnx stacked-mnist --n 26000": "benchmarks/laboratory.py, minutes long",
     "ls dist": "tests/end_to_end/test_installation.py",
 }
 DATA = ROOT.parent / "shared" / "data"  # where it is there, it has Fashion-MNIST

@@ -1,0 +1,143 @@
+"""The tables of docs/laboratory.md: which recipes lose modes, of points in the plane and of stacked digits.
+
+`points` trains recipes on ring8 and grid25, `stacked` on stacked-mnist; each run is a gan-train process of its own with
+one thread, exported, and measured by gan-eval. A run that diverges is counted, not dropped. Targets of `stacked`: all
+1,000 modes with a KL of at most 0.08. The first run of `stacked` measures 154,000 real images, once for each user.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from interleave import Row, machine, new_parser, publish
+
+RECIPES = ["gan", "lsgan", "wgan", "wgan-gp", "dragan", "hinge", "rpgan", "r3gan", "bigan", "quick"]
+MODES, KL = 1000, 0.08
+PROBE = 12_800  # images of a run that finds out how fast this machine is
+MAINS = {
+    "gan-train": "from gan_trainer.cli import train_main as main; main()",
+    "gan-export": "from gan_trainer.cli import export_main as main; main()",
+    "gan-eval": "from gan_runtime.cli_eval import eval_main as main; main()",
+}
+
+
+def main() -> None:
+    """Train, export, measure and print the table."""
+    options = _parse()
+    settings = [word for pair in options.set for word in (f"--{pair[0]}", pair[1])]
+    host, rows, missed = machine(1), [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for data in options.data:
+            for recipe in options.recipes:
+                place = options.keep or Path(folder)
+                runs = [_measured(place, data, recipe, seed, options, settings) for seed in range(options.seeds)]
+                rows.append(_row(data, recipe, runs))
+                missed += [f"{recipe}, {data}: {reason}" for reason in _missed(runs) if options.table == "stacked"]
+                print(json.dumps(rows[-1], ensure_ascii=False), file=sys.stderr, flush=True)
+    publish(host, rows, missed, options)
+
+
+def _parse() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    tables = parser.add_subparsers(dest="table", required=True)
+    points, stacked = tables.add_parser("points"), tables.add_parser("stacked")
+    points.add_argument("--data", nargs="+", default=["ring8", "grid25"])
+    stacked.add_argument("--data", nargs=1, default=["stacked-mnist"])
+    for table, recipes, seeds, n in ((points, RECIPES, 3, 10_000), (stacked, ["quick"], 1, 26_000)):
+        table.add_argument("--recipes", nargs="+", default=recipes)
+        table.add_argument("--seeds", type=int, default=seeds, help="how many of each")
+        table.add_argument("--n", type=int, default=n, help="samples that are measured")
+        length = table.add_mutually_exclusive_group(required=True)
+        length.add_argument("--images", type=int, help="length of each run")
+        length.add_argument("--seconds", type=float, help="its length as time, by the speed of a short run")
+        table.add_argument(
+            "--set", nargs=2, action="append", default=[], metavar=("FLAG", "VALUE"), help="of gan-train"
+        )
+        table.add_argument("--keep", type=Path, help="keep runs and exported files in this folder")
+    return parser.parse_args()
+
+
+def _measured(
+    place: Path, data: str, recipe: str, seed: int, options: argparse.Namespace, settings: list[str]
+) -> dict[str, Any] | None:
+    """What gan-eval says of one run, with images and seconds; None where it diverged."""
+    place.mkdir(parents=True, exist_ok=True)
+    name = f"{data}-{recipe}-{seed}"
+    images = options.images or _images_in(options.seconds, place, data, recipe, settings)
+    common = [data, "--recipe", recipe, "--threads", 1, "--eval-every", 0, "--quiet", "--json", *settings]
+    trained = _call(place, "gan-train", *common, "--images", images, "--seed", seed, "--name", name)
+    if trained is None:
+        return None
+    exported = place / f"{name}.onnx"
+    _call(place, "gan-export", f"runs/{name}", "--output", exported, "--json")
+    report = _call(place, "gan-eval", exported, data, "--n", options.n, "--quiet", "--json")
+    if report is None:
+        sys.exit(f"gan-eval failed on {exported}")
+    (scores,) = report["results"].values()
+    floor = next(iter(report["floors"].values()))
+    return scores | {"images": trained["images"], "seconds": trained["seconds"], "floor": floor.get("fid")}
+
+
+def _images_in(seconds: float, place: Path, data: str, recipe: str, settings: list[str]) -> int:
+    """How many images a run sees in so many seconds, by the speed of a short one."""
+    name = f"speed-{data}-{recipe}"
+    log = place / "runs" / name / "metrics.jsonl"
+    if not log.exists():
+        fast = ["--warm-critic", 0] if recipe == "wgan" else []
+        common = ["--recipe", recipe, "--threads", 1, "--eval-every", 0, "--quiet", "--json", *settings, *fast]
+        _call(place, "gan-train", data, *common, "--images", PROBE, "--log-every", PROBE // 2, "--name", name)
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    return round(seconds * [entry["images_per_second"] for entry in entries if "images_per_second" in entry][-1])
+
+
+def _row(data: str, recipe: str, runs: list[dict[str, Any] | None]) -> Row:
+    """Means over the seeds that did not diverge."""
+    whole = [run for run in runs if run is not None]
+
+    def average(key: str, form: str) -> str:
+        values = [run[key] for run in whole if run.get(key) is not None]
+        return form.format(mean(values)) if values else "-"
+
+    columns = {
+        "images": average("images", "{:,.0f}"),
+        "s of training": average("seconds", "{:.0f}"),
+        "modes": average("modes", "{:.1f}"),
+        "KL": average("kl", "{:.3f}"),
+    }
+    if any("fid" in run for run in whole):
+        columns |= {"confident": average("confident", "{:.3f}"), "FID": average("fid", "{:.2f}")}
+        columns |= {"FID of real": average("floor", "{:.2f}")}
+    else:
+        columns |= {"high quality": average("high_quality", "{:.1%}")}
+    return {"data": data, "recipe": recipe, "seeds": len(runs), "diverged": len(runs) - len(whole), **columns}
+
+
+def _missed(runs: list[dict[str, Any] | None]) -> list[str]:
+    reasons = []
+    for seed, run in enumerate(runs):
+        if run is None:
+            reasons.append(f"seed {seed}: diverged")
+        elif run["modes"] < MODES or run["kl"] > KL:
+            reasons.append(f"seed {seed}: {run['modes']} modes with a KL of {run['kl']:.3f}")
+    return reasons
+
+
+def _call(place: Path, program: str, *arguments: object) -> dict[str, Any] | None:
+    """The JSON that a command prints; None where gan-train says that it diverged."""
+    command = [sys.executable, "-c", MAINS[program], *map(str, arguments)]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    if done.returncode and "diverged" in done.stderr:
+        return None
+    if done.returncode:
+        sys.exit(f"{program} {' '.join(command[3:])}: exit code {done.returncode}: {done.stderr}")
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+if __name__ == "__main__":
+    main()
