@@ -37,7 +37,7 @@ ELSEWHERE = {
     "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo": ".ci/run, with another index",
     ".venv/bin/pytest tests/runtime/test_latents.py": ".ci/run",
     ".venv/bin/python -m hatchling build": "tests/end_to_end/test_installation.py",
-    "gan-compare mnist --recipes quick,gan,vae --seconds 600 --seeds 3": "test_compare.py, with fewer digits",
+    "gan-compare mnist --recipes quick,gan,vae --seconds 600 --seeds 3": "tests/trainer/test_compare.py, in short",
     "gan-features mnist --output mine.onnx": "tests/trainer/test_features.py, with fewer digits",
     "python benchmarks/quality.py --check": "by hand before a model is shipped: it trains for 12 minutes",
     "gan-eval exported/stacked-mnist-quick.onnx stacked-mnist --n 26000": "benchmarks/laboratory.py, minutes long",
