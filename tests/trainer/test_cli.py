@@ -90,7 +90,7 @@ def test_plain_lines_off_a_terminal(call: Call) -> None:
     assert last == "newest picture: runs/mnist-quick/samples/000000000256.png"
     assert first.startswith("runs/mnist-quick: quick on mnist, from image 0 of 256; cpu, 1 threads, ")
     assert [line.split(" images")[0] for line in rest] == ["128/256", "256/256"]
-    assert all("  d 0." in line and " images/s  0:0" in line for line in rest)
+    assert all("  d " in line and "  g " in line and " images/s  0:0" in line for line in rest)
     assert "\x1b" not in done.err
     assert call("gan-train", "mnist", *SHORT, "--quiet").err == ""
 
