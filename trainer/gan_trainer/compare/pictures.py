@@ -94,7 +94,7 @@ def _axes(draw: Any, points: list[tuple[float, float]], what: str) -> Any:
         draw.text((left - 6, y), f"{value:g}", INK, font, anchor="rm")
     draw.rectangle(PLOT, outline=INK)
     draw.text(((left + right) / 2, bottom + 28), "CPU seconds of training", INK, font, anchor="mt")
-    draw.text((left + 6, top + 6), what, INK, font)
+    draw.text((left, top - 4), what, INK, font, anchor="lb")
     return place
 
 
