@@ -48,7 +48,7 @@ def load_dataset(
     if source in SOURCES:
         return load_idx(source, split, data_dir, offline, quiet)
     if not is_pictures(source):
-        raise DataError(f"data set {source!r}: unknown; choose {', '.join(KNOWN)}, or a folder or .zip of images")
+        raise DataError(f"data set {source!r}: unknown; choose {' or '.join(KNOWN)}, or a folder or .zip of images")
     if split != "train" or data_dir is not None:
         raise InputError(f"{source}: a folder or archive of images is one split and found by its path alone")
     return load_pictures(Path(source), pictures or PictureOptions(), quiet)
