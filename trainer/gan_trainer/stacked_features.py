@@ -1,5 +1,6 @@
 """The features of stacked images: one network of grey images, run on each of the three channels in one ONNX file."""
 
+import math
 from itertools import product
 from pathlib import Path
 
@@ -113,8 +114,7 @@ def _check_parity(file: ModelFile, part: FeatureNetwork) -> None:
     """Each channel by itself has to give the same features, and logits of the same sum."""
     stacked, size = open_session(file, "cpu"), part.size
     for n in PARITY_BATCHES:
-        shape = (n, size.height, size.width, CHANNELS)
-        images = np.random.Philox(n).random_raw(n * size.height * size.width * CHANNELS).astype(np.uint8).reshape(shape)
+        images = _noise(n, size)
         found = _run(stacked, images)
         features, logits = zip(
             *(_run(part.session, images[..., [channel]]) for channel in range(CHANNELS)), strict=True
@@ -123,6 +123,14 @@ def _check_parity(file: ModelFile, part: FeatureNetwork) -> None:
         sums = red[:, :, None, None] + green[:, None, :, None] + blue[:, None, None, :]
         compare(n, found[0], np.concatenate(features, 1), TOLERANCE, FEATURES, "the parts")
         compare(n, found[1], sums.reshape(n, -1), TOLERANCE, LOGITS, "the parts")
+
+
+def _noise(n: int, size: ImageSize) -> NDArray[np.uint8]:
+    """Images of noise, each channel of each as bright as no other: all noise is alike to a network."""
+    shape = (n, size.height, size.width, CHANNELS)
+    words = np.random.Philox(n).random_raw(math.prod(shape)).reshape(shape)
+    brightness = np.linspace(0.1, 1.0, n * CHANNELS).reshape(n, 1, 1, CHANNELS)
+    return (brightness * (words >> np.uint64(56))).astype(np.uint8)
 
 
 def _run(session: Session, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
