@@ -226,7 +226,7 @@ def test_a_failure_is_told_in_the_command_s_own_words(call: Call, ran: Commands)
         (("--recipes", "gan,wagn"), ["'wagn'", "choose one of quick, gan"]),
         (("--recipes", ""), ["recipe ''", "unknown"]),
         (("--seconds", 5), ["--seconds, --images: give one of them"]),
-        (("--betas", 0.5, 0.9, "--recipes", "gan,wgan"), ["--betas", "recipe wgan", "--recipes"]),
+        (("--betas", 0.5, 0.9, "--warm-critic", 0, "--recipes", "gan,wgan"), ["--betas", "recipe wgan", "--recipes"]),
         (("--recipes", "gan,wgan"), ["--images 512", "recipe wgan"]),
         (("--n", 128), ["--n 128", "at least 129"]),
     ],

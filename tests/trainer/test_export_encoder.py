@@ -113,12 +113,12 @@ def test_a_run_with_an_encoder_becomes_two_files_that_belong_together(
 
     done = call("gan-sample", "--interpolate", *two_digits, "walk.gif", "--model", path, "--frames", 8)
     assert done.code == 0, done
-    walk = Image.open("walk.gif")
-    assert walk.n_frames == 8 or recipe == "vae"  # which draws nearly one picture after so short a training
-    stations = ((0, again[0]), (4, again[1]))
-    for frame, expected in stations[: 2 if walk.n_frames == 8 else 1]:  # Pillow merges frames that are equal
-        walk.seek(frame)
-        assert np.array_equal(np.asarray(walk.convert("L")), expected[..., 0])
+    with Image.open("walk.gif") as walk:
+        assert walk.n_frames == 8 or recipe == "vae"  # which draws nearly one picture after so short a training
+        stations = ((0, again[0]), (4, again[1]))
+        for frame, expected in stations[: 2 if walk.n_frames == 8 else 1]:  # Pillow merges frames that are equal
+            walk.seek(frame)
+            assert np.array_equal(np.asarray(walk.convert("L")), expected[..., 0])
 
     done = call("gan-encode", *two_digits, "out.npz", "--model", path, "--json")
     assert done.code == 0, done

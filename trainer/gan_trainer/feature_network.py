@@ -11,6 +11,7 @@ from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
 from gan_runtime.datasets import Dataset
 from gan_runtime.manifest import ImageSize
+from gan_trainer.config import choose_precision
 from gan_trainer.data import Batches
 
 TEST_BATCH = 1000
@@ -69,6 +70,8 @@ def train_features(
 ) -> FeatureNetwork:
     """Train a classifier of `train` on the CPU: AdamW, one cosine from `lr` to zero, averaged weights.
 
+    It is trained in bf16 where the processor computes in it by itself, else in fp32.
+
     Args:
         train: images with classes.
         recipe: lengths, rates and how much images are moved.
@@ -87,10 +90,11 @@ def train_features(
     optimizer = torch.optim.AdamW(network.parameters(), recipe.lr, weight_decay=recipe.weight_decay, fused=True)
     batches = Batches(train, recipe.batch_size, seed, torch.device("cpu"))
     steps = recipe.epochs * len(train.images) // recipe.batch_size
+    bf16 = choose_precision("auto", "cpu") == "bf16"
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = recipe.lr * _rate(step / steps)
         images, labels = batches.at(step * recipe.batch_size)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             _, logits = network.measure(moved(images, recipe))
         loss = cross_entropy(logits.float(), labels)
         optimizer.zero_grad()

@@ -27,11 +27,11 @@ def step_seconds(config: Config, dataset: Dataset, least: float = MEASURED_SECON
     state = start_state(config)
     batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
     state.g_steps = EARLY + 1
+    set_learning_rate(state, recipe)  # once: more images may be shown here than the recipe's schedule has
     seconds: dict[bool, list[float]] = {False: [], True: []}
     whole = recipe.critic_steps * recipe.penalty_every
     while state.step < 2 * whole or sum(map(sum, seconds.values())) < least or state.step % whole:
         began = time.process_time()
-        set_learning_rate(state, recipe)
         _, g_loss = STEPS[recipe.family](state, recipe, *batches.at(state.images_seen))
         state.step += 1
         state.images_seen += recipe.batch_size
