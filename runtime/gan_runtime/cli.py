@@ -109,22 +109,23 @@ def sample(
     check_options(kind, given)
     pictures = reconstruct or interpolate
     if images or pictures or encoder is not None:
+        from gan_runtime.picture_files import check_output_is_new
         from gan_runtime.reconstruct import check_mode, encoded, write_reconstruction
 
-        if encoder is not None and not pictures:
-            raise InputError("--encoder: belongs to --reconstruct or --interpolate; leave it out")
-        asked = given | {"n": n, "seed": seed, "start": start, "latents": latents}
+        asked = given | {"n": n, "seed": seed, "start": start, "latents": latents, "encoder": encoder}
         check_mode(images, kind, reconstruct=reconstruct, interpolate=interpolate, given=asked)
+        check_output_is_new(images, output)
     check_output(output)
     options = Options(**given, quiet=quiet)
     generator = _open_generator(model, device, threads, quiet)
     own = None if latents is None else _load_latents(latents)
-    if pictures:
-        originals, own = encoded(generator, images, encoder, label, device, threads, quiet)
+    shown = encoded(generator, images, encoder, label, options, reconstruct=reconstruct) if pictures else None
+    if shown:
+        own = shown.latents
     count = (n or _default_n(options, kind, generator)) if own is None else len(own)
     draw = generator.draw(count, seed, start, label, own, batch_size)
-    if reconstruct:
-        outcome = write_reconstruction(output, originals, draw, options)
+    if shown and reconstruct:
+        outcome = write_reconstruction(output, shown.pictures, draw, options)
     else:
         outcome = write_output(output, draw, options)
     report = {
@@ -136,6 +137,7 @@ def sample(
         "by_class": by_class,
         **outcome.report(),
         **_describe(generator),
+        **(shown.report() if shown else {}),
         "seconds": round(time.perf_counter() - began, 3),
     }
     if output != STDOUT:

@@ -41,16 +41,21 @@ def encode(
     from gan_runtime.encoder import Encoder, find_encoder
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable
-    from gan_runtime.picture_files import load_images
+    from gan_runtime.picture_files import check_output_is_new, load_images
+    from gan_runtime.session import import_onnxruntime
 
     began = time.perf_counter()
     *sources, output = files
     path = Path(output)
     if path.suffix.lower() != ".npz" or not sources:
         raise InputError(f"{output}: name the images and then the .npz to write: gan-encode a.png b.png out.npz")
+    check_output_is_new(sources, output)
     check_writable(path)
-    encoder = Encoder.open(find_encoder(model), device, threads)
+    file, remarks = find_encoder(model)
+    encoder = Encoder.open(file, device, threads)
     if not quiet:
+        for remark in remarks:
+            note(remark)
         note(f"encoder: {encoder.model.path}")
         note(f"device: {encoder.session.device}, {encoder.session.reason or 'asked for'}")
     pictures = load_images(sources, encoder.size, split=split, data_dir=data_dir, offline=offline, quiet=quiet)
@@ -63,7 +68,7 @@ def encode(
         "labels": pictures.labels is not None,
         "model": {"path": str(encoder.model.path), "sha256": encoder.model.sha256},
         "device": encoder.session.device,
-        "versions": {"gan-edge": __version__},
+        "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},
         "seconds": round(time.perf_counter() - began, 3),
     }
     print_result(output, report if as_json else None)

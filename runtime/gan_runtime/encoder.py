@@ -3,45 +3,38 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.cpus import available_cpus
-from gan_runtime.errors import DeviceError, InputError, ModelError
+from gan_runtime.errors import ModelError
 from gan_runtime.generator import Generator
-from gan_runtime.manifest import ImageSize, Latents, Manifest, read_manifest
+from gan_runtime.image_reader import IMAGES, ImageReader
+from gan_runtime.manifest import Latents, Manifest, read_manifest
 from gan_runtime.model_file import FLOAT, UINT8, ModelFile, read_model_file
-from gan_runtime.models import EXPORTED, find_model
+from gan_runtime.models import EXPORTED, find_model, newest_first
 from gan_runtime.progress import progress
-from gan_runtime.session import Session, check_threads, one_line, open_session
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+from gan_runtime.session import check_threads, open_session
+from gan_runtime.workers import Workers
 
 TASK = "encode"
-IMAGES, LATENTS = "images", "latents"
+LATENTS = "latents"
 SUFFIX = "-encoder.onnx"
-PIECE = 64  # images of one run on a CPU, each on one thread: latents cannot depend on the number of threads
 BATCH = 1024
 WITH_ENCODERS = "bigan and vae"  # recipes
 
 
 @dataclass(frozen=True)
-class Encoder:
+class Encoder(ImageReader):
     """An encoder file, open on a device.
 
     >>> from gan_runtime import Encoder
     >>> latents = Encoder.load("exported/mnist-vae-encoder.onnx")(images)  # float32 [n, 20]
     """
 
-    model: ModelFile
     manifest: Manifest
-    session: Session
-    size: ImageSize
     latents: Latents
-    pool: "ThreadPoolExecutor"
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "Encoder":
@@ -57,15 +50,13 @@ class Encoder:
     @classmethod
     def open(cls, model: ModelFile, device: str = "auto", threads: int | None = None) -> "Encoder":
         """As `load`, for a file that has been read already."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
         manifest = encoder_manifest(model)
         assert manifest.images
         assert manifest.codes
         check_threads(threads)
         session = open_session(model, device, threads=1)
-        pool = ThreadPoolExecutor(threads or available_cpus())
-        return cls(model, manifest, session, manifest.images, manifest.codes, pool)
+        workers = Workers(threads or available_cpus())
+        return cls(model, session, manifest.images, workers, manifest, manifest.codes)
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Latents of images, the same values however they are cut into calls and threads.
@@ -79,15 +70,14 @@ class Encoder:
         Raises:
             InputError: they are no such images, or of another size than the encoder takes.
             DeviceError: the device fails.
+            ModelError: a latent is not finite.
         """
         return self.encode([images])
 
     def encode(self, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """As a call, for images that come batch by batch."""
-        pieces = [piece for batch in batches for piece in self.pool.map(self._run, self._cut(batch))]
-        if not pieces:
-            raise InputError("there are no images to encode")
-        return np.concatenate(pieces)
+        (latents,) = self.read(batches, [LATENTS])
+        return latents
 
     def encode_with_progress(self, images: NDArray[np.uint8], *, quiet: bool = False) -> NDArray[np.float32]:
         """As a call, with a progress bar where it takes long."""
@@ -100,29 +90,15 @@ class Encoder:
 
             return self.encode(batches())
 
-    def check_belongs(self, generator: Generator) -> None:
-        """Raise ModelError where `generator` is not the one that this encoder was trained and exported with."""
-        known = self.manifest.training.get("generator", {}).get("sha256")
-        if known != generator.model.sha256:
-            raise ModelError(
-                f"{self.model.path}: was not exported together with {generator.model.path}; export both again with "
-                "gan-export, or name the right one with --encoder"
-            )
 
-    def _cut(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-        shape = (self.size.height, self.size.width, self.size.channels)
-        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != shape:
-            raise InputError(f"images {batch.dtype} {list(batch.shape)}: {self.model.path} takes uint8 {['n', *shape]}")
-        for first in range(0, len(batch), PIECE):
-            yield batch[first : first + PIECE]
-
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        try:
-            (latents,) = self.session.onnx.run([LATENTS], {IMAGES: images})
-        except Exception as error:  # ONNX Runtime derives straight from Exception
-            reason = one_line(str(error))
-            raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {reason}") from None
-        return np.asarray(latents, np.float32)
+def check_pair(encoder: ModelFile, generator: ModelFile) -> None:
+    """Raise ModelError where the two were not exported together."""
+    origin = encoder_manifest(encoder).training.get("generator")
+    if not isinstance(origin, dict) or origin.get("sha256") != generator.sha256:
+        raise ModelError(
+            f"{encoder.path}: was not exported together with {generator.path}; export both again with gan-export, or "
+            "name the encoder that was"
+        )
 
 
 def encoder_manifest(model: ModelFile) -> Manifest:
@@ -146,8 +122,8 @@ def encoder_path(generator: Path) -> Path:
     return generator.with_name(f"{generator.stem}{SUFFIX}")
 
 
-def open_encoder_of(generator: Generator, path: str | Path | None, device: str, threads: int | None = None) -> Encoder:
-    """The encoder that was exported with `generator`: the file at `path`, beside the generator's if None.
+def open_encoder_of(generator: Generator, path: str | Path | None = None) -> Encoder:
+    """The encoder that was exported with `generator`, on its device: the file at `path`, that beside it if None.
 
     Raises:
         ModelError: there is none, or it belongs to another generator.
@@ -159,24 +135,39 @@ def open_encoder_of(generator: Generator, path: str | Path | None, device: str, 
             f"{generator.model.path}: has no encoder beside it ({beside.name}); the recipes {WITH_ENCODERS} have one, "
             "and gan-export writes it"
         )
-    encoder = Encoder.load(path or beside, device, threads)
-    encoder.check_belongs(generator)
-    return encoder
+    model = read_model_file(path or beside)
+    check_pair(model, generator.model)
+    return Encoder.open(model, generator.session.device, generator.threads)
 
 
-def find_encoder(name: str | None, folder: Path = Path(EXPORTED)) -> ModelFile:
+def find_encoder(name: str | None, folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
     """The encoder called `name`: its own file, or that of its generator; the newest one in `folder` if None.
 
+    Returns:
+        The file, and remarks: which newer ones were passed over.
+
     Raises:
-        ModelError: there is none.
+        ModelError: there is none, or the one beside a generator belongs to another.
     """
     if name is None:
-        found = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
-        if not found:
-            raise ModelError(
-                f"{folder}: has no encoder (*{SUFFIX}); export a run of {WITH_ENCODERS}, or name one with --model"
-            )
-        return read_model_file(found[-1])
+        return _newest_encoder(folder)
     path = find_model(name)
     beside = encoder_path(path)
-    return read_model_file(beside if beside.is_file() else path)
+    if not beside.is_file():
+        return read_model_file(path), []
+    encoder = read_model_file(beside)
+    check_pair(encoder, read_model_file(path))
+    return encoder, []
+
+
+def _newest_encoder(folder: Path) -> tuple[ModelFile, list[str]]:
+    remarks: list[str] = []
+    for path in newest_first(folder, f"*{SUFFIX}"):
+        try:
+            model = read_model_file(path)
+            encoder_manifest(model)
+        except ModelError as error:
+            remarks.append(f"passed over: {error}")
+        else:
+            return model, remarks
+    raise ModelError(f"{folder}: has no encoder (*{SUFFIX}); export a run of {WITH_ENCODERS}, or name one with --model")

@@ -3,24 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.cpus import available_cpus
-from gan_runtime.errors import DeviceError, InputError, ModelError
+from gan_runtime.errors import ModelError
+from gan_runtime.image_reader import IMAGES, ImageReader
 from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.metrics import largest_probability
 from gan_runtime.model_file import FLOAT, UINT8, ModelFile, Port, read_model_file
-from gan_runtime.session import Session, check_threads, one_line, open_session
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+from gan_runtime.session import check_threads, open_session
+from gan_runtime.workers import Workers
 
 TASK = "features"
-IMAGES, FEATURES, LOGITS = "images", "features", "logits"
-PIECE = 64  # images of one run on a CPU, each on one thread: a measure cannot depend on the number of threads
+FEATURES, LOGITS = "features", "logits"
 
 
 @dataclass(frozen=True)
@@ -43,20 +41,16 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class FeatureNetwork:
+class FeatureNetwork(ImageReader):
     """A feature file, open on a device.
 
     The contract: input `images` uint8 [n, h, w, c]; outputs `features` float32 [n, d], `logits` float32 [n, classes].
     A manifest with the task "features" may say more; a file without one is taken by these names.
     """
 
-    model: ModelFile
     name: str
-    session: Session
-    size: ImageSize
     dim: int
     classes: int
-    pool: "ThreadPoolExecutor"
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "FeatureNetwork":
@@ -66,15 +60,13 @@ class FeatureNetwork:
             ModelError: the file is damaged, or does not keep the contract.
             DeviceError, InputError: as `open_session`.
         """
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
         model = read_model_file(path)
         size, dim, classes = _contract(model)
         check_threads(threads)
         manifest = read_manifest(model)
         session = open_session(model, device, threads=1)
-        pool = ThreadPoolExecutor(threads or available_cpus())
-        return cls(model, manifest.name if manifest else Path(path).stem, session, size, dim, classes, pool)
+        workers = Workers(threads or available_cpus())
+        return cls(model, session, size, workers, manifest.name if manifest else Path(path).stem, dim, classes)
 
     def measure(self, batches: Iterator[NDArray[np.uint8]]) -> Measured:
         """Measure images that come batch by batch, uint8 [n, h, w, c] each.
@@ -82,33 +74,14 @@ class FeatureNetwork:
         Raises:
             InputError: they are of another size than the network takes, or there are none.
             DeviceError: the device fails.
+            ModelError: a feature or logit is not finite.
         """
-        pieces = [piece for batch in batches for piece in self.pool.map(self._run, self._cut(batch))]
-        if not pieces:
-            raise InputError("there are no images to measure")
-        features, predicted, confidence = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-        if not (np.isfinite(features).all() and np.isfinite(confidence).all()):
-            raise ModelError(f"{self.model.path}: gives features or logits that are not finite")
-        return Measured(features, predicted, confidence)
+        return Measured(*self.read(batches, [FEATURES, LOGITS], _kept))
 
-    def check_size(self, size: ImageSize, what: str) -> None:
-        """Raise InputError where images of `size` are none that the network takes."""
-        if size != self.size:
-            raise InputError(f"{what}: {_words(size)} images; the features {self.model.path} take {_words(self.size)}")
 
-    def _cut(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-        self.check_size(ImageSize(*batch.shape[1:]), "images")
-        for first in range(0, len(batch), PIECE):
-            yield batch[first : first + PIECE]
-
-    def _run(self, images: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
-        """Features, classes and their probabilities: logits of a thousand classes are not kept, they would be many."""
-        try:
-            features, logits = self.session.onnx.run([FEATURES, LOGITS], {IMAGES: images})
-        except Exception as error:  # ONNX Runtime derives straight from Exception
-            reason = one_line(str(error))
-            raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {reason}") from None
-        return features, logits.argmax(1), largest_probability(logits)
+def _kept(features: NDArray[np.float32], logits: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+    """Features, classes and their probabilities: logits of a thousand classes are not kept, they would be many."""
+    return features, logits.argmax(1), largest_probability(logits)
 
 
 def _contract(model: ModelFile) -> tuple[ImageSize, int, int]:
@@ -142,7 +115,3 @@ def _fixed(model: ModelFile, port: Port, element: int, axes: int) -> list[int]:
             "first of them fixed"
         )
     return shape[1:]
-
-
-def _words(size: ImageSize) -> str:
-    return f"{size.height} x {size.width} x {size.channels}"

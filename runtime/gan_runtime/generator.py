@@ -2,11 +2,10 @@
 
 import math
 import operator
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +18,7 @@ from gan_runtime.manifest import ImageSize, Manifest, Points, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.roles import Roles, generator_roles
 from gan_runtime.session import Session, check_threads, one_line, open_session
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+from gan_runtime.workers import Workers
 
 Images: TypeAlias = NDArray[np.uint8]
 """uint8 [n, height, width, channels]; of a file that draws points, float32 [n, coordinates]."""
@@ -49,8 +46,7 @@ class Generator:
     roles: Roles
     session: Session
     size: ImageSize | Points
-    threads: int
-    _pools: dict[int, "ThreadPoolExecutor"] = field(default_factory=dict, repr=False, compare=False)
+    workers: Workers
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "Generator":
@@ -70,11 +66,16 @@ class Generator:
         roles = generator_roles(model, manifest)
         check_threads(threads)
         session = open_session(model, device, threads=1)
-        generator = cls(model, manifest, roles, session, roles.output or UNKNOWN, threads or available_cpus())
+        generator = cls(model, manifest, roles, session, roles.output or UNKNOWN, Workers(threads or available_cpus()))
         if roles.output is not None:
             return generator
         _, height, width, channels = generator(np.zeros((1, roles.latents.dim), np.float32)).shape
         return replace(generator, size=ImageSize(height, width, channels))
+
+    @property
+    def threads(self) -> int:
+        """Of a batch; one run of the session has one."""
+        return self.workers.threads
 
     @property
     def latent_dim(self) -> int:
@@ -169,7 +170,7 @@ class Generator:
         pieces = [(z[i : i + size], None if y is None else y[i : i + size]) for i in range(0, len(z), size)]
         if len(pieces) == 1:
             return self._run(*pieces[0])
-        return np.concatenate(list(self._pool().map(self._run, *zip(*pieces, strict=True))))
+        return np.concatenate(self.workers.map(self._run, *zip(*pieces, strict=True)))
 
     def check_latents(self, latents: ArrayLike) -> NDArray[np.float32]:
         """`latents` as float32 [n, latent_dim], or an InputError that says what is wrong with them."""
@@ -218,14 +219,6 @@ class Generator:
     def levels(self, images: NDArray[Any]) -> NDArray[np.uint8]:
         """What a fingerprint is taken of: the grey levels of images, or as many steps of points."""
         return self.points.levels(images) if self.points else images
-
-    def _pool(self) -> "ThreadPoolExecutor":
-        """The threads of this process: a fork has none of its parent's."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (one small batch does without)
-
-        if os.getpid() not in self._pools:
-            self._pools[os.getpid()] = ThreadPoolExecutor(self.threads)
-        return self._pools[os.getpid()]
 
     def _piece_size(self, n: int) -> int:
         if self.roles.fixed_batch:

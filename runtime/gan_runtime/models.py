@@ -53,7 +53,7 @@ def default_model(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
     root = checkout()
     shipped = {root / EXPORTED / f"{name}.onnx" for name in SHIPPED} if root else set()
     remarks: list[str] = []
-    for path in sorted(folder.glob("*.onnx"), key=_changed, reverse=True):
+    for path in newest_first(folder, "*.onnx"):
         if path.resolve() in shipped:
             continue
         try:
@@ -66,6 +66,11 @@ def default_model(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
             remarks.append(f"passed over: {error}")
     path = shipped_model(DEFAULT)
     return read_model_file(path), [*remarks, f"model: {path}, shipped with gan-edge"]
+
+
+def newest_first(folder: Path, pattern: str) -> list[Path]:
+    """The files of `folder` that fit `pattern`, the one that was written last first."""
+    return sorted(folder.glob(pattern), key=_changed, reverse=True)
 
 
 def _changed(path: Path) -> int:

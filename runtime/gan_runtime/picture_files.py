@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.candidates import ARRAYS, load_arrays
-from gan_runtime.datasets import KNOWN, PictureOptions, load_dataset
+from gan_runtime.datasets import KNOWN, load_dataset
+from gan_runtime.datasets.decoded import decoded
+from gan_runtime.datasets.listing import open_pictures
 from gan_runtime.datasets.pictures import decoder, is_pictures
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.manifest import ImageSize
-from gan_runtime.reference import MODES, load_pictures_as
+from gan_runtime.reference import load_pictures_as, pictures_as
 
 
 @dataclass(frozen=True)
@@ -55,38 +57,51 @@ def load_images(
     )
 
 
+def check_output_is_new(sources: Sequence[str], output: str) -> None:
+    """Raise InputError where the output is one of the images: somebody forgot to name one."""
+    for source in sources:
+        if Path(source).exists() and Path(output).exists() and Path(source).samefile(output):
+            raise InputError(f"{output}: is also one of the images; name another file to write")
+
+
 def _load(source: str, size: ImageSize, split: str, data_dir: Path | None, offline: bool, quiet: bool) -> Pictures:
+    labels: NDArray[np.int64] | None = None
+    names: tuple[str, ...] = ()
     if source in KNOWN:
         dataset = load_dataset(source, split, data_dir, offline=offline, quiet=quiet)
-        found = Pictures(dataset.images, _numbered(source, len(dataset.images)), dataset.labels)
+        images, labels = dataset.images, dataset.labels
     elif Path(source).suffix.lower() in ARRAYS:
         images, labels = load_arrays(source)
-        found = Pictures(images, _numbered(source, len(images)), labels)
     elif is_pictures(source):
-        images = load_pictures_as(source, size, quiet).images
-        found = Pictures(images, _numbered(source, len(images)), None)
+        images, names = load_pictures_as(source, size, quiet).images, _names(source, size)
     else:
-        found = Pictures(_decode(source, size)[None], (source,), None)
+        images, names = _decode(source, size)[None], (source,)
     shape = (size.height, size.width, size.channels)
-    if found.images.dtype != np.uint8 or found.images.ndim != 4 or found.images.shape[1:] != shape:
-        kind = f"{found.images.dtype} {list(found.images.shape)}"
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
+        kind = f"{images.dtype} {list(images.shape)}"
         raise InputError(f"{source}: {kind}; the model takes uint8 images {['n', *shape]}")
-    return found
+    if labels is not None and (labels.shape != (len(images),) or labels.dtype.kind not in "iu"):
+        kind = f"{labels.dtype} {list(labels.shape)}"
+        raise InputError(f"{source}: labels {kind}; give an integer for each of the {len(images):,} images, or none")
+    numbered = tuple(f"{source}:{i}" for i in range(len(images)))
+    return Pictures(images, names or numbered, None if labels is None else labels.astype(np.int64))
+
+
+def _names(source: str, size: ImageSize) -> tuple[str, ...]:
+    """What the usable pictures of a folder or .zip archive are called, in the order of their images."""
+    bad = {entry.name for entry in decoded(Path(source), pictures_as(source, size), quiet=True).bad}
+    with open_pictures(Path(source)) as listing:
+        return tuple(f"{source}/{name}" for name in listing.names if name not in bad)
 
 
 def _decode(source: str, size: ImageSize) -> NDArray[np.uint8]:
     """A picture file as uint8 [h, w, c]."""
-    if size.height != size.width or size.channels not in MODES:
-        raise InputError(f"{source}: pictures become squares in grey or colour; the model takes {size}; give a .npy")
+    options = pictures_as(source, size)
     try:
         content = Path(source).read_bytes()
     except OSError as error:
         raise DataError(f"{source}: cannot be read: {error.strerror or error}; name an image that is there") from None
     try:
-        return decoder(PictureOptions(size.height, MODES[size.channels]))(content)
+        return decoder(options)(content)
     except DataError as error:
         raise DataError(f"{source}: {error}; name a PNG, JPEG or the like") from None
-
-
-def _numbered(source: str, n: int) -> tuple[str, ...]:
-    return tuple(f"{source}:{i}" for i in range(n))

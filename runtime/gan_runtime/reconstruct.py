@@ -3,7 +3,7 @@
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gan_runtime.draw import Draw
+    from gan_runtime.encoder import Encoder
     from gan_runtime.generator import Generator
 
 
@@ -32,6 +33,8 @@ def check_mode(images: list[str], kind: str, *, reconstruct: bool, interpolate: 
     if reconstruct and interpolate:
         raise InputError("--reconstruct and --interpolate: choose one")
     if not (reconstruct or interpolate):
+        if given.get("encoder") is not None:
+            raise InputError("--encoder: belongs to --reconstruct or --interpolate; leave it out")
         if images:
             raise InputError(f"{images[0]}: pictures belong to --reconstruct or --interpolate; name one output alone")
         return
@@ -51,24 +54,41 @@ def check_mode(images: list[str], kind: str, *, reconstruct: bool, interpolate: 
         raise InputError("--rows: --reconstruct needs as many as there are pictures; give --columns, or leave it out")
 
 
+class Encoded(NamedTuple):
+    """Pictures uint8 [n, h, w, c], their latents float32 [n, d], and the encoder that gave them."""
+
+    pictures: "NDArray[np.uint8]"
+    latents: "NDArray[np.float32]"
+    encoder: "Encoder"
+
+    def report(self) -> dict[str, Any]:
+        """Which encoder it was, for a command's report."""
+        model = self.encoder.model
+        return {"encoder": {"path": str(model.path), "sha256": model.sha256}}
+
+
 def encoded(
-    generator: "Generator", images: list[str], encoder: str | None, label: int | None, device: str, threads: int | None,
-    quiet: bool,
-) -> "tuple[NDArray[np.uint8], NDArray[np.float32]]":  # fmt: skip
-    """The pictures as uint8 [n, h, w, c] and their latents float32 [n, d].
+    generator: "Generator", images: list[str], encoder: str | None, label: int | None, options: Options, *,
+    reconstruct: bool,
+) -> Encoded:  # fmt: skip
+    """The latents of pictures, by the encoder that belongs to `generator`. Nothing is downloaded.
 
     Raises:
         ModelError: `generator` has no encoder, or another one.
-        InputError, DataError: a picture cannot be read, or the generator is conditional and nobody says of which class.
+        InputError, DataError: a picture cannot be read, there are too many to be shown side by side, or the generator
+            is conditional and nobody says of which class they are.
     """
     from gan_runtime.encoder import open_encoder_of  # noqa: PLC0415
+    from gan_runtime.outputs.reconstructions import reconstruction_layout  # noqa: PLC0415
     from gan_runtime.picture_files import load_images  # noqa: PLC0415
 
-    opened = open_encoder_of(generator, encoder, device, threads)
+    opened = open_encoder_of(generator, encoder)
     if generator.classes and label is None:
         raise InputError(f"--label: {generator.model.path} draws classes; say which class the pictures are of")
-    pictures = load_images(images, opened.size, quiet=quiet).images
-    return pictures, opened(pictures)
+    pictures = load_images(images, opened.size, offline=True, quiet=options.quiet).images
+    if reconstruct:
+        reconstruction_layout(pictures.shape, options)
+    return Encoded(pictures, opened.encode_with_progress(pictures, quiet=options.quiet), opened)
 
 
 def write_reconstruction(output: str, originals: "NDArray[np.uint8]", draw: "Draw", options: Options) -> Outcome:

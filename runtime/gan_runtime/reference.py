@@ -100,10 +100,15 @@ def load_splits(
 
 
 def load_pictures_as(source: str, size: ImageSize, quiet: bool = False) -> Dataset:
-    """A folder or .zip of images, made as large as `size` says."""
+    """A folder or .zip of images, made as large as `size` says; what is no usable picture is left out."""
+    return load_dataset(source, pictures=pictures_as(source, size), quiet=quiet)
+
+
+def pictures_as(source: str, size: ImageSize) -> PictureOptions:
+    """How the pictures of `source` become images of this size. Raises InputError where they cannot."""
     if size.height != size.width or size.channels not in MODES:
-        raise InputError(f"{source}: pictures become squares in grey or colour, and the features take {size}")
-    return load_dataset(source, pictures=PictureOptions(size.height, MODES[size.channels], skip_bad=True), quiet=quiet)
+        raise InputError(f"{source}: pictures become squares in grey or colour; the file takes {size}; give a .npy")
+    return PictureOptions(size.height, MODES[size.channels], skip_bad=True)
 
 
 def make_reference(

@@ -341,7 +341,7 @@ def test_bad_input_is_one_clear_line(
     (tmp_path / "empty").mkdir()
     refused("empty", "digits", words=("empty", "holds no picture"))
     np.save("small.npy", np.zeros((200, 32, 32, 1), np.uint8))
-    refused("small.npy", "digits", words=("small.npy: 32 x 32 x 1 images", "take 28 x 28 x 1"))
+    refused("small.npy", "digits", words=("small.npy: 32 x 32 x 1 images", "takes 28 x 28 x 1"))
     np.save("float.npy", np.zeros((200, 28, 28, 1)))
     refused("float.npy", "digits", words=("float.npy: float64", "uint8"))
     (tmp_path / "bad.npz").write_bytes(b"hello")

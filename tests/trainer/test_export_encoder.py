@@ -1,5 +1,9 @@
 """Encoders: exported with their generators, equal to torch, and used through the commands."""
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +16,7 @@ from helpers import DIGIT, Result, leftovers
 from PIL import Image
 
 from gan_runtime import Encoder, Generator
+from gan_runtime.encoder import check_pair
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import ImageSize, Latents
 from gan_trainer.export_encoder import encoder_file
@@ -22,6 +27,7 @@ from gan_trainer.recipes import RECIPES
 Call = Callable[..., Result]
 RECIPE_FLAGS = ["--images", 512, "--threads", 1, "--eval-every", 0, "--quiet"]
 COLOUR = ImageSize(32, 32, 3)
+TRAINED: dict[tuple[object, ...], list[bytes]] = {}
 
 
 def encoder_of(recipe: str, size: ImageSize = DIGIT) -> torch.nn.Module:
@@ -42,14 +48,22 @@ def latents_of(recipe: str) -> Latents:
 
 @pytest.fixture
 def trained(call: Call) -> Callable[..., Path]:
-    """Train a recipe for a moment and export it; where its generator is."""
+    """Train a recipe for a moment and export it, once for all tests; where its generator is."""
 
     def trained(recipe: str, *flags: object) -> Path:
+        names = [f"{recipe}.onnx", f"{recipe}-encoder.onnx"]
+        if (recipe, *flags) not in TRAINED:
+            train(recipe, *flags)
+            TRAINED[recipe, *flags] = [Path(name).read_bytes() for name in names]
+        for name, content in zip(names, TRAINED[recipe, *flags], strict=True):
+            Path(name).write_bytes(content)
+        return Path(names[0])
+
+    def train(recipe: str, *flags: object) -> None:
         done = call("gan-train", "mnist", "--recipe", recipe, *RECIPE_FLAGS, "--name", recipe, *flags)
         assert done.code == 0, done
         done = call("gan-export", f"runs/{recipe}", "--output", f"{recipe}.onnx")
         assert done.out.split() == [f"{recipe}.onnx", f"{recipe}-encoder.onnx"]
-        return Path(f"{recipe}.onnx")
 
     return trained
 
@@ -83,9 +97,10 @@ def test_latents_do_not_depend_on_batches_and_threads() -> None:
     file = encoder_file(encoder_of("vae"), Path("e.onnx"), size=DIGIT, latents=latents_of("vae"))
     images = pictures(150)
     whole = Encoder.open(file, "cpu", threads=2)(images)
-    parts = Encoder.open(file, "cpu", threads=1).encode(images[first : first + 64] for first in range(0, 150, 64))
     assert whole.dtype == np.float32
-    assert np.array_equal(whole, parts)
+    for size in (1, 7, 64, 65, 149):
+        batches = (images[first : first + size] for first in range(0, 150, size))
+        assert np.array_equal(Encoder.open(file, "cpu", threads=1).encode(batches), whole), size
 
 
 def test_an_encoder_that_diverged_is_not_exported() -> None:
@@ -102,7 +117,7 @@ def test_a_run_with_an_encoder_becomes_two_files_that_belong_together(
 ) -> None:
     path = trained(recipe)
     generator, encoder = Generator.load(path, "cpu"), Encoder.load(f"{recipe}-encoder.onnx", "cpu")
-    encoder.check_belongs(generator)
+    check_pair(encoder.model, generator.model)
     assert encoder.latents.dim == generator.latent_dim
     originals = np.stack([np.asarray(Image.open(name)) for name in two_digits])[..., None]
     again = generator(encoder(originals))
@@ -167,7 +182,7 @@ def test_an_encoder_of_another_generator_is_refused(
     with pytest.raises(ModelError, match="not 'encode'"):
         Encoder.load("vae-encoder.onnx", "cpu")
     assert call("gan-sample", "out.png", "--model", "bigan-encoder.onnx").refused("'encode'", "name a generator")
-    with pytest.raises(InputError, match="takes uint8"):
+    with pytest.raises(InputError, match="takes 28 x 28 x 1"):
         Encoder.load("bigan-encoder.onnx", "cpu")(pictures(2, COLOUR))
     assert path.exists()
 
@@ -202,6 +217,86 @@ def test_what_does_not_belong_together_is_refused(
 ) -> None:
     assert call("gan-sample", *arguments, "--model", unconditional_model).refused(*words)
     assert not Path("o.png").exists()
+
+
+def test_an_encoder_beside_another_generator_is_not_taken_for_its_own(
+    trained: Callable[..., Path], call: Call, two_digits: list[str], unconditional_model: Path
+) -> None:
+    """As a second export to the same name leaves it, of a recipe that has no encoder."""
+    trained("vae")
+    shutil.copy(unconditional_model, "vae.onnx")
+    for arguments in (("gan-encode", *two_digits, "o.npz"), ("gan-sample", "--reconstruct", *two_digits, "o.png")):
+        assert call(*arguments, "--model", "vae.onnx").refused(
+            "vae-encoder.onnx", "not exported together with vae.onnx"
+        )
+    assert leftovers(Path()) == []
+
+
+def test_what_is_no_encoder_is_passed_over(trained: Callable[..., Path], call: Call, two_digits: list[str]) -> None:
+    trained("vae")
+    Path("exported").mkdir()
+    Path("vae-encoder.onnx").rename("exported/vae-encoder.onnx")
+    Path("exported/broken-encoder.onnx").symlink_to("nothing")
+    Path("exported/damaged-encoder.onnx").write_bytes(b"no model")
+    shutil.copy("vae.onnx", "exported/a-generator-called-encoder.onnx")
+    done = call("gan-encode", *two_digits, "out.npz")
+    assert done.code == 0, done
+    assert "passed over: exported/damaged-encoder.onnx" in done.err
+    assert "passed over: exported/a-generator-called-encoder.onnx: made for the task 'generate'" in done.err
+    assert "encoder: exported/vae-encoder.onnx" in done.err
+
+
+def test_pictures_of_a_folder_keep_their_names(trained: Callable[..., Path], call: Call, two_digits: list[str]) -> None:
+    trained("vae")
+    Path("pics/x").mkdir(parents=True)
+    for name in ("a.png", "c.png"):
+        shutil.copy(two_digits[0], Path("pics/x") / name)
+    Path("pics/x/b.png").write_bytes(b"no picture")
+    assert call("gan-encode", "pics", two_digits[1], "out.npz", "--model", "vae.onnx").code == 0
+    with np.load("out.npz") as found:
+        assert found["names"].tolist() == ["pics/x/a.png", "pics/x/c.png", two_digits[1]]
+        assert np.array_equal(found["latents"][0], found["latents"][1])
+
+
+def test_an_output_that_is_an_image_is_refused(trained: Callable[..., Path], call: Call, two_digits: list[str]) -> None:
+    trained("vae")
+    before = Path(two_digits[0]).read_bytes()
+    np.savez("a.npz", images=pictures(2))
+    sample = ("gan-sample", "--reconstruct", *two_digits, f"./{two_digits[0]}")
+    for arguments in (sample, ("gan-encode", "a.npz", "./a.npz")):
+        assert call(*arguments, "--model", "vae.onnx").refused("is also one of the images", "name another file")
+    assert Path(two_digits[0]).read_bytes() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_encodes_too(trained: Callable[..., Path]) -> None:
+    trained("vae")
+    code = (
+        "import os, sys, numpy as np; from gan_runtime import Encoder; e = Encoder.load(sys.argv[1], 'cpu', 2);"
+        "images = np.zeros((200, 28, 28, 1), np.uint8); e(images);"
+        "child = os.fork(); e(images); child or os._exit(0); sys.exit(os.waitpid(child, 0)[1])"
+    )
+    assert subprocess.run([sys.executable, "-c", code, "vae-encoder.onnx"], timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"images": np.uint8(3)}, ["uint8 []", "takes uint8 images"]),
+        ({"images": np.zeros((3, 28, 28, 1), np.uint8), "labels": np.zeros(7, int)}, ["labels int64 [7]", "3 images"]),
+        ({"images": np.zeros((1, 28, 28, 1), np.uint8), "labels": np.zeros((1, 1), int)}, ["labels int64 [1, 1]"]),
+        ({"images": np.zeros((1, 28, 28, 1), np.uint8), "labels": np.array(["a"])}, ["labels <U1", "an integer"]),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(
+    trained: Callable[..., Path], call: Call, arrays: dict[str, np.ndarray], words: list[str]
+) -> None:
+    trained("vae")
+    np.savez("good.npz", images=pictures(2), labels=np.arange(2))
+    np.savez("bad.npz", **arrays)
+    assert call("gan-encode", "good.npz", "bad.npz", "o.npz", "--model", "vae.onnx").refused("bad.npz", *words)
+    assert not Path("o.npz").exists()
 
 
 def test_what_cannot_be_encoded_is_refused(trained: Callable[..., Path], call: Call) -> None:

@@ -3,10 +3,12 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from gan_runtime.errors import InputError
 from gan_runtime.manifest import ImageSize
 from gan_trainer.networks import BODIES, build_networks
+from gan_trainer.networks.assembly import Discriminator
 from gan_trainer.networks.grid import coarse_grid
 from gan_trainer.networks.layers import Dropout, Reshape
 from gan_trainer.recipes import RECIPES
@@ -37,6 +39,43 @@ def test_networks_fit_each_other(name: str, classes: int, size: ImageSize) -> No
 def test_every_network_has_a_generator_without_norm(network: str) -> None:
     networks = build_networks(replace(RECIPES["quick"], network=network, g_norm="none", width=8), SIZES[0], 10)
     assert not [module for module in networks.generator.modules() if "Norm" in type(module).__name__]
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.family != "autoencoder"])
+def test_logits_are_no_probabilities(name: str, conditional: bool) -> None:
+    """What the last layer says comes out: no sigmoid on the way, which would flatten losses and penalties."""
+    recipe = replace(RECIPES[name], width=8, d_norm="none", penalty="none", penalty_weight=0.0, clip=1.0)
+    _, discriminator, encoder = build_networks(recipe, SIZES[0], 10 if conditional else 0)
+    assert isinstance(discriminator, Discriminator)
+    images, labels = torch.randn(4, 1, 28, 28), (torch.arange(4),) if conditional else ()
+    codes = () if encoder is None else (torch.randn(4, recipe.latent_dim),)
+    zeros = [discriminator.head.weight, *discriminator.embedding.parameters()]
+    for bias in (-100.0, 0.3, 100.0):
+        with torch.no_grad():
+            for weights in zeros:
+                weights.zero_()
+            discriminator.head.bias.fill_(bias)
+            torch.testing.assert_close(discriminator(images, *codes, *labels), torch.full((4,), bias))
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("network", BODIES)
+def test_spectral_norm_makes_the_largest_singular_value_of_every_weight_one(network: str, conditional: bool) -> None:
+    torch.manual_seed(0)
+    recipe = replace(RECIPES["hinge"], network=network, width=8)
+    discriminator = build_networks(recipe, SIZES[0], 10 if conditional else 0).discriminator
+    assert discriminator is not None
+    labels = (torch.arange(4),) if conditional else ()
+    with torch.no_grad():
+        for _ in range(50):  # of one power iteration each
+            discriminator(torch.randn(4, 1, 28, 28), *labels)
+    weighted = [m for m in discriminator.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.Embedding)]
+    assert len(weighted) >= 3
+    for module in weighted:
+        assert is_parametrized(module, "weight")
+        assert isinstance(module.weight, torch.Tensor)
+        assert torch.linalg.matrix_norm(module.weight.flatten(1), 2).item() == pytest.approx(1.0, abs=0.02)
 
 
 @pytest.mark.parametrize("side", [8, 16, 40, 48, 128, 256])

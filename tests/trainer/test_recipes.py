@@ -12,6 +12,7 @@ import pytest
 import torch
 from helpers import DIGIT, Result, new_generator
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from gan_runtime.errors import InputError
 from gan_runtime.generator import Generator
@@ -102,18 +103,17 @@ def test_the_critic_makes_its_steps_and_its_authors_extra_steps() -> None:
 
 
 @pytest.mark.parametrize("name", ["wgan-gp", "dragan", "r3gan"])
-def test_the_penalty_is_in_the_only_step_of_the_only_optimiser(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it the discriminator would become another one, and it is stepped once."""
+def test_the_penalty_is_in_the_only_step_of_the_only_optimiser(name: str) -> None:
+    """Without it the discriminator would become another one, and nothing else steps it."""
     weights = {}
     for weight in (RECIPES[name].penalty_weight, 1e-12):
-        recipe = small(name, penalty_weight=weight)
+        recipe = small(name, penalty_weight=weight, critic_steps=1)
         state = begin(recipe)
-        assert state.d_optimizer is not None
-        steps: list[int] = []
-        honest = state.d_optimizer.step
-        monkeypatch.setattr(state.d_optimizer, "step", lambda honest=honest, steps=steps: (steps.append(1), honest()))
+        stepped: list[torch.optim.Optimizer] = []
+        hook = register_optimizer_step_post_hook(lambda optimizer, *_, stepped=stepped: stepped.append(optimizer))
         step(state, recipe)
-        assert len(steps) == 1
+        hook.remove()
+        assert stepped == [state.d_optimizer, state.g_optimizer]
         assert state.discriminator is not None
         weights[weight] = torch.cat([weight.detach().flatten() for weight in state.discriminator.parameters()])
     first, second = weights.values()
@@ -204,6 +204,9 @@ REFUSED = [
     ("bigan", {"share_passes": True}, "^--share-passes: bigan has no use for it"),
     ("vae", {"objective": "hinge"}, "--objective hinge: vae has no use for it"),
     ("vae", {"latents": "uniform"}, "--latents uniform: vae has no use for it"),
+    ("vae", {"penalty_weight": 5.0}, "--penalty-weight 5: vae has no use for it"),
+    ("vae", {"network": "mlp", "dropout": 0.3}, "--dropout 0.3: vae has no use for it"),
+    ("bigan", {"penalty_weight": 5.0}, "--penalty-weight 5: bigan has no use for it"),
     ("vae", {"ema_half_life": 100}, "--ema-half-life 100: .*would not fit the encoder"),
 ]
 
@@ -235,6 +238,14 @@ def test_a_penalty_can_be_taken_away(call: Call) -> None:
     assert (recipe["penalty"], recipe["penalty_weight"]) == ("none", 0.0)
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.5, "--lr 0.5"), (2e-4, "--lr 0.0002"), (0.00123456789, "--lr 0.00123456789"), ((0.0, 0.9), "--lr 0 0.9")],
+)
+def test_flags_lose_no_digits(value: object, words: str) -> None:
+    assert checks.flag("lr", value) == words
+
+
 def test_names_that_checks_knows_are_those_of_the_tables() -> None:
     assert tuple(OBJECTIVES) == checks.OBJECTIVES
     assert tuple(PENALTIES) == checks.PENALTIES
@@ -244,8 +255,8 @@ def test_names_that_checks_knows_are_those_of_the_tables() -> None:
 
 
 def test_no_encoder_drops_features() -> None:
-    for name in ("bigan", "vae"):
-        networks = build_networks(replace(RECIPES[name], network="mlp", dropout=0.3), DIGIT, 0)
+    for name, dropout in (("bigan", 0.3), ("vae", 0.0)):
+        networks = build_networks(replace(RECIPES[name], network="mlp", dropout=dropout), DIGIT, 0)
         assert networks.encoder is not None
         assert not [module for module in networks.encoder.modules() if isinstance(module, Dropout)]
     for name in ("bigan", "wgan", "wgan-gp"):

@@ -75,12 +75,17 @@ def check_for_points(recipe: "Recipe", source: str) -> None:
 
 
 def flag(name: str, value: Any = None) -> str:
-    """A field as it is written on a command line."""
+    """A field as it is written on a command line, without loss."""
     option = name.replace("_", "-")
     if isinstance(value, bool):
         return f"--{option}" if value else f"--no-{option}"
     values = value if isinstance(value, tuple) else () if value is None else (value,)
-    return " ".join([f"--{option}", *(f"{one:g}" if isinstance(one, float) else str(one) for one in values)])
+    return " ".join([f"--{option}", *map(_written, values)])
+
+
+def _written(value: Any) -> str:
+    short = f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) and float(short) != value else short
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -135,13 +140,14 @@ def _check_critic(recipe: "Recipe") -> None:
 def _check_joint(recipe: "Recipe") -> None:
     if recipe.objective == "lsgan":
         raise InputError("--objective lsgan: its targets 0 and 1 have no mirror image; bigan takes any other")
-    _refuse(recipe, "bigan", {"penalty": "none", "augment": "none", "share_passes": False})
+    _refuse(recipe, "bigan", {"penalty": "none", "penalty_weight": 0.0, "augment": "none", "share_passes": False})
     _check_average(recipe)
 
 
 def _check_autoencoder(recipe: "Recipe") -> None:
-    usual = {"objective": ELBO, "penalty": "none", "augment": "none", "share_passes": False, "clip": 0.0}
-    _refuse(recipe, "vae", usual | {"critic_steps": 1, "warm_critic": 0, "latents": "normal"})
+    usual = {"objective": ELBO, "penalty": "none", "penalty_weight": 0.0, "augment": "none", "share_passes": False}
+    usual |= {"clip": 0.0, "dropout": 0.0, "critic_steps": 1, "warm_critic": 0, "latents": "normal"}
+    _refuse(recipe, "vae", usual)
     _check_average(recipe)
 
 

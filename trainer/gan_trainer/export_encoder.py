@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_runtime.encoder import IMAGES, LATENTS, TASK
+from gan_runtime.encoder import LATENTS, TASK
 from gan_runtime.errors import InputError
+from gan_runtime.image_reader import IMAGES
 from gan_runtime.manifest import ImageSize, Latents, Manifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.session import open_session

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from gan_runtime.errors import InputError
-from gan_runtime.features import FEATURES, IMAGES, LOGITS, TASK
+from gan_runtime.features import FEATURES, LOGITS, TASK
 from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.image_reader import IMAGES
 from gan_runtime.manifest import ImageSize, Manifest, Measures
 from gan_runtime.model_file import ModelFile
 from gan_runtime.session import open_session

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import onnx
+from torch import nn
 
-from gan_runtime.encoder import encoder_path
+from gan_runtime.encoder import SUFFIX, encoder_path
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.manifest import Latents
@@ -17,7 +18,7 @@ from gan_trainer.config import Config
 from gan_trainer.export import generator_file
 from gan_trainer.export_encoder import encoder_file
 from gan_trainer.export_points import export_points
-from gan_trainer.networks import build_networks
+from gan_trainer.networks import Networks, build_networks
 from gan_trainer.runs import Run, software
 
 
@@ -59,6 +60,8 @@ def export_run(
 ) -> Exported:
     """Export `run` to `output`, exported/<run>.onnx if None; its encoder, if it has one, to <output>-encoder.onnx.
 
+    The encoder of points is not exported: there is no command that would take them.
+
     Args:
         run: a run folder.
         checkpoint: one of its own, what `choose_checkpoint` takes for the best if None.
@@ -71,18 +74,9 @@ def export_run(
     path = checkpoint or choose_checkpoint(run)[0]
     saved = load_checkpoint(path)
     config = Config.from_dict(saved["config"], str(path))
-    networks = build_networks(config.recipe, config.data.size, len(config.conditions))
-    try:
-        networks.generator.load_state_dict(saved["average"])
-        if networks.encoder is not None:
-            networks.encoder.load_state_dict(saved["encoder"])
-    except CONTENT_ERRORS:
-        raise damaged(path) from None
+    networks = _load_networks(config, saved, path)
     run_name = run.folder.resolve().name
     output = output or _default_output(run_name)
-    targets = [output] if networks.encoder is None else [output, encoder_path(output)]
-    for target in targets:
-        check_writable(target)
     about: dict[str, Any] = {
         "latent_dim": config.recipe.latent_dim,
         "distribution": config.recipe.latents,
@@ -91,28 +85,50 @@ def export_run(
         "training": _training(config, saved),
         "quality": _quality(run, saved["images_seen"]),
     }
+    if output.name.endswith(SUFFIX):
+        raise InputError(f"--output {output}: files *{SUFFIX} are encoders; name the generator's otherwise")
+    check_writable(output)
     if config.data.points:
         return Exported(export_points(networks.generator, output, extent=config.data.points.extent, **about))
+    if networks.encoder is not None:
+        check_writable(encoder_path(output))
     classes = config.conditions
     generator = generator_file(networks.generator, output, classes=len(classes), class_names=classes, **about)
-    files = [generator]
-    if networks.encoder is not None:
-        files.append(
-            encoder_file(
-                networks.encoder,
-                targets[1],
-                size=config.data.size,
-                latents=Latents(config.recipe.latent_dim, config.recipe.latents),
-                opset=opset,
-                name=f"{name or run_name}-encoder",
-                training=about["training"] | {"generator": {"name": name or run_name, "sha256": generator.sha256}},
-            )
-        )
+    encoder = _encoder_file(networks.encoder, generator, config, about) if networks.encoder is not None else None
+    _write_together([file for file in (encoder, generator) if file])
+    return Exported(generator, encoder)
+
+
+def _load_networks(config: Config, saved: dict[str, Any], path: Path) -> Networks:
+    """The averaged generator, and the encoder if there is one."""
+    networks = build_networks(config.recipe, config.data.size, len(config.conditions))
+    try:
+        networks.generator.load_state_dict(saved["average"])
+        if networks.encoder is not None:
+            networks.encoder.load_state_dict(saved["encoder"])
+    except CONTENT_ERRORS:
+        raise damaged(path) from None
+    return networks
+
+
+def _encoder_file(encoder: nn.Module, generator: ModelFile, config: Config, about: dict[str, Any]) -> ModelFile:
+    """The verified encoder file that names `generator` as its counterpart."""
+    return encoder_file(
+        encoder,
+        encoder_path(generator.path),
+        size=config.data.size,
+        latents=Latents(config.recipe.latent_dim, config.recipe.latents),
+        opset=about["opset"],
+        name=f"{about['name']}-encoder",
+        training=about["training"] | {"generator": {"name": about["name"], "sha256": generator.sha256}},
+    )
+
+
+def _write_together(files: list[ModelFile]) -> None:
+    """All of them or none: each is whole on the disk before the first takes its name."""
     with ExitStack() as stack:
-        opened = [stack.enter_context(atomic_write(target)) for target in targets]
-        for place, file in zip(opened, files, strict=True):
-            place.write(file.content)
-    return Exported(*files)
+        for file in files:
+            stack.enter_context(atomic_write(file.path)).write(file.content)
 
 
 def _default_output(run_name: str) -> Path:

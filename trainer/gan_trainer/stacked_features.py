@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gan_runtime.datasets.stacked import CHANNELS
 from gan_runtime.errors import InputError
-from gan_runtime.features import FEATURES, IMAGES, LOGITS, TASK, FeatureNetwork
+from gan_runtime.features import FEATURES, LOGITS, TASK, FeatureNetwork
 from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.image_reader import IMAGES
 from gan_runtime.manifest import ImageSize, Manifest, Measures, read_manifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.session import Session, open_session

@@ -11,6 +11,20 @@ from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.work import batches
 
 
+def reconstruction_layout(shape: tuple[int, ...], options: Options) -> Layout:
+    """Columns, padding and scale of the picture of originals [n, h, w, c].
+
+    Raises:
+        InputError: it would be too large.
+    """
+    count = shape[0]
+    columns = min(options.columns or default_columns(2 * count), count)
+    rows = 2 * -(-count // columns)
+    layout = Layout(columns=columns, padding=options.padding, scale=options.scale)
+    check_grid((rows * columns, *shape[1:]), layout)
+    return layout
+
+
 def write_reconstructions(file: BinaryIO, originals: NDArray[np.uint8], draw: Draw, options: Options) -> None:
     """One PNG: a row of originals, below it the row of their reconstructions, and so on.
 
@@ -23,13 +37,10 @@ def write_reconstructions(file: BinaryIO, originals: NDArray[np.uint8], draw: Dr
     Raises:
         InputError: the picture would be too large.
     """
-    columns = options.columns or default_columns(2 * len(originals))
-    columns = min(columns, len(originals))
-    rows = -(-len(originals) // columns)
-    layout = Layout(columns=columns, padding=options.padding, scale=options.scale)
-    check_grid((2 * rows * columns, *draw.shape[1:]), layout)
+    layout = reconstruction_layout(originals.shape, options)
+    assert layout.columns
     with batches(draw, quiet=options.quiet) as images:
-        pairs = in_pairs(originals, np.concatenate(list(images)), columns)
+        pairs = in_pairs(originals, np.concatenate(list(images)), layout.columns)
     write_png(file, arrange(pairs, layout))
 
 

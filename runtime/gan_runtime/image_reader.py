@@ -1,0 +1,75 @@
+"""Files that take images and give vectors: what encoders and feature networks have in common."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.errors import DeviceError, InputError, ModelError
+from gan_runtime.manifest import ImageSize
+from gan_runtime.model_file import ModelFile
+from gan_runtime.session import Session, one_line
+from gan_runtime.workers import Workers
+
+IMAGES = "images"
+PIECE = 64  # images of one run on a CPU, each on one thread: what is read cannot depend on the number of threads
+
+
+@dataclass(frozen=True)
+class ImageReader:
+    """A file with the input `images` uint8 [n, h, w, c], open on a device."""
+
+    model: ModelFile
+    session: Session
+    size: ImageSize
+    workers: Workers
+
+    def read(
+        self,
+        batches: Iterable[NDArray[np.uint8]],
+        outputs: list[str],
+        keep: Callable[..., tuple[NDArray[Any], ...]] = lambda *arrays: arrays,
+    ) -> list[NDArray[Any]]:
+        """The `outputs` for all images, which come batch by batch; `keep` says what to keep of those of a piece.
+
+        Raises:
+            InputError: the images are of another size than the file takes, or there are none.
+            DeviceError: the device fails.
+            ModelError: a value is not finite.
+        """
+
+        def run(images: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
+            return keep(*self._run(images, outputs))
+
+        pieces = [piece for batch in batches for piece in self.workers.map(run, self._cut(batch))]
+        if not pieces:
+            raise InputError(f"there are no images for {self.model.path}")
+        arrays = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ModelError(f"{self.model.path}: gives values that are not finite")
+        return arrays
+
+    def check_size(self, size: ImageSize, what: str) -> None:
+        """Raise InputError where images of `size` are none that the file takes."""
+        if size != self.size:
+            raise InputError(f"{what}: {_words(size)} images; {self.model.path} takes {_words(self.size)}")
+
+    def _cut(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+        if batch.dtype != np.uint8 or batch.ndim != 4:
+            raise InputError(f"images {batch.dtype} {list(batch.shape)}: {self.model.path} takes uint8 [n, h, w, c]")
+        self.check_size(ImageSize(*batch.shape[1:]), "images")
+        for first in range(0, len(batch), PIECE):
+            yield batch[first : first + PIECE]
+
+    def _run(self, images: NDArray[np.uint8], outputs: list[str]) -> list[NDArray[Any]]:
+        try:
+            return self.session.onnx.run(outputs, {IMAGES: images})  # type: ignore[no-any-return]
+        except Exception as error:  # ONNX Runtime derives straight from Exception
+            reason = one_line(str(error))
+            raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {reason}") from None
+
+
+def _words(size: ImageSize) -> str:
+    return f"{size.height} x {size.width} x {size.channels}"

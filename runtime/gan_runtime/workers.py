@@ -1,0 +1,27 @@
+"""Threads for the pieces of a batch."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """So many threads, started when they are first needed, and anew in a process that was forked."""
+
+    threads: int
+    _pools: dict[int, "ThreadPoolExecutor"] = field(default_factory=dict, repr=False, compare=False)
+
+    def map(self, function: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
+        """What `function` returns for each of the arguments, in their order."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (one small batch does without)
+
+        if os.getpid() not in self._pools:
+            self._pools[os.getpid()] = ThreadPoolExecutor(self.threads)
+        return list(self._pools[os.getpid()].map(function, *arguments))
