@@ -54,6 +54,9 @@ def leave(code: int) -> NoReturn:
 def run_app(app: typer.Typer, name: str) -> int:
     """Run `app` and return the exit code of the process."""
     signal.signal(signal.SIGTERM, _on_sigterm)
+    hangup = getattr(signal, "SIGHUP", None)  # of a terminal that was closed; nohup has it ignored
+    if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:
+        signal.signal(hangup, _on_sigterm)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name need not be text

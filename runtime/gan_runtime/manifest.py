@@ -101,8 +101,8 @@ class Measures:
 class Manifest:
     """The roles of inputs and outputs, and where the file comes from.
 
-    A generator has `latents`, perhaps `labels`, and `output`, images or points; an encoder has `images` and `codes`, the
-    latents that it gives; a feature network has `images` and `measures`.
+    A generator has `latents`, perhaps `labels`, and `output`, images or points; an encoder has `images` and `codes`,
+    the latents that it gives; a feature network has `images` and `measures`.
     """
 
     name: str

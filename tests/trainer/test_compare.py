@@ -15,6 +15,7 @@ from helpers import Result, leftovers
 from PIL import Image
 
 from gan_runtime import evaluation, models
+from gan_runtime.errors import InputError
 from gan_runtime.models import shipped_features
 from gan_trainer import config as configs
 from gan_trainer import history, judge, training
@@ -94,7 +95,7 @@ def test_a_comparison_is_kept_and_only_what_is_new_is_run(call: Call, ran: Comma
         "comparison.md", "comparison.json", "samples.png", "curves.png", "plan.json",
     }  # fmt: skip
     text = (FOLDER / "comparison.md").read_text()
-    assert "512 images a run, seeds 0; 1 thread a run." in text
+    assert "512 images a run, seeds 0; 1 thread a run on cpu." in text
     assert "Changed in every recipe: batch_size = 64." in text
     assert not leftovers(FOLDER)
 
@@ -103,7 +104,7 @@ def test_a_comparison_is_kept_and_only_what_is_new_is_run(call: Call, ran: Comma
     assert ran == []
     assert call(*TWO, "--recipes", "gan", "--seeds", 2, "--quiet").code == 0
     assert names_of(ran) == ["gan-1"]
-    assert [row["runs"] for row in document()["recipes"]] == [2]
+    assert {row["recipe"]: row["runs"] for row in document()["recipes"]} == {"gan": 2, "bigan": 1}, "all that there are"
     ran.clear()
     assert call(*TWO, "--recipes", "vae,gan,bigan", "--quiet").code == 0
     assert names_of(ran) == ["vae-0"]
@@ -126,10 +127,10 @@ def test_numbers_are_those_of_gan_eval(call: Call) -> None:
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        (("--images", 256), ["images = 512, not 256"]),
-        (("--n", 300), ["n = 130, not 300"]),
-        (("--threads", 2), ["threads = 1, not 2"]),
-        (("--lr", 0.01), ["changes = {'batch_size': 64}"]),
+        (("--images", 256), ["--images 512, not --images 256"]),
+        (("--n", 300), ["--n 130, not --n 300"]),
+        (("--threads", 2), ["--threads 1, not --threads 2"]),
+        (("--lr", 0.01), ["--batch-size 64, not --lr 0.01 --batch-size 64"]),
     ],
 )
 def test_other_settings_are_refused_by_name(
@@ -137,12 +138,13 @@ def test_other_settings_are_refused_by_name(
 ) -> None:
     command.planned(
         Place(FOLDER, (), "cpu"),
-        Settings("digits", 512, None, 130, 1, {"batch_size": 64}),
+        Settings("digits", 512, None, 130, 1, {"batch_size": 64}, "cpu", command.features_for("digits", 130)),
         ["bigan"],
         None,
         offline=True,
         quiet=True,
     )
+    (FOLDER / "runs" / "bigan-0").mkdir()
     assert call(*ONE, *other).refused(str(FOLDER), "was begun with", "another --output", *words)
     assert ran == []
 
@@ -172,11 +174,10 @@ def test_a_stopped_run_goes_on_where_it_stopped(call: Call, ran: Commands, monke
 def test_a_lost_result_is_made_again_from_the_finished_run(call: Call, ran: Commands) -> None:
     call(*ONE, "--quiet")
     before = result("bigan-0")
-    (FOLDER / "results" / "bigan-0.json").write_text("{")
+    (FOLDER / "results" / "bigan-0.json").write_text('{"outcome": "finished"}')
     ran.clear()
     assert call(*ONE, "--quiet").code == 0
-    assert [words[0] for words in ran] == ["gan-train", "gan-export", "gan-eval"]
-    assert "--resume" in ran[0]
+    assert [words[0] for words in ran] == ["gan-export", "gan-eval"], "the training is over"
     assert [result("bigan-0")[key] for key in ("curve", "images", "cpu_seconds")] == [
         before[key] for key in ("curve", "images", "cpu_seconds")
     ]
@@ -194,7 +195,7 @@ def test_a_run_that_diverges_is_counted_and_has_no_numbers(
     assert found["images"] == 64
     bigan, gan = done.out.splitlines()[1:3]
     assert bigan.split()[:2] == ["bigan", "1"]
-    assert gan.split() == ["gan", "1", "(1", "diverged)", "64", "0", *"--------"]
+    assert gan.split() == ["gan", "1", "(1", "diverged)", "64", "0", *"---------"]
     assert document()["recipes"][1]["fid"] is None
     assert not (FOLDER / "models" / "gan-0.onnx").exists()
     samples = np.array(Image.open(FOLDER / "samples.png").convert("L"))
@@ -211,8 +212,12 @@ def test_a_failure_is_told_in_the_command_s_own_words(call: Call, ran: Commands)
     run = FOLDER / "runs" / "bigan-0"
     run.mkdir(parents=True)
     (run / "config.json").write_text("{")
-    assert call(*TWO, "--quiet").refused("gan-train: error:", "bigan-0/config.json: cannot be read")
-    assert [path.name for path in (FOLDER / "results").iterdir()] == ["gan-0.json"], "what was finished is kept"
+    (run.parent / "bigan-1").mkdir()
+    (run.parent / "bigan-1/config.json").write_text("{")
+    words = ["gan-compare: error: bigan-0: ", "bigan-0/config.json: cannot be read", "(and 1 more)"]
+    assert call(*TWO, "--quiet", "--recipes", "bigan,gan", "--seeds", 2).refused(*words)
+    assert [row["recipe"] for row in document()["recipes"]] == ["gan"], "what is finished is in the table"
+    assert sorted(path.name for path in (FOLDER / "results").iterdir()) == ["gan-0.json", "gan-1.json"], "it is kept"
     (run / "config.json").unlink()
     run.rmdir()
     ran.clear()
@@ -272,8 +277,9 @@ GOOD = {"fid": 1.0, "precision": 0.9, "recall": 0.5, "coverage": 0.6}
     ("code", "scores", "outcome"),
     [
         (0, GOOD, "finished"),
-        (0, GOOD | {"recall": 0.01}, "collapsed"),
-        (0, GOOD | {"coverage": 0.05}, "collapsed"),
+        (0, GOOD | {"recall": 0.01, "coverage": 0.05}, "collapsed"),
+        (0, GOOD | {"recall": 0.01}, "finished"),  # a few real images reach far
+        (0, GOOD | {"coverage": 0.05}, "finished"),  # strokes that pass for parts of digits
         (0, GOOD | {"precision": 0.2, "recall": 0.0, "coverage": 0.0}, "finished"),  # not even plausible
         (0, GOOD | {"recall": None}, "finished"),
         (3, GOOD, "collapsed"),  # gan-train --stop-when-collapsed
@@ -291,9 +297,14 @@ def test_outcomes(code: int, scores: dict[str, float], outcome: str) -> None:
         }
         return Done(name, code if name == "gan-train" else 0, json.dumps(told[name]), "")
 
-    found = finish(place, Plan(Settings("digits", 512), {"gan": 512}), cell, run)
+    plan = Plan(Settings("digits", 512), {"gan": 512})
+    found = finish(place, plan, cell, run)
     assert (found["outcome"], found["images"], found["cpu_seconds"], found["seed"]) == (outcome, 512, 7.0, 4)
-    assert cells.known_result(place, cell) == found
+    assert cells.known_result(place, plan, cell) is None, "without its model"
+    place.model(cell).write_bytes(b"")
+    assert cells.known_result(place, plan, cell) == found
+    with pytest.raises(InputError, match=r"gan-4.json: belongs to a comparison with other settings"):
+        cells.known_result(place, Plan(Settings("digits", 512, n=3), {"gan": 512}), cell)
 
 
 @pytest.mark.parametrize("failing", ["gan-export", "gan-eval"])
@@ -307,7 +318,9 @@ def test_a_failing_export_or_measurement_leaves_no_result(
 
     with monkeypatch.context() as patch:
         patch.setattr(Processes, "run", fail)
-        assert call(*ONE, "--quiet").refused("gan-compare: error: the reason")
+        assert call(*ONE, "--quiet").refused(
+            f"gan-compare: error: bigan-0: {failing} ended with exit code 1: the reason"
+        )
     assert not list((FOLDER / "results").iterdir())
     assert call(*ONE, "--quiet").code == 0
     assert result("bigan-0")["outcome"] == "finished"

@@ -34,7 +34,7 @@ def refuse(recipe: str) -> int:
 def test_a_plan_is_kept_and_grows(tmp_path: Path) -> None:
     lengths = {"gan": 5000, "vae": 7000, "quick": 800}
     plan = make_plan(tmp_path, SETTINGS, ["gan", "vae"], lengths.__getitem__)
-    assert plan == Plan(SETTINGS, {"gan": 5000, "vae": 7000})
+    assert (plan.settings, plan.lengths, list(plan.recipes)) == (SETTINGS, {"gan": 5000, "vae": 7000}, ["gan", "vae"])
     assert make_plan(tmp_path, SETTINGS, ["vae"], refuse) == plan
     assert make_plan(tmp_path, SETTINGS, ["quick", "gan"], {"quick": 800}.__getitem__).lengths == lengths
     assert [plan.evaluate_every(name) for name in plan.lengths] == [1000, 1400]
@@ -51,10 +51,12 @@ def test_lengths_that_were_measured_are_kept_when_the_next_one_fails(tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"data": "mnist"}, "data = digits, not mnist"),
-        ({"cpu_seconds": 30.0}, "cpu_seconds = 60.0, not 30.0"),
-        ({"cpu_seconds": None, "images": 10}, "images = None, not 10"),
-        ({"changes": {}}, "changes = "),
+        ({"data": "mnist"}, "with digits, not mnist"),
+        ({"cpu_seconds": 30.0}, "with --seconds 60, not --seconds 30"),
+        ({"cpu_seconds": None, "images": 10}, "with --seconds 60, not --images 10"),
+        ({"changes": {}}, "with --betas 0.5 0.9 --no-share-passes --lr 0.01, not no changes"),
+        ({"device": "cuda"}, "with --device cpu, not --device cuda"),
+        ({"features": "abc"}, "not the features abc"),
     ],
 )
 def test_another_plan_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
@@ -73,6 +75,21 @@ def test_a_damaged_plan_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "plan.json").write_text(content, encoding="latin-1")
     with pytest.raises(GanEdgeError, match=r"plan.json: not the plan of a comparison .* another --output"):
         make_plan(tmp_path, SETTINGS, ["gan"], lambda _: 10)
+
+
+def test_a_recipe_that_has_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(tmp_path, SETTINGS, ["gan", "vae"], lambda _: 10)
+    monkeypatch.setitem(RECIPES, "gan", replace(RECIPES["gan"], lr=0.125))
+    assert make_plan(tmp_path, SETTINGS, ["vae"], refuse) == plan
+    with pytest.raises(InputError, match="the recipe gan has changed since it was begun"):
+        make_plan(tmp_path, SETTINGS, ["gan"], refuse)
+
+
+def test_a_plan_that_no_run_follows_is_made_anew(tmp_path: Path) -> None:
+    make_plan(tmp_path, SETTINGS, ["gan"], lambda _: 10)
+    other = replace(SETTINGS, n=700)
+    assert make_plan(tmp_path, other, ["gan"], lambda _: 20, begun=False).lengths == {"gan": 20}
+    assert make_plan(tmp_path, other, ["gan"], refuse).settings == other
 
 
 def test_images_within_counts_by_hand() -> None:
@@ -123,10 +140,18 @@ def test_commands_are_processes_of_this_installation() -> None:
         assert run(command, "--version") == Done(command, 0, f"gan-edge {__version__}\n", "")
     done = run("gan-export", Path("no run"))
     assert (done.code, done.out) == (1, "")
-    assert str(done.failed()) == "gan-export: error: run no run: not found (a run is a folder with config.json, made " \
+    assert str(done.failed("x-0", Path())) == "x-0: run no run: not found (a run is a folder with config.json, made " \
         "by gan-train)"  # fmt: skip
     assert run("gan-train", "--recipe").code == 2
-    assert str(Done("gan-eval", 137, "", "").failed()) == "gan-eval: ended with exit code 137"
+
+
+def test_a_bug_in_a_command_is_kept_whole(tmp_path: Path) -> None:
+    assert str(Done("gan-eval", -9, "", "").failed("x-0", tmp_path)) == "x-0: gan-eval ended with exit code -9"
+    assert list(tmp_path.iterdir()) == []
+    done = Done("gan-eval", 1, "", "Traceback\n  somewhere\nKeyError: 'a'\n")
+    said = str(done.failed("x-0", tmp_path))
+    assert said == f"x-0: gan-eval ended with exit code 1: KeyError: 'a'; see {tmp_path}/x-0.log"
+    assert (tmp_path / "x-0.log").read_text() == done.err
 
 
 def test_what_runs_is_stopped_in_good_order_and_nothing_started_then() -> None:

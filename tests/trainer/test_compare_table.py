@@ -12,7 +12,7 @@ from gan_trainer.compare.pictures import HEIGHT, MARGIN, PLOT, WIDTH, save_curve
 from gan_trainer.compare.plan import Plan, Settings
 from gan_trainer.compare.table import lines, markdown, processor, summarise, text
 
-SCORES = {"precision": 0.5, "recall": 0.25, "density": 0.5, "coverage": 0.5, "modes": 10, "confident": None}
+SCORES = {"precision": 0.5, "recall": 0.25, "density": 0.5, "coverage": 0.5, "modes": 10, "kl": 0.25, "confident": None}
 FLOORS = {TEST: {"n": 300, "fid": 0.5, "precision": None}, TRAIN: {"n": 800, "fid": 0.25, "precision": 0.9}}
 REPORT = {
     "floors": FLOORS,
@@ -59,15 +59,15 @@ def test_the_table_as_text() -> None:
     cells = lines(summarise(RESULTS), RESULTS)
     half = "0.50 ± 0.00"
     assert cells == [
-        ["recipe", "runs", "images", "CPU s", "FID", "precision", "recall", "density", "coverage", "modes", "confident",
-         "best FID"],
-        ["vae", "2 (1 collapsed)", "1,000", "10", "1.500 ± 0.000", half, "0.25 ± 0.00", half, half, "10 ± 0", "-",
-         "1.500"],
-        ["gan", "3 (1 diverged)", "1,001", "11", "2.000 ± 1.414", half, "0.50 ± 0.35", half, half, "9.5 ± 0.707", "-",
-         "1.000"],
-        ["wgan", "1 (1 diverged)", "1,000", "10", *"--------"],
-        ["test images", "", "300", "", "0.500", *"------", ""],
-        ["training images", "", "800", "", "0.250", "0.90", *"-----", ""],
+        ["recipe", "runs", "images", "CPU s", "FID", "precision", "recall", "density", "coverage", "modes",
+         "KL of classes", "confident", "best FID"],
+        ["vae", "2 (1 collapsed)", "1,000", "10", "1.500 ± 0.000", half, "0.25 ± 0.00", half, half, "10 ± 0",
+         "0.250 ± 0.000", "-", "1.500"],
+        ["gan", "3 (1 diverged)", "1,001", "11", "2.000 ± 1.414", half, "0.50 ± 0.35", half, half, "9.5 ± 0.7",
+         "0.250 ± 0.000", "-", "1.000"],
+        ["wgan", "1 (1 diverged)", "1,000", "10", *"---------"],
+        ["test images", "", "300", "", "0.500", *"-------", ""],
+        ["training images", "", "800", "", "0.250", "0.90", *"------", ""],
     ]  # fmt: skip
     shown = text(cells).splitlines()
     assert [line.split()[:2] for line in shown[:4]] == [["recipe", "runs"], ["vae", "2"], ["gan", "3"], ["wgan", "1"]]
@@ -79,20 +79,25 @@ def test_the_table_as_text() -> None:
 
 def test_the_table_as_markdown() -> None:
     plan = Plan(Settings("mnist", None, 60.0, 10_000, 2, {"lr": 0.001, "width": 8}), {})
-    found = markdown(lines(summarise(RESULTS), RESULTS), plan, RESULTS)
+    results = [
+        result | {"cpu_seconds": seconds} for result, seconds in zip(RESULTS, (60, 30, 72, 1, 1, 1), strict=True)
+    ]
+    found = markdown(lines(summarise(RESULTS), RESULTS), plan, results)
     title, _, header, rule, *rows = found.splitlines()
     assert title == "# mnist: recipes compared"
-    assert (header.count("|"), rule, rows.index("")) == (13, "|" + "---|" * 12, 5)
-    assert all(row.count("|") == 13 for row in rows[:5])
+    assert (header.count("|"), rule, rows.index("")) == (14, "|" + "---|" * 13, 5)
+    assert all(row.count("|") == 14 for row in rows[:5])
     assert rows[6:] == [
-        "60 CPU seconds a run, seeds 0, 1, 2; 2 threads a run.",
+        "60 CPU seconds a run, seeds 0, 1, 2; 2 threads a run on cpu.",
+        "The budget became images by a short measurement; some runs took more or less of it than that: gan-1 50%, "
+        "vae-0 120%.",
         "Each run's last checkpoint was exported, and 10,000 images of the file measured by gan-eval. "
         "Mean ± standard deviation over seeds.",
         "Changed in every recipe: lr = 0.001, width = 8.",
         "Features mnist, SHA-256 0123456789abcdef; gan-edge 0.1.0.",
         f"Processor: {processor()}.",
     ]
-    assert "1,000 images a run, seeds 0; 1 thread a run." in markdown(
+    assert "1,000 images a run, seeds 0; 1 thread a run on cpu." in markdown(
         [["a"]], Plan(Settings("x", 1000), {}), RESULTS[:1]
     )
 
@@ -118,6 +123,12 @@ def test_a_row_of_samples_for_each_recipe(unconditional_model: Path, conditional
     assert (none[:, MARGIN + 60 :] == 255).all()
     assert np.array_equal(gan[:, MARGIN:], one[:, MARGIN:]), "the same latents whatever stands beside it"
     assert (quick[:28, MARGIN + 5 : -5] != 255).any()
+
+
+@pytest.mark.parametrize(("modes", "shown"), [(1000, "1,000"), (999.6666, "999.7"), (10, "10"), (9.5, "9.5")])
+def test_modes_are_told_apart(modes: float, shown: str) -> None:
+    (row, *_) = lines(summarise([finished("gan", 0, 1.0, modes=modes)]), [finished("gan", 0, 1.0)])[1:]
+    assert row[9] == shown
 
 
 def point(cpu_seconds: float | None, fid: float | None) -> dict[str, Any]:

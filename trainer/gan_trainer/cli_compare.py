@@ -48,22 +48,30 @@ def compare(
 
     require("gan-compare")
     from gan_runtime.cpus import available_cpus
-    from gan_trainer.compare.cells import Place
-    from gan_trainer.compare.command import check_request, compare_all, planned, report
+    from gan_runtime.errors import GanEdgeError
+    from gan_trainer.compare.cells import Place, known_results
+    from gan_trainer.compare.command import check_request, compare_all, features_for, planned, report
     from gan_trainer.compare.plan import Cell, Settings
+    from gan_trainer.config import choose_device
 
     given = {name: value for name, value in changes.items() if value is not None}
-    settings = Settings(data, given.pop("images", None), seconds, n, threads, given)
+    chosen, _ = choose_device(device)
+    settings = Settings(data, given.pop("images", None), seconds, n, threads, given, chosen, features_for(data, n))
     names = check_request(settings, recipes)
     folder = output or Path("comparisons") / data
     where = ("--data-dir", str(data_dir.resolve())) if data_dir else ()
-    place = Place(folder, (*where, *(("--offline",) if offline else ())), device)
+    place = Place(folder, (*where, *(("--offline",) if offline else ())), chosen)
     plan = planned(place, settings, names, data_dir, offline=offline, quiet=quiet)
     cells = [Cell(recipe, seed) for seed in range(first_seed, first_seed + seeds) for recipe in names]
-    results = compare_all(place, plan, cells, jobs or max(1, available_cpus() // threads), quiet=quiet)
-    text, document = report(place, plan, results)
+    failures = compare_all(place, plan, cells, jobs or max(1, available_cpus() // threads), quiet=quiet)
+    if failures and not known_results(place, plan):
+        raise failures[0]
+    text, document = report(place, plan)
     if not quiet:
         note(f"written: {folder}/comparison.md, comparison.json, samples.png and curves.png")
+    if failures:
+        others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise GanEdgeError(f"{failures[0]}{others}; the table has what is finished, and the same command goes on")
     print_result(text, document if as_json else None)
 
 

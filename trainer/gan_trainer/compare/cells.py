@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gan_runtime.errors import GanEdgeError
+from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write
 from gan_trainer.checks import flag
 from gan_trainer.cli import COLLAPSED as EXIT_COLLAPSED
 from gan_trainer.compare.plan import Cell, Plan
 from gan_trainer.compare.processes import Done
-from gan_trainer.history import Entry, evaluations, repeats_itself
+from gan_trainer.history import FEW_COVERED, FEW_REACHED, PLAUSIBLE, Entry, evaluations
 from gan_trainer.runs import Run
 
 RUNS, MODELS, RESULTS = "runs", "models", "results"
 OPSET = 17
 DIVERGED, COLLAPSED, FINISHED = "diverged", "collapsed", "finished"
+KEYS = {"recipe", "seed", "key", "outcome", "images", "cpu_seconds", "curve", "report"}  # of a result
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,19 @@ class Place:
     flags: tuple[str, ...]
     device: str
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a run, or a result of one."""
+        return any(path for name in (RUNS, RESULTS) for path in (self.folder / name).glob("*"))
+
+    def run(self, cell: Cell) -> Run:
+        """The run folder."""
+        return Run(self.folder / RUNS / cell.name)
+
+    def trained(self, cell: Cell) -> Path:
+        """How the training ended: it is over, whatever becomes of what follows."""
+        return self.folder / RUNS / f"{cell.name}.json"
+
     def model(self, cell: Cell) -> Path:
         """The exported file of a run."""
         return self.folder / MODELS / f"{cell.name}.onnx"
@@ -37,13 +51,32 @@ class Place:
         return self.folder / RESULTS / f"{cell.name}.json"
 
 
-def known_result(place: Place, cell: Cell) -> dict[str, Any] | None:
-    """The result of a run that is finished; None for one that is not."""
+def known_result(place: Place, plan: Plan, cell: Cell) -> dict[str, Any] | None:
+    """The result of a run that is finished; None for one that is not.
+
+    Raises:
+        InputError: it is the result of other settings.
+    """
+    path = place.result(cell)
     try:
-        document = json.loads(place.result(cell).read_text())
+        document = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return document if isinstance(document, dict) and "outcome" in document else None
+    if not isinstance(document, dict) or not set(document) >= KEYS:
+        return None
+    if document["key"] != plan.key(cell.recipe):
+        raise InputError(f"{path}: belongs to a comparison with other settings; choose another --output")
+    return document if document["outcome"] == DIVERGED or place.model(cell).is_file() else None
+
+
+def known_results(place: Place, plan: Plan) -> list[dict[str, Any]]:
+    """Those of all runs of a comparison that are finished, in the order of its recipes and of seeds."""
+    found = []
+    for recipe in plan.lengths:
+        names = [path.stem for path in (place.folder / RESULTS).glob(f"{recipe}-*.json")]
+        seeds = sorted(int(seed) for name in names if (seed := name.removeprefix(f"{recipe}-")).isdecimal())
+        found += [known_result(place, plan, Cell(recipe, seed)) for seed in seeds]
+    return [result for result in found if result is not None]
 
 
 def finish(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> dict[str, Any]:
@@ -57,31 +90,46 @@ def finish(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
 
     Returns:
         Recipe, seed, `outcome` (finished, collapsed or diverged), images and CPU seconds of the training, the report of
-        gan-eval (None if it diverged), and the evaluations during the training.
+        gan-eval (None if it diverged), the evaluations during the training, and the plan's key.
 
     Raises:
         GanEdgeError: a command failed, and not because the training diverged.
     """
-    where = Run(place.folder / RUNS / cell.name)
-    trained = run("gan-train", *_training(place, plan, cell, where))
-    entries = where.entries()
-    result: dict[str, Any] = {"recipe": cell.recipe, "seed": cell.seed, "report": None}
-    if trained.code in (0, EXIT_COLLAPSED):
-        report = json.loads(trained.out)
-        result |= {key: report[key] for key in ("images", "cpu_seconds")}
-        result["report"] = _measure(place, plan, cell, where, run)
-        scores = next(iter(result["report"]["results"].values()))
-        collapsed = trained.code == EXIT_COLLAPSED or _has_collapsed(scores)
-        result["outcome"] = COLLAPSED if collapsed else FINISHED
-    elif entries and str(entries[-1].get("warning", "")).startswith(DIVERGED):
-        result |= {key: entries[-1].get(key) for key in ("images", "cpu_seconds")} | {"outcome": DIVERGED}
-        result["reason"] = entries[-1]["warning"]
-    else:
-        raise trained.failed()
-    result["curve"] = _curve(entries)
-    with atomic_write(place.result(cell)) as file:
-        file.write(json.dumps(result, indent=2).encode() + b"\n")
+    trained = _train(place, plan, cell, run)
+    report = None if trained["outcome"] == DIVERGED else _measure(place, plan, cell, run)
+    result = trained | {"report": report}
+    if report is not None and has_collapsed(next(iter(report["results"].values()))):
+        result["outcome"] = COLLAPSED
+    _keep(place.result(cell), result)
     return result
+
+
+def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> dict[str, Any]:
+    """What is known of a run when its training has ended, which it does once: one that stopped early stays stopped."""
+    path, where = place.trained(cell), place.run(cell)
+    if path.exists():
+        document: dict[str, Any] = json.loads(path.read_text())
+        return document
+    done = run("gan-train", *_training(place, plan, cell, where))
+    entries = where.entries()
+    about: dict[str, Any] = {"recipe": cell.recipe, "seed": cell.seed, "key": plan.key(cell.recipe)}
+    if done.code in (0, EXIT_COLLAPSED):
+        report = json.loads(done.out)
+        about |= {key: report[key] for key in ("images", "cpu_seconds")}
+        about["outcome"] = COLLAPSED if done.code == EXIT_COLLAPSED else FINISHED
+    elif entries and str(entries[-1].get("warning", "")).startswith(DIVERGED):
+        about |= {key: entries[-1].get(key) for key in ("images", "cpu_seconds")} | {"outcome": DIVERGED}
+        about["reason"] = entries[-1]["warning"]
+    else:
+        raise done.failed(cell.name, place.folder)
+    about["curve"] = _curve(entries)
+    _keep(path, about)
+    return about
+
+
+def _keep(path: Path, document: dict[str, Any]) -> None:
+    with atomic_write(path) as file:
+        file.write(json.dumps(document, indent=2).encode() + b"\n")
 
 
 def _training(place: Place, plan: Plan, cell: Cell, where: Run) -> list[str]:
@@ -94,24 +142,30 @@ def _training(place: Place, plan: Plan, cell: Cell, where: Run) -> list[str]:
     return [plan.settings.data, *names, *given, "--device", place.device, *place.flags, "--quiet", "--json"]
 
 
-def _measure(place: Place, plan: Plan, cell: Cell, where: Run, run: Callable[..., Done]) -> dict[str, Any]:
+def _measure(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> dict[str, Any]:
     """The report of gan-eval on the exported last checkpoint: no run is helped by choosing its best moment."""
-    model, settings = place.model(cell), plan.settings
-    exported = run("gan-export", where.folder, "--checkpoint", "last", "--opset", OPSET, "--output", model, "--json")
+    model, settings, where = place.model(cell), plan.settings, place.run(cell).folder
+    exported = run("gan-export", where, "--checkpoint", "last", "--opset", OPSET, "--output", model, "--json")
     if exported.code:
-        raise exported.failed()
+        raise exported.failed(cell.name, place.folder)
     common = ["--device", place.device, "--threads", settings.threads, *place.flags, "--quiet", "--json"]
     measured = run("gan-eval", model, settings.data, "--n", settings.n, *common)
     if measured.code:
-        raise measured.failed()
+        raise measured.failed(cell.name, place.folder)
     report: dict[str, Any] = json.loads(measured.out)
     return report
 
 
-def _has_collapsed(scores: Entry) -> bool:
-    """By the rule of gan-train, on the images of the exported file."""
-    known = all(scores.get(name) is not None for name in ("precision", "recall", "coverage"))
-    return known and repeats_itself(scores)
+def has_collapsed(scores: Entry) -> bool:
+    """Whether images are good one by one and repeat each other: few real ones are reached, and few are covered.
+
+    gan-train warns of either, and looks twice; here is one look at the end, so both are asked for. Of images that are
+    not even plausible nobody can say it: those of a run that has hardly begun reach nothing, too.
+    """
+    precision, recall, coverage = (scores.get(name) for name in ("precision", "recall", "coverage"))
+    if precision is None or recall is None or coverage is None:
+        return False
+    return bool(precision >= PLAUSIBLE and recall < FEW_REACHED and coverage < FEW_COVERED)
 
 
 def _curve(entries: list[Entry]) -> list[Entry]:

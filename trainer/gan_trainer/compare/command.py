@@ -9,16 +9,16 @@ from typing import Any
 
 from gan_runtime.commandline import note
 from gan_runtime.datasets import Dataset, load_dataset
-from gan_runtime.errors import InputError
+from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.features import FeatureNetwork
 from gan_runtime.files import atomic_write
 from gan_runtime.models import shipped_features
 from gan_trainer.compare import pictures, table
-from gan_trainer.compare.cells import DIVERGED, Place, finish, known_result, make_folders
+from gan_trainer.compare.cells import DIVERGED, Place, finish, known_result, known_results, make_folders
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Processes
 from gan_trainer.compare.speed import images_within, step_seconds
-from gan_trainer.config import check_settings, choose_device, find_recipe, make_config
+from gan_trainer.config import check_settings, find_recipe, make_config
 from gan_trainer.recipes import RECIPES
 from gan_trainer.source import DataSource
 
@@ -31,12 +31,6 @@ def check_request(settings: Settings, recipes: str | None) -> list[str]:
     """
     if (settings.images is None) == (settings.cpu_seconds is None):
         raise InputError("--seconds, --images: give one of them, the budget of each run")
-    features = shipped_features(settings.data)
-    if features is None:
-        raise InputError(f"{settings.data}: no feature network ships for it, so nothing can be compared")
-    least = FeatureNetwork.load(features, "cpu", 1).dim + 1  # for their covariance
-    if settings.n < least:
-        raise InputError(f"--n {settings.n}: FID needs at least {least} images; ask for more")
     names = list(dict.fromkeys(recipes.split(","))) if recipes is not None else list(RECIPES)
     for name in names:
         find_recipe(name)
@@ -45,6 +39,17 @@ def check_request(settings: Settings, recipes: str | None) -> list[str]:
         except InputError as error:
             raise InputError(f"{error} (recipe {name}; leave it out with --recipes)") from None
     return names
+
+
+def features_for(data: str, n: int) -> str:
+    """SHA-256 of the feature network in which `n` images can be compared. Raises InputError where there is none."""
+    path = shipped_features(data)
+    if path is None:
+        raise InputError(f"{data}: no feature network ships for it, so nothing can be compared")
+    network = FeatureNetwork.load(path, "cpu", 1)
+    if n <= network.dim:  # for their covariance
+        raise InputError(f"--n {n}: FID needs at least {network.dim + 1} images; ask for more")
+    return network.model.sha256
 
 
 def planned(
@@ -65,8 +70,7 @@ def planned(
         if not loaded:
             loaded.append(load_dataset(settings.data, "train", data_dir, offline=offline, quiet=quiet))
         source = DataSource.of(loaded[0], settings.data, data_dir, None)
-        device, _ = choose_device(place.device)
-        config = make_config(source, recipe, settings.changes, 0, device, settings.threads, 1)
+        config = make_config(source, recipe, settings.changes, 0, settings.device, settings.threads, 1)
         images = images_within(config.recipe, settings.cpu_seconds, *step_seconds(config, loaded[0]))
         try:
             check_settings(settings.data, recipe, settings.changes | {"images": images}, None)
@@ -76,35 +80,38 @@ def planned(
             note(f"{recipe}: {settings.budget} are {images:,} images")
         return images
 
-    return make_plan(place.folder, settings, recipes, length)
+    return make_plan(place.folder, settings, recipes, length, begun=place.begun)
 
 
-def compare_all(place: Place, plan: Plan, cells: Sequence[Cell], jobs: int, *, quiet: bool) -> list[dict[str, Any]]:
-    """The results of all cells, in order; those that are finished are not run again.
+def compare_all(place: Place, plan: Plan, cells: Sequence[Cell], jobs: int, *, quiet: bool) -> list[GanEdgeError]:
+    """Finish all cells; those that are finished are not run again. One that fails does not hold up the others.
 
-    Raises:
-        GanEdgeError: a run failed, and not because it diverged. Those that run beside it are stopped in good order.
+    Returns:
+        Why runs failed that did, other than by diverging.
     """
-    found = {cell: known_result(place, cell) for cell in cells}
-    missing = [cell for cell, result in found.items() if result is None]
+    missing = [cell for cell in cells if known_result(place, plan, cell) is None]
     if len(missing) < len(cells) and not quiet:
         note(f"{len(cells) - len(missing)} of {len(cells)} runs are finished already")
+    failures: list[GanEdgeError] = []
     for done, (cell, result) in enumerate(_run(place, plan, missing, jobs), len(cells) - len(missing) + 1):
-        found[cell] = result
+        if isinstance(result, GanEdgeError):
+            failures.append(result)
         if not quiet:
-            note(f"{cell.name}: {_said(result)} ({done} of {len(cells)})")
-    return [result for result in found.values() if result is not None]
+            said = f"failed: {result}" if isinstance(result, GanEdgeError) else f"{cell.name}: {_said(result)}"
+            note(f"{said} ({done} of {len(cells)})")
+    return failures
 
 
-def report(place: Place, plan: Plan, results: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-    """Write table, pictures and JSON into the comparison's folder; returns the table and the document.
+def report(place: Place, plan: Plan) -> tuple[str, dict[str, Any]]:
+    """Write table, pictures and JSON of all finished runs into the comparison's folder; returns table and document.
 
     Raises:
         OutputError: they cannot be written.
     """
+    results = known_results(place, plan)
     rows = table.summarise(results)
     cells = table.lines(rows, results)
-    document = {"plan": asdict(plan), "processor": table.processor(), "recipes": rows, "runs": list(results)}
+    document = {"plan": asdict(plan), "processor": table.processor(), "recipes": rows, "runs": results}
     with atomic_write(place.folder / "comparison.md") as file:
         file.write(table.markdown(cells, plan, results).encode())
     with atomic_write(place.folder / "comparison.json") as file:
@@ -119,17 +126,26 @@ def report(place: Place, plan: Plan, results: Sequence[dict[str, Any]]) -> tuple
     return table.text(cells), document
 
 
-def _run(place: Place, plan: Plan, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, dict[str, Any]]]:
-    """Run `cells`, several at once, and give each result as it comes."""
+def _run(
+    place: Place, plan: Plan, cells: Sequence[Cell], jobs: int
+) -> Iterator[tuple[Cell, dict[str, Any] | GanEdgeError]]:
+    """Run `cells`, several at once, and give each result, or why there is none, as it comes."""
     processes = Processes()
+
+    def work(cell: Cell) -> dict[str, Any] | GanEdgeError:
+        try:
+            return finish(place, plan, cell, processes.run)
+        except GanEdgeError as error:
+            return error
+
     if jobs == 1:
         try:
-            yield from ((cell, finish(place, plan, cell, processes.run)) for cell in cells)
+            yield from ((cell, work(cell)) for cell in cells)
         finally:
             processes.stop()
         return
     with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(finish, place, plan, cell, processes.run): cell for cell in cells}
+        running = {pool.submit(work, cell): cell for cell in cells}
         try:
             for future in as_completed(running):
                 yield running[future], future.result()

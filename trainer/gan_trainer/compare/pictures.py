@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -108,7 +109,8 @@ def _draw(draw: Any, place: Any, curves: list[list[tuple[float, float]]], colour
     faint = tuple(round(255 - 0.35 * (255 - part)) for part in _rgb(colour))
     for curve in curves:
         draw.line([place(point) for point in curve], faint, 1)
-    average = [tuple(map(mean, zip(*points, strict=True))) for points in zip(*curves, strict=False)]
+    rows = zip_longest(*curves)  # a run that ended early counts for as long as it ran
+    average = [tuple(map(mean, zip(*filter(None, points), strict=True))) for points in rows]
     draw.line([place(point) for point in average], colour, 3)
     for point in average:
         x, y = place(point)

@@ -1,5 +1,6 @@
 """What a comparison is about to do: its settings, and how many images each recipe sees. Kept in plan.json."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -8,6 +9,8 @@ from typing import Any
 
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write
+from gan_trainer.checks import flag
+from gan_trainer.recipes import RECIPES
 
 PLAN = "plan.json"
 
@@ -17,12 +20,14 @@ class Settings:
     """What all runs of a comparison share. Exactly one of `images` and `cpu_seconds` is the budget of a run.
 
     Args:
-        data: a key of `SOURCES`.
+        data: a data set that features ship for.
         images: real images to show.
         cpu_seconds: processor time of the training steps, all threads together; evaluations are not counted.
         n: how many images gan-eval draws of each exported file.
         threads: of one run.
         changes: fields of every recipe that differ from the table.
+        device: "cpu" or "cuda".
+        features: SHA-256 of the network in whose features files are measured.
     """
 
     data: str
@@ -31,23 +36,47 @@ class Settings:
     n: int = 10_000
     threads: int = 1
     changes: dict[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
+    features: str = ""
 
     @property
     def budget(self) -> str:
         """For people."""
         return f"{self.images:,} images" if self.images else f"{self.cpu_seconds:g} CPU seconds"
 
+    @property
+    def written(self) -> dict[str, str]:
+        """Each of them as a person would give it."""
+        return {
+            "data": self.data,
+            "budget": flag("images", self.images) if self.images else flag("seconds", self.cpu_seconds),
+            "n": flag("n", self.n),
+            "threads": flag("threads", self.threads),
+            "changes": " ".join(flag(name, value) for name, value in self.changes.items()) or "no changes of recipes",
+            "device": flag("device", self.device),
+            "features": f"the features {self.features[:16]}",
+        }
+
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings, and the length of each recipe in images: the same for all seeds, so that runs can be repeated."""
+    """Settings, and for each recipe its fields in the table and its length in images.
+
+    All seeds have the same length, so that runs can be repeated.
+    """
 
     settings: Settings
     lengths: dict[str, int]
+    recipes: dict[str, Any] = field(default_factory=dict)
 
     def evaluate_every(self, recipe: str, points: int = 5) -> int:
         """Images between two of the evaluations that make the curve of FID over time."""
         return max(1, self.lengths[recipe] // points)
+
+    def key(self, recipe: str) -> str:
+        """A digest of all that the runs of a recipe depend on but their seeds."""
+        what = [asdict(self.settings), self.recipes.get(recipe), self.lengths[recipe]]
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -63,7 +92,9 @@ class Cell:
         return f"{self.recipe}-{self.seed}"
 
 
-def make_plan(folder: Path, settings: Settings, recipes: list[str], length: Callable[[str], int]) -> Plan:
+def make_plan(
+    folder: Path, settings: Settings, recipes: list[str], length: Callable[[str], int], *, begun: bool = True
+) -> Plan:
     """The plan in `folder`, with the recipes that are new in it; made where there is none.
 
     Args:
@@ -71,26 +102,42 @@ def make_plan(folder: Path, settings: Settings, recipes: list[str], length: Call
         settings: have to be those that the comparison was begun with.
         recipes: names.
         length: how many images a recipe sees within the budget; asked once for each.
+        begun: whether a run has; a plan that none follows is made anew.
 
     Raises:
-        InputError: the comparison in `folder` was begun with other settings.
+        InputError: the comparison in `folder` was begun with other settings, or a recipe has changed since.
         GanEdgeError: its plan is damaged.
     """
     path = folder / PLAN
     plan = _read(path) if path.exists() else Plan(settings, {})
-    if plan.settings != settings:
-        mine, its = asdict(settings), asdict(plan.settings)
-        other = next(name for name in its if its[name] != mine[name])
-        raise InputError(
-            f"{folder}: was begun with {other} = {its[other]}, not {mine[other]}; give the same settings to go on with "
-            "it, or another --output"
-        )
+    if plan.settings != settings and not begun:
+        plan = Plan(settings, {})
+    _check_same(folder, plan, settings, recipes)
     for recipe in recipes:
         if recipe not in plan.lengths:
-            plan = replace(plan, lengths=plan.lengths | {recipe: length(recipe)})
+            images, content = length(recipe), _content(recipe)
+            plan = replace(plan, lengths=plan.lengths | {recipe: images}, recipes=plan.recipes | {recipe: content})
             with atomic_write(path) as file:
                 file.write(json.dumps(asdict(plan), indent=2).encode() + b"\n")
     return plan
+
+
+def _check_same(folder: Path, plan: Plan, settings: Settings, recipes: list[str]) -> None:
+    mine, its = settings.written, plan.settings.written
+    for name in its:
+        if its[name] != mine[name]:
+            raise InputError(
+                f"{folder}: was begun with {its[name]}, not {mine[name]}; give the same settings to go on with it, or "
+                "another --output"
+            )
+    for recipe in recipes:
+        if recipe in plan.recipes and plan.recipes[recipe] != _content(recipe):
+            raise InputError(f"{folder}: the recipe {recipe} has changed since it was begun; choose another --output")
+
+
+def _content(recipe: str) -> Any:
+    """The fields of a recipe, as JSON keeps them."""
+    return json.loads(json.dumps(asdict(RECIPES[recipe])))
 
 
 def _read(path: Path) -> Plan:
@@ -98,6 +145,7 @@ def _read(path: Path) -> Plan:
         document = json.loads(path.read_text())
         changes = {name: tuple(v) if isinstance(v, list) else v for name, v in document["settings"]["changes"].items()}
         settings = Settings(**document["settings"] | {"changes": changes})
-        return Plan(settings, {str(recipe): int(images) for recipe, images in document["lengths"].items()})
+        lengths = {str(recipe): int(images) for recipe, images in document["lengths"].items()}
+        return Plan(settings, lengths, dict(document["recipes"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GanEdgeError(f"{path}: not the plan of a comparison ({error}); choose another --output") from None

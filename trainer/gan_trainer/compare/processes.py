@@ -5,8 +5,11 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
+from gan_runtime.commandline import INTERRUPTED, TERMINATED
 from gan_runtime.errors import GanEdgeError
+from gan_runtime.files import atomic_write
 
 MAINS = {
     "gan-train": "from gan_trainer.cli import train_main as main",
@@ -24,10 +27,21 @@ class Done:
     out: str
     err: str
 
-    def failed(self) -> GanEdgeError:
-        """What to say of a command that should not have failed."""
-        lines = self.err.strip().splitlines()
-        return GanEdgeError(lines[-1] if lines else f"{self.command}: ended with exit code {self.code}")
+    def failed(self, name: str, folder: Path) -> GanEdgeError:
+        """What to say of a command that should not have failed, in the run `name` of the comparison in `folder`.
+
+        What is no error of ours, but a bug, is kept whole in a file.
+        """
+        last = (self.err.strip().splitlines() or [""])[-1]
+        prefix = f"{self.command}: error: "
+        if last.startswith(prefix):
+            return GanEdgeError(f"{name}: {last.removeprefix(prefix)}")
+        if not last or self.code in (INTERRUPTED, TERMINATED):
+            return GanEdgeError(f"{name}: {last or f'{self.command} ended with exit code {self.code}'}")
+        log = folder / f"{name}.log"
+        with atomic_write(log) as file:
+            file.write(self.err.encode(errors="backslashreplace"))
+        return GanEdgeError(f"{name}: {self.command} ended with exit code {self.code}: {last}; see {log}")
 
 
 class Processes:

@@ -7,11 +7,12 @@ from typing import Any
 
 from gan_runtime.evaluation import TEST, TRAIN
 from gan_runtime.score_table import METRICS
-from gan_trainer.compare.cells import COLLAPSED, DIVERGED
-from gan_trainer.compare.plan import Plan
+from gan_trainer.compare.cells import COLLAPSED, DIVERGED, FINISHED
+from gan_trainer.compare.plan import Plan, Settings
 
 Result = dict[str, Any]
-SHOWN = ("fid", "precision", "recall", "density", "coverage", "modes", "confident")
+TOLERANCE = 0.15  # of the budget
+SHOWN = ("fid", "precision", "recall", "density", "coverage", "modes", "kl", "confident")
 
 
 def scores_of(result: Result) -> dict[str, Any] | None:
@@ -54,11 +55,11 @@ def markdown(cells: list[list[str]], plan: Plan, results: Sequence[Result]) -> s
     """The file comparison.md: the table, and all that its numbers depend on."""
     table = [f"| {' | '.join(row)} |" for row in cells]
     table.insert(1, "|" + "---|" * len(cells[0]))
-    settings, seeds = plan.settings, sorted({result["seed"] for result in results})
+    settings, seeds = plan.settings, ", ".join(map(str, sorted({result["seed"] for result in results})))
+    threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''} a run on {settings.device}"
     about = [
-        f"{settings.budget} a run, seeds {', '.join(map(str, seeds))}; {settings.threads} thread a run."
-        if settings.threads == 1
-        else f"{settings.budget} a run, seeds {', '.join(map(str, seeds))}; {settings.threads} threads a run.",
+        f"{settings.budget} a run, seeds {seeds}; {threads}.",
+        *beside_the_budget(settings, results),
         f"Each run's last checkpoint was exported, and {settings.n:,} images of the file measured by gan-eval. "
         "Mean ± standard deviation over seeds.",
     ]
@@ -72,6 +73,21 @@ def markdown(cells: list[list[str]], plan: Plan, results: Sequence[Result]) -> s
         )
     about.append(f"Processor: {processor()}.")
     return "\n".join([f"# {settings.data}: recipes compared", "", *table, "", *about]) + "\n"
+
+
+def beside_the_budget(settings: Settings, results: Sequence[Result]) -> list[str]:
+    """A sentence on runs whose CPU seconds are far from the budget: how fast they would be was measured before."""
+    if settings.cpu_seconds is None:
+        return []
+    far = {
+        f"{result['recipe']}-{result['seed']}": result["cpu_seconds"] / settings.cpu_seconds
+        for result in results
+        if result["outcome"] == FINISHED and abs(result["cpu_seconds"] / settings.cpu_seconds - 1) > TOLERANCE
+    }
+    if not far:
+        return []
+    named = ", ".join(f"{name} {share:.0%}" for name, share in far.items())
+    return [f"The budget became images by a short measurement; some runs took more or less of it than that: {named}."]
 
 
 def processor() -> str:
@@ -129,5 +145,5 @@ def _plain(key: str, value: float | None) -> str:
     if value is None:
         return "-"
     if key == "modes":
-        return f"{value:.3g}"
-    return f"{value:.3f}" if key == "fid" else f"{value:.2f}"
+        return f"{value:,.1f}".removesuffix(".0")
+    return f"{value:.3f}" if key in ("fid", "kl") else f"{value:.2f}"
