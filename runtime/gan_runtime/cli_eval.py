@@ -53,49 +53,29 @@ def evaluate(
     from gan_runtime.candidates import open_candidate
     from gan_runtime.datasets.known import POINTS
     from gan_runtime.errors import InputError
-    from gan_runtime.evaluation import check_n, floors, score
     from gan_runtime.files import check_writable
-    from gan_runtime.reference import load_reference
-    from gan_runtime.score_table import card_path
+    from gan_runtime.score_table import card_path, table, write_card
 
     *names, data = sources
     if not names:
         raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
     if data in POINTS:
-        _refuse_for_points(data, features=features, data_dir=data_dir)
+        _refuse_for_points(data, features=features, data_dir=data_dir, offline=offline or None)
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
         check_writable(path)  # before the time that measuring takes
     if picture is not None and picture.suffix.lower() != ".png":
         raise InputError(f"{picture}: a picture ends in .png")
     if data in POINTS:
         report = _measure_points(names, data, n, seed, device, threads, quiet, picture)
-        return _finish(report, names if write else [], quiet, as_json)
-    network = _open_features(data, features, device, threads, quiet)
-    candidates = [open_candidate(name, data, n, seed, network, device, threads, quiet) for name in names]
-    reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet)
-    for candidate in candidates:
-        check_n(candidate.n, reference)
-    least = min(candidate.n for candidate in candidates)
-    if any(candidate.n != least for candidate in candidates) and not quiet:
-        note(f"not all sources have as many images: the floors are those of {least:,}")
-    began = time.perf_counter()
-    results: dict[str, Any] = {}
-    for candidate in candidates:
-        measured = candidate.measure(network, quiet)
-        scores = score(measured, reference, candidate.labels)
-        seconds = round(time.perf_counter() - began, 2)
-        results[candidate.name] = {"n": candidate.n, **candidate.about, **scores.to_dict(), "seconds": seconds}
-        began = time.perf_counter()
-    report = {
-        "data": {"name": reference.name, "digest": reference.digest, "train": len(train.images)},
-        "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
-        "results": results,
-        "floors": floors(reference, least),
-        "versions": {"gan-edge": __version__},
-    }
-    if picture is not None:
-        _write_neighbours(picture, candidates[0], network, reference, train.images)
-    return _finish(report, names if write else [], quiet, as_json)
+    else:
+        network = _open_features(data, features, device, threads, quiet)
+        candidates = [open_candidate(name, data, n, seed, network, device, threads, quiet) for name in names]
+        report = _measure_images(candidates, data, network, data_dir, offline, quiet, picture)
+    for name in names if write else []:
+        card = write_card(name, report)
+        if not quiet:
+            note(f"card: {card}")
+    print_result(table(report), report if as_json else None)
 
 
 def eval_main() -> None:
@@ -104,14 +84,39 @@ def eval_main() -> None:
     run(evaluate, "gan-eval")
 
 
-def _finish(report: dict[str, Any], cards: list[str], quiet: bool, as_json: bool) -> None:
-    from gan_runtime.score_table import table, write_card
+def _measure_images(
+    candidates: "list[Candidate]",
+    data: str,
+    network: "FeatureNetwork",
+    data_dir: Path | None,
+    offline: bool,
+    quiet: bool,
+    picture: Path | None,
+) -> dict[str, Any]:
+    from gan_runtime.evaluation import check_n, floors, score
+    from gan_runtime.reference import load_reference
 
-    for name in cards:
-        card = write_card(name, report)
-        if not quiet:
-            note(f"card: {card}")
-    print_result(table(report), report if as_json else None)
+    reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet)
+    for candidate in candidates:
+        check_n(candidate.n, reference)
+    least = min(candidate.n for candidate in candidates)
+    if any(candidate.n != least for candidate in candidates) and not quiet:
+        note(f"not all sources have as many images: the floors are those of {least:,}")
+    results: dict[str, Any] = {}
+    for candidate in candidates:
+        began = time.perf_counter()
+        scores = score(candidate.measure(network, quiet), reference, candidate.labels)
+        seconds = round(time.perf_counter() - began, 2)
+        results[candidate.name] = {"n": candidate.n, **candidate.about, **scores.to_dict(), "seconds": seconds}
+    if picture is not None:
+        _write_neighbours(picture, candidates[0], network, reference, train.images)
+    return {
+        "data": {"name": reference.name, "digest": reference.digest, "train": len(train.images)},
+        "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
+        "results": results,
+        "floors": floors(reference, least),
+        "versions": {"gan-edge": __version__},
+    }
 
 
 def _refuse_for_points(data: str, **given: Any) -> None:
@@ -119,7 +124,9 @@ def _refuse_for_points(data: str, **given: Any) -> None:
 
     for name, value in given.items():
         if value is not None:
-            raise InputError(f"--{name.replace('_', '-')}: {data} has points, which need neither; leave it out")
+            raise InputError(
+                f"--{name.replace('_', '-')}: {data} has points, which need no features and no files; leave it out"
+            )
 
 
 def _measure_points(
@@ -138,9 +145,10 @@ def _measure_points(
     from gan_runtime.scatter import scatter
 
     found = {name: load_points(name, data, n, seed, device, threads, quiet) for name in names}
+    report = point_report(found, data) | {"versions": {"gan-edge": __version__}}
     if picture is not None:
         save_png(picture, scatter(found[names[0]][0], POINTS[data].extent, POINTS[data]))
-    return point_report(found, data) | {"versions": {"gan-edge": __version__}}
+    return report
 
 
 def _open_features(data: str, features: str | None, device: str, threads: int | None, quiet: bool) -> "FeatureNetwork":

@@ -92,4 +92,5 @@ def _load_array(source: str) -> NDArray[np.float32]:
         raise InputError(f"{source}: not a .npy of points, nor a .npz with `points` in it") from None
     if points.dtype.kind != "f" or points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise InputError(f"{source}: {points.dtype} {list(points.shape)}; points are floats [n, 2], at least one")
-    return points.astype(np.float32)
+    with np.errstate(over="ignore"):  # what overflows is not finite, and refused when it is measured
+        return points.astype(np.float32)

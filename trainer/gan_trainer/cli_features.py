@@ -21,7 +21,12 @@ def features(
     epochs: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Passes over the data.", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same machine, same network.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=2**32 - 1, help="Same seed, same machine, same network.  [default: 0]", show_default=False
+        ),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Threads.  [default: all allowed]", show_default=False)
     ] = None,
@@ -42,8 +47,10 @@ def features(
 
     if data not in (*FEATURE_RECIPES, *STACKED):
         raise InputError(f"data set {data!r}: choose one of {', '.join([*FEATURE_RECIPES, *STACKED])}")
-    if data in STACKED and epochs:
-        raise InputError(f"--epochs {epochs}: {data} is measured in the features of {STACKED[data].of}; leave it out")
+    idle = {"epochs": epochs, "seed": seed, "threads": threads, "data-dir": data_dir, "offline": offline or None}
+    for name, value in idle.items():
+        if data in STACKED and value is not None:
+            raise InputError(f"--{name}: {data} is measured in the features of {STACKED[data].of}; leave it out")
     path = output or Path("exported") / "features" / f"{data}.onnx"
     if output is None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +58,7 @@ def features(
     if data in STACKED:
         report = _compose(data, STACKED[data].of, path)
     else:
-        report = _train(data, path, epochs, seed, threads, data_dir, offline, quiet)
+        report = _train(data, path, epochs, seed or 0, threads, data_dir, offline, quiet)
     print_result(str(path), report if as_json else None)
 
 
