@@ -2,7 +2,8 @@
 
 `points` trains recipes on ring8 and grid25, `stacked` on stacked-mnist; each run is a gan-train process of its own with
 one thread, exported, and measured by gan-eval. A run that diverges is counted, not dropped. Seconds are those of the
-processor. Targets: of `stacked`, all 1,000 modes with a KL of at most 0.08; of `points`, that `quick` finds all modes. The first run of `stacked` measures 154,000 real images, once for each user.
+processor. Targets: of `stacked`, all 1,000 modes with a KL of at most 0.08; of `points`, that `quick` finds all modes.
+The first run of `stacked` measures 154,000 real images, once for each user.
 """
 
 import argparse
