@@ -10,7 +10,7 @@ from gan_runtime.manifest import ImageSize
 from gan_trainer.networks import BODIES, build_networks
 from gan_trainer.networks.assembly import Discriminator
 from gan_trainer.networks.grid import coarse_grid
-from gan_trainer.networks.layers import Dropout, Reshape
+from gan_trainer.networks.layers import Dropout, MinibatchDeviation, Reshape
 from gan_trainer.recipes import RECIPES
 
 SIZES = [ImageSize(side, side, channels) for side in (28, 32, 64) for channels in (1, 3)]
@@ -57,6 +57,28 @@ def test_logits_are_no_probabilities(name: str, conditional: bool) -> None:
                 weights.zero_()
             discriminator.head.bias.fill_(bias)
             torch.testing.assert_close(discriminator(images, *codes, *labels), torch.full((4,), bias))
+
+
+def test_the_deviation_of_four_images_is_one_more_channel() -> None:
+    x = torch.randn(8, 3, 2, 5)
+    seen = MinibatchDeviation()(x)
+    assert torch.equal(seen[:, :3], x)
+    for group in (slice(0, 4), slice(4, 8)):
+        expected = x[group].var(0, unbiased=False).sqrt().mean()
+        torch.testing.assert_close(seen[group, 3:], expected.expand(4, 1, 2, 5))
+    assert MinibatchDeviation()(x[:6]).shape == (6, 4, 2, 5)
+    assert MinibatchDeviation()(torch.ones(4, 3, 2, 2))[:, 3].max() < 1e-3, "pictures that repeat each other"
+
+
+def test_real_and_generated_images_in_one_batch_do_not_see_each_other() -> None:
+    discriminator = build_networks(replace(RECIPES["quick"], width=8), SIZES[0], 10).discriminator
+    assert discriminator is not None
+    real, fake, labels = torch.randn(8, 1, 28, 28), torch.randn(8, 1, 28, 28), torch.arange(8)
+    with torch.no_grad():
+        together = discriminator(torch.cat([real, fake]), torch.cat([labels, labels]))
+        apart = torch.cat([discriminator(images, labels) for images in (real, fake)])
+        assert not torch.allclose(discriminator(real, labels), discriminator(real[:1].expand(8, -1, -1, -1), labels))
+    torch.testing.assert_close(together, apart)
 
 
 @pytest.mark.parametrize("conditional", [False, True])

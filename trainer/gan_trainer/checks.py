@@ -48,6 +48,8 @@ def check_changes(recipe: "Recipe", given: Collection[str]) -> None:
     """Refuse flags that were given and change nothing, by the names of their fields."""
     idle = {
         "betas": recipe.optimizer == "rmsprop" and "--optimizer rmsprop has none",
+        "minibatch_std": (recipe.network != "conv" or recipe.family == "autoencoder")
+        and "only a conv discriminator has it",
         "dropout": recipe.network != "mlp" and f"the network {recipe.network} has none",
         "penalty_every": not recipe.penalties and "there is no penalty; give --penalty",
         "decay": recipe.decay_from == 1 and "the rate does not fall; give --decay-from",
@@ -94,6 +96,8 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _check_numbers(recipe: "Recipe") -> None:
+    if recipe.minibatch_std and recipe.batch_size % 4:
+        raise InputError(f"{flag('batch_size', recipe.batch_size)}: --minibatch-std looks at four images; give 4, 8, …")
     for field in fields(recipe):
         value = getattr(recipe, field.name)
         for number in value if isinstance(value, tuple) else (value,):

@@ -32,6 +32,7 @@ class Recipe:
     g_norm: str = _setting("batch", "What follows the generator's layers: none, batch or layer.")
     d_norm: str = _setting("batch", "What follows the discriminator's: none, batch, layer, or spectral on its weights.")
     dropout: float = _setting(0.0, "Of the mlp's discriminator, after each layer.", min=0.0, max=0.99)
+    minibatch_std: bool = _setting(False, "Show a conv discriminator how much images, four at a time, differ.")
     conditional: bool = _setting(False, "Tell the networks classes.  [default: if recipe and data have them]")
     latent_dim: int = _setting(100, "Values per latent.", min=1, max=4096)
     latents: str = _setting("normal", "normal: N(0, 1), or uniform: U(-1, 1).")
@@ -104,6 +105,7 @@ RECIPES = {
         network="conv",
         width=24,
         d_norm="none",
+        minibatch_std=True,
         conditional=True,
         latent_dim=64,
         penalty="r1",
@@ -111,7 +113,7 @@ RECIPES = {
         penalty_every=8,
         share_passes=True,
         lr=3e-3,
-        betas=(0.0, 0.99),
+        betas=(0.0, 0.999),
         decay_from=0.2,
         images=10 * EPOCH,
         ema_half_life=20_000,

@@ -47,7 +47,8 @@ def build_networks(recipe: Recipe, size: ImageSize, classes: int) -> Networks:
 
 
 def _discriminator(body: ModuleType, recipe: Recipe, size: ImageSize, classes: int) -> nn.Module:
-    layers, features = body.feature_layers(size, recipe.width, recipe.d_norm, recipe.dropout)
+    extra = {"deviation": True} if recipe.minibatch_std and recipe.network == "conv" else {}
+    layers, features = body.feature_layers(size, recipe.width, recipe.d_norm, recipe.dropout, **extra)
     if recipe.family == "joint":
         network: nn.Module = JointDiscriminator(layers, features, recipe.latent_dim, classes)
     else:

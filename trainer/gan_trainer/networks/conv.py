@@ -12,7 +12,7 @@ from torch import nn
 
 from gan_runtime.manifest import ImageSize
 from gan_trainer.networks.grid import coarse_grid
-from gan_trainer.networks.layers import Reshape, normalise
+from gan_trainer.networks.layers import MinibatchDeviation, Reshape, normalise
 
 
 def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.Sequential:
@@ -37,13 +37,17 @@ def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.
     return nn.Sequential(*layers)
 
 
-def feature_layers(size: ImageSize, width: int, norm: str, dropout: float = 0.0) -> tuple[nn.Sequential, int]:
-    """Images [n, c, h, w] -> features [n, f], and f: strided convolutions."""
+def feature_layers(
+    size: ImageSize, width: int, norm: str, dropout: float = 0.0, *, deviation: bool = False
+) -> tuple[nn.Sequential, int]:
+    """Images [n, c, h, w] -> features [n, f], and f: strided convolutions, and `deviation` on the coarsest grid."""
     side, halvings = coarse_grid(size.height)
     widths = [width * 2**i for i in range(halvings)]
     features = widths[-1]
     layers = [nn.PixelUnshuffle(2), nn.Conv2d(4 * size.channels, width, 3, padding=1), nn.LeakyReLU(0.2)]
     for inputs, outputs in pairwise([*widths, features]):
         layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), *normalise(norm, outputs), nn.LeakyReLU(0.2)]
-    layers += [nn.Flatten(), nn.Linear(features * math.ceil(side / 2) ** 2, features), nn.LeakyReLU(0.2)]
+    layers += [MinibatchDeviation()] if deviation else []
+    inputs = (features + deviation) * math.ceil(side / 2) ** 2
+    layers += [nn.Flatten(), nn.Linear(inputs, features), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers), features

@@ -1,5 +1,7 @@
 """Layers that torch lacks, or has in a form that is slow on a CPU or clumsy in an exported graph."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
@@ -39,6 +41,24 @@ class Dropout(nn.Module):
         kept = torch.empty_like(x, requires_grad=False)
         torch.ge(numbers, round(self.probability * 2**16) - 2**15, out=kept)
         return x * kept.mul_(1 / (1 - self.probability))
+
+
+class MinibatchDeviation(nn.Module):
+    """One more channel: how much the images of a group differ (Karras et al. 2018, section 3, and StyleGAN's groups).
+
+    The mean over channels and places of the standard deviation over four images in a row, the same value everywhere.
+    A generator that repeats itself gives itself away by it.
+    """
+
+    GROUP = 4
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float [n, c, h, w] -> [n, c + 1, h, w]; groups of two, or of one, where four do not divide n."""
+        n, c, h, w = x.shape
+        groups = x.view(-1, math.gcd(n, self.GROUP), c, h, w)
+        deviation = (groups.var(1, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
+        channel = deviation.repeat_interleave(groups.shape[1]).view(n, 1, 1, 1).expand(n, 1, h, w)
+        return torch.cat([x, channel], 1)
 
 
 def normalise(kind: str, channels: int, *, rows: bool = False) -> list[nn.Module]:
