@@ -92,15 +92,11 @@ def sample(
     version: Version = False,
 ) -> None:
     """Sample images from an exported generator with ONNX Runtime."""
-    from gan_runtime.errors import InputError
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
 
     began = time.perf_counter()
     *images, output = files
-    if output == STDOUT and as_json:
-        raise InputError("--json: would mix with the picture on stdout; name an output file")
-    if latents is not None and (n is not None or seed or start):
-        raise InputError("--latents: takes the place of --n, --seed and --start; leave those out")
+    _check_alone(as_json and output == STDOUT, latents is not None and bool(n is not None or seed or start))
     kind = kind_of(output)
     given = _given(
         rows=rows, columns=columns, padding=padding, scale=scale, by_class=by_class or None,
@@ -109,19 +105,15 @@ def sample(
     check_options(kind, given)
     pictures = reconstruct or interpolate
     if images or pictures or encoder is not None:
-        from gan_runtime.picture_files import check_output_is_new
         from gan_runtime.reconstruct import check_mode, encoded, write_reconstruction
 
         asked = given | {"n": n, "seed": seed, "start": start, "latents": latents, "encoder": encoder}
-        check_mode(images, kind, reconstruct=reconstruct, interpolate=interpolate, given=asked)
-        check_output_is_new(images, output)
+        check_mode(images, output, kind, reconstruct=reconstruct, interpolate=interpolate, given=asked)
     check_output(output)
     options = Options(**given, quiet=quiet)
     generator = _open_generator(model, device, threads, quiet)
-    own = None if latents is None else _load_latents(latents)
     shown = encoded(generator, images, encoder, label, options, reconstruct=reconstruct) if pictures else None
-    if shown:
-        own = shown.latents
+    own = shown.latents if shown else _load_latents(latents) if latents is not None else None
     count = (n or _default_n(options, kind, generator)) if own is None else len(own)
     draw = generator.draw(count, seed, start, label, own, batch_size)
     if shown and reconstruct:
@@ -190,6 +182,15 @@ def sample_main() -> None:
 def info_main() -> None:
     """Entry point of gan-info."""
     run(info, "gan-info")
+
+
+def _check_alone(json_and_picture: bool, latents_and_count: bool) -> None:
+    from gan_runtime.errors import InputError
+
+    if json_and_picture:
+        raise InputError("--json: would mix with the picture on stdout; name an output file")
+    if latents_and_count:
+        raise InputError("--latents: takes the place of --n, --seed and --start; leave those out")
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write
 from gan_runtime.outputs.options import STDOUT, WALKS, Options, Outcome
+from gan_runtime.picture_files import check_output_is_new, load_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from gan_runtime.generator import Generator
 
 
-def check_mode(images: list[str], kind: str, *, reconstruct: bool, interpolate: bool, given: dict[str, object]) -> None:
+def check_mode(
+    images: list[str], output: str, kind: str, *, reconstruct: bool, interpolate: bool, given: dict[str, object]
+) -> None:
     """Refuse what does not belong together, before anything is opened.
 
     Args:
         images: the pictures that were named before the output.
-        kind: of output.
+        output, kind: what to write.
         reconstruct, interpolate: at most one of them.
         given: the options that say what to draw or how, by name, as far as they were given.
 
@@ -52,6 +55,7 @@ def check_mode(images: list[str], kind: str, *, reconstruct: bool, interpolate: 
         raise InputError("--reconstruct: makes one picture; end the output in .png, or name - for stdout")
     if reconstruct and "rows" in given:
         raise InputError("--rows: --reconstruct needs as many as there are pictures; give --columns, or leave it out")
+    check_output_is_new(images, output)
 
 
 class Encoded(NamedTuple):
@@ -80,7 +84,6 @@ def encoded(
     """
     from gan_runtime.encoder import open_encoder_of  # noqa: PLC0415
     from gan_runtime.outputs.reconstructions import reconstruction_layout  # noqa: PLC0415
-    from gan_runtime.picture_files import load_images  # noqa: PLC0415
 
     opened = open_encoder_of(generator, encoder)
     if generator.classes and label is None:
