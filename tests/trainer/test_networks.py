@@ -71,7 +71,7 @@ def test_the_deviation_of_four_images_is_one_more_channel() -> None:
 
 
 def test_real_and_generated_images_in_one_batch_do_not_see_each_other() -> None:
-    discriminator = build_networks(replace(RECIPES["quick"], width=8), SIZES[0], 10).discriminator
+    discriminator = build_networks(replace(RECIPES["quick"], width=8, minibatch_std=True), SIZES[0], 10).discriminator
     assert discriminator is not None
     real, fake, labels = torch.randn(8, 1, 28, 28), torch.randn(8, 1, 28, 28), torch.arange(8)
     with torch.no_grad():

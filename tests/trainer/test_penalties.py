@@ -136,7 +136,6 @@ def test_only_batch_norm_lets_a_discriminator_mix_images(network: str, d_norm: s
 
     torch.manual_seed(0)
     recipe = replace(RECIPES["quick"], network=network, d_norm=d_norm, width=8, penalty="none", penalty_weight=0.0)
-    recipe = replace(recipe, minibatch_std=False)  # which lets it, on purpose
     discriminator = build_networks(recipe, DIGIT, 10).discriminator
     assert discriminator is not None
     for module in discriminator.modules():

@@ -202,7 +202,7 @@ REFUSED = [
     ("bigan", {"objective": "wgan"}, "--objective wgan: .*give --clip or --d-norm spectral"),
     ("bigan", {"augment": "cutout"}, "--augment cutout: bigan has no use for it"),
     ("bigan", {"share_passes": True}, "^--share-passes: bigan has no use for it"),
-    ("quick", {"batch_size": 66}, "--batch-size 66: --minibatch-std looks at four images"),
+    ("quick", {"minibatch_std": True, "batch_size": 66}, "--batch-size 66: --minibatch-std looks at four images"),
     ("vae", {"objective": "hinge"}, "--objective hinge: vae has no use for it"),
     ("vae", {"latents": "uniform"}, "--latents uniform: vae has no use for it"),
     ("vae", {"penalty_weight": 5.0}, "--penalty-weight 5: vae has no use for it"),
