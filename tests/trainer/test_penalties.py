@@ -101,6 +101,14 @@ def test_dragan_stays_within_half_a_deviation_above_the_data() -> None:
     assert abs(step.mean().item() - 0.125) < 0.01  # 0.5 * U * U
 
 
+def test_dragan_goes_as_far_with_all_pixels_of_an_image() -> None:
+    """The farthest of a thousand pixels says how far: anything for images with shares of their own, 0.5 without."""
+    real, fake = pair(400, 1, 32, 32)
+    shares = (penalty_points(real, fake, "around") - real).flatten(1).amax(1) / (0.5 * real.std())
+    assert shares.min() < 0.05
+    assert abs(shares.mean().item() - 0.5) < 4 * (1 / 12 / 400) ** 0.5
+
+
 def test_no_slope_at_all_is_no_reason_to_diverge() -> None:
     weight = torch.zeros(4, requires_grad=True)
     penalty = gradient_penalty(lambda images: images.flatten(1) @ weight, *map(Tensor.float, pair(3, 1, 2, 2)))

@@ -31,7 +31,7 @@ def best(entries: Sequence[Entry]) -> Entry | None:
 
 def has_collapsed(entries: Sequence[Entry]) -> bool:
     """Whether the last two evaluations show few good pictures, again and again."""
-    return len(evaluations(entries)) > 1 and all(map(repeats_itself, evaluations(entries)[-2:]))
+    return len(evaluations(entries)) > 1 and all(map(_repeats_itself, evaluations(entries)[-2:]))
 
 
 def collapses_now(entries: Sequence[Entry]) -> bool:
@@ -50,7 +50,7 @@ def _is_whole(entry: Entry) -> bool:
     return all(isinstance(value, float | int) for value in values)
 
 
-def repeats_itself(entry: Entry) -> bool:
+def _repeats_itself(entry: Entry) -> bool:
     """Whether one evaluation shows few good pictures, again and again."""
     few = entry["recall"] < FEW_REACHED or entry["coverage"] < FEW_COVERED
     return bool(entry["precision"] >= PLAUSIBLE and few)

@@ -37,7 +37,8 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, where: Where = 
     """Mean over the batch of (||g|| - 1)^2 or ||g||^2, g = grad_x D(x) over all axes but the first; unweighted.
 
     Args:
-        critic: images -> logits, float [n]; its output for one image must not depend on the others.
+        critic: images -> logits, float [n]; what it says of one image should not depend on the others. Where it does
+            a little, by minibatch deviation, g is the gradient of the sum of all logits, as in StyleGAN's code.
         real: float [n, ...].
         fake: float [n, ...]; only "line" and "fake" look at it.
         where: "line", between real and fake, a share per sample (Gulrajani et al. 2017, algorithm 1);
