@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO_IMAGES ?= 150000
+DEMO_IMAGES ?= 100000
 
 .PHONY: demo test install clean
 
@@ -14,7 +14,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,train,dev]'
 	@touch $@
 
-# One thread: about a minute on any machine, busy or not. A demo that was stopped goes on where it stopped; a finished
+# One thread: a minute or two on any machine, busy or not. A demo that was stopped goes on where it stopped; a finished
 # one is not trained again (make clean forgets it).
 demo: install
 	@if [ -d runs/demo ]; then $(BIN)/gan-train --resume runs/demo; \
