@@ -128,7 +128,7 @@ def _missed(data: str, recipe: str, runs: list[dict[str, Any] | None]) -> list[s
         if run is None:
             reasons.append(f"seed {seed}: diverged")
         elif run["modes"] < modes or run["kl"] > kl:
-            reasons.append(f"seed {seed}: {run['modes']} modes with a KL of {run['kl']:.3f}")
+            reasons.append(f"seed {seed}: {run['modes']} modes with a KL of {run['kl']}")
     return reasons
 
 

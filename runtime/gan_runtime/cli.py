@@ -8,19 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gan_runtime import __version__
-from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+from gan_runtime.commandline import note, print_result, run
+from gan_runtime.common_flags import Device, Json, Quiet, Threads, Version
 
 if TYPE_CHECKING:
     from gan_runtime.generator import Generator
     from gan_runtime.outputs import Options
-
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Threads = Annotated[
-    int | None,
-    typer.Option(min=1, max=1024, help="Threads.  [default: all processors allowed]", show_default=False),
-]
-Json = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
-Version = Annotated[bool, VERSION_OPTION]
 
 
 def sample(
@@ -87,7 +80,7 @@ def sample(
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
     version: Version = False,
 ) -> None:

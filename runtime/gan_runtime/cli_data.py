@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gan_runtime.commandline import VERSION_OPTION, print_result, run
+from gan_runtime.commandline import print_result, run
+from gan_runtime.common_flags import Json, Quiet, Version
 from gan_runtime.picture_flags import Background, LabelsFrom, Mode, Size, SkipBad, picture_options
 
 
@@ -28,9 +29,9 @@ def data(
     background: Background = None,
     labels: LabelsFrom = None,
     skip_bad: SkipBad = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
-    version: Annotated[bool, VERSION_OPTION] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    version: Version = False,
 ) -> None:
     """Tell where data sets are, fetch and verify them; count and check the images of a folder or .zip archive."""
     from gan_runtime.datasets.known import KNOWN

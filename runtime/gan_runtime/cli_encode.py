@@ -2,12 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gan_runtime import __version__
-from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+from gan_runtime.commandline import note, print_result, run
+from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
+
+if TYPE_CHECKING:
+    from gan_runtime.encoder import Encoder
 
 
 def encode(
@@ -27,18 +31,15 @@ def encode(
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="Of a data set: train or test.")] = "train",
-    data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Threads.  [default: all allowed]", show_default=False)
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
-    version: Annotated[bool, VERSION_OPTION] = False,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    device: Device = "auto",
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    version: Version = False,
 ) -> None:
     """Write the latents of images, by the encoder of a BiGAN or VAE, with ONNX Runtime."""
-    from gan_runtime.encoder import Encoder, find_encoder
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable
     from gan_runtime.picture_files import check_output_is_new, load_images
@@ -51,13 +52,7 @@ def encode(
         raise InputError(f"{output}: name the images and then the .npz to write: gan-encode a.png b.png out.npz")
     check_output_is_new(sources, output)
     check_writable(path)
-    file, remarks = find_encoder(model)
-    encoder = Encoder.open(file, device, threads)
-    if not quiet:
-        for remark in remarks:
-            note(remark)
-        note(f"encoder: {encoder.model.path}")
-        note(f"device: {encoder.session.device}, {encoder.session.reason or 'asked for'}")
+    encoder = _open_encoder(model, device, threads, quiet)
     pictures = load_images(sources, encoder.size, split=split, data_dir=data_dir, offline=offline, quiet=quiet)
     latents = encoder.encode_with_progress(pictures.images, quiet=quiet)
     _write(path, latents, pictures.names, pictures.labels)
@@ -77,6 +72,17 @@ def encode(
 def encode_main() -> None:
     """Entry point of gan-encode."""
     run(encode, "gan-encode")
+
+
+def _open_encoder(model: str | None, device: str, threads: int | None, quiet: bool) -> "Encoder":
+    from gan_runtime.encoder import Encoder, find_encoder
+
+    file, remarks = find_encoder(model)
+    encoder = Encoder.open(file, device, threads)
+    chosen = f"device: {encoder.session.device}, {encoder.session.reason or 'asked for'}"
+    for remark in () if quiet else (*remarks, f"encoder: {file.path}", chosen):
+        note(remark)
+    return encoder
 
 
 def _write(path: Path, latents: object, names: tuple[str, ...], labels: object) -> None:

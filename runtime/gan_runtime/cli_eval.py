@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gan_runtime import __version__
-from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+from gan_runtime.commandline import note, print_result, run
+from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
 
 if TYPE_CHECKING:
     from gan_runtime.candidates import Candidate
@@ -39,15 +40,13 @@ def evaluate(
         ),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Put a card (markdown and JSON) beside each source.")] = False,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Threads.  [default: all allowed]", show_default=False)
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
-    version: Annotated[bool, VERSION_OPTION] = False,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    device: Device = "auto",
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    version: Version = False,
 ) -> None:
     """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
     from gan_runtime.candidates import open_candidate

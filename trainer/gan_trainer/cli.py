@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from click.core import ParameterSource
 
-from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+from gan_runtime.commandline import note, print_result, run
+from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Version
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.picture_flags import Background, LabelsFrom, Mode, Size, SkipBad, picture_options
 from gan_trainer.flags import with_recipe_flags
@@ -32,8 +33,6 @@ VERDICTS = {"collapsed": "the generator repeats itself", "patience": "its FID no
 ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "offline", "tensorboard", "quiet", "as_json", "version"}
 
 RunsDir = Annotated[Path, typer.Option(help="Where run folders are.")]
-Json = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
-Version = Annotated[bool, VERSION_OPTION]
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,13 @@ def train(
     recipe: Annotated[str, typer.Option(help="Which one; --list-recipes prints the table.")] = "quick",
     epochs: Annotated[float | None, _given("Length in passes over the data.", max=10**6)] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same machine, same result.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     threads: Annotated[int | None, _given("Threads of one operator.  [default: all allowed]", min=1, max=1024)] = None,
     name: Annotated[str | None, _given("Name of the run.  [default: <data>-<recipe>, numbered]")] = None,
     runs_dir: RunsDir = RUNS_DIR,
     resume: Annotated[Path | None, _given("Go on with this run exactly as if it had never stopped.")] = None,
-    data_dir: Annotated[Path | None, _given("Folder with the data set's files.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
+    data_dir: DataDir = None,
+    offline: Offline = False,
     size: Size = None,
     mode: Mode = None,
     background: Background = None,
@@ -75,7 +74,7 @@ def train(
     skip_bad: SkipBad = False,
     keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many of the last checkpoints to keep.")] = 3,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write runs/<name>/tensorboard.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors.")] = False,
+    quiet: Quiet = False,
     list_recipes: Annotated[bool, typer.Option("--list-recipes", help="Print the table of recipes.")] = False,
     as_json: Json = False,
     version: Version = False,

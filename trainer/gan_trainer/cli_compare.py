@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+from gan_runtime.commandline import note, print_result, run
+from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Version
 from gan_trainer.flags import with_recipe_flags
 
 
@@ -31,12 +32,12 @@ def compare(
         int | None, typer.Option(min=1, max=1024, help="Runs at once.  [default: one a processor]", show_default=False)
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of one run.")] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
-    version: Annotated[bool, VERSION_OPTION] = False,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    version: Version = False,
     **changes: Any,
 ) -> None:
     """Train recipes under one budget, export and measure each run: one table, samples, and curves of FID over time.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gan_runtime.commandline import VERSION_OPTION, note, print_result, run
+from gan_runtime.commandline import note, print_result, run
+from gan_runtime.common_flags import DataDir, Json, Offline, Quiet, Threads, Version
 
 if TYPE_CHECKING:
     from gan_runtime.model_file import ModelFile
@@ -27,14 +28,12 @@ def features(
             min=0, max=2**32 - 1, help="Same seed, same machine, same network.  [default: 0]", show_default=False
         ),
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Threads.  [default: all allowed]", show_default=False)
-    ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never download a data set.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
-    version: Annotated[bool, VERSION_OPTION] = False,
+    threads: Threads = None,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    version: Version = False,
 ) -> None:
     """Train a classifier of a labelled data set on the CPU and export its features; compose those of stacked-mnist."""
     from gan_trainer.cli import require

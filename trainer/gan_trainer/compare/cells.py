@@ -64,8 +64,7 @@ def known_result(place: Place, plan: Plan, cell: Cell) -> dict[str, Any] | None:
         return None
     if not isinstance(document, dict) or not set(document) >= KEYS:
         return None
-    if document["key"] != plan.key(cell.recipe):
-        raise InputError(f"{path}: belongs to a comparison with other settings; choose another --output")
+    _check_key(path, document, plan, cell)
     return document if document["outcome"] == DIVERGED or place.model(cell).is_file() else None
 
 
@@ -109,6 +108,7 @@ def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
     path, where = place.trained(cell), place.run(cell)
     if path.exists():
         document: dict[str, Any] = json.loads(path.read_text())
+        _check_key(path, document, plan, cell)
         return document
     done = run("gan-train", *_training(place, plan, cell, where))
     entries = where.entries()
@@ -125,6 +125,11 @@ def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
     about["curve"] = _curve(entries)
     _keep(path, about)
     return about
+
+
+def _check_key(path: Path, document: dict[str, Any], plan: Plan, cell: Cell) -> None:
+    if document["key"] != plan.key(cell.recipe):
+        raise InputError(f"{path}: belongs to a comparison with other settings; choose another --output")
 
 
 def _keep(path: Path, document: dict[str, Any]) -> None:
