@@ -1,7 +1,8 @@
 """What an exported file says of itself: JSON in the model's metadata under the key "gan_edge".
 
 The trainer writes it, every command of the runtime reads it. A reader takes files of its own format version and older
-ones, ignores keys that it does not know, and refuses newer versions by name.
+ones, ignores keys that it does not know, and refuses newer versions by name. The classes below check their fields, so
+that a manifest made in Python obeys the same rules as one that is read.
 """
 
 import base64
@@ -13,13 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.errors import ModelError
+from gan_runtime.errors import InputError, ModelError
 from gan_runtime.model_file import ModelFile
 
 METADATA_KEY = "gan_edge"
 FORMAT_VERSION = 1
 FINGERPRINT_PIXELS = 3072  # 4 KB of base64
 MAX_FINGERPRINT_IMAGES = 1024
+DISTRIBUTIONS = ("normal", "uniform")
+MAX_COUNT = 2**31
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,13 @@ class Fingerprint:
     seed: int
     count: int
     pixels: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_count("fingerprint.seed", self.seed, 2**64 - 1, least=0)
+        _check_count("fingerprint.count", self.count, MAX_FINGERPRINT_IMAGES)
+        _check_type("fingerprint.pixels", self.pixels, bytes)
+        if not self.pixels:
+            raise InputError("fingerprint.pixels: is empty")
 
     def difference(self, images: NDArray[np.uint8]) -> int:
         """Largest difference in grey levels between these pixels and uint8 [count, h, w, c] sampled here."""
@@ -47,13 +57,21 @@ class Latents:
     dim: int
     distribution: str = "normal"
 
+    def __post_init__(self) -> None:
+        _check_count("latents.dim", self.dim)
+        if self.distribution not in DISTRIBUTIONS:
+            raise InputError(f"latents.distribution {self.distribution!r}: must be one of {', '.join(DISTRIBUTIONS)}")
+
 
 @dataclass(frozen=True)
 class Labels:
-    """The input `labels`: int64 [n] in 0 .. classes - 1, and what each class is called."""
+    """The input `labels`: int64 [n] in 0 .. classes - 1, and what each class is called, if the classes have names."""
 
     classes: int
     names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_classes("labels", self.classes, self.names)
 
 
 @dataclass(frozen=True)
@@ -63,6 +81,10 @@ class ImageSize:
     height: int
     width: int
     channels: int
+
+    def __post_init__(self) -> None:
+        for axis in ("height", "width", "channels"):
+            _check_count(axis, getattr(self, axis))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -77,6 +99,12 @@ class Points:
     coordinates: int
     extent: float
 
+    def __post_init__(self) -> None:
+        _check_count("coordinates", self.coordinates)
+        _check_type("extent", self.extent, (int, float))
+        if not 0 < self.extent < math.inf:
+            raise InputError(f"extent {self.extent}: must be positive and finite")
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one point."""
@@ -90,11 +118,17 @@ class Points:
 
 @dataclass(frozen=True)
 class Measures:
-    """The outputs `features`: float32 [n, dim], and `logits`: float32 [n, classes], and what each class is called."""
+    """The outputs `features`: float32 [n, dim], and `logits`: float32 [n, classes], and what each class is called, if
+    the classes have names.
+    """
 
     dim: int
     classes: int
     names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_count("dim", self.dim)
+        _check_classes("output", self.classes, self.names)
 
 
 @dataclass(frozen=True)
@@ -116,6 +150,16 @@ class Manifest:
     images: ImageSize | None = None
     measures: Measures | None = None
     codes: Latents | None = None
+
+    def __post_init__(self) -> None:
+        for key, kind in {"name": str, "task": str, "training": dict, "quality": list}.items():
+            _check_type(key, getattr(self, key), kind)
+        for entry in self.quality:
+            _check_type("an entry of quality", entry, dict)
+        try:
+            json.dumps([self.training, self.quality], allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"training or quality: cannot be written as JSON: {error}") from None
 
     def to_json(self) -> str:
         """The text for the model's metadata."""
@@ -147,12 +191,14 @@ def read_manifest(model: ModelFile) -> Manifest | None:
         return None
     try:
         document = json.loads(text)
-        version = int(document["format_version"])
+        version = document["format_version"]
+        _check_count("format_version", version, most=None)
         if version <= FORMAT_VERSION:
             return _from_document(document)
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise ModelError(f"{model.path}: its manifest is damaged ({reason}); export the model again") from None
+    except InputError as error:
+        raise _damaged(model, str(error)) from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(model, f"{type(error).__name__}: {error}") from None
     raise ModelError(
         f"{model.path}: its manifest has format version {version}, this gan-edge reads up to {FORMAT_VERSION}; "
         "upgrade gan-edge on this host"
@@ -165,53 +211,80 @@ def spread(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     return flat[np.linspace(0, flat.size - 1, min(count, flat.size)).astype(np.int64)]
 
 
+def _damaged(model: ModelFile, reason: str) -> ModelError:
+    return ModelError(f"{model.path}: its manifest is damaged ({reason}); export the model again")
+
+
 def _from_document(document: dict[str, Any]) -> Manifest:
-    inputs, output, print_ = document["inputs"], document.get("output") or {}, document.get("fingerprint")
-    latents, labels = inputs.get("latents"), inputs.get("labels")
+    inputs, output = _section(document, "inputs"), _section(document, "output", optional=True)
+    latents, labels, images = (_section(inputs, key, optional=True) for key in ("latents", "labels", "images"))
+    codes, print_ = _section(output, "latents", optional=True), _section(document, "fingerprint", optional=True)
     return Manifest(
-        name=str(document["name"]),
-        task=str(document["task"]),
+        name=document["name"],
+        task=document["task"],
         latents=_latents(latents) if latents else None,
-        labels=Labels(_count(labels["classes"]), tuple(map(str, labels["names"]))) if labels else None,
-        images=_size(inputs["images"]) if "images" in inputs else None,
+        labels=Labels(labels["classes"], _names(labels)) if labels else None,
+        images=_size(images) if images else None,
         output=_output(output),
-        measures=_measures(output) if "classes" in output else None,
-        codes=_latents(output["latents"]) if "latents" in output else None,
-        training=dict(document.get("training") or {}),
-        quality=list(document.get("quality") or []),
+        measures=Measures(output["dim"], output["classes"], _names(output)) if "classes" in output else None,
+        codes=_latents(codes) if codes else None,
+        training=document.get("training", {}),
+        quality=document.get("quality", []),
         fingerprint=_fingerprint(print_) if print_ else None,
     )
 
 
+def _section(document: dict[str, Any], key: str, *, optional: bool = False) -> dict[str, Any]:
+    """The object under `key`; an empty one where it is optional and missing."""
+    section: dict[str, Any] = document.get(key, {}) if optional else document[key]
+    _check_type(key, section, dict)
+    return section
+
+
 def _output(document: dict[str, Any]) -> ImageSize | Points | None:
     if "coordinates" in document:
-        extent = float(document["extent"])
-        if not 0 < extent < math.inf:
-            raise ValueError(f"the extent {extent} is not positive")
-        return Points(_count(document["coordinates"]), extent)
+        return Points(document["coordinates"], document["extent"])
     return _size(document) if "height" in document else None
 
 
 def _size(document: dict[str, Any]) -> ImageSize:
-    return ImageSize(*(_count(document[axis]) for axis in ("height", "width", "channels")))
+    return ImageSize(document["height"], document["width"], document["channels"])
 
 
 def _latents(document: dict[str, Any]) -> Latents:
-    return Latents(_count(document["dim"]), str(document["distribution"]))
+    return Latents(document["dim"], document["distribution"])
 
 
-def _measures(document: dict[str, Any]) -> Measures:
-    return Measures(_count(document["dim"]), _count(document["classes"]), tuple(map(str, document["names"])))
+def _names(document: dict[str, Any]) -> tuple[str, ...]:
+    _check_type("names", document["names"], list)
+    return tuple(document["names"])
 
 
 def _fingerprint(document: dict[str, Any]) -> Fingerprint:
     pixels = base64.b64decode(document["pixels"], validate=True)
-    if not pixels:
-        raise ValueError("the fingerprint is empty")
-    return Fingerprint(int(document["seed"]), _count(document["count"], MAX_FINGERPRINT_IMAGES), pixels)
+    return Fingerprint(document["seed"], document["count"], pixels)
 
 
-def _count(value: Any, most: int = 2**31) -> int:
-    if not 1 <= int(value) <= most:
-        raise ValueError(f"{value} is not between 1 and {most}")
-    return int(value)
+def _check_classes(what: str, classes: int, names: tuple[str, ...]) -> None:
+    _check_count(f"{what}.classes", classes)
+    _check_type(f"{what}.names", names, tuple)
+    for name in names:
+        _check_type(f"a name in {what}.names", name, str)
+    if len(names) not in (0, classes):
+        raise InputError(f"{what}.names: {len(names)} names for {classes} classes; give one for each class, or none")
+    if len(set(names)) != len(names):
+        raise InputError(f"{what}.names: two classes have the same name")
+
+
+def _check_count(what: str, value: Any, most: int | None = MAX_COUNT, least: int = 1) -> None:
+    _check_type(what, value, int)
+    if value < least or (most is not None and value > most):
+        raise InputError(f"{what} {value}: must be at least {least}{'' if most is None else f' and at most {most}'}")
+
+
+def _check_type(what: str, value: Any, kind: type | tuple[type, ...]) -> None:
+    """Raise InputError where `value` is of another type; True and False are no numbers."""
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        wanted = " or ".join(one.__name__ for one in kinds)
+        raise InputError(f"{what} {value!r:.60}: must be of type {wanted}, not {type(value).__name__}")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gan_runtime.errors import ModelError
+from gan_runtime.errors import GanEdgeError, ModelError
 from gan_runtime.manifest import ImageSize, Labels, Latents, Manifest, Points, read_manifest
 from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port
 
@@ -71,7 +71,7 @@ def is_generator(model: ModelFile) -> bool:
     manifest = read_manifest(model)
     try:
         return generator_roles(model, manifest) is not None
-    except ModelError:
+    except GanEdgeError:
         return False
 
 

@@ -284,7 +284,9 @@ def test_features_with_other_classes_measure_all_but_the_classes(
     from gan_trainer.feature_network import FeatureNetwork as Network
 
     torch.manual_seed(0)
-    export_features(Network(1, 40), tmp_path / "f.onnx", size=ImageSize(28, 28, 1), class_names=tuple("x" * 40))
+    export_features(
+        Network(1, 40), tmp_path / "f.onnx", size=ImageSize(28, 28, 1), class_names=tuple(map(str, range(40)))
+    )
     done = call("gan-eval", conditional_model, "digits", "--n", 200, "--features", tmp_path / "f.onnx", "--json")
     assert done.code == 0, done
     report = json.loads(done.out)
