@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import time
 import zipfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ SUFFIXES = frozenset(
 )
 UNREADABLE = frozenset([".heic", ".heif", ".jxl", ".jp2", ".tga"])  # pictures all the same: not to be passed over
 MAX_FILE_BYTES = 256 * 2**20
+TICK = 3 * 10**9  # nanoseconds; file systems keep times to 2 seconds (FAT) and finer
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # at most 1032 to 1: no other one is needed for pictures
 
 
@@ -30,7 +32,11 @@ class Bad:
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of a folder or archive by name, sorted; `read` returns the bytes of one, `digest` those of all."""
+    """The pictures of a folder or archive by name, sorted; `read` returns the bytes of one.
+
+    `stamp` changes with any of their names, sizes and times. It is empty where one has changed so recently that it may
+    change again within the same tick of the clock, and nobody would notice.
+    """
 
     path: Path
     names: tuple[str, ...]
@@ -38,19 +44,6 @@ class Listing:
     ignored: int
     stamp: str
     read: Callable[[str], bytes] = field(repr=False)
-
-    def digest(self, advance: Callable[[int], None]) -> str:
-        """SHA-256 of all names and contents; calls `advance` with 1 for each picture."""
-        total = hashlib.sha256()
-        for name in self.names:
-            try:
-                content = hashlib.sha256(self.read(name)).hexdigest()
-            except (OSError, zipfile.BadZipFile, DataError) as error:
-                content = str(error)
-            total.update(f"{name!a} {content}\n".encode())
-            advance(1)
-        total.update("".join(f"{bad.name!a} {bad.reason!a}\n" for bad in self.bad).encode())
-        return total.hexdigest()
 
 
 @contextmanager
@@ -135,13 +128,14 @@ def _list_folder(folder: Path) -> Listing:
                 bad.append(Bad(relative, reason))
             else:
                 good.append(relative)
-                stamps.append(f"{relative!a} {_stamp(path)}")
+                stamp = _stamp(path)
+                stamps.append(stamp and f"{relative!a} {stamp}")
 
     def read(name: str) -> bytes:
         with (root / name).open("rb") as file:
             return _limited(file.read(MAX_FILE_BYTES + 1))
 
-    stamp = _digest("\n".join([f"{str(root)!a}", *sorted(stamps)]))
+    stamp = _digest("\n".join([f"{str(root)!a}", *sorted(stamps)])) if all(stamps) else ""
     return Listing(folder, tuple(sorted(good)), _sorted(bad), ignored, stamp, read)
 
 
@@ -168,7 +162,8 @@ def _list_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
         with archive.open(entries[name]) as file:
             return _limited(file.read(MAX_FILE_BYTES + 1))
 
-    stamp = _digest(f"{str(path.resolve())!a} {_stamp(path)}")
+    times = _stamp(path)
+    stamp = _digest(f"{str(path.resolve())!a} {times}") if times else ""
     return Listing(path, tuple(sorted(entries)), _sorted(bad), ignored, stamp, read)
 
 
@@ -240,8 +235,10 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _stamp(path: Path) -> str:
-    """What changes when the file at `path` does, without reading it."""
+    """What changes when the file at `path` does, without reading it; nothing if it has changed just now."""
     info = path.stat()
+    if max(info.st_mtime_ns, info.st_ctime_ns) > time.time_ns() - TICK:
+        return ""
     return f"{info.st_size} {info.st_mtime_ns} {info.st_ctime_ns} {info.st_ino}"
 
 
