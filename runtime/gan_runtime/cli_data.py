@@ -7,7 +7,7 @@ import typer
 
 from gan_runtime.commandline import print_result, run
 from gan_runtime.common_flags import Json, Quiet, Version
-from gan_runtime.picture_flags import Background, LabelsFrom, Mode, Size, SkipBad, picture_options
+from gan_runtime.picture_flags import Background, LabelsFrom, Levels, MaxPixels, Mode, Size, SkipBad, picture_options
 
 
 def data(
@@ -27,6 +27,8 @@ def data(
     size: Size = None,
     mode: Mode = None,
     background: Background = None,
+    levels: Levels = None,
+    max_pixels: MaxPixels = None,
     labels: LabelsFrom = None,
     skip_bad: SkipBad = False,
     quiet: Quiet = False,
@@ -38,9 +40,10 @@ def data(
     from gan_runtime.datasets.report import as_text, describe_known, describe_pictures
     from gan_runtime.info import lines
 
-    _check_flags(verify, skip_bad, size=size, mode=mode, background=background)
+    shaping = {"size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels}
+    _check_flags(verify, skip_bad, **shaping)
     names = sources or list(KNOWN)
-    options = {name: picture_options(name, size, mode, background, labels, skip_bad) for name in names}
+    options = {name: picture_options(name, **shaping, labels=labels, skip_bad=skip_bad) for name in names}
     _check_sources(options, data_dir)
     if fetch:
         _fetch(sources or [], data_dir, offline, quiet)
@@ -67,7 +70,7 @@ def _check_flags(verify: bool, skip_bad: bool, **shaping: object) -> None:
 
     given = [name for name, value in shaping.items() if value is not None] + ["skip-bad"] * skip_bad
     if given and not verify:
-        raise InputError(f"--{given[0]}: belongs to --verify; without it no image is decoded")
+        raise InputError(f"--{given[0].replace('_', '-')}: belongs to --verify; without it no image is decoded")
 
 
 def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -38,6 +39,7 @@ def run(command: Callable[..., None], name: str) -> NoReturn:
 
     Bad input becomes one line on stderr: exit code 2 for wrong usage, 1 for everything else.
     """
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow's remarks on odd files, which are decoded all the same
     app = new_app()
     app.command()(_abortable(command))
     leave(run_app(app, name))

@@ -14,7 +14,7 @@ from gan_runtime.files import atomic_write
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_GRID_PIXELS = 89_000_000  # from 89,478,486 on Pillow takes a picture for a decompression bomb
+MAX_PIXELS = 200_000_000  # of a picture that is read, unless more are asked for, and of one that is written
 PADDING_GREY = 127  # shows on black and on white
 
 
@@ -57,7 +57,7 @@ def default_columns(n: int) -> int:
 def check_grid(shape: tuple[int, ...], layout: Layout) -> None:
     """Raise InputError where a grid of images of `shape` [n, h, w, c] would be too large to be opened again."""
     height, width = layout.size(shape)
-    if height * width > MAX_GRID_PIXELS:
+    if height * width > MAX_PIXELS:
         raise InputError(
             f"n {shape[0]}: a grid of {width} x {height} pixels is too large; "
             "write .npy, .npz, .tar or a folder, or ask for a smaller grid"

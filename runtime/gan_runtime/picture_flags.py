@@ -16,13 +16,23 @@ Size = Annotated[int | None, _given("side to crop and resize the images to, 28 t
 Mode = Annotated[str | None, _given("L for grey, or RGB.  [default: RGB]")]
 Background = Annotated[str | None, _given("colour behind transparent pixels.  [default: white]")]
 LabelsFrom = Annotated[str | None, _given("folders: each sub-folder is a class; or none.  [default: none]")]
+Levels = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        metavar="LO HI",
+        help="Pictures of more than 8 bits: the values of black and white.  [default: what the file says, or 0 65535]",
+        show_default=False,
+    ),
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(min=1, help="Refuse pictures with more pixels.  [default: 200,000,000]", show_default=False),
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Folder or .zip: leave out and count what cannot be read.")]
 
 
-def picture_options(
-    source: str, size: int | None, mode: str | None, background: str | None, labels: str | None, skip_bad: bool
-) -> "PictureOptions | None":
-    """The options given, or None for a data set that is known by name.
+def picture_options(source: str, **flags: Any) -> "PictureOptions | None":
+    """The options given, by the names of `PictureOptions`, or None for a data set that is known by name.
 
     Raises:
         InputError: a value is out of range, or an option does not belong to `source`; naming the flag.
@@ -30,8 +40,7 @@ def picture_options(
     from gan_runtime.datasets import KNOWN, PictureOptions  # noqa: PLC0415
     from gan_runtime.errors import InputError  # noqa: PLC0415
 
-    values = {"size": size, "mode": mode, "background": background, "labels": labels, "skip_bad": skip_bad or None}
-    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value not in (None, False)}
     if source not in KNOWN:
         return PictureOptions(**given)
     if given:

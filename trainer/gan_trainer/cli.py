@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Version
 from gan_runtime.errors import GanEdgeError, InputError
-from gan_runtime.picture_flags import Background, LabelsFrom, Mode, Size, SkipBad, picture_options
+from gan_runtime.picture_flags import Background, LabelsFrom, Levels, MaxPixels, Mode, Size, SkipBad, picture_options
 from gan_trainer.flags import with_recipe_flags
 from gan_trainer.recipe_table import print_recipes
 
@@ -70,6 +70,8 @@ def train(
     size: Size = None,
     mode: Mode = None,
     background: Background = None,
+    levels: Levels = None,
+    max_pixels: MaxPixels = None,
     labels: LabelsFrom = None,
     skip_bad: SkipBad = False,
     keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many of the last checkpoints to keep.")] = 3,
@@ -100,7 +102,10 @@ def train(
     from gan_trainer.runs import check_name, create_run, make_runs_dir
     from gan_trainer.source import DataSource
 
-    pictures = picture_options(data, size, mode, background, labels, skip_bad)
+    pictures = picture_options(
+        data, size=size, mode=mode, background=background, levels=levels, max_pixels=max_pixels, labels=labels,
+        skip_bad=skip_bad,
+    )  # fmt: skip
     chosen, reason = choose_device(device)
     check_settings(data, recipe, changes, pictures)
     check_name(runs_dir, name)

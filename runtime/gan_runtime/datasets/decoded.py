@@ -15,13 +15,12 @@ import secrets
 import shutil
 import tempfile
 import time
-import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +32,12 @@ from gan_runtime.cpus import available_cpus
 from gan_runtime.datasets.listing import Bad, Listing, class_names, open_pictures, refuse_one_class
 from gan_runtime.datasets.pictures import MODES, PictureOptions, decoder
 from gan_runtime.datasets.places import cache_folder
+from gan_runtime.datasets.remarks import Remark, summarise
 from gan_runtime.errors import DataError, OutputError
 from gan_runtime.files import atomic_write
 from gan_runtime.progress import progress
 
-VERSION = 3  # of the way from files to arrays, and of what is kept of them
+VERSION = 4  # of the way from files to arrays, and of what is kept of them
 DIGEST_VERSION = 2  # part of the digest that a run remembers of its data: the same pixels keep it
 IMAGES, ABOUT = "images.u8", "about.json"
 CODECS = ("jpg", "zlib", "libtiff", "webp", "avif", "littlecms2")  # libraries that decide what pixels Pillow reads
@@ -58,6 +58,7 @@ class Decoded:
     bad: tuple[Bad, ...]
     ignored: int
     digest: str
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class _Pixels:
     images: NDArray[np.uint8]
     bad: dict[int, str]
     digest: Any  # of the images; labels are to follow
+    remarks: tuple[Remark, ...] = ()
 
 
 def decoded(path: Path, options: PictureOptions, quiet: bool = False) -> Decoded:
@@ -91,7 +93,7 @@ def _labelled(listing: Listing, pixels: _Pixels, classes: dict[str, str]) -> Dec
     every = tuple(sorted([*bad, *listing.bad], key=lambda entry: entry.name))
     digest = pixels.digest.copy()
     digest.update(json.dumps([names, labels.tolist()]).encode())
-    return Decoded(pixels.images, labels, names, every, listing.ignored, digest.hexdigest())
+    return Decoded(pixels.images, labels, names, every, listing.ignored, digest.hexdigest(), pixels.remarks)
 
 
 def _pixels(listing: Listing, options: PictureOptions, quiet: bool) -> _Pixels:
@@ -165,7 +167,9 @@ def _digest_of_all(listing: Listing, digests: list[str]) -> str:
 
 def _key(content: str, options: PictureOptions) -> str:
     """Of an entry: all that decides over its pixels."""
-    what = [VERSION, _codecs(), content, options.size, options.mode, options.background]
+    shaping = asdict(options)
+    del shaping["labels"], shaping["skip_bad"]
+    what = [VERSION, _codecs(), content, shaping]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
 
 
@@ -188,8 +192,9 @@ def _open(folder: Path, pictures: int) -> _Pixels | None:
             return None
         # A private view: whatever is written to it stays in memory.
         images = np.memmap(folder / IMAGES, np.uint8, "c", shape=shape) if shape[0] else np.zeros(shape, np.uint8)
+        remarks = tuple(Remark(*entry) for entry in about["remarks"])
         digest = _digest_of_images(images)
-        return _Pixels(images, bad, digest) if digest.hexdigest() == about["digest"] else None
+        return _Pixels(images, bad, digest, remarks) if digest.hexdigest() == about["digest"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -221,7 +226,12 @@ def _build(
         if not result.lasting:
             return result.pixels
         pixels = result.pixels
-        about = {"shape": pixels.images.shape, "bad": list(pixels.bad.items()), "digest": pixels.digest.hexdigest()}
+        about = {
+            "shape": pixels.images.shape,
+            "bad": list(pixels.bad.items()),
+            "digest": pixels.digest.hexdigest(),
+            "remarks": [astuple(remark) for remark in pixels.remarks],
+        }
         with (draft / IMAGES).open("ab") as file:
             file.truncate(math.prod(pixels.images.shape))
         (draft / ABOUT).write_text(json.dumps(about))
@@ -284,13 +294,14 @@ class _Result:
 def _decode(listing: Listing, options: PictureOptions, rows: NDArray[np.uint8], quiet: bool) -> _Result:
     """Decode every picture into its row of `rows`, then close the gaps that bad ones leave."""
     decode = decoder(options)
+    noticed: list[list[tuple[str, float]]] = [[] for _ in listing.names]
 
     def work(index: int) -> tuple[str, str]:
         read = _read(listing, listing.names[index])
         if read.reason:
             return read.reason, read.digest
         try:
-            rows[index] = decode(read.content)
+            rows[index] = decode(read.content, lambda *notice: noticed[index].append(notice))
         except (DataError, ValueError) as error:
             return str(error), read.digest
         return "", read.digest
@@ -303,7 +314,7 @@ def _decode(listing: Listing, options: PictureOptions, rows: NDArray[np.uint8], 
         chosen = good[first : first + ROWS_AT_ONCE]
         rows[first : first + len(chosen)] = rows[chosen]
     images, digests = rows[: len(good)], [digest for _, digest in done]
-    pixels = _Pixels(images, bad, _digest_of_images(images))
+    pixels = _Pixels(images, bad, _digest_of_images(images), summarise(listing.names, noticed))
     return _Result(pixels, _digest_of_all(listing, digests), all(digests))
 
 
@@ -311,18 +322,8 @@ def _in_threads(work: Callable[[int], Any], count: int, advance: Callable[[int],
     """Results of `work` for 0 .. count - 1, in order; pillow decodes and resizes outside of Python's lock."""
     pool = ThreadPoolExecutor(min(available_cpus(), MAX_THREADS))
     try:
-        with warnings.catch_warnings():  # for the whole process: around all threads, never within one
-            _make_strict()
-            for result in pool.map(work, range(count)):
-                advance(1)
-                yield result
+        for result in pool.map(work, range(count)):
+            advance(1)
+            yield result
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _make_strict() -> None:
-    """Make decompression bombs errors, and drop pillow's remarks on odd files."""
-    from PIL import Image  # noqa: PLC0415
-
-    warnings.simplefilter("ignore")
-    warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -1,22 +1,23 @@
 """Pictures of any mode and size as arrays of one shape: a folder or archive becomes a data set."""
 
-import io
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gan_runtime.datasets.dataset import Dataset
+from gan_runtime.datasets.decoding import CHANNELS as MODES
+from gan_runtime.datasets.decoding import decoder
 from gan_runtime.datasets.listing import Bad
+from gan_runtime.datasets.remarks import Remark
 from gan_runtime.errors import DataError, InputError
+from gan_runtime.images import MAX_PIXELS
+
+__all__ = ["MODES", "PictureOptions", "check_pictures", "decoder", "is_pictures", "load_pictures"]
 
 SIZES = range(28, 257)
-MODES = {"L": 1, "RGB": 3}
 LABELS = ("none", "folders")
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")  # never those that start other programs
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class PictureOptions:
         background: what is seen through transparent pixels: a name ("white"), "#rrggbb" or whatever pillow understands.
         labels: "folders" makes each sub-folder a class, "none" makes none.
         skip_bad: leave out what cannot be read instead of refusing the whole.
+        levels: the values that are black and white in pictures of more than 8 bits per sample; None takes 0 and what
+            the file declares, else 65,535 (32,767 where samples are signed); of floats somebody has to say it.
+        max_pixels: the size from which on a picture is refused, before it is decoded.
+
+    Raises:
+        InputError: a value is out of range.
     """
 
     size: int = 64
@@ -36,6 +43,8 @@ class PictureOptions:
     background: str = "white"
     labels: str = "none"
     skip_bad: bool = False
+    levels: tuple[float, float] | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         from PIL import ImageColor  # noqa: PLC0415
@@ -50,16 +59,27 @@ class PictureOptions:
             ImageColor.getrgb(self.background)
         except ValueError:
             raise InputError(f"background {self.background!r}: not a colour; try white, black or #8040ff") from None
+        if self.levels is not None:
+            object.__setattr__(self, "levels", _checked_levels(*self.levels))  # JSON has lists
+        if self.max_pixels < 1:
+            raise InputError(f"max_pixels {self.max_pixels}: must be positive")
+
+
+def _checked_levels(low: float, high: float) -> tuple[float, float]:
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise InputError(f"levels {low:g} {high:g}: give the value of black and then a larger one, of white")
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)
 class PictureReport:
-    """What was found: usable images, bad files, files that are no pictures, and images per class."""
+    """What was found: usable images, bad files, files that are no pictures, images per class, and what is odd."""
 
     images: int
     bad: tuple[Bad, ...]
     ignored: int
     classes: dict[str, int]
+    remarks: tuple[str, ...] = ()
 
 
 def is_pictures(source: str) -> bool:
@@ -87,6 +107,8 @@ def load_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> D
         raise DataError(f"{path}: has no picture that can be used: {_shown(found.bad, 3)}")
     if found.bad and not quiet:
         note(f"{path}: {len(found.bad):,} of {total:,} pictures skipped: {_shown(found.bad, 10)}")
+    for remark in () if quiet else said(found.remarks, options):
+        note(f"{path}: {remark}")
     if found.ignored and not quiet:
         note(f"{path}: {found.ignored:,} other {'files' if found.ignored > 1 else 'file'} ignored")
     where = path.resolve()
@@ -101,59 +123,12 @@ def check_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> 
     found = decoded(path, options, quiet)
     counts = np.bincount(found.labels, minlength=len(found.classes))
     classes = {name: int(count) for name, count in zip(found.classes, counts, strict=False)}
-    return PictureReport(len(found.images), found.bad, found.ignored, classes)
+    return PictureReport(len(found.images), found.bad, found.ignored, classes, said(found.remarks, options))
 
 
-def decoder(options: PictureOptions) -> Callable[[bytes], NDArray[np.uint8]]:
-    """A function from the bytes of an image file to uint8 [size, size, channels]; raises DataError with the reason."""
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
-
-    def decode(content: bytes) -> NDArray[np.uint8]:
-        if not content:
-            raise DataError("empty")
-        try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                return _to_array(image, options)
-        except UnidentifiedImageError:
-            raise DataError(f"no image of a kind that is read ({', '.join(FORMATS)}), or a damaged one") from None
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-            raise DataError(f"a decompression bomb, or more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
-        except DataError:
-            raise
-        except MemoryError:
-            raise DataError("needs more memory than there is") from None
-        except Exception as error:  # decoders of damaged files raise whatever they happen to run into
-            raise DataError(f"damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
-
-    return decode
-
-
-def _to_array(image: Any, options: PictureOptions) -> NDArray[np.uint8]:
-    """Upright, flattened onto the background, centre-cropped to a square, and resized with an antialiasing filter."""
-    from PIL import Image, ImageOps  # noqa: PLC0415
-
-    side = options.size
-    image.draft(None, (2 * side, 2 * side))  # a JPEG is decoded no larger than it is needed
-    upright = ImageOps.exif_transpose(image)
-    if upright.has_transparency_data:
-        canvas = Image.new("RGBA", upright.size, options.background)
-        canvas.alpha_composite(upright.convert("RGBA"))
-        upright = canvas.convert("RGB")
-    flat = _eight_bits(upright).convert(options.mode)
-    square = ImageOps.fit(flat, (side, side), Image.Resampling.LANCZOS)
-    return np.asarray(square, np.uint8).reshape(side, side, MODES[options.mode])
-
-
-def _eight_bits(image: Any) -> Any:
-    """Grey of 16 bits as grey of 8; pillow would clip it."""
-    from PIL import Image  # noqa: PLC0415
-
-    if not image.mode.startswith(("I", "F")):
-        return image
-    values = np.asarray(image)
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
-        raise DataError("its values are no grey levels of 8 or 16 bits; convert it first")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+def said(remarks: tuple[Remark, ...], options: PictureOptions) -> tuple[str, ...]:
+    """The remarks as text."""
+    return tuple(remark.text(options.background) for remark in remarks)
 
 
 def _shown(bad: tuple[Bad, ...], most: int) -> str:

@@ -56,7 +56,7 @@ def describe_pictures(path: Path, options: PictureOptions, verify: bool = False,
 
     if verify:
         found = check_pictures(path, options, quiet)
-        return _pictures(found.images, found.ignored, found.classes, found.bad)
+        return _pictures(found.images, found.ignored, found.classes, found.bad) | {"remarks": list(found.remarks)}
     with open_pictures(path) as listing:
         classes = class_names(listing) if options.labels == "folders" else {}
         return _pictures(len(listing.names), listing.ignored, dict(Counter(classes.values())), listing.bad)
@@ -72,7 +72,7 @@ def as_text(report: dict[str, Any]) -> dict[str, Any]:
         name = _one_line(entry["name"])
         bad[name] = f"{bad[name]}; {entry['reason']}" if name in bad else entry["reason"]
     facts = report | {"bad": bad}
-    return {name: value for name, value in facts.items() if value != {}}
+    return {name: value for name, value in facts.items() if value not in ({}, [])}
 
 
 def _split_as_text(split: dict[str, Any]) -> str:

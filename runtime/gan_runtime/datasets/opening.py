@@ -1,0 +1,160 @@
+"""Bytes of an image file -> an open image of Pillow, without Pillow's process-wide limits.
+
+`Image.open` takes its limits from module attributes (`Image.MAX_IMAGE_PIXELS`, `PngImagePlugin.MAX_TEXT_CHUNK`) and
+reports large pictures as warnings, both of which belong to the whole process. So the format's reader is called
+directly, the size is checked against a limit of the caller, and a PNG loses its texts before it is read.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from gan_runtime.errors import DataError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")  # never those that start other programs
+MAX_PROFILE = 8 * 2**20  # bytes of a colour profile; those of printers have up to 4 MB
+PNG = b"\x89PNG\r\n\x1a\n"
+PNG_CHUNKS = (b"tRNS", b"eXIf")  # ancillary ones that Pillow is to see
+PNG_COLOUR = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")
+GREY = 0  # colour type of a PNG
+FOREIGN = {  # files that are often met among pictures, by their first bytes
+    b"%PDF": "a PDF",
+    b"8BPS": "a Photoshop file",
+    b"\x00\x00\x00\x0cJXL ": "a JPEG XL picture",
+    b"\xff\x0a": "a JPEG XL picture",
+    b"\x00\x00\x00\x0cjP  ": "a JPEG 2000 picture",
+    b"<svg": "an SVG drawing",
+    b"<!DOCTYPE html": "an HTML page",
+    b"<html": "an HTML page",
+    b"version https://git-lfs": "a Git LFS pointer in place of the picture",
+}
+HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An image that is not decoded yet, and what Pillow does not say of it.
+
+    Args:
+        image: of Pillow.
+        grey_bits: of a grey PNG, bits per sample; its transparent level counts in them.
+        colour: the chunks of a PNG that say what its colours mean, by their names; "iCCP" is unpacked.
+    """
+
+    image: Any
+    grey_bits: int | None = None
+    colour: dict[bytes, bytes] = field(default_factory=dict)
+
+
+class Chunk(NamedTuple):
+    """A chunk of a PNG, and where it lies in the file."""
+
+    kind: bytes
+    data: memoryview
+    start: int
+    end: int
+
+
+def open_picture(content: bytes, max_pixels: int) -> Opened:
+    """The image in `content`, its size checked and nothing decoded.
+
+    Raises:
+        DataError: it is empty, of no kind that is read, or larger than `max_pixels`.
+    """
+    if not content:
+        raise DataError("empty")
+    is_png = content.startswith(PNG)
+    colour: dict[bytes, bytes] = {}
+    if is_png:
+        content, colour = _essential(content)
+    image = _read_header(content)
+    width, height = image.size
+    if width * height > max_pixels:
+        raise DataError(
+            f"{width} x {height} pixels, more than {max_pixels:,}: a decompression bomb, or a picture that needs a "
+            "higher --max-pixels"
+        )
+    bits = content[24] if is_png and content[25] == GREY else None
+    return Opened(image, bits, colour)
+
+
+def _read_header(content: bytes) -> Any:
+    for accepts, reader in _readers():
+        if accepts(content[:16]) is True:
+            try:
+                return reader(io.BytesIO(content))
+            except (SyntaxError, IndexError, TypeError, struct.error):
+                break  # as Image.open: not of this kind after all, or damaged
+    name = next((name for start, name in FOREIGN.items() if content.lstrip()[: len(start)] == start), "")
+    if content[4:8] == b"ftyp" and content[8:12] in HEIC:
+        name = "a HEIC picture"
+    kinds = f"no image of a kind that is read ({', '.join(FORMATS)})"
+    raise DataError(f"{name}, {kinds}; convert it to PNG or JPEG" if name else f"{kinds}, or a damaged one")
+
+
+def _readers() -> Iterator[tuple[Any, Any]]:
+    """What recognises each format, and what reads it."""
+    from PIL import (  # noqa: PLC0415
+        AvifImagePlugin,
+        BmpImagePlugin,
+        GifImagePlugin,
+        Image,
+        JpegImagePlugin,
+        PngImagePlugin,
+        PpmImagePlugin,
+        TiffImagePlugin,
+        WebPImagePlugin,
+    )
+
+    own = {
+        "AVIF": AvifImagePlugin.AvifImageFile,
+        "BMP": BmpImagePlugin.BmpImageFile,
+        "GIF": GifImagePlugin.GifImageFile,
+        "JPEG": JpegImagePlugin.JpegImageFile,  # of several pictures in one file (MPO) the first, as viewers show it
+        "PNG": PngImagePlugin.PngImageFile,
+        "PPM": PpmImagePlugin.PpmImageFile,
+        "TIFF": TiffImagePlugin.TiffImageFile,
+        "WEBP": WebPImagePlugin.WebPImageFile,
+    }
+    for name in FORMATS:
+        yield Image.OPEN[name][1], own[name]
+
+
+def _essential(content: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    """A PNG without texts, animation and whatever else does not make its pixels, and its chunks on colour.
+
+    Compressed texts and profiles of any size are allowed by the specification; Pillow refuses the whole picture where
+    they unpack to more than 1 MiB.
+    """
+    kept: list[bytes | memoryview] = [PNG]
+    colour: dict[bytes, bytes] = {}
+    for chunk in _chunks(content):
+        if chunk.kind[:1].isupper() or chunk.kind in PNG_CHUNKS:
+            kept.append(memoryview(content)[chunk.start : chunk.end])
+        elif chunk.kind in PNG_COLOUR:
+            colour[chunk.kind] = _unpacked(chunk.data) if chunk.kind == b"iCCP" else bytes(chunk.data)
+    return b"".join(kept), colour
+
+
+def _chunks(content: bytes) -> Iterator[Chunk]:
+    """All chunks; the last one may be cut off."""
+    view, start = memoryview(content), len(PNG)
+    while start + 8 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, start)
+        end = start + 12 + length
+        yield Chunk(kind, view[start + 8 : min(end - 4, len(content))], start, min(end, len(content)))
+        start = end
+
+
+def _unpacked(data: memoryview) -> bytes:
+    """The profile in an iCCP chunk: a name, a zero, the method 0, and a zlib stream. Empty where it is none."""
+    name, _, packed = bytes(data).partition(b"\0")
+    unpacker = zlib.decompressobj()
+    try:
+        profile = unpacker.decompress(packed[1:], MAX_PROFILE)
+    except zlib.error:
+        return b""
+    return profile if unpacker.eof and len(name) < 80 else b""

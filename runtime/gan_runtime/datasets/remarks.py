@@ -1,0 +1,43 @@
+"""What is odd of pictures that can be used, said once for all of a folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+DARK_LEVELS, NO_PROFILE, TRANSPARENT = "dark", "profile", "transparent"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A kind of remark, how many pictures it is of, the name of the first one, and the highest of their values."""
+
+    kind: str
+    count: int
+    first: str
+    value: float = 0.0
+
+    def text(self, background: str) -> str:
+        """For people."""
+        many = self.count > 1
+        which = f"{self.count:,} {'pictures' if many else 'picture'} ({self.first}{', …' if many else ''})"
+        if self.kind == DARK_LEVELS:
+            bits = max(8, int(self.value).bit_length())
+            return (
+                f"{which} of 16 or 32 bits {'use' if many else 'uses'} none of the levels above {self.value:g}, and "
+                f"{'come' if many else 'comes'} out dark; if that is because white is {2**bits - 1}, say --levels 0 "
+                f"{2**bits - 1}"
+            )
+        if self.kind == NO_PROFILE:
+            return f"{which} with a colour profile that cannot be used: taken for sRGB"
+        if self.kind == TRANSPARENT:
+            return f"{which} with transparency: {background} shows through it (--background)"
+        return f"{which}: {self.kind}"
+
+
+def summarise(names: Sequence[str], noticed: Sequence[Sequence[tuple[str, float]]]) -> tuple[Remark, ...]:
+    """One remark for each kind that was noticed of any picture; `noticed` has kinds and values for each name."""
+    found: dict[str, Remark] = {}
+    for name, notices in zip(names, noticed, strict=True):
+        for kind, value in notices:
+            known = found.get(kind, Remark(kind, 0, name))
+            found[kind] = Remark(kind, known.count + 1, known.first, max(known.value, value))
+    return tuple(found[kind] for kind in sorted(found))
