@@ -4,6 +4,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,11 @@ def test_a_full_disk_leaves_the_last_checkpoint(make: Callable[..., Config], tmp
 def test_a_changed_configuration_is_refused(make: Callable[..., Config]) -> None:
     document = make().to_dict()
     assert Config.from_dict(document, "x") == make()
+    older = {name: value for name, value in document.items() if name not in ("asked", "init_from", "history")}
+    recipe = document["recipe"] | {"eval_share": 0.05}  # of gan-edge 0.1.0
+    assert Config.from_dict(older | {"recipe": recipe}, "x") == replace(make(), asked={})
+    asked = Config.from_dict(older | {"recipe": recipe | {"eval_share": 0.0, "eval_every": 8}}, "x").asked
+    assert asked == {"eval_every": 8}
     for broken in (None, [], {}, document | {"recipe": {"lr": 1}}, document | {"data": 3}):
         with pytest.raises(GanEdgeError, match="x: not a configuration"):
             Config.from_dict(broken, "x")

@@ -32,8 +32,10 @@ def test_evaluations_of_more_images_decide() -> None:
     ("scores", "collapsed"),
     [
         (STUCK, True),
-        (STUCK | {"recall": 0.04, "coverage": 0.5}, True),
-        (STUCK | {"recall": 0.5, "coverage": 0.07}, True),
+        (STUCK | {"recall": 0.04, "coverage": 0.19}, True),
+        (STUCK | {"recall": 0.0, "coverage": 0.11}, True),  # one picture per class
+        (STUCK | {"recall": 0.04, "coverage": 0.5}, False),  # a few real images reach far
+        (STUCK | {"recall": 0.5, "coverage": 0.07}, False),  # hinge after a minute: strokes that pass for digits
         (STUCK | {"recall": 0.05, "coverage": 0.08}, False),
         (STUCK | {"precision": 0.59}, False),  # not collapsed but untrained
         (STUCK | {"precision": 0.6}, True),

@@ -159,3 +159,13 @@ def test_a_network_that_is_not_finite_is_not_exported(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="values that are not finite"):
         export_points(generator, tmp_path / "x.onnx", extent=2.5, latent_dim=100)
     assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_evaluations_save_no_checkpoints_of_their_own(call: Call) -> None:
+    """Points have no FID, so none of their evaluations is the best."""
+    done = call(
+        "gan-train", "ring8", "--images", 1024, "--eval-every", 128, "--checkpoint-every", 512, "--threads", 1,
+        "--quiet", "--keep-checkpoints", 20,
+    )  # fmt: skip
+    assert done.code == 0, done
+    assert sorted(int(path.stem) for path in Path("runs/ring8-quick/checkpoints").iterdir()) == [512, 1024]

@@ -17,6 +17,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from gan_runtime.errors import InputError
 from gan_runtime.generator import Generator
 from gan_trainer import checks
+from gan_trainer import config as configs
+from gan_trainer.augmentations import AUGMENTATIONS
+from gan_trainer.config import Config
 from gan_trainer.networks import BODIES, build_networks
 from gan_trainer.networks.layers import NORMS, Dropout
 from gan_trainer.objectives import OBJECTIVES
@@ -42,7 +45,7 @@ def step(state: TrainState, recipe: Recipe) -> tuple[Any, Any]:
 
 
 def small(name: str, **changes: Any) -> Recipe:
-    return replace(RECIPES[name], width=8, **changes)
+    return replace(RECIPES[name], width=8, **{"precision": "fp32", "augment": "none"} | changes)
 
 
 def test_the_table_is_that_of_the_survey() -> None:
@@ -218,6 +221,95 @@ def test_combinations_that_cannot_work_are_refused(name: str, changes: dict[str,
         replace(RECIPES[name], **changes)
 
 
+MADE_NOWHERE = [
+    ({"lr": -1.0}, r"--lr -1: must be in \(0.0, 1.0\]"),
+    ({"lr": 0.0}, "--lr 0: must be in"),
+    ({"lr": "fast"}, "--lr 'fast': must be a number"),
+    ({"lr": float("inf")}, "--lr inf: must be a finite number"),
+    ({"lr": float("nan")}, "--lr nan: must be a finite number"),
+    ({"batch_size": 0}, r"--batch-size 0: must be in \[2, 65,536\]"),
+    ({"batch_size": 64.0}, "--batch-size 64.0: must be a whole number"),
+    ({"batch_size": True}, "--batch-size True: must be a whole number"),
+    ({"images": 0}, "--images 0: must be in"),
+    ({"images": 10**13}, "--images 10000000000000: must be in"),
+    ({"width": 0}, "--width 0: must be in"),
+    ({"latent_dim": None}, "--latent-dim None: must be a whole number"),
+    ({"precision": "fp16"}, "precision 'fp16': choose one of auto, fp32, bf16"),
+    ({"augment": "nonsense"}, "augment 'nonsense': choose auto, none, or some of colour,translation,cutout"),
+    ({"augment": "cutout,cutout"}, "augment 'cutout': choose"),
+    ({"augment": "auto,cutout"}, "augment 'auto': choose"),
+    ({"network": 3}, "--network 3: must be text"),
+    ({"penalty_weight": -0.5}, "--penalty-weight -0.5: must be in"),
+    ({"weight_decay": -1e-9}, "--weight-decay -1e-09: must be in"),
+    ({"clip": -1.0}, "--clip -1: must be in"),
+    ({"dropout": 1.0}, "--dropout 1: must be in"),
+    ({"betas": (0.5, -0.1)}, r"--betas 0.5 -0.1: each must be in \[0.0, 1.0\)"),
+    ({"betas": (0.5,)}, "--betas .*: must be a tuple of 2 numbers"),
+    ({"betas": 0.5}, "--betas 0.5: must be a tuple of 2 numbers"),
+    ({"critic_steps": 0}, "--critic-steps 0: must be in"),
+    ({"warm_critic": -1}, "--warm-critic -1: must be in"),
+    ({"ema_half_life": -1}, "--ema-half-life -1: must be in"),
+    ({"eval_every": -1}, "--eval-every -1: must be in"),
+    ({"log_every": 0}, "--log-every 0: must be in"),
+    ({"patience": -1}, "--patience -1: must be in"),
+    ({"conditional": 1}, "--conditional 1: must be True or False"),
+    ({"decay_from": 1.5}, "--decay-from 1.5: must be in"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), MADE_NOWHERE, ids=lambda value: str(value)[:30])
+def test_a_field_out_of_range_cannot_be_made_in_python_either(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        replace(RECIPES["quick"], **changes)
+
+
+def test_bounds_stand_with_the_fields_and_are_those_of_the_flags(call: Call) -> None:
+    """Whatever a field's own bounds refuse in Python, the flag refuses, too; there is no second table."""
+    for field in fields(Recipe):
+        bounds, kind = field.metadata.get("bounds", {}), type(field.default)
+        assert kind not in (int, float) or bounds, f"{field.name} has no bounds"
+        for bound, step in (("min", -1), ("max", 1), ("above", 0)):
+            if bound in bounds and kind in (int, float):
+                value, option = bounds[bound] + step, f"--{field.name.replace('_', '-')}"
+                with pytest.raises(InputError, match=option):
+                    replace(RECIPES["gan"], **{field.name: value})
+                assert call("gan-train", "mnist", option, value).refused(option)
+
+
+def test_what_is_still_auto_is_computed_with_by_nobody() -> None:
+    """Silently it would mean fp32, or no augmentation."""
+    images = torch.zeros(2, 1, 28, 28)
+    for recipe in (RECIPES["quick"], replace(RECIPES["quick"], precision="fp32"), RECIPES["r3gan"]):
+        assert recipe.unresolved
+        with pytest.raises(InputError, match=r"--(augment|precision) auto: is not yet chosen"):
+            STEPS["latent"](begin(recipe, 10), recipe, images, torch.zeros(2, dtype=torch.int64))
+
+
+def test_a_configuration_holds_what_was_chosen_beside_what_was_asked_for(
+    make: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configs, "choose_precision", lambda wanted, device: "bf16" if wanted == "auto" else wanted)
+    config = make(precision="auto", augment="auto")
+    assert (config.recipe.precision, config.recipe.augment) == ("bf16", "colour,translation,cutout")
+    assert (config.asked["precision"], config.asked["augment"]) == ("auto", "auto")
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict())), "x") == config
+    for name, value, words in (
+        ("device", "auto", "device 'auto': must be cpu or cuda"),
+        ("threads", None, "threads None: must be a whole number"),
+        ("threads", 0, "threads 0: must be"),
+        ("seed", -1, "seed -1: must be"),
+        ("keep_checkpoints", True, "keep_checkpoints True: must be"),
+        ("recipe", RECIPES["quick"], "--precision auto: is not yet chosen"),
+    ):
+        with pytest.raises(InputError, match=words):
+            replace(config, **{name: value})
+
+
+def test_a_precision_is_chosen_for_a_device() -> None:
+    with pytest.raises(InputError, match="device 'auto': must be cpu or cuda"):
+        configs.choose_precision("auto", "auto")
+
+
 IDLE = [
     (["--recipe", "wgan", "--betas", 0, 0.9], "--betas: --optimizer rmsprop has none"),
     (["--recipe", "quick", "--dropout", 0.1], "--dropout: the network conv has none"),
@@ -252,6 +344,7 @@ def test_flags_lose_no_digits(value: object, words: str) -> None:
 def test_names_that_checks_knows_are_those_of_the_tables() -> None:
     assert tuple(OBJECTIVES) == checks.OBJECTIVES
     assert tuple(PENALTIES) == checks.PENALTIES
+    assert tuple(AUGMENTATIONS) == checks.AUGMENTATIONS
     assert checks.CHOICES["network"] == tuple(BODIES)
     assert checks.CHOICES["g_norm"] == NORMS
     assert checks.CHOICES["family"] == tuple(STEPS)
@@ -282,7 +375,7 @@ class Pairs(nn.Module):
 @pytest.mark.parametrize("objective", ["non-saturating", "minimax", "rpgan"])
 def test_generator_and_encoder_minimise_the_loss_with_the_roles_swapped(objective: str) -> None:
     """The labels of the pairs change places, and the gradients of both networks are those of that loss."""
-    recipe = small("bigan", objective=objective, lr=0.0, weight_decay=0.0)
+    recipe = small("bigan", objective=objective, lr=1e-30, weight_decay=0.0)
     state, real = begin(recipe), torch.rand(8, 1, 28, 28) * 2 - 1
     state.discriminator = Pairs()
     state.d_optimizer = torch.optim.Adam(state.discriminator.parameters(), lr=0.0)

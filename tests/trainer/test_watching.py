@@ -1,9 +1,11 @@
 """Runs that evaluate themselves."""
 
+import itertools
 import json
 import math
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +23,8 @@ from gan_runtime.model_file import read_model_file
 from gan_trainer import config as settings
 from gan_trainer import evaluating, history, judge, logbook, training
 from gan_trainer.config import Config
+from gan_trainer.recipes import RECIPES
 from gan_trainer.steps import STEPS
-from gan_trainer.training import _has_time, start_state
 
 Call = Callable[..., Result]
 RUN = Path("runs/digits-quick")
@@ -127,6 +129,34 @@ def test_collapse_is_named_when_it_happens(
     assert call("gan-export", RUN).code == 0
 
 
+def test_a_collapse_that_shows_at_the_very_end_has_its_exit_code(call: Call, scripted: Callable[..., None]) -> None:
+    scripted(GOOD, GOOD, STUCK)
+    arguments = (*TRAIN, "--images", 256, "--eval-every", 64, "--json", "--stop-when-collapsed")
+    done = call(*arguments)
+    report = json.loads(done.out)
+    assert (done.code, report["images"], report["finished"], report["stopped"]) == (3, 256, True, "collapsed")
+    assert "finished after 256 images, but the generator repeats itself: exit code 3" in done.err
+    assert call("gan-train", "--resume", RUN).code == 3, "it is still so"
+    scripted(GOOD, GOOD, GOOD, STUCK)
+    assert call(*arguments, "--name", "once").code == 0, "one evaluation alone may be noise"
+
+
+def test_the_judge_has_a_device_of_its_own(
+    make: Callable[..., Config], digits: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch with CUDA beside ONNX Runtime without it is what training hosts have: evaluations run on the CPU then."""
+    data = replace(make().data, source=digits)
+    config = replace(make(), data=data, recipe=replace(make().recipe, eval_every=8), device="cuda", asked={})
+    found = judge.open_judge(config, None, offline=True, quiet=True)
+    assert isinstance(found, judge.Judge)
+    asked: list[str] = []
+    monkeypatch.setattr(judge.FeatureNetwork, "load", lambda path, device, threads: asked.append(device) or 1 / 0)
+    for device in ("cpu", "cuda"):
+        with pytest.raises(ZeroDivisionError):
+            judge.open_judge(replace(config, device=device), None, offline=True, quiet=True)
+    assert asked == ["cpu", "auto"]
+
+
 def test_patience(call: Call, scripted: Callable[..., None]) -> None:
     scripted(*(replace(GOOD, fid=fid) for fid in (3.0, 2.0, 2.5, 2.1, 1.0)))
     done = call(*TRAIN, "--eval-every", 64, "--patience", 2, "--json")
@@ -189,13 +219,22 @@ def test_a_diverging_run_says_so_in_its_log(call: Call, monkeypatch: pytest.Monk
     assert logged()[-1]["warning"] == "diverged at step 1: the loss of the generator is nan"
 
 
-def test_evaluations_wait_where_they_take_too_much_time(make: Callable[..., Config]) -> None:
-    state = start_state(make())
-    state.seconds, state.eval_seconds = 100.0, 5.0
-    assert _has_time(make(), state)
-    state.eval_seconds = 5.1
-    assert not _has_time(make(), state)
-    assert _has_time(make(eval_share=0.0), state)
+def test_the_clock_has_no_say_in_what_a_run_does(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations that take an hour each, and steps that take none, are made at the same images; so is all else."""
+    arguments = (*TRAIN, "--images", 1024, "--preview-every", 256, "--checkpoint-every", 300, "--quiet")
+    monkeypatch.setattr(history, "FINAL_SAMPLES", 500)
+    monkeypatch.setitem(RECIPES, "quick", replace(RECIPES["quick"], eval_every=128))
+    call(*arguments, "--name", "usual")
+    hour = itertools.count(step=3600.0)
+    with monkeypatch.context() as patch:
+        for name in ("perf_counter", "process_time", "monotonic", "time"):
+            patch.setattr(time, name, lambda: next(hour))
+        call(*arguments, "--name", "slow")
+    slow, usual = Path("runs/slow"), Path("runs/usual")
+    assert logged(slow) == logged(usual)
+    assert [images for images, n in evaluated(slow) if n == 200] == list(range(128, 1025, 128))
+    for pattern in ("checkpoints/*", "samples/*"):
+        assert sorted(p.name for p in slow.glob(pattern)) == sorted(p.name for p in usual.glob(pattern))
 
 
 def test_when_runs_are_evaluated(call: Call, tmp_path: Path) -> None:
@@ -207,7 +246,7 @@ def test_when_runs_are_evaluated(call: Call, tmp_path: Path) -> None:
 
     assert recipe("digits")["eval_every"] == 0  # less to learn than to measure
     assert recipe("digits", "--eval-every", 0)["eval_every"] == 0
-    assert recipe("digits", "--eval-every", 8)["eval_share"] == 0.0
+    assert recipe("digits", "--eval-every", 8)["eval_every"] == 8
     assert call("gan-train", "digits", "--eval-every", 0, "--patience", 3).refused("--patience", "need evaluations")
     np.save("x.npy", np.zeros(3))
     folder = tmp_path / "photos"

@@ -1,12 +1,13 @@
-"""Combinations of a recipe's fields that cannot work, refused by the name of the flag before anything is built.
+"""Fields of a recipe, and combinations of them, that cannot work: refused by the flag's name before anything is built.
 
-The names are repeated here so that the commands can say --help without loading torch; a test compares them.
+Bounds stand with the fields in recipes.py. Names are repeated here so that the commands can say --help without loading
+torch; a test compares them.
 """
 
 import math
 from collections.abc import Collection
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from gan_runtime.errors import InputError
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 OBJECTIVES = ("minimax", "non-saturating", "lsgan", "wgan", "hinge", "rpgan", "ragan")
 PENALTIES = ("gp", "gp0", "dragan", "r1", "r2")
 ELBO = "elbo"  # what an autoencoder minimises
+AUTO = "auto"  # device and data decide
+PRECISIONS = (AUTO, "fp32", "bf16")
+AUGMENTATIONS = ("colour", "translation", "cutout")
+KINDS = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}
 CHOICES = {
     "family": ("latent", "joint", "autoencoder"),
     "network": ("mlp", "conv", "dcgan", "resnet"),
@@ -28,10 +33,14 @@ CHOICES = {
 
 
 def check_recipe(recipe: "Recipe") -> None:
-    """Raise InputError, naming the flag and the way out, where the fields contradict each other."""
+    """Raise InputError, naming the flag, where a field is out of range or two contradict each other."""
+    _check_fields(recipe)
     for name, choices in CHOICES.items():
         _check_choice(name, getattr(recipe, name), choices)
-    _check_numbers(recipe)
+    check_precision(recipe.precision)
+    check_augmentation(recipe.augment)
+    if recipe.minibatch_std and recipe.batch_size % 4:
+        raise InputError(f"{flag('batch_size', recipe.batch_size)}: --minibatch-std looks at four images; give 4, 8, …")
     if recipe.family == "autoencoder":
         _check_autoencoder(recipe)
         return
@@ -42,6 +51,26 @@ def check_recipe(recipe: "Recipe") -> None:
         _check_joint(recipe)
     _check_penalties(recipe)
     _check_critic(recipe)
+
+
+def check_precision(precision: str) -> None:
+    """Raise InputError where it is none of `PRECISIONS`."""
+    if precision not in PRECISIONS:
+        raise InputError(f"precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+
+
+def check_augmentation(augment: str) -> None:
+    """Raise InputError where it is not "auto", "none" or names of `AUGMENTATIONS` with commas between, each once."""
+    names = augment.split(",")
+    unknown = [name for i, name in enumerate(names) if name not in AUGMENTATIONS or name in names[:i]]
+    if augment not in (AUTO, "none") and unknown:
+        raise InputError(f"augment {unknown[0]!r}: choose auto, none, or some of {','.join(AUGMENTATIONS)}")
+
+
+def check_resolved(name: str, value: Any) -> None:
+    """Raise InputError where a setting is still "auto" that only `config.make_config` can choose."""
+    if value == AUTO:
+        raise InputError(f"{flag(name, value)}: is not yet chosen; make_config does that, or give a value")
 
 
 def check_changes(recipe: "Recipe", given: Collection[str]) -> None:
@@ -95,16 +124,41 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise InputError(f"{flag(name, value)}: unknown; choose one of {', '.join(choices)}")
 
 
-def _check_numbers(recipe: "Recipe") -> None:
-    if recipe.minibatch_std and recipe.batch_size % 4:
-        raise InputError(f"{flag('batch_size', recipe.batch_size)}: --minibatch-std looks at four images; give 4, 8, …")
+def _check_fields(recipe: "Recipe") -> None:
+    """Type and range of each field by itself."""
+    hints = get_type_hints(type(recipe))
     for field in fields(recipe):
-        value = getattr(recipe, field.name)
-        for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, float) and not math.isfinite(number):
-                raise InputError(f"{flag(field.name, value)}: must be a finite number")
-    if not all(0 <= beta < 1 for beta in recipe.betas):
-        raise InputError(f"{flag('betas', recipe.betas)}: each must be in [0, 1)")
+        value, bounds = getattr(recipe, field.name), field.metadata.get("bounds", {})
+        kinds = get_args(hints[field.name]) or (hints[field.name],)
+        values = value if isinstance(value, tuple) else (value,)
+        if len(values) != len(kinds) or not all(map(_is_a, values, kinds)):
+            wanted = KINDS[kinds[0]] if len(kinds) == 1 else f"a tuple of {len(kinds)} numbers"
+            raise InputError(f"{flag(field.name)} {value!r}: must be {wanted}")
+        if any(isinstance(number, float) and not math.isfinite(number) for number in values):
+            raise InputError(f"{flag(field.name, value)}: must be a finite number")
+        if not all(_within(number, **bounds) for number in values if bounds):
+            each = "each must" if isinstance(value, tuple) else "must"
+            raise InputError(f"{flag(field.name, value)}: {each} be in {_range(**bounds)}")
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    """A whole number passes for any other; True and False for no number."""
+    return isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _within(
+    number: float,
+    min: float = -math.inf,
+    max: float = math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> bool:
+    return min <= number <= max and above < number < below
+
+
+def _range(min: float | None = None, max: float | None = None, above: float = 0, below: float = 0) -> str:
+    first = f"({above:,}" if min is None else f"[{min:,}"
+    return f"{first}, {below:,})" if max is None else f"{first}, {max:,}]"
 
 
 def _check_penalties(recipe: "Recipe") -> None:

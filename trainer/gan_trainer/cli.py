@@ -92,9 +92,8 @@ def train(
         return _resume(resume, runs_dir, sitting)
     if data is None:
         raise InputError("name a data set to train on (mnist), or a run to go on with: --resume runs/<name>")
-    for option, value in {"--epochs": epochs, "--lr": changes["lr"]}.items():
-        if value is not None and not value > 0:
-            raise InputError(f"{option} {value:g}: must be positive")
+    if epochs is not None and not epochs > 0:
+        raise InputError(f"--epochs {epochs:g}: must be positive")
     if changes["images"] is not None and epochs is not None:
         raise InputError("--images and --epochs: both give the length; choose one")
     from gan_runtime.datasets import load_dataset
@@ -177,12 +176,14 @@ def export_main() -> None:
 
 
 def _resume(path: Path, runs_dir: Path, sitting: Sitting) -> None:
+    from gan_trainer.history import has_collapsed
     from gan_trainer.report import REPORT
     from gan_trainer.runs import open_run
 
     found = open_run(path, runs_dir)
     config, saved = found.load()
     if saved is not None and saved["images_seen"] >= config.recipe.images:
+        collapsed = config.recipe.stop_when_collapsed and has_collapsed(found.entries())
         if not sitting.quiet:
             note(f"{found.folder} is finished: {saved['images_seen']:,} of {config.recipe.images:,} images seen")
         report = {
@@ -194,10 +195,11 @@ def _resume(path: Path, runs_dir: Path, sitting: Sitting) -> None:
             "picture": str(max(found.samples.glob("*.png"), default="")),
             "report": str(found.folder / REPORT),
             "finished": True,
-            "stopped": None,
+            "stopped": "collapsed" if collapsed else None,
             "best": found.best_images(),
         }
-        return print_result(str(found.folder), report if sitting.as_json else None)
+        print_result(str(found.folder), report if sitting.as_json else None)
+        raise typer.Exit(COLLAPSED if collapsed else 0)
     dataset = config.data.load(sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
     return _train(config, dataset, found, saved, sitting, _open_judge(config, sitting))
 
@@ -288,12 +290,14 @@ def _report(where: "Run", state: "TrainState", outcome: "Outcome", sitting: Sitt
         "checkpoint": str(outcome.checkpoint),
         "picture": str(outcome.picture),
         "report": str(where.folder / REPORT),
-        "finished": outcome.signal is None and outcome.verdict is None,
+        "finished": outcome.finished,
         "stopped": outcome.verdict,
         "best": best,
     }
     if outcome.signal is not None:
         note(f"stopped after {images_seen:,} images; saved {outcome.checkpoint}; gan-train --resume {where.folder}")
+    elif outcome.finished and outcome.verdict is not None:
+        note(f"finished after {images_seen:,} images, but {VERDICTS[outcome.verdict]}: exit code {COLLAPSED}")
     elif outcome.verdict is not None:
         note(
             f"stopped after {images_seen:,} images: {VERDICTS[outcome.verdict]}; best after {best:,} images; to go on "

@@ -1,6 +1,6 @@
 """A run's complete settings: what config.json holds and what a resumed run goes on with."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -12,15 +12,23 @@ from gan_runtime.datasets.pictures import MODES
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.manifest import ImageSize
 from gan_runtime.models import shipped_features
+from gan_runtime.session import MAX_THREADS
 from gan_trainer import history
-from gan_trainer.augmentations import AUGMENTATIONS
-from gan_trainer.checks import check_changes, check_for_points
+from gan_trainer.checks import (
+    AUGMENTATIONS,
+    AUTO,
+    check_augmentation,
+    check_changes,
+    check_for_points,
+    check_precision,
+    check_resolved,
+)
 from gan_trainer.networks import build_networks
 from gan_trainer.recipes import RECIPES, Recipe
 from gan_trainer.source import DataSource
 
-PRECISIONS = ("auto", "fp32", "bf16")
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("cpu", "cuda")
+RANGES = {"seed": (0, 2**32 - 1), "threads": (1, MAX_THREADS), "keep_checkpoints": (1, 10**6)}
 POINTS_OWN = {  # of a recipe for points, where nothing else was asked for
     "network": "mlp",
     "width": 8,  # hidden layers of 64 to 256 are enough for two coordinates
@@ -31,7 +39,15 @@ AUGMENT_BELOW = 20_000  # images; a discriminator learns fewer by heart, and mor
 
 @dataclass(frozen=True)
 class Config:
-    """Data, recipe with every override, and what the numbers depend on besides: seed, device, threads."""
+    """Data, recipe with every override, and what the numbers depend on besides: seed, device, threads.
+
+    Every choice is made: nothing in it is "auto" or None, which its making refuses with InputError.
+
+    Args:
+        asked: the fields of the recipe that were given, as they were given: "auto" may be among them.
+        init_from: whose weights the run began with, if not with random ones: `TrainState.load_weights`.
+        history: what was changed when the run went on: `after` so many images, `field`, `old` and `new`.
+    """
 
     data: DataSource
     recipe_name: str
@@ -40,6 +56,20 @@ class Config:
     device: str
     threads: int
     keep_checkpoints: int = 3
+    asked: dict[str, Any] = field(default_factory=dict, compare=False)  # the run itself follows from the others
+    init_from: dict[str, Any] | None = None
+    history: tuple[dict[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise InputError, naming the field, where one is out of range or not yet chosen."""
+        for name in self.recipe.unresolved:
+            check_resolved(name, getattr(self.recipe, name))
+        if self.device not in DEVICES:
+            raise InputError(f"device {self.device!r}: must be {' or '.join(DEVICES)}; choose_device chooses one")
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise InputError(f"{name} {value!r}: must be a whole number in [{least:,}, {most:,}]")
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -54,14 +84,29 @@ class Config:
     def from_dict(cls, document: Any, origin: str) -> "Config":
         """The configuration that `to_dict` wrote. Raises GanEdgeError where `origin` holds something else."""
         try:
-            values = {field.name: document[field.name] for field in fields(cls)}
-            recipe = Recipe(**values["recipe"] | {"betas": tuple(values["recipe"]["betas"])})
+            values = {
+                one.name: document[one.name] for one in fields(cls) if one.name in document
+            }  # older ones have fewer
+            values["recipe"], values["asked"] = _settings_of(values)
+            values["history"] = tuple(values.get("history", ()))
             data = dict(values["data"])
             data["pictures"] = PictureOptions(**data["pictures"]) if data["pictures"] else None
             data["size"], data["classes"] = ImageSize(**data["size"]), tuple(data["classes"])
-            return cls(**values | {"recipe": recipe, "data": DataSource(**data)})
+            return cls(**values | {"data": DataSource(**data)})
         except (KeyError, TypeError, ValueError) as error:
             raise GanEdgeError(f"{origin}: not a configuration of this version of gan-edge ({error})") from None
+
+
+def _settings_of(document: dict[str, Any]) -> tuple[Recipe, dict[str, Any]]:
+    """Recipe, and what of it was asked for. `eval_share` is of gan-edge 0.1.0: 0 where evaluations were asked for."""
+    recipe = dict(document["recipe"])
+    asked = {"eval_every": recipe["eval_every"]} if recipe.pop("eval_share", None) == 0 else {}
+    return Recipe(**_with_tuples(recipe)), _with_tuples(asked | document.get("asked", {}))
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows lists alone."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def find_recipe(name: str) -> Recipe:
@@ -73,8 +118,8 @@ def find_recipe(name: str) -> Recipe:
 
 def choose_device(wanted: str) -> tuple[str, str]:
     """The device to train on, and why. Raises DeviceError where CUDA is asked for and does not work."""
-    if wanted not in DEVICES:
-        raise InputError(f"device {wanted!r}: choose one of {', '.join(DEVICES)}")
+    if wanted not in (AUTO, *DEVICES):
+        raise InputError(f"device {wanted!r}: choose one of {', '.join((AUTO, *DEVICES))}")
     if wanted == "cpu":
         return "cpu", "asked for"
     try:
@@ -88,10 +133,11 @@ def choose_device(wanted: str) -> tuple[str, str]:
 
 
 def choose_precision(wanted: str, device: str) -> str:
-    """fp32 or bf16. "auto" takes bf16 where the device computes in it by itself; elsewhere bf16 is slower than fp32."""
-    if wanted not in PRECISIONS:
-        raise InputError(f"precision {wanted!r}: choose one of {', '.join(PRECISIONS)}")
-    if wanted != "auto":
+    """fp32 or bf16. "auto" is bf16 where the device (cpu or cuda) computes in it by itself: elsewhere it is slow."""
+    check_precision(wanted)
+    if device not in DEVICES:
+        raise InputError(f"device {device!r}: must be {' or '.join(DEVICES)}; choose_device chooses one")
+    if wanted != AUTO:
         return wanted
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
@@ -101,19 +147,15 @@ def choose_precision(wanted: str, device: str) -> str:
 
 def choose_augmentation(wanted: str, images: int) -> str:
     """ "none", or names of `AUGMENTATIONS` with commas between. "auto" takes all of them for a small data set."""
-    if wanted == "auto":
+    check_augmentation(wanted)
+    if wanted == AUTO:
         return ",".join(AUGMENTATIONS) if images < AUGMENT_BELOW else "none"
-    unknown = [name for name in wanted.split(",") if name not in AUGMENTATIONS]
-    if wanted != "none" and unknown:
-        raise InputError(f"augment {unknown[0]!r}: choose auto, none, or some of {','.join(AUGMENTATIONS)}")
     return wanted
 
 
 def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
     """Refuse what `make_config` would refuse, as far as it shows without the data: decoding them may take minutes."""
     recipe = _changed(source, recipe_name, changes)
-    choose_precision(recipe.precision, "cpu")
-    choose_augmentation(recipe.augment, AUGMENT_BELOW)
     if pictures is not None:
         build_networks(recipe, ImageSize(pictures.size, pictures.size, MODES[pictures.mode]), 0)
 
@@ -155,9 +197,11 @@ def make_config(
         conditional=recipe.conditional and bool(data.classes),
         precision=choose_precision(recipe.precision, device),
         augment=choose_augmentation(recipe.augment, data.images),
-        **_choose_evaluation(recipe, data.source, changes.get("eval_every")),
+        eval_every=choose_evaluation(recipe, data.source, changes.get("eval_every")),
     )
-    config = Config(data, recipe_name, recipe, seed, device, threads or available_cpus(), keep_checkpoints)
+    threads = available_cpus() if threads is None else threads
+    asked = {name: value for name, value in changes.items() if value is not None}
+    config = Config(data, recipe_name, recipe, seed, device, threads, keep_checkpoints, asked)
     build_networks(config.recipe, data.size, len(config.conditions))  # refuses now what could not be built later
     return config
 
@@ -174,20 +218,21 @@ def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
     return recipe
 
 
-def _choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> dict[str, Any]:
-    """Whether to evaluate. Without being asked: where there are features, and more images to learn than to measure."""
+def choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> int:
+    """Images between two evaluations, 0 for none. The clock has no say: what a run does follows from its counters.
+
+    Without being asked: as the recipe says, where there are features, and more images to learn than to measure.
+    """
+    watched = bool(recipe.patience or recipe.stop_when_collapsed)
     if not recipe.eval_every:
-        if recipe.patience or recipe.stop_when_collapsed:
+        if watched:
             raise InputError("--patience, --stop-when-collapsed: need evaluations; leave out --eval-every 0")
-        return {}
+        return 0
     if source in POINTS or shipped_features(source) is not None:
-        if asked:
-            return {"eval_share": 0.0}  # as often as was asked for
-        long = recipe.images >= history.FINAL_SAMPLES or recipe.patience or recipe.stop_when_collapsed
-        return {} if long else {"eval_every": 0}
-    if asked or recipe.patience or recipe.stop_when_collapsed:
+        return recipe.eval_every if asked or watched or recipe.images >= history.FINAL_SAMPLES else 0
+    if asked or watched:
         raise InputError(
             f"--eval-every, --patience, --stop-when-collapsed: no feature network ships for {source}; leave them out, "
             "and measure the exported file with gan-eval --features"
         )
-    return {"eval_every": 0}
+    return 0

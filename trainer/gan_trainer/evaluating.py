@@ -22,8 +22,12 @@ def evaluate(config: Config, state: TrainState, book: Logbook, judge: AnyJudge) 
     return _watched(state, book)
 
 
-def evaluate_at_the_end(config: Config, state: TrainState, book: Logbook, judge: AnyJudge) -> None:
-    """Measure with more images: the last generator, and the one that was best so far if that is another one."""
+def evaluate_at_the_end(config: Config, state: TrainState, book: Logbook, judge: AnyJudge) -> list[history.Entry]:
+    """Measure with more images: the last generator, and the one that was best so far if that is another one.
+
+    Returns:
+        All entries of the run until then; those of more images are not among them.
+    """
     counts = (history.SAMPLES, history.FINAL_SAMPLES)
     known = any(entry["images"] == state.images_seen for entry in history.evaluations(book.run.entries()))
     _measure(config, state, book, judge, state.average, counts[1:] if known else counts)
@@ -34,6 +38,7 @@ def evaluate_at_the_end(config: Config, state: TrainState, book: Logbook, judge:
         place: dict[str, Any] = {key: best[key] for key in ("images", "step", "seconds", "cpu_seconds") if key in best}
         _measure(config, state, book, judge, earlier, counts[1:], place)
     book.run.write_floors(judge.floors(*counts))
+    return entries
 
 
 def _watched(state: TrainState, book: Logbook) -> list[history.Entry]:

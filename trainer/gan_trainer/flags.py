@@ -3,13 +3,14 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import Field, fields
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
 from gan_trainer.recipes import Recipe
 
 PANEL = "Recipe: every field can be changed"
+TYPERS = ("min", "max")  # the bounds that typer checks itself; the recipe checks all of them
 
 
 def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -22,7 +23,8 @@ def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter(field: Field[Any], kind: Any) -> inspect.Parameter:
-    text, bounds = field.metadata["help"], field.metadata["bounds"]
+    text = field.metadata["help"]
+    bounds = {} if get_origin(kind) is tuple else {k: v for k, v in field.metadata["bounds"].items() if k in TYPERS}
     option = typer.Option(help=text, show_default=False, rich_help_panel=PANEL, **bounds)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]

@@ -89,6 +89,9 @@ class PointJudge:
 def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: bool) -> AnyJudge | None:
     """What the generator is measured with; None where the run is not evaluated, or cannot be (and says why).
 
+    The features are computed on the device that ONNX Runtime can use, which need not be torch's: torch with CUDA beside
+    ONNX Runtime without it is what training hosts have.
+
     Raises:
         GanEdgeError: it cannot be, and was asked for.
     """
@@ -97,12 +100,13 @@ def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: b
     path = shipped_features(config.data.source)
     if not config.recipe.eval_every or path is None:
         return None
+    device = "cpu" if config.device == "cpu" else "auto"
     folder = data_dir or (Path(config.data.folder) if config.data.folder else None)
     try:
-        network = FeatureNetwork.load(path, config.device, config.threads)
+        network = FeatureNetwork.load(path, device, config.threads)
         reference, train = load_reference(config.data.source, network, folder, offline=offline, quiet=quiet)
     except GanEdgeError as error:
-        if not config.recipe.eval_share or config.recipe.patience or config.recipe.stop_when_collapsed:
+        if config.asked.get("eval_every") or config.recipe.patience or config.recipe.stop_when_collapsed:
             raise  # evaluations were asked for
         note(f"not evaluated: {error}")
         return None

@@ -1,17 +1,19 @@
 """The table of recipes: everything about a training run that is not data, device or seed.
 
-Every field of a recipe with a help text is a flag of gan-train. A recipe that cannot work cannot be made.
+Every field of a recipe with a help text is a flag of gan-train, with the field's own bounds. A recipe that cannot work
+cannot be made.
 """
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gan_trainer.checks import check_recipe
+from gan_trainer.checks import AUTO, check_recipe, check_resolved
 
 EPOCH = 60_000  # images
 
 
 def _setting(default: Any, text: str, **bounds: Any) -> Any:
+    """A field with its help text and its bounds: `min` and `max` belong to the range, `above` and `below` do not."""
     return field(default=default, metadata={"help": text, "bounds": bounds})
 
 
@@ -45,8 +47,8 @@ class Recipe:
     warm_critic: int = _setting(0, "As many for the first 25 generator steps and every 500th.", min=0, max=1000)
     share_passes: bool = _setting(False, "The discriminator step's generated images serve the generator step, too.")
     optimizer: str = _setting("adam", "adam or rmsprop.")
-    lr: float = _setting(2e-4, "Learning rate of all networks.", max=1.0)
-    betas: tuple[float, float] = _setting((0.5, 0.999), "Of Adam.")
+    lr: float = _setting(2e-4, "Learning rate of all networks.", above=0.0, max=1.0)
+    betas: tuple[float, float] = _setting((0.5, 0.999), "Of Adam.", min=0.0, below=1.0)
     weight_decay: float = _setting(0.0, "L2 penalty on all weights.", min=0.0, max=1.0)
     decay: str = _setting("linear", "How the learning rate falls: linear or cosine.")
     decay_from: float = _setting(1.0, "Share of the run after which it falls.", min=0.0, max=1.0)
@@ -59,20 +61,31 @@ class Recipe:
     )
     precision: str = _setting("fp32", "fp32, bf16, or auto: bf16 where the device computes in it.")
     eval_every: int = _many(2 * EPOCH, "Images between two evaluations; 0: none.  [default: where features ship]", 0)
-    eval_share: float = 0.05  # of the time, at most; evaluations wait where they have taken more. 0: no limit
-    patience: int = _setting(0, "Stop after so many evaluations without a better FID.  [default: never]", min=1)
+    patience: int = _setting(0, "Stop after so many evaluations without a better FID; 0: never.", min=0, max=10**6)
     stop_when_collapsed: bool = _setting(False, "End with exit code 3 when the generator repeats itself.")
     log_every: int = _many(12_800, "Images between two lines of the log.")
     preview_every: int = _many(EPOCH, "Images between two pictures of fixed samples.")
     checkpoint_every: int = _many(EPOCH, "Images between two checkpoints.")
 
     def __post_init__(self) -> None:
-        """Raise InputError where the fields contradict each other."""
+        """Raise InputError, naming the field, where one is out of range or they contradict each other."""
         check_recipe(self)
 
     @property
+    def unresolved(self) -> tuple[str, ...]:
+        """Fields that are still "auto": device and data decide what they become (`config.make_config`)."""
+        return tuple(name for name in ("precision", "augment") if getattr(self, name) == AUTO)
+
+    @property
+    def bf16(self) -> bool:
+        """Whether matrix products and convolutions are computed in bf16. Raises InputError for "auto"."""
+        check_resolved("precision", self.precision)
+        return self.precision == "bf16"
+
+    @property
     def augmentations(self) -> tuple[str, ...]:
-        """Names of the augmentations, in order."""
+        """Names of the augmentations, in order. Raises InputError for "auto"."""
+        check_resolved("augment", self.augment)
         return _names(self.augment)
 
     @property

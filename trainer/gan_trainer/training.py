@@ -31,12 +31,16 @@ STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 50}  # reading a loss makes the host w
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `signal` is the number of the signal that stopped it; `verdict` what its evaluations said to."""
+    """How a run ended. `signal` is the number of the signal that stopped it; `verdict` what its evaluations said.
+
+    A run that has its full length has `finished`, whatever its last evaluation says.
+    """
 
     checkpoint: Path
     picture: Path
     signal: int | None
     verdict: str | None
+    finished: bool
 
 
 class Clock:
@@ -107,12 +111,13 @@ def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, ju
         if finished and state.meter.steps:
             book.losses(state, clock.speed)
         if (finished or verdict) and judge is not None:
-            evaluate_at_the_end(config, state, book, judge)
+            entries = evaluate_at_the_end(config, state, book, judge)
+            verdict = verdict or _verdict(config, entries, ended=True)
         book.reporter.finish(state.images_seen)
         checkpoint = save_checkpoint(run.checkpoints, state, config, run.best_images(state.images_seen))
         picture = preview(config, state, book)
         book.report()
-    return Outcome(checkpoint, picture, None if finished else stop.number, verdict)
+    return Outcome(checkpoint, picture, None if finished else stop.number, verdict, finished)
 
 
 def _after_step(config: Config, state: TrainState, book: Logbook, judge: AnyJudge | None, speed: float) -> str | None:
@@ -130,9 +135,9 @@ def _after_step(config: Config, state: TrainState, book: Logbook, judge: AnyJudg
         book.losses(state, speed)
     if state.images_seen >= recipe.images:
         return None  # the end is evaluated and saved in another way
-    if judge is not None and due(recipe.eval_every) and _has_time(config, state):
+    if judge is not None and due(recipe.eval_every):
         entries = evaluate(config, state, book, judge)
-        improved, verdict = history.without_progress(entries) == 0, _verdict(config, entries)
+        improved, verdict = history.improves(entries), _verdict(config, entries)
     if due(recipe.checkpoint_every) or improved:
         save_checkpoint(book.run.checkpoints, state, config, book.run.best_images(state.images_seen))
     if due(recipe.preview_every):
@@ -141,17 +146,12 @@ def _after_step(config: Config, state: TrainState, book: Logbook, judge: AnyJudg
     return verdict
 
 
-def _has_time(config: Config, state: TrainState) -> bool:
-    """Whether evaluations have taken no more than their share so far."""
-    share = config.recipe.eval_share
-    return not share or state.eval_seconds <= share * state.seconds
-
-
-def _verdict(config: Config, entries: list[history.Entry]) -> str | None:
+def _verdict(config: Config, entries: list[history.Entry], *, ended: bool = False) -> str | None:
+    """What the evaluations say to, once all images are seen (`ended`) only whether the generator collapsed."""
     recipe = config.recipe
     if recipe.stop_when_collapsed and history.has_collapsed(entries):
         return "collapsed"
-    if recipe.patience and history.without_progress(entries) >= recipe.patience:
+    if recipe.patience and not ended and history.without_progress(entries) >= recipe.patience:
         return "patience"
     return None
 

@@ -12,7 +12,7 @@ from gan_trainer.checks import flag
 from gan_trainer.cli import COLLAPSED as EXIT_COLLAPSED
 from gan_trainer.compare.plan import Cell, Plan
 from gan_trainer.compare.processes import Done
-from gan_trainer.history import FEW_COVERED, FEW_REACHED, PLAUSIBLE, Entry, evaluations
+from gan_trainer.history import Entry, evaluations, has_collapsed, repeats_itself
 from gan_trainer.runs import Run
 
 RUNS, MODELS, RESULTS = "runs", "models", "results"
@@ -97,7 +97,7 @@ def finish(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
     trained = _train(place, plan, cell, run)
     report = None if trained["outcome"] == DIVERGED else _measure(place, plan, cell, run)
     result = trained | {"report": report}
-    if report is not None and has_collapsed(next(iter(report["results"].values()))):
+    if report is not None and repeats_itself(next(iter(report["results"].values()))):
         result["outcome"] = COLLAPSED
     _keep(place.result(cell), result)
     return result
@@ -116,7 +116,7 @@ def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
     if done.code in (0, EXIT_COLLAPSED):
         report = json.loads(done.out)
         about |= {key: report[key] for key in ("images", "cpu_seconds")}
-        about["outcome"] = COLLAPSED if done.code == EXIT_COLLAPSED else FINISHED
+        about["outcome"] = COLLAPSED if done.code == EXIT_COLLAPSED or has_collapsed(entries) else FINISHED
     elif entries and str(entries[-1].get("warning", "")).startswith(DIVERGED):
         about |= {key: entries[-1].get(key) for key in ("images", "cpu_seconds")} | {"outcome": DIVERGED}
         about["reason"] = entries[-1]["warning"]
@@ -159,18 +159,6 @@ def _measure(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> 
         raise measured.failed(cell.name, place.folder)
     report: dict[str, Any] = json.loads(measured.out)
     return report
-
-
-def has_collapsed(scores: Entry) -> bool:
-    """Whether images are good one by one and repeat each other: few real ones are reached, and few are covered.
-
-    gan-train warns of either, and looks twice; here is one look at the end, so both are asked for. Of images that are
-    not even plausible nobody can say it: those of a run that has hardly begun reach nothing, too.
-    """
-    precision, recall, coverage = (scores.get(name) for name in ("precision", "recall", "coverage"))
-    if precision is None or recall is None or coverage is None:
-        return False
-    return bool(precision >= PLAUSIBLE and recall < FEW_REACHED and coverage < FEW_COVERED)
 
 
 def _curve(entries: list[Entry]) -> list[Entry]:

@@ -10,8 +10,7 @@ from gan_trainer.cli import train
 from gan_trainer.config import Config
 from gan_trainer.recipes import RECIPES
 
-NO_SETTINGS = ("data", "recipe_name", "recipe")  # what the other flags say
-FOLLOWS = {"eval_share": "eval_every"}  # fields that are chosen when another one is asked for
+NO_SETTINGS = ("data", "recipe_name", "recipe", "asked", "init_from", "history")  # what the other flags say, or none
 
 
 def command(config: Config) -> str:
@@ -19,7 +18,7 @@ def command(config: Config) -> str:
     data, settings = config.data, config.to_dict()
     flags = {
         "recipe": config.recipe_name,
-        **{name: getattr(config.recipe, name) for name in _asked(config)},
+        **{name: getattr(config.recipe, name) for name in changes(config)},
         **_pictures(data.pictures),
         **{name: value for name, value in settings.items() if name not in NO_SETTINGS},
         "data_dir": data.folder,
@@ -35,11 +34,7 @@ def changes(config: Config) -> dict[str, Any]:
 
 def without_flag(config: Config) -> list[str]:
     """Those of them that the command cannot say: the table has changed since, or the run was not begun by gan-train."""
-    return [name for name in _asked(config) if not _flag(name, getattr(config.recipe, name))]
-
-
-def _asked(config: Config) -> list[str]:
-    return list(dict.fromkeys(FOLLOWS.get(name, name) for name in changes(config)))
+    return [name for name in changes(config) if not _flag(name, getattr(config.recipe, name))]
 
 
 def _pictures(options: PictureOptions | None) -> dict[str, Any]:

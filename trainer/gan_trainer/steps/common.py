@@ -59,4 +59,4 @@ def clip_weights(network: nn.Module, bound: float) -> None:
 
 def autocast(images: Tensor, recipe: Recipe) -> torch.autocast:
     """bf16 for matrix products and convolutions where the recipe says so."""
-    return torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+    return torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.bf16)
