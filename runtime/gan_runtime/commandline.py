@@ -54,7 +54,8 @@ def leave(code: int) -> NoReturn:
 
 
 def run_app(app: typer.Typer, name: str) -> int:
-    """Run `app` and return the exit code of the process."""
+    """Run `app` as this process, whose signals, streams and environment are its own, and return the exit code."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reads it when it is imported
     signal.signal(signal.SIGTERM, _on_sigterm)
     hangup = getattr(signal, "SIGHUP", None)  # of a terminal that was closed; nohup has it ignored
     if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:

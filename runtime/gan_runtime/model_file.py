@@ -1,42 +1,23 @@
 """What an ONNX file is, read from its bytes: versions, inputs, outputs, metadata and external data.
 
-The deploy host has no `onnx` package, and ONNX Runtime opens external files before anyone can object. The few fields of
-onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) needed here are named by number in the tables below.
+The deploy host has no `onnx` package, and ONNX Runtime opens external files before anyone can object. Fields of
+onnx.proto are named by number, as in `gan_runtime.protobuf`.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeVar
 
 from gan_runtime.errors import ModelError
+from gan_runtime.protobuf import Malformed, Message, read_message
 
 FLOAT, UINT8, INT64 = 1, 2, 7
 """Element types of TensorProto.DataType that gan-edge files use."""
 
-Field: TypeAlias = tuple[int, "int | memoryview"]
-
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-MAX_DEPTH = 64
-
-# message -> field number -> message inside, for each way that leads to a tensor
-TENSOR_PATHS: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {},
-}
-TENSOR_EXTERNAL_DATA, TENSOR_DATA_LOCATION = 13, 14
-
-
-class _Malformed(Exception):
-    """The bytes are not a protobuf message."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -97,134 +78,60 @@ def parse_model(content: bytes, path: Path) -> ModelFile:
         raise ModelError(f"{path}: the file is empty; copy it again")
     try:
         return _parse(content, path)
-    except _Malformed as error:
+    except Malformed as error:
         raise ModelError(f"{path}: truncated or not an ONNX model ({error}); copy or export it again") from None
 
 
 def _parse(content: bytes, path: Path) -> ModelFile:
-    view = memoryview(content)
-    top = list(_fields(view))
-    graphs = [_message(value) for number, value in top if number == 7]
-    ir_version = max((_integer(value) for number, value in top if number == 1), default=0)
-    opsets = dict(_opset(_message(value)) for number, value in top if number == 8)
-    if not (graphs and ir_version and opsets):
-        raise _Malformed("it has no graph, no IR version or no opset")
-    inside = [entry for graph in graphs for entry in _fields(graph)]
-    initializers = {_text(_message(value), 8) for number, value in inside if number == 5}
-    inputs = [_port(_message(value)) for number, value in inside if number == 11]
+    model = read_message(memoryview(content), "ModelProto")
+    opsets = _unique((_domain(opset), opset.integer(2)) for opset in model.messages(8))
+    if not (model.messages(7) and model.integer(1) and opsets):
+        raise Malformed("it has no graph, no IR version or no opset")
+    (graph,) = model.messages(7)
+    initializers = {tensor.text(8) for tensor in graph.messages(5)}
+    inputs = [_port(value) for value in graph.messages(11)]
     return ModelFile(
         path=path,
         content=content,
-        ir_version=ir_version,
+        ir_version=model.integer(1),
         opsets=opsets,
-        producer=" ".join(filter(None, (_text(view, 2), _text(view, 3)))),
-        metadata={_text(_message(value), 1): _text(_message(value), 2) for number, value in top if number == 14},
+        producer=" ".join(filter(None, (model.text(2), model.text(3)))),
+        metadata=_unique((entry.text(1), entry.text(2)) for entry in model.messages(14)),
         inputs=tuple(port for port in inputs if port.name not in initializers),
-        outputs=tuple(_port(_message(value)) for number, value in inside if number == 12),
-        external_data=_has_external_data(view, "model"),
+        outputs=tuple(_port(value) for value in graph.messages(12)),
+        external_data=any(map(_is_external, model.walk())),
     )
 
 
-def _has_external_data(message: memoryview, kind: str, depth: int = 0) -> bool:
-    """Whether any tensor at any depth (initialisers, attributes, subgraphs, functions) lives outside of the file."""
-    if depth > MAX_DEPTH:
-        raise _Malformed("its graphs are nested too deeply")
-    inside = TENSOR_PATHS[kind]
-    for number, value in _fields(message):
-        if kind == "tensor":
-            if number == TENSOR_EXTERNAL_DATA or (number == TENSOR_DATA_LOCATION and value != 0):
-                return True
-        elif number in inside and _has_external_data(_message(value), inside[number], depth + 1):
-            return True
-    return False
+def _is_external(message: Message) -> bool:
+    """Whether it is a tensor with entries of `external_data`, or whose `data_location` is not the default."""
+    return message.kind == "TensorProto" and (13 in message.fields or message.integer(14) != 0)
 
 
-def _opset(message: memoryview) -> tuple[str, int]:
-    """OperatorSetIdProto: domain (the default one is called "" or "ai.onnx") and version."""
-    domain = _text(message, 1)
-    version = max((_integer(value) for number, value in _fields(message) if number == 2), default=0)
-    return "" if domain == "ai.onnx" else domain, version
+def _unique(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
+    """A dict, of which readers take the first or the last entry where a key comes twice."""
+    found: dict[str, T] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            raise Malformed(f"{key!r:.60} has two values")
+    return found
 
 
-def _port(message: memoryview) -> Port:
+def _domain(opset: Message) -> str:
+    """The default one is called "" or "ai.onnx"."""
+    return "" if opset.text(1) == "ai.onnx" else opset.text(1)
+
+
+def _port(value: Message) -> Port:
     """ValueInfoProto: name, then type > tensor_type > (elem_type, shape > dim > (dim_value | dim_param))."""
-    tensors = [
-        _message(tensor)
-        for number, kind in _fields(message)
-        if number == 2
-        for inner, tensor in _fields(_message(kind))
-        if inner == 1
-    ]
-    element, shape = 0, []
-    for tensor in tensors:
-        for number, value in _fields(tensor):
-            if number == 1:
-                element = _integer(value)
-            elif number == 2:
-                shape = [_dimension(_message(dim)) for inner, dim in _fields(_message(value)) if inner == 1]
-    return Port(_text(message, 1), element, tuple(shape))
+    for kind in value.messages(2):
+        for tensor in kind.messages(1):
+            shape = [_dimension(dim) for dims in tensor.messages(2) for dim in dims.messages(1)]
+            return Port(value.text(1), tensor.integer(1), tuple(shape))
+    return Port(value.text(1), 0, ())
 
 
-def _dimension(message: memoryview) -> int | str:
-    for number, value in _fields(message):
-        if number == 1:
-            length = _integer(value)
-            return length if 0 < length < 2**63 else ""  # some exporters write -1 or 0 for "any"
-    return _text(message, 2)
-
-
-def _fields(message: memoryview) -> Iterator[Field]:
-    """The (number, value) pairs of a protobuf message; nested messages, strings and bytes come as views."""
-    position, end = 0, len(message)
-    while position < end:
-        key, position = _varint(message, position)
-        number, wire = key >> 3, key & 7
-        if wire == VARINT:
-            value, position = _varint(message, position)
-            yield number, value
-            continue
-        if wire == BYTES:
-            size, position = _varint(message, position)
-        elif wire in (FIXED64, FIXED32):
-            size = 8 if wire == FIXED64 else 4
-        else:
-            raise _Malformed(f"unknown wire type {wire}")
-        if number == 0 or position + size > end:
-            raise _Malformed("it ends in the middle of a field")
-        yield number, message[position : position + size]
-        position += size
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            raise _Malformed("it ends in the middle of a number")
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise _Malformed("a number is too long")
-
-
-def _text(message: memoryview, wanted: int) -> str:
-    for number, value in _fields(message):
-        if number == wanted:
-            try:
-                return str(_message(value), "utf-8")
-            except UnicodeDecodeError:
-                raise _Malformed("a text is not UTF-8") from None
-    return ""
-
-
-def _message(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        raise _Malformed("a number where a message belongs")
-    return value
-
-
-def _integer(value: int | memoryview) -> int:
-    if not isinstance(value, int):
-        raise _Malformed("a message where a number belongs")
-    return value
+def _dimension(dim: Message) -> int | str:
+    """Some exporters write -1 or 0 for "any"."""
+    length = dim.integer(1)
+    return length if 0 < length < 2**63 else dim.text(2)

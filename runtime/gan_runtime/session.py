@@ -1,6 +1,5 @@
 """Open a model on a device, or say in ONNX Runtime's own words why not."""
 
-import os
 import re
 from dataclasses import dataclass
 from types import ModuleType
@@ -10,7 +9,7 @@ from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile
 
-FATAL = 4  # of ONNX Runtime's log severities
+WARNING, FATAL = 2, 4  # of ONNX Runtime's log severities
 DEVICES = ("auto", "cpu", "cuda")
 MAX_THREADS = 1024
 
@@ -32,12 +31,11 @@ class Session:
 
 
 def import_onnxruntime() -> ModuleType:
-    """ONNX Runtime, with its telemetry off unless the user turned it on.
+    """ONNX Runtime. Its telemetry is left as the program's environment has it; gan-edge's own commands turn it off.
 
     Raises:
         DeviceError: it is not installed.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime  # noqa: PLC0415
     except ImportError as error:
@@ -93,33 +91,25 @@ def _create_cuda(ort: ModuleType, model: ModelFile, threads: int) -> tuple[Any |
     """A session that really runs on CUDA, or None and the reason."""
     if CUDA not in ort.get_available_providers():
         return None, f"this ONNX Runtime {ort.__version__} was built without CUDA (gan-edge[cuda] has it)"
-    from gan_runtime.streams import captured_output  # noqa: PLC0415  (only builds with CUDA pay for its import)
+    from gan_runtime.cuda_probe import NO_REASON, why_not_cuda  # noqa: PLC0415  (only builds with CUDA pay for it)
 
-    with captured_output() as output:
-        try:
-            if hasattr(ort, "preload_dlls"):
-                ort.preload_dlls()
-            session = _create(ort, model, CUDA, threads)
-        except ModelError:
-            raise
-        except Exception as error:  # ONNX Runtime's errors share no base class of their own
-            return None, one_line(str(error))
-    if session.get_providers()[0] == CUDA:
-        return session, ""
-    return None, _cuda_reason("".join(output))
+    reason = why_not_cuda()
+    if reason:
+        return None, reason
+    try:
+        if hasattr(ort, "preload_dlls"):
+            ort.preload_dlls()
+        session = _create(ort, model, CUDA, threads)
+    except ModelError:
+        raise
+    except Exception as error:  # ONNX Runtime's errors share no base class of their own
+        return None, one_line(str(error))
+    return (session, "") if session.get_providers()[0] == CUDA else (None, NO_REASON)
 
 
 def _create(ort: ModuleType, model: ModelFile, provider: str, threads: int) -> Any:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    if provider == CPU:
-        options.log_severity_level = FATAL  # errors come as exceptions, too; CUDA's reasons are only logged
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must cost nothing
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    providers: list[Any] = [(CUDA, CUDA_OPTIONS), CPU] if provider == CUDA else [CPU]
     try:
-        return ort.InferenceSession(model.content, options, providers=providers)
+        return create_session(ort, model.content, provider, threads)
     except Exception as error:  # derived straight from Exception, whatever is wrong
         if provider == CUDA and re.search(r"cuda|cudnn|cublas", str(error), re.IGNORECASE):
             raise
@@ -127,18 +117,23 @@ def _create(ort: ModuleType, model: ModelFile, provider: str, threads: int) -> A
         raise ModelError(f"{model.path}: ONNX Runtime {ort.__version__} cannot load it: {reason}") from None
 
 
+def create_session(ort: ModuleType, content: bytes, provider: str, threads: int, log_severity: int = FATAL) -> Any:
+    """ONNX Runtime's own session, or whatever it raises. It prints nothing, since all errors come as exceptions."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = log_severity
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # the only format that is checked
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must cost nothing
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    providers: list[Any] = [(CUDA, CUDA_OPTIONS), CPU] if provider == CUDA else [CPU]
+    return ort.InferenceSession(content, options, providers=providers, enable_fallback=0)  # which prints on stdout
+
+
 def _way_out(message: str) -> str:
     if re.search(r"IR version|opset", message):
         return "; upgrade ONNX Runtime on this host, or export the model again with a lower --opset"
     return ""
-
-
-def _cuda_reason(output: str) -> str:
-    """The core of what ONNX Runtime prints when its CUDA provider cannot start: what failed, and what it requires."""
-    core = [re.search(r"with error: (.*)", output), re.search(r"Require cuDNN.*?CUDA [\d.*]+", output)]
-    lines = [line for line in output.splitlines() if re.search(r"cuda|cudnn|cublas", line, re.IGNORECASE)]
-    found = [match[match.lastindex or 0] for match in core if match] or lines
-    return one_line("; ".join(found)) or "ONNX Runtime gave a CPU session without a reason"
 
 
 def one_line(message: str) -> str:

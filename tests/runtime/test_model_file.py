@@ -150,16 +150,6 @@ def test_a_damaged_byte_never_crashes_the_reader(data: st.DataObject) -> None:
         assert "x.onnx" in str(error)
 
 
-def test_endless_nesting_is_refused() -> None:
-    message = b""
-    for _ in range(200):  # GraphProto.node > NodeProto.attribute > AttributeProto.g, again and again
-        attribute = b"\x32" + _varint(len(message)) + message
-        node = b"\x2a" + _varint(len(attribute)) + attribute
-        message = b"\x0a" + _varint(len(node)) + node
-    with pytest.raises(ModelError, match="nested"):
-        parse_model(b"\x08\x08" + b"\x42\x02\x10\x11" + b"\x3a" + _varint(len(message)) + message, HERE)
-
-
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n" + bytes(50), b"PK\x03\x04" + bytes(50), b"{}"])
 def test_other_files_are_refused(content: bytes) -> None:
     with pytest.raises(ModelError, match=r"x\.onnx"):
@@ -169,15 +159,6 @@ def test_other_files_are_refused(content: bytes) -> None:
 def test_missing_file_is_named() -> None:
     with pytest.raises(ModelError, match=r"nowhere\.onnx: no such"):
         read_model_file("nowhere.onnx")
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def test_pipes_are_not_waited_for(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from torch.nn.utils.parametrize import is_parametrized
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.manifest import METADATA_KEY, Manifest
 from gan_runtime.model_file import ModelFile, parse_model
-from gan_runtime.streams import captured_output
 from gan_trainer import __version__
 
 OPSETS = range(13, 21)
@@ -43,8 +42,10 @@ def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], op
     did. Its trace warnings and its deprecation notice are no news to users.
     """
     content = io.BytesIO()
+    # It turns its log on before it traces, by a slip of torch's, and prints whole graphs on stdout when it fails.
+    quiet = module.register_forward_pre_hook(lambda *_: torch._C._jit_set_onnx_log_enabled(False))
     try:
-        with warnings.catch_warnings(), captured_output():  # it prints whole graphs on stdout when it fails
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module,
@@ -58,6 +59,8 @@ def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], op
             )
     except Exception as error:  # whatever the tracer and every operator's symbolic raise
         raise ExportError(f"opset {opset}: torch cannot export the network: {first_line(error)}") from error
+    finally:
+        quiet.remove()
     return onnx.load_from_string(content.getvalue())
 
 

@@ -1,0 +1,79 @@
+"""Whether CUDA works here, found out in a child process.
+
+ONNX Runtime does not raise where its CUDA provider cannot start: it gives a CPU session, and prints the reason on the
+process's own streams, some of it on stdout. A library cannot read those without taking them from its host; the streams
+of a child are free. A driver that crashes ends the child alone, too.
+"""
+
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_SECONDS = 120.0
+CHILD = "import sys; sys.path[:] = sys.argv[1:]; from gan_runtime.cuda_probe import main; main()"
+WORKS = "CUDA works"
+NO_REASON = "ONNX Runtime gave a CPU session without a reason"
+
+# y = x + x for float32 [1], opset 17
+MODEL = (
+    b'\x08\x08:5\n\x0e\n\x01x\n\x01x\x12\x01y"\x03Add\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01'
+    b"b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\x11"
+)
+
+
+@cache
+def why_not_cuda() -> str:
+    """Why ONNX Runtime cannot use CUDA here; "" where it can, and where no child can be started to find out.
+
+    Python is started once, with the same sys.path; the answer is kept for as long as this process lives.
+    """
+    if not _is_python():
+        return ""
+    command = [sys.executable, "-P", "-c", CHILD, *map(str, sys.path)]
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    try:
+        done = subprocess.run(command, **pipes, timeout=TIMEOUT_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"it did not start within {TIMEOUT_SECONDS:g} seconds"
+    except OSError:
+        return ""
+    if done.returncode < 0:
+        return f"a trial of it was ended by signal {-done.returncode}"
+    output = done.stdout.decode(errors="replace")
+    return "" if output.rstrip().endswith(WORKS) else _reason(output)
+
+
+def main() -> None:
+    """What the child does: run a small model on CUDA, as `open_session` would run a large one."""
+    import numpy as np  # noqa: PLC0415
+
+    from gan_runtime.session import CUDA, WARNING, create_session, import_onnxruntime, one_line  # noqa: PLC0415
+
+    ort = import_onnxruntime()
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    try:
+        session = create_session(ort, MODEL, CUDA, threads=1, log_severity=WARNING)
+        session.run(None, {"x": np.ones(1, np.float32)})
+    except Exception as error:  # ONNX Runtime's errors share no base class of their own
+        sys.exit(f"CUDA fails with error: {one_line(str(error))}")
+    if session.get_providers()[0] == CUDA:
+        sys.stdout.write(f"\n{WORKS}\n")
+
+
+def _is_python() -> bool:
+    """Whether sys.executable is Python: a frozen program, or one that embeds Python, would start itself again."""
+    return not getattr(sys, "frozen", False) and Path(sys.executable or "").name.lower().startswith("python")
+
+
+def _reason(output: str) -> str:
+    """The core of what ONNX Runtime prints when its CUDA provider cannot start: what failed, and what it requires."""
+    from gan_runtime.session import one_line  # noqa: PLC0415
+
+    core = [re.search(r"with error: (.*)", output), re.search(r"Require cuDNN.*?CUDA [\d.*]+", output)]
+    lines = [line for line in output.splitlines() if re.search(r"\b(cuda|cudnn|cublas)", line, re.IGNORECASE)]
+    found = [match[match.lastindex or 0] for match in core if match] or lines
+    return one_line("; ".join(found)) or NO_REASON
