@@ -98,6 +98,6 @@ def make_bad_folder(folder: Path) -> dict[str, str]:
         "out-of-the-tree.png": "a link that leads out of the folder",
         "broken-link.png": "a broken link",
         "round-and-round.png": "a broken link",
-        "other-folder": "a link to a folder, which is not followed",
+        "other-folder": "a link that leads out of the folder",
         "pipe.png": "not a regular file",
     }

@@ -7,7 +7,17 @@ import typer
 
 from gan_runtime.commandline import print_result, run
 from gan_runtime.common_flags import Json, Quiet, Version
-from gan_runtime.picture_flags import Background, LabelsFrom, Levels, MaxPixels, Mode, Size, SkipBad, picture_options
+from gan_runtime.picture_flags import (
+    Background,
+    FollowLinks,
+    LabelsFrom,
+    Levels,
+    MaxPixels,
+    Mode,
+    Size,
+    SkipBad,
+    picture_options,
+)
 
 
 def data(
@@ -31,6 +41,7 @@ def data(
     max_pixels: MaxPixels = None,
     labels: LabelsFrom = None,
     skip_bad: SkipBad = False,
+    follow_links: FollowLinks = False,
     quiet: Quiet = False,
     as_json: Json = False,
     version: Version = False,
@@ -43,7 +54,8 @@ def data(
     shaping = {"size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels}
     _check_flags(verify, skip_bad, **shaping)
     names = sources or list(KNOWN)
-    options = {name: picture_options(name, **shaping, labels=labels, skip_bad=skip_bad) for name in names}
+    flags = shaping | {"labels": labels, "skip_bad": skip_bad, "follow_links": follow_links}
+    options = {name: picture_options(name, **flags) for name in names}
     _check_sources(options, data_dir)
     if fetch:
         _fetch(sources or [], data_dir, offline, quiet)
@@ -75,12 +87,15 @@ def _check_flags(verify: bool, skip_bad: bool, **shaping: object) -> None:
 
 def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:
     from gan_runtime.datasets.known import KNOWN
+    from gan_runtime.datasets.listing import packed_otherwise
     from gan_runtime.datasets.pictures import is_pictures
     from gan_runtime.errors import DataError, InputError
 
     for name, chosen in options.items():
         if chosen is not None and not is_pictures(name):
-            raise DataError(f"{name}: neither a known data set ({', '.join(KNOWN)}) nor a folder or .zip of images")
+            way = packed_otherwise(name) if Path(name).is_file() else ""
+            known = f"neither a known data set ({', '.join(KNOWN)}) nor a folder or .zip of images"
+            raise DataError(f"{name}: {way or known}")
         if chosen is not None and data_dir is not None:
             raise InputError(f"--data-dir: {name} is found by its path alone; leave it out")
 
@@ -108,4 +123,4 @@ def _is_sound(report: dict[str, Any], named: bool, skip_bad: bool) -> bool:
     if "splits" in report:
         found = [split for split in report["splits"].values() if "folder" in split]  # points need none
         return all(not split["problems"] if split["folder"] else not named for split in found)
-    return report["images"] > 0 and (skip_bad or not report["bad"])
+    return report["images"] > 0 and all(report["classes"].values()) and (skip_bad or not report["bad"])

@@ -15,7 +15,9 @@ def _given(text: str) -> Any:
 Size = Annotated[int | None, _given("side to crop and resize the images to, 28 to 256.  [default: 64]")]
 Mode = Annotated[str | None, _given("L for grey, or RGB.  [default: RGB]")]
 Background = Annotated[str | None, _given("colour behind transparent pixels.  [default: white]")]
-LabelsFrom = Annotated[str | None, _given("folders: each sub-folder is a class; or none.  [default: none]")]
+LabelsFrom = Annotated[
+    str | None, _given("folders: each sub-folder is a class, or those of a dataset.json; or none.  [default: none]")
+]
 Levels = Annotated[
     tuple[float, float] | None,
     typer.Option(
@@ -29,6 +31,9 @@ MaxPixels = Annotated[
     typer.Option(min=1, help="Refuse pictures with more pixels.  [default: 200,000,000]", show_default=False),
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Folder or .zip: leave out and count what cannot be read.")]
+FollowLinks = Annotated[
+    bool, typer.Option("--follow-links", help="Folder: read what links lead to out of the folder, too.")
+]
 
 
 def picture_options(source: str, **flags: Any) -> "PictureOptions | None":

@@ -141,7 +141,15 @@ def test_downloads_are_refused_where_they_are_forbidden(
 def test_pictures_are_counted(call: CALL, photos: Path) -> None:
     result = call("gan-data", photos, "--labels", "folders", "--json")
     assert json.loads(result.out) == {
-        str(photos): {"images": 5, "ignored": 1, "classes": {"cats": 2, "dogs": 3}, "bad": []}
+        str(photos): {
+            "images": 5,
+            "ignored": 1,
+            "classes": {"cats": 2, "dogs": 3},
+            "labels": {"cats": 0, "dogs": 1},
+            "bad": [],
+            "left out": {},
+            "remarks": [],
+        }
     }
     assert result.code == 0
     result = call("gan-data", photos)
@@ -164,8 +172,8 @@ def test_bad_pictures_are_listed(call: CALL, photos: Path, tmp_path: Path, archi
         "  images:        4",
         "  ignored:       1",
         "  classes:",
-        "    cats:        2",
-        "    dogs:        2",
+        "    0:           cats, 2 images",
+        "    1:           dogs, 2 images",
         "  bad:",
     ]
     assert result.out.splitlines()[-1].startswith("    dogs/bad.png: ")

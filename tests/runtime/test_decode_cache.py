@@ -33,7 +33,7 @@ def fill(folder: str, *colours: object) -> Path:
 @pytest.fixture(autouse=True)
 def _fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are settled at once."""
-    monkeypatch.setattr("gan_runtime.datasets.listing.TICK", -(10**12))
+    monkeypatch.setattr("gan_runtime.datasets.entries.TICK", -(10**12))
 
 
 def read(folder: Path, options: PictureOptions = GREY) -> Decoded:
@@ -143,7 +143,7 @@ def test_labels_come_from_the_folders_of_now() -> None:
 
 def test_a_file_that_was_written_a_moment_ago_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may change within the same tick of the clock: same size, same times, other pixels."""
-    monkeypatch.setattr("gan_runtime.datasets.listing.TICK", 3 * 10**9)
+    monkeypatch.setattr("gan_runtime.datasets.entries.TICK", 3 * 10**9)
     folder = Path("d")
     folder.mkdir()
     picture = folder / "0.png"

@@ -49,7 +49,7 @@ def test_config_says_all_that_is_needed_to_repeat_the_run(call: Call, photos: Pa
     assert config["data"]["source"] == str(photos)
     assert config["data"]["size"] == {"height": 32, "width": 32, "channels": 3}
     assert config["data"]["pictures"] == {
-        "size": 32, "mode": "RGB", "background": "white", "labels": "folders", "skip_bad": False,
+        "size": 32, "mode": "RGB", "background": "white", "labels": "folders", "skip_bad": False, "follow_links": False,
         "levels": None, "max_pixels": 200_000_000,
     }  # fmt: skip
     assert (config["data"]["images"], config["data"]["classes"]) == (48, ["ape", "bee", "cat"])

@@ -14,7 +14,17 @@ from click.core import ParameterSource
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Version
 from gan_runtime.errors import GanEdgeError, InputError
-from gan_runtime.picture_flags import Background, LabelsFrom, Levels, MaxPixels, Mode, Size, SkipBad, picture_options
+from gan_runtime.picture_flags import (
+    Background,
+    FollowLinks,
+    LabelsFrom,
+    Levels,
+    MaxPixels,
+    Mode,
+    Size,
+    SkipBad,
+    picture_options,
+)
 from gan_trainer.flags import with_recipe_flags
 from gan_trainer.recipe_table import print_recipes
 
@@ -74,6 +84,7 @@ def train(
     max_pixels: MaxPixels = None,
     labels: LabelsFrom = None,
     skip_bad: SkipBad = False,
+    follow_links: FollowLinks = False,
     keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many of the last checkpoints to keep.")] = 3,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write runs/<name>/tensorboard.")] = False,
     quiet: Quiet = False,
@@ -103,7 +114,7 @@ def train(
 
     pictures = picture_options(
         data, size=size, mode=mode, background=background, levels=levels, max_pixels=max_pixels, labels=labels,
-        skip_bad=skip_bad,
+        skip_bad=skip_bad, follow_links=follow_links,
     )  # fmt: skip
     chosen, reason = choose_device(device)
     check_settings(data, recipe, changes, pictures)

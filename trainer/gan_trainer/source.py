@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_runtime.datasets import KNOWN, Dataset, PictureOptions, load_dataset
+from gan_runtime.datasets.decoded import renumbered
 from gan_runtime.datasets.known import POINTS, PointsSource
 from gan_runtime.errors import DataError
 from gan_runtime.manifest import ImageSize
@@ -57,6 +58,8 @@ class DataSource:
             DataError: they cannot be found or read, or are not the same any more.
         """
         dataset = self._load(folder, offline, quiet)
+        if dataset.classes != self.classes and sorted(dataset.classes) == sorted(self.classes):
+            dataset = renumbered(dataset, self.classes)  # earlier versions sorted classes as text
         if dataset.digest != self.digest:
             raise DataError(
                 f"{self.source}: its images are no longer those that the run began with; put them back, or start a new "

@@ -5,6 +5,7 @@ from pathlib import Path
 from gan_runtime.datasets.dataset import Dataset
 from gan_runtime.datasets.idx import load_idx
 from gan_runtime.datasets.known import KNOWN, POINTS, SOURCES, STACKED
+from gan_runtime.datasets.listing import packed_otherwise
 from gan_runtime.datasets.pictures import PictureOptions, is_pictures, load_pictures
 from gan_runtime.datasets.points import make_points
 from gan_runtime.datasets.stacked import stack
@@ -48,9 +49,9 @@ def load_dataset(
     if source in SOURCES:
         return load_idx(source, split, data_dir, offline, quiet)
     if not is_pictures(source):
-        raise DataError(
-            f"data set {source!r}: unknown; choose one of {', '.join(KNOWN)}, or a folder or .zip of images"
-        )
+        way = packed_otherwise(source) if Path(source).is_file() else ""
+        known = f"unknown; choose one of {', '.join(KNOWN)}, or a folder or .zip of images"
+        raise DataError(f"data set {source!r}: {way or known}")
     if split != "train" or data_dir is not None:
         raise InputError(f"{source}: a folder or archive of images is one split and found by its path alone")
     return load_pictures(Path(source), pictures or PictureOptions(), quiet)

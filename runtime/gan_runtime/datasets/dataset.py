@@ -15,7 +15,7 @@ class Dataset:
 
     `digest` is a SHA-256 of the content and of all that shaped it: the same digest, the same arrays. `modes` is the
     number of modes, equally likely by design, that `labels` tell apart where a data set was made to count them: no
-    network is told those, they are for measuring.
+    network is told those, they are for measuring. `names` are those of the files of pictures.
     """
 
     name: str
@@ -25,3 +25,4 @@ class Dataset:
     classes: tuple[str, ...]
     digest: str = ""
     modes: int = 0
+    names: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,9 @@ from numpy.typing import NDArray
 
 from gan_runtime.commandline import note
 from gan_runtime.cpus import available_cpus
-from gan_runtime.datasets.listing import Bad, Listing, class_names, open_pictures, refuse_one_class
+from gan_runtime.datasets.classes import Classes, find_classes
+from gan_runtime.datasets.dataset import Dataset
+from gan_runtime.datasets.listing import Bad, Listing, open_pictures
 from gan_runtime.datasets.pictures import MODES, PictureOptions, decoder
 from gan_runtime.datasets.places import cache_folder
 from gan_runtime.datasets.remarks import Remark, summarise
@@ -53,10 +55,13 @@ class Decoded:
     """Images uint8 [n, size, size, channels] of the usable pictures in order of their names, and all about the rest."""
 
     images: NDArray[np.uint8]
+    names: tuple[str, ...]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     bad: tuple[Bad, ...]
     ignored: int
+    left_out: dict[str, int]
+    class_remarks: tuple[str, ...]
     digest: str
     remarks: tuple[Remark, ...] = ()
 
@@ -78,22 +83,36 @@ def decoded(path: Path, options: PictureOptions, quiet: bool = False) -> Decoded
         DataError: the folder or archive as a whole cannot be used, or changes while it is read.
         OutputError: the disk has no room for the decoded images.
     """
-    with open_pictures(path) as listing:
-        classes = class_names(listing) if options.labels == "folders" else {}
+    with open_pictures(path, options.follow_links) as listing:
+        classes = find_classes(listing, options.labels)
         return _labelled(listing, _pixels(listing, options, quiet), classes)
 
 
-def _labelled(listing: Listing, pixels: _Pixels, classes: dict[str, str]) -> Decoded:
-    good = [name for index, name in enumerate(listing.names) if index not in pixels.bad]
-    names = tuple(sorted({classes[name] for name in good} if classes else ()))
-    refuse_one_class(listing.path, names)
-    numbers = {name: number for number, name in enumerate(names)}
-    labels = np.array([numbers[classes[name]] if names else 0 for name in good], np.int64)
+def renumbered(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
+    """The same pictures with their classes in another order."""
+    numbers = np.array([classes.index(name) for name in dataset.classes], np.int64)
+    labels = numbers[dataset.labels]
+    digest = _digest_of_labels(_digest_of_images(dataset.images), classes, labels)
+    return replace(dataset, labels=labels, classes=classes, digest=digest)
+
+
+def _labelled(listing: Listing, pixels: _Pixels, classes: Classes) -> Decoded:
+    good = tuple(name for index, name in enumerate(listing.names) if index not in pixels.bad)
+    numbers = {name: number for number, name in enumerate(classes.names)}
+    labels = np.array([numbers[classes.of[name]] if numbers else 0 for name in good], np.int64)
     bad = [Bad(listing.names[index], reason) for index, reason in pixels.bad.items()]
-    every = tuple(sorted([*bad, *listing.bad], key=lambda entry: entry.name))
-    digest = pixels.digest.copy()
-    digest.update(json.dumps([names, labels.tolist()]).encode())
-    return Decoded(pixels.images, labels, names, every, listing.ignored, digest.hexdigest(), pixels.remarks)
+    return Decoded(
+        images=pixels.images,
+        names=good,
+        labels=labels,
+        classes=classes.names,
+        bad=tuple(sorted([*bad, *listing.bad], key=lambda entry: entry.name)),
+        ignored=listing.ignored,
+        left_out=listing.left_out,
+        class_remarks=classes.remarks,
+        digest=_digest_of_labels(pixels.digest, classes.names, labels),
+        remarks=pixels.remarks,
+    )
 
 
 def _pixels(listing: Listing, options: PictureOptions, quiet: bool) -> _Pixels:
@@ -168,7 +187,7 @@ def _digest_of_all(listing: Listing, digests: list[str]) -> str:
 def _key(content: str, options: PictureOptions) -> str:
     """Of an entry: all that decides over its pixels."""
     shaping = asdict(options)
-    del shaping["labels"], shaping["skip_bad"]
+    del shaping["labels"], shaping["skip_bad"], shaping["follow_links"]
     what = [VERSION, _codecs(), content, shaping]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
 
@@ -204,6 +223,12 @@ def _digest_of_images(images: NDArray[np.uint8]) -> Any:
     for first in range(0, len(images), ROWS_AT_ONCE):
         digest.update(images[first : first + ROWS_AT_ONCE].data)
     return digest
+
+
+def _digest_of_labels(images: Any, classes: tuple[str, ...], labels: NDArray[np.int64]) -> str:
+    digest = images.copy()
+    digest.update(json.dumps([classes, labels.tolist()]).encode())
+    return str(digest.hexdigest())
 
 
 def _build(

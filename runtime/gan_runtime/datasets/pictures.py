@@ -3,21 +3,25 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gan_runtime.datasets.dataset import Dataset
 from gan_runtime.datasets.decoding import CHANNELS as MODES
 from gan_runtime.datasets.decoding import decoder
+from gan_runtime.datasets.entries import LABEL_FILE
 from gan_runtime.datasets.listing import Bad
-from gan_runtime.datasets.remarks import Remark
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images import MAX_PIXELS
 
 __all__ = ["MODES", "PictureOptions", "check_pictures", "decoder", "is_pictures", "load_pictures"]
 
+if TYPE_CHECKING:
+    from gan_runtime.datasets.decoded import Decoded
+
 SIZES = range(28, 257)
-LABELS = ("none", "folders")
+LABELS = ("none", "folders", LABEL_FILE)
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,13 @@ class PictureOptions:
         size: side of the square to which each is centre-cropped and resized, 28 to 256.
         mode: "L" for grey or "RGB".
         background: what is seen through transparent pixels: a name ("white"), "#rrggbb" or whatever pillow understands.
-        labels: "folders" makes each sub-folder a class, "none" makes none.
+        labels: "folders" makes each sub-folder a class, or takes the classes in the dataset.json of StyleGAN's dataset
+            tool where there is one; "dataset.json" takes those alone; "none" makes none.
         skip_bad: leave out what cannot be read instead of refusing the whole.
         levels: the values that are black and white in pictures of more than 8 bits per sample; None takes 0 and what
             the file declares, else 65,535 (32,767 where samples are signed); of floats somebody has to say it.
         max_pixels: the size from which on a picture is refused, before it is decoded.
+        follow_links: read what links lead to that point out of the folder.
 
     Raises:
         InputError: a value is out of range.
@@ -45,6 +51,7 @@ class PictureOptions:
     skip_bad: bool = False
     levels: tuple[float, float] | None = None
     max_pixels: int = MAX_PIXELS
+    follow_links: bool = False
 
     def __post_init__(self) -> None:
         from PIL import ImageColor  # noqa: PLC0415
@@ -73,13 +80,17 @@ def _checked_levels(low: float, high: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class PictureReport:
-    """What was found: usable images, bad files, files that are no pictures, images per class, and what is odd."""
+    """What was found: usable images, bad files, files that are no pictures, and images per class in their order.
+
+    `left_out` counts caches and hidden files by kind, `remarks` say what is odd.
+    """
 
     images: int
     bad: tuple[Bad, ...]
     ignored: int
     classes: dict[str, int]
-    remarks: tuple[str, ...] = ()
+    left_out: dict[str, int]
+    remarks: tuple[str, ...]
 
 
 def is_pictures(source: str) -> bool:
@@ -104,16 +115,21 @@ def load_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> D
             "remove them, or leave them out with --skip-bad"
         )
     if not len(found.images):
-        raise DataError(f"{path}: has no picture that can be used: {_shown(found.bad, 3)}")
+        others = "".join(f"; {remark}" for remark in passed_over(found.ignored, found.left_out))
+        raise DataError(f"{path}: has no picture that can be used: {_shown(found.bad, 3)}{others}")
+    empty = [name for name, count in images_per_class(found).items() if not count]
+    if empty:
+        raise DataError(
+            f"{path}: no picture of {', '.join(empty[:5])} can be used, and without it the classes after it would get "
+            "other numbers; repair its pictures, or take its folder away"
+        )
     if found.bad and not quiet:
         note(f"{path}: {len(found.bad):,} of {total:,} pictures skipped: {_shown(found.bad, 10)}")
-    for remark in () if quiet else said(found.remarks, options):
+    for remark in () if quiet else (*all_remarks(found, options), *passed_over(found.ignored, found.left_out)):
         note(f"{path}: {remark}")
-    if found.ignored and not quiet:
-        note(f"{path}: {found.ignored:,} other {'files' if found.ignored > 1 else 'file'} ignored")
     where = path.resolve()
     name = where.name if where.is_dir() else where.stem
-    return Dataset(name, "train", found.images, found.labels, found.classes, found.digest)
+    return Dataset(name, "train", found.images, found.labels, found.classes, found.digest, names=found.names)
 
 
 def check_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> PictureReport:
@@ -121,14 +137,28 @@ def check_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> 
     from gan_runtime.datasets.decoded import decoded  # noqa: PLC0415
 
     found = decoded(path, options, quiet)
+    classes = images_per_class(found)
+    return PictureReport(
+        len(found.images), found.bad, found.ignored, classes, found.left_out, all_remarks(found, options)
+    )
+
+
+def images_per_class(found: "Decoded") -> dict[str, int]:
+    """How many usable pictures each class has, in the order of their numbers."""
     counts = np.bincount(found.labels, minlength=len(found.classes))
-    classes = {name: int(count) for name, count in zip(found.classes, counts, strict=False)}
-    return PictureReport(len(found.images), found.bad, found.ignored, classes, said(found.remarks, options))
+    return {name: int(count) for name, count in zip(found.classes, counts, strict=False)}
 
 
-def said(remarks: tuple[Remark, ...], options: PictureOptions) -> tuple[str, ...]:
-    """The remarks as text."""
-    return tuple(remark.text(options.background) for remark in remarks)
+def passed_over(ignored: int, left_out: dict[str, int]) -> list[str]:
+    """For people: how many files are no pictures by their suffix, and how many are not the user's."""
+    files = f"{ignored:,} other {'files' if ignored > 1 else 'file'} ignored, without the suffix of a picture"
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in left_out.items())
+    return [files] * bool(ignored) + [f"left out: {kinds}"] * bool(kinds)
+
+
+def all_remarks(found: "Decoded", options: PictureOptions) -> tuple[str, ...]:
+    """What the user may not expect of the classes and the pixels, as text."""
+    return (*found.class_remarks, *(remark.text(options.background) for remark in found.remarks))
 
 
 def _shown(bad: tuple[Bad, ...], most: int) -> str:

@@ -4,10 +4,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from gan_runtime.datasets.classes import find_classes
 from gan_runtime.datasets.idx import decode, find_folder
 from gan_runtime.datasets.known import POINTS, SOURCES, STACKED, IdxFile
-from gan_runtime.datasets.listing import Bad, class_names, open_pictures
-from gan_runtime.datasets.pictures import PictureOptions
+from gan_runtime.datasets.listing import open_pictures
+from gan_runtime.datasets.pictures import PictureOptions, PictureReport, check_pictures
 from gan_runtime.datasets.stacked import CHANNELS
 from gan_runtime.errors import DataError
 
@@ -52,14 +53,15 @@ def describe_pictures(path: Path, options: PictureOptions, verify: bool = False,
     Raises:
         DataError: the folder or archive as a whole cannot be used.
     """
-    from gan_runtime.datasets.pictures import check_pictures  # noqa: PLC0415
-
     if verify:
-        found = check_pictures(path, options, quiet)
-        return _pictures(found.images, found.ignored, found.classes, found.bad) | {"remarks": list(found.remarks)}
-    with open_pictures(path) as listing:
-        classes = class_names(listing) if options.labels == "folders" else {}
-        return _pictures(len(listing.names), listing.ignored, dict(Counter(classes.values())), listing.bad)
+        return _pictures(check_pictures(path, options, quiet))
+    with open_pictures(path, options.follow_links) as listing:
+        found = find_classes(listing, options.labels)
+        counts = Counter(found.of[name] for name in listing.names if found.of)
+        classes = {name: counts[name] for name in found.names}
+        return _pictures(
+            PictureReport(len(listing.names), listing.bad, listing.ignored, classes, listing.left_out, found.remarks)
+        )
 
 
 def as_text(report: dict[str, Any]) -> dict[str, Any]:
@@ -71,8 +73,14 @@ def as_text(report: dict[str, Any]) -> dict[str, Any]:
     for entry in report["bad"]:  # a name may occur more than once in an archive
         name = _one_line(entry["name"])
         bad[name] = f"{bad[name]}; {entry['reason']}" if name in bad else entry["reason"]
-    facts = report | {"bad": bad}
+    counts = zip(report["labels"].items(), report["classes"].values(), strict=True)
+    classes = {str(number): f"{_one_line(name)}, {_images(count)}" for (name, number), count in counts}
+    facts = report | {"classes": classes, "bad": bad, "labels": {}}
     return {name: value for name, value in facts.items() if value not in ({}, [])}
+
+
+def _images(count: int) -> str:
+    return f"{count:,} {'image' if count == 1 else 'images'}"
 
 
 def _split_as_text(split: dict[str, Any]) -> str:
@@ -84,9 +92,16 @@ def _split_as_text(split: dict[str, Any]) -> str:
     return f"{split['images']:,} images, {split['folder'] or 'not found'}{verdict}"
 
 
-def _pictures(images: int, ignored: int, classes: dict[str, int], bad: tuple[Bad, ...]) -> dict[str, Any]:
-    entries = [{"name": entry.name, "reason": entry.reason} for entry in bad]
-    return {"images": images, "ignored": ignored, "classes": dict(sorted(classes.items())), "bad": entries}
+def _pictures(found: PictureReport) -> dict[str, Any]:
+    return {
+        "images": found.images,
+        "ignored": found.ignored,
+        "left out": found.left_out,
+        "classes": found.classes,
+        "labels": {name: number for number, name in enumerate(found.classes)},
+        "bad": [{"name": entry.name, "reason": entry.reason} for entry in found.bad],
+        "remarks": list(found.remarks),
+    }
 
 
 def _problems(folder: Path, files: tuple[IdxFile, ...]) -> list[str]:
