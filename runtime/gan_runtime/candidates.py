@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.datasets import PictureOptions
 from gan_runtime.datasets.known import KNOWN
 from gan_runtime.errors import InputError
 from gan_runtime.features import FeatureNetwork, Measured
@@ -58,9 +59,19 @@ class Candidate:
 
 
 def open_candidate(
-    source: str, data: str, n: int, seed: int, network: FeatureNetwork, device: str, threads: int | None, quiet: bool
+    source: str,
+    data: str,
+    n: int,
+    seed: int,
+    network: FeatureNetwork,
+    device: str,
+    threads: int | None,
+    quiet: bool,
+    like: PictureOptions | None = None,
 ) -> Candidate:
     """A generator (.onnx), an array of images (.npy, .npz), or a folder or .zip of pictures, to be measured as `data`.
+
+    Pictures become images as `like` says, but for their size.
 
     Raises:
         ModelError, DeviceError: as `Generator.load`.
@@ -76,7 +87,7 @@ def open_candidate(
         labels = np.arange(n, dtype=np.int64) % generator.classes if known else None
         about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
         return Candidate(source, n, labels, about, generator, None, seed)
-    images, labels = _load_images(source, network, quiet)
+    images, labels = _load_images(source, network, quiet, like)
     if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
         raise InputError(f"{source}: {images.dtype} {list(images.shape)}; images are uint8 [n, h, w, c], at least one")
     network.check_size(ImageSize(*images.shape[1:]), source)
@@ -92,7 +103,7 @@ def _refuse_other_data(generator: Generator, data: str) -> None:
 
 
 def _load_images(
-    source: str, network: FeatureNetwork, quiet: bool
+    source: str, network: FeatureNetwork, quiet: bool, like: PictureOptions | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     from gan_runtime.datasets.pictures import is_pictures  # noqa: PLC0415
 
@@ -100,7 +111,7 @@ def _load_images(
         return load_arrays(source)
     if not is_pictures(source):
         raise InputError(f"{source}: no .onnx, .npy, .npz or .zip file, and no folder; name something to measure")
-    return load_pictures_as(source, network.size, quiet).images, None
+    return load_pictures_as(source, network.size, quiet, like).images, None
 
 
 def load_arrays(source: str) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:

@@ -10,6 +10,7 @@ import typer
 from gan_runtime import __version__
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import Device, Json, Quiet, Threads, Version
+from gan_runtime.picture_flags import MaxPixels, OwnBackground, OwnLevels
 
 if TYPE_CHECKING:
     from gan_runtime.generator import Generator
@@ -58,6 +59,9 @@ def sample(
     encoder: Annotated[
         str | None, typer.Option(help="For those two.  [default: x-encoder.onnx of x.onnx]", show_default=False)
     ] = None,
+    background: OwnBackground = None,
+    levels: OwnLevels = None,
+    max_pixels: MaxPixels = None,
     rows: Annotated[int | None, typer.Option(min=1, max=10**6, help="Rows of a picture.")] = None,
     columns: Annotated[
         int | None, typer.Option(min=1, max=10**9, help="Columns of a picture.  [default: about square]")
@@ -97,15 +101,18 @@ def sample(
     )  # fmt: skip
     check_options(kind, given)
     pictures = reconstruct or interpolate
-    if images or pictures or encoder is not None:
+    reading = _given(background=background, levels=levels, max_pixels=max_pixels)
+    if images or pictures or reading or encoder is not None:
         from gan_runtime.reconstruct import check_mode, encoded, write_reconstruction
 
-        asked = given | {"n": n, "seed": seed, "start": start, "latents": latents, "encoder": encoder}
+        asked = given | reading | {"n": n, "seed": seed, "start": start, "latents": latents, "encoder": encoder}
         check_mode(images, output, kind, reconstruct=reconstruct, interpolate=interpolate, given=asked)
     check_output(output)
     options = Options(**given, quiet=quiet)
     generator = _open_generator(model, device, threads, quiet)
-    shown = encoded(generator, images, encoder, label, options, reconstruct=reconstruct) if pictures else None
+    shown = None
+    if pictures:
+        shown = encoded(generator, images, encoder, label, options, reading, reconstruct=reconstruct)
     own = shown.latents if shown else _load_latents(latents) if latents is not None else None
     count = (n or _default_n(options, kind, generator)) if own is None else len(own)
     draw = generator.draw(count, seed, start, label, own, batch_size)

@@ -9,6 +9,7 @@ import typer
 from gan_runtime import __version__
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
+from gan_runtime.picture_flags import MaxPixels, OwnBackground, OwnLevels
 
 if TYPE_CHECKING:
     from gan_runtime.encoder import Encoder
@@ -31,6 +32,9 @@ def encode(
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="Of a data set: train or test.")] = "train",
+    background: OwnBackground = None,
+    levels: OwnLevels = None,
+    max_pixels: MaxPixels = None,
     data_dir: DataDir = None,
     offline: Offline = False,
     device: Device = "auto",
@@ -43,6 +47,7 @@ def encode(
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable
     from gan_runtime.picture_files import check_output_is_new, load_images
+    from gan_runtime.recorded_pictures import pictures_for
     from gan_runtime.session import import_onnxruntime
 
     began = time.perf_counter()
@@ -53,7 +58,11 @@ def encode(
     check_output_is_new(sources, output)
     check_writable(path)
     encoder = _open_encoder(model, device, threads, quiet)
-    pictures = load_images(sources, encoder.size, split=split, data_dir=data_dir, offline=offline, quiet=quiet)
+    given = {"background": background, "levels": levels, "max_pixels": max_pixels}
+    like = pictures_for([encoder.model], given, (lambda remark: None) if quiet else note)
+    pictures = load_images(
+        sources, encoder.size, split=split, data_dir=data_dir, offline=offline, quiet=quiet, like=like
+    )
     latents = encoder.encode_with_progress(pictures.images, quiet=quiet)
     _write(path, latents, pictures.names, pictures.labels)
     report = {

@@ -10,9 +10,11 @@ import typer
 from gan_runtime import __version__
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
+from gan_runtime.picture_flags import MaxPixels, OwnBackground, OwnLevels
 
 if TYPE_CHECKING:
     from gan_runtime.candidates import Candidate
+    from gan_runtime.datasets import PictureOptions
     from gan_runtime.features import FeatureNetwork
     from gan_runtime.reference import Reference
 
@@ -40,6 +42,9 @@ def evaluate(
         ),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Put a card (markdown and JSON) beside each source.")] = False,
+    background: OwnBackground = None,
+    levels: OwnLevels = None,
+    max_pixels: MaxPixels = None,
     data_dir: DataDir = None,
     offline: Offline = False,
     device: Device = "auto",
@@ -59,7 +64,10 @@ def evaluate(
     if not names:
         raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
     if data in POINTS:
-        _refuse_for_points(data, features=features, data_dir=data_dir, offline=offline or None)
+        _refuse_for_points(
+            data, features=features, background=background, levels=levels, max_pixels=max_pixels, data_dir=data_dir,
+            offline=offline or None,
+        )  # fmt: skip
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
         check_writable(path)  # before the time that measuring takes
     if picture is not None and picture.suffix.lower() != ".png":
@@ -68,8 +76,9 @@ def evaluate(
         report = _measure_points(names, data, n, seed, device, threads, quiet, picture)
     else:
         network = _open_features(data, features, device, threads, quiet)
-        candidates = [open_candidate(name, data, n, seed, network, device, threads, quiet) for name in names]
-        report = _measure_images(candidates, data, network, data_dir, offline, quiet, picture)
+        like = _pictures(names, {"background": background, "levels": levels, "max_pixels": max_pixels}, quiet)
+        candidates = [open_candidate(name, data, n, seed, network, device, threads, quiet, like) for name in names]
+        report = _measure_images(candidates, data, network, data_dir, offline, quiet, picture, like)
     for name in names if write else []:
         card = write_card(name, report)
         if not quiet:
@@ -91,11 +100,12 @@ def _measure_images(
     offline: bool,
     quiet: bool,
     picture: Path | None,
+    like: "PictureOptions",
 ) -> dict[str, Any]:
     from gan_runtime.evaluation import check_n, floors, score
     from gan_runtime.reference import load_reference
 
-    reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet)
+    reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet, like=like)
     for candidate in candidates:
         check_n(candidate.n, reference)
     least = min(candidate.n for candidate in candidates)
@@ -116,6 +126,15 @@ def _measure_images(
         "floors": floors(reference, least),
         "versions": {"gan-edge": __version__},
     }
+
+
+def _pictures(names: list[str], given: dict[str, Any], quiet: bool) -> "PictureOptions":
+    """How pictures become images where there are some: as the files to be measured were trained."""
+    from gan_runtime.model_file import read_model_file
+    from gan_runtime.recorded_pictures import pictures_for
+
+    models = [read_model_file(name) for name in names if name.lower().endswith(".onnx")]
+    return pictures_for(models, given, (lambda remark: None) if quiet else note)
 
 
 def _refuse_for_points(data: str, **given: Any) -> None:

@@ -69,6 +69,8 @@ def _describe_manifest(model: ModelFile) -> dict[str, Any]:
         facts["takes"] = f"images, {manifest.images.height} x {manifest.images.width} x {manifest.images.channels}"
     if manifest.codes:
         facts["gives"] = f"latents, {manifest.codes.dim}, {manifest.codes.distribution}"
+    if manifest.pictures:
+        facts["pictures"] = manifest.pictures
     facts |= {"training": manifest.training, "quality": manifest.quality}
     if manifest.fingerprint:
         what = ("coordinates", "points") if isinstance(manifest.output, Points) else ("pixels", "images")

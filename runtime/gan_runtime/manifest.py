@@ -136,7 +136,8 @@ class Manifest:
     """The roles of inputs and outputs, and where the file comes from.
 
     A generator has `latents`, perhaps `labels`, and `output`, images or points; an encoder has `images` and `codes`,
-    the latents that it gives; a feature network has `images` and `measures`.
+    the latents that it gives; a feature network has `images` and `measures`. `pictures` says how pictures of any kind
+    became the images that it was trained on (`gan_runtime.recorded_pictures`); empty where they did not.
     """
 
     name: str
@@ -150,16 +151,17 @@ class Manifest:
     images: ImageSize | None = None
     measures: Measures | None = None
     codes: Latents | None = None
+    pictures: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for key, kind in {"name": str, "task": str, "training": dict, "quality": list}.items():
+        for key, kind in {"name": str, "task": str, "training": dict, "quality": list, "pictures": dict}.items():
             _check_type(key, getattr(self, key), kind)
         for entry in self.quality:
             _check_type("an entry of quality", entry, dict)
         try:
-            json.dumps([self.training, self.quality], allow_nan=False)
+            json.dumps([self.training, self.quality, self.pictures], allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise InputError(f"training or quality: cannot be written as JSON: {error}") from None
+            raise InputError(f"training, quality or pictures: cannot be written as JSON: {error}") from None
 
     def to_json(self) -> str:
         """The text for the model's metadata."""
@@ -174,6 +176,8 @@ class Manifest:
             "training": self.training,
             "quality": self.quality,
         }
+        if self.pictures:
+            document["pictures"] = self.pictures
         if self.fingerprint:
             pixels = base64.b64encode(self.fingerprint.pixels).decode()
             document["fingerprint"] = asdict(self.fingerprint) | {"pixels": pixels}
@@ -230,6 +234,7 @@ def _from_document(document: dict[str, Any]) -> Manifest:
         codes=_latents(codes) if codes else None,
         training=document.get("training", {}),
         quality=document.get("quality", []),
+        pictures=document.get("pictures", {}),
         fingerprint=_fingerprint(print_) if print_ else None,
     )
 

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.candidates import ARRAYS, load_arrays
-from gan_runtime.datasets import KNOWN, load_dataset
+from gan_runtime.commandline import note
+from gan_runtime.datasets import KNOWN, PictureOptions, load_dataset
 from gan_runtime.datasets.decoded import decoded
 from gan_runtime.datasets.listing import open_pictures
-from gan_runtime.datasets.pictures import decoder, is_pictures
+from gan_runtime.datasets.pictures import decoder, is_pictures, said
+from gan_runtime.datasets.remarks import summarise
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.manifest import ImageSize
 from gan_runtime.reference import load_pictures_as, pictures_as
@@ -34,6 +36,7 @@ def load_images(
     data_dir: Path | None = None,
     offline: bool = False,
     quiet: bool = False,
+    like: PictureOptions | None = None,
 ) -> Pictures:
     """The images of all `sources`, in order; picture files are cropped and resized to `size`, arrays must have it.
 
@@ -42,13 +45,14 @@ def load_images(
         size: of each image.
         split: of a known data set.
         data_dir, offline, quiet: as `load_dataset`.
+        like: how pictures become images, but for their size (`gan_runtime.recorded_pictures`).
 
     Raises:
         DataError, InputError: a source cannot be read, is no image, or has another size.
     """
     if not sources:
         raise InputError("there are no images; name picture files, folders, .zip, .npy or .npz, or a data set")
-    parts = [_load(source, size, split, data_dir, offline, quiet) for source in sources]
+    parts = [_load(source, size, split, data_dir, offline, quiet, like) for source in sources]
     known = [part.labels for part in parts if part.labels is not None]
     return Pictures(
         np.concatenate([part.images for part in parts]),
@@ -64,7 +68,15 @@ def check_output_is_new(sources: Sequence[str], output: str) -> None:
             raise InputError(f"{output}: is also one of the images; name another file to write")
 
 
-def _load(source: str, size: ImageSize, split: str, data_dir: Path | None, offline: bool, quiet: bool) -> Pictures:
+def _load(
+    source: str,
+    size: ImageSize,
+    split: str,
+    data_dir: Path | None,
+    offline: bool,
+    quiet: bool,
+    like: PictureOptions | None,
+) -> Pictures:
     labels: NDArray[np.int64] | None = None
     names: tuple[str, ...] = ()
     if source in KNOWN:
@@ -73,9 +85,9 @@ def _load(source: str, size: ImageSize, split: str, data_dir: Path | None, offli
     elif Path(source).suffix.lower() in ARRAYS:
         images, labels = load_arrays(source)
     elif is_pictures(source):
-        images, names = load_pictures_as(source, size, quiet).images, _names(source, size)
+        images, names = load_pictures_as(source, size, quiet, like).images, _names(source, size, like)
     else:
-        images, names = _decode(source, size)[None], (source,)
+        images, names = _decode(source, pictures_as(source, size, like), quiet)[None], (source,)
     shape = (size.height, size.width, size.channels)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
         kind = f"{images.dtype} {list(images.shape)}"
@@ -87,21 +99,24 @@ def _load(source: str, size: ImageSize, split: str, data_dir: Path | None, offli
     return Pictures(images, names or numbered, None if labels is None else labels.astype(np.int64))
 
 
-def _names(source: str, size: ImageSize) -> tuple[str, ...]:
+def _names(source: str, size: ImageSize, like: PictureOptions | None) -> tuple[str, ...]:
     """What the usable pictures of a folder or .zip archive are called, in the order of their images."""
-    bad = {entry.name for entry in decoded(Path(source), pictures_as(source, size), quiet=True).bad}
+    bad = {entry.name for entry in decoded(Path(source), pictures_as(source, size, like), quiet=True).bad}
     with open_pictures(Path(source)) as listing:
         return tuple(f"{source}/{name}" for name in listing.names if name not in bad)
 
 
-def _decode(source: str, size: ImageSize) -> NDArray[np.uint8]:
+def _decode(source: str, options: PictureOptions, quiet: bool) -> NDArray[np.uint8]:
     """A picture file as uint8 [h, w, c]."""
-    options = pictures_as(source, size)
+    noticed: list[tuple[str, float]] = []
     try:
         content = Path(source).read_bytes()
     except OSError as error:
         raise DataError(f"{source}: cannot be read: {error.strerror or error}; name an image that is there") from None
     try:
-        return decoder(options)(content)
+        pixels = decoder(options)(content, lambda *notice: noticed.append(notice))
     except DataError as error:
         raise DataError(f"{source}: {error}; name a PNG, JPEG or the like") from None
+    for remark in () if quiet else said(summarise([source], [noticed]), options):
+        note(remark)
+    return pixels

@@ -18,6 +18,23 @@ Background = Annotated[str | None, _given("colour behind transparent pixels.  [d
 LabelsFrom = Annotated[
     str | None, _given("folders: each sub-folder is a class, or those of a dataset.json; or none.  [default: none]")
 ]
+OwnBackground = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        help="Colour behind transparent pixels.  [default: what the file was trained with, else white]",
+        show_default=False,
+    ),
+]
+OwnLevels = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--levels",
+        metavar="LO HI",
+        help="Values of black and white in pictures of more than 8 bits.  [default: what the file was trained with]",
+        show_default=False,
+    ),
+]
 Levels = Annotated[
     tuple[float, float] | None,
     typer.Option(

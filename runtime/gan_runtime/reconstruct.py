@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gan_runtime.commandline import note
 from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write
 from gan_runtime.outputs.options import STDOUT, WALKS, Options, Outcome
@@ -36,8 +37,10 @@ def check_mode(
     if reconstruct and interpolate:
         raise InputError("--reconstruct and --interpolate: choose one")
     if not (reconstruct or interpolate):
-        if given.get("encoder") is not None:
-            raise InputError("--encoder: belongs to --reconstruct or --interpolate; leave it out")
+        for name in ("encoder", "background", "levels", "max_pixels"):
+            if given.get(name) is not None:
+                flag = name.replace("_", "-")
+                raise InputError(f"--{flag}: belongs to --reconstruct or --interpolate; leave it out")
         if images:
             raise InputError(f"{images[0]}: pictures belong to --reconstruct or --interpolate; name one output alone")
         return
@@ -72,10 +75,12 @@ class Encoded(NamedTuple):
 
 
 def encoded(
-    generator: "Generator", images: list[str], encoder: str | None, label: int | None, options: Options, *,
-    reconstruct: bool,
+    generator: "Generator", images: list[str], encoder: str | None, label: int | None, options: Options,
+    reading: dict[str, Any], *, reconstruct: bool,
 ) -> Encoded:  # fmt: skip
     """The latents of pictures, by the encoder that belongs to `generator`. Nothing is downloaded.
+
+    Pictures become images as the manifests of both files say, or as `reading` asks for.
 
     Raises:
         ModelError: `generator` has no encoder, or another one.
@@ -84,11 +89,14 @@ def encoded(
     """
     from gan_runtime.encoder import open_encoder_of  # noqa: PLC0415
     from gan_runtime.outputs.reconstructions import reconstruction_layout  # noqa: PLC0415
+    from gan_runtime.recorded_pictures import pictures_for  # noqa: PLC0415
 
     opened = open_encoder_of(generator, encoder)
     if generator.classes and label is None:
         raise InputError(f"--label: {generator.model.path} draws classes; say which class the pictures are of")
-    pictures = load_images(images, opened.size, offline=True, quiet=options.quiet).images
+    say = (lambda remark: None) if options.quiet else note
+    like = pictures_for([generator.model, opened.model], reading, say)
+    pictures = load_images(images, opened.size, offline=True, quiet=options.quiet, like=like).images
     if reconstruct:
         reconstruction_layout(pictures.shape, options)
     return Encoded(pictures, opened.encode_with_progress(pictures, quiet=options.quiet), opened)

@@ -64,7 +64,13 @@ def some_of(total: int, n: int) -> NDArray[np.int64]:
 
 
 def load_reference(
-    source: str, network: FeatureNetwork, data_dir: Path | None = None, *, offline: bool = False, quiet: bool = False
+    source: str,
+    network: FeatureNetwork,
+    data_dir: Path | None = None,
+    *,
+    offline: bool = False,
+    quiet: bool = False,
+    like: PictureOptions | None = None,
 ) -> tuple[Reference, Dataset]:
     """The data set `source` as `network` sees it, and its training images.
 
@@ -72,12 +78,13 @@ def load_reference(
         source: a key of `KNOWN`, or a folder or .zip of images, a sixth of which then takes the place of test images.
         network: an open feature network.
         data_dir: as `load_dataset`; so are the others.
+        like: how pictures become images, but for their size.
 
     Raises:
         DataError: as `load_dataset`.
         InputError: the images are not of the size that the network takes, or too few.
     """
-    train, test = load_splits(source, network.size, data_dir, offline=offline, quiet=quiet)
+    train, test = load_splits(source, network.size, data_dir, offline=offline, quiet=quiet, like=like)
     network.check_size(ImageSize(*train.images.shape[1:]), train.name)
     if len(test.images) <= NEIGHBOUR:
         raise InputError(f"{source}: {len(train.images)} images are too few to measure against")
@@ -86,7 +93,13 @@ def load_reference(
 
 
 def load_splits(
-    source: str, size: ImageSize, data_dir: Path | None = None, *, offline: bool = False, quiet: bool = False
+    source: str,
+    size: ImageSize,
+    data_dir: Path | None = None,
+    *,
+    offline: bool = False,
+    quiet: bool = False,
+    like: PictureOptions | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Training and test images; those of a folder or archive are made as large as `size` says."""
     if source in KNOWN:
@@ -94,21 +107,21 @@ def load_splits(
             load_dataset(source, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test")
         )
         return train, test
-    train = load_pictures_as(source, size, quiet)
+    train = load_pictures_as(source, size, quiet, like)
     some = slice(None, None, TEST_SHARE)
     return train, replace(train, split=f"every {TEST_SHARE}th", images=train.images[some], labels=train.labels[some])
 
 
-def load_pictures_as(source: str, size: ImageSize, quiet: bool = False) -> Dataset:
+def load_pictures_as(source: str, size: ImageSize, quiet: bool = False, like: PictureOptions | None = None) -> Dataset:
     """A folder or .zip of images, made as large as `size` says; what is no usable picture is left out."""
-    return load_dataset(source, pictures=pictures_as(source, size), quiet=quiet)
+    return load_dataset(source, pictures=pictures_as(source, size, like), quiet=quiet)
 
 
-def pictures_as(source: str, size: ImageSize) -> PictureOptions:
-    """How the pictures of `source` become images of this size. Raises InputError where they cannot."""
+def pictures_as(source: str, size: ImageSize, like: PictureOptions | None = None) -> PictureOptions:
+    """How the pictures of `source` become images of this size, else as `like`. Raises InputError where they cannot."""
     if size.height != size.width or size.channels not in MODES:
         raise InputError(f"{source}: pictures become squares in grey or colour; the file takes {size}; give a .npy")
-    return PictureOptions(size.height, MODES[size.channels], skip_bad=True)
+    return replace(like or PictureOptions(), size=size.height, mode=MODES[size.channels], labels="none", skip_bad=True)
 
 
 def make_reference(

@@ -11,6 +11,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from gan_runtime.datasets import PictureOptions
 from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.generator import Generator
@@ -25,6 +26,7 @@ from gan_runtime.manifest import (
     spread,
 )
 from gan_runtime.model_file import ModelFile, parse_model
+from gan_runtime.recorded_pictures import record
 from gan_runtime.roles import TASK
 from gan_runtime.session import open_session
 from gan_trainer.determinism import settle_math_library
@@ -71,6 +73,7 @@ def export(
     name: str | None = None,
     distribution: str = "normal",
     training: dict[str, Any] | None = None,
+    pictures: PictureOptions | None = None,
     quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
     """Write `module` as one self-describing ONNX file that draws what `module.eval()` draws.
@@ -86,6 +89,7 @@ def export(
         name: of the model, for people; the file's stem if None.
         distribution: of the latents, "normal" N(0, 1) or "uniform" U(-1, 1).
         training: where the model comes from, any JSON object: goes into the manifest.
+        pictures: how pictures became the images that it was trained on; commands that are given pictures do the same.
         quality: what was measured of it, any JSON objects: goes there, too.
 
     Returns:
@@ -108,6 +112,7 @@ def export(
         name=name,
         distribution=distribution,
         training=training,
+        pictures=pictures,
         quality=quality,
     )
     with atomic_write(path) as target:
@@ -126,6 +131,7 @@ def generator_file(
     name: str | None = None,
     distribution: str = "normal",
     training: dict[str, Any] | None = None,
+    pictures: PictureOptions | None = None,
     quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
     """As `export`, but nothing is written yet."""
@@ -135,7 +141,9 @@ def generator_file(
     size = _image_size(reference, latent_dim, classes, distribution)
     labels = Labels(classes, class_names or tuple(map(str, range(classes)))) if classes else None
     latents = Latents(latent_dim, distribution)
-    manifest = Manifest(name or path.stem, TASK, latents, labels, size, training or {}, quality or [])
+    manifest = Manifest(
+        name or path.stem, TASK, latents, labels, size, training or {}, quality or [], pictures=record(pictures)
+    )
     deployed = Deployed(fold_batch_norm(deepcopy(reference)))
     model = to_onnx(deployed, named_inputs(generator_inputs(2, latent_dim, classes, distribution)), ["images"], opset)
     shapes = {"images": astuple(size)}

@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan_runtime.datasets import PictureOptions
 from gan_runtime.encoder import LATENTS, TASK
 from gan_runtime.errors import InputError
 from gan_runtime.image_reader import IMAGES
 from gan_runtime.manifest import ImageSize, Latents, Manifest
 from gan_runtime.model_file import ModelFile
+from gan_runtime.recorded_pictures import record
 from gan_runtime.session import open_session
 from gan_trainer.determinism import settle_math_library
 from gan_trainer.onnx_file import OPSETS, ExportError, compare, finish, fold_batch_norm, frozen_copy, to_onnx
@@ -45,6 +47,7 @@ def encoder_file(
     opset: int = 17,
     name: str | None = None,
     training: dict[str, Any] | None = None,
+    pictures: PictureOptions | None = None,
 ) -> ModelFile:
     """`module` as a verified file that `gan_runtime.Encoder` takes; not written yet.
 
@@ -57,6 +60,7 @@ def encoder_file(
         opset: version of the ONNX operator set, exactly.
         name: of the encoder, for people; the path's stem if None.
         training: where it comes from, any JSON object; `generator` says which generator it belongs to.
+        pictures: how pictures became the images that it was trained on.
 
     Raises:
         ExportError: torch cannot express the network at this opset, or the file would give other latents.
@@ -67,7 +71,9 @@ def encoder_file(
     settle_math_library()
     reference = Deployed(frozen_copy(module), latents.dim)
     deployed = Deployed(fold_batch_norm(deepcopy(reference.network)), latents.dim)
-    manifest = Manifest(name or path.stem, TASK, training=training or {}, images=size, codes=latents)
+    manifest = Manifest(
+        name or path.stem, TASK, training=training or {}, images=size, codes=latents, pictures=record(pictures)
+    )
     model = to_onnx(deployed, {IMAGES: _images(2, size)}, [LATENTS], opset)
     file = finish(model, manifest, {LATENTS: (latents.dim,)}, opset, path)
     _check_parity(file, reference, size)

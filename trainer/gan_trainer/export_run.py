@@ -93,7 +93,9 @@ def export_run(
     if networks.encoder is not None:
         check_writable(encoder_path(output))
     classes = config.conditions
-    generator = generator_file(networks.generator, output, classes=len(classes), class_names=classes, **about)
+    generator = generator_file(
+        networks.generator, output, classes=len(classes), class_names=classes, pictures=config.data.pictures, **about
+    )
     encoder = _encoder_file(networks.encoder, generator, config, about) if networks.encoder is not None else None
     _write_together([file for file in (encoder, generator) if file])
     return Exported(generator, encoder)
@@ -120,6 +122,7 @@ def _encoder_file(encoder: nn.Module, generator: ModelFile, config: Config, abou
         latents=Latents(config.recipe.latent_dim, config.recipe.latents),
         opset=about["opset"],
         name=f"{about['name']}-encoder",
+        pictures=config.data.pictures,
         training=about["training"] | {"generator": {"name": about["name"], "sha256": generator.sha256}},
     )
 

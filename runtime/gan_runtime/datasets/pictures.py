@@ -12,6 +12,7 @@ from gan_runtime.datasets.decoding import CHANNELS as MODES
 from gan_runtime.datasets.decoding import decoder
 from gan_runtime.datasets.entries import LABEL_FILE
 from gan_runtime.datasets.listing import Bad
+from gan_runtime.datasets.remarks import TRANSPARENT, Remark
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images import MAX_PIXELS
 
@@ -158,7 +159,13 @@ def passed_over(ignored: int, left_out: dict[str, int]) -> list[str]:
 
 def all_remarks(found: "Decoded", options: PictureOptions) -> tuple[str, ...]:
     """What the user may not expect of the classes and the pixels, as text."""
-    return (*found.class_remarks, *(remark.text(options.background) for remark in found.remarks))
+    return (*found.class_remarks, *said(found.remarks, options))
+
+
+def said(remarks: tuple[Remark, ...], options: PictureOptions) -> tuple[str, ...]:
+    """The remarks as text; not that the background shows where somebody has chosen it."""
+    chosen = options.background != PictureOptions.background
+    return tuple(remark.text(options.background) for remark in remarks if not (chosen and remark.kind == TRANSPARENT))
 
 
 def _shown(bad: tuple[Bad, ...], most: int) -> str:
