@@ -3,29 +3,34 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.array_files import SUFFIXES
+from gan_runtime.choice import described, some_in_order
+from gan_runtime.commandline import note
 from gan_runtime.datasets import PictureOptions
 from gan_runtime.datasets.known import KNOWN
 from gan_runtime.errors import InputError
 from gan_runtime.features import FeatureNetwork, Measured
 from gan_runtime.generator import Generator
-from gan_runtime.manifest import ImageSize, Points
+from gan_runtime.image_arrays import load_image_array
+from gan_runtime.manifest import Points
 from gan_runtime.outputs.work import batches
 from gan_runtime.progress import progress
-from gan_runtime.reference import DAMAGE, load_pictures_as
+from gan_runtime.reference import load_pictures_as
 
 BATCH = 1024
-ARRAYS = (".npy", ".npz")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Images to measure: the first `n` of them, batch by batch, and the classes that were asked for."""
+    """Images to measure, batch by batch, and the classes that were asked for.
+
+    They are the first `n` of a generator, or the `rows` of `images`, all of them if None.
+    """
 
     name: str
     n: int
@@ -34,6 +39,7 @@ class Candidate:
     generator: Generator | None
     images: NDArray[np.uint8] | None
     seed: int
+    rows: NDArray[np.int64] | None = None
 
     def measure(self, network: FeatureNetwork, quiet: bool) -> Measured:
         """Draw or read the images, and measure them meanwhile."""
@@ -44,18 +50,20 @@ class Candidate:
             return network.measure(self._read(advance))
 
     def first(self, count: int) -> NDArray[np.uint8]:
-        """The first images, uint8 [at most count, h, w, c]."""
+        """The first images that a generator draws, or some of the others, uint8 [at most count, h, w, c]."""
         if self.generator is not None:
             return self.generator.sample(min(count, self.n), self.seed)
-        assert self.images is not None
-        return self.images[: min(count, self.n)]
+        return self._at(some_in_order(self.n, count))
 
     def _read(self, advance: Any) -> Iterator[NDArray[np.uint8]]:
-        assert self.images is not None
         for first in range(0, self.n, BATCH):
-            batch = np.asarray(self.images[first : min(first + BATCH, self.n)])
+            batch = self._at(np.arange(first, min(first + BATCH, self.n)))
             yield batch
             advance(len(batch))
+
+    def _at(self, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
+        assert self.images is not None
+        return np.asarray(self.images[chosen if self.rows is None else self.rows[chosen]])
 
 
 def open_candidate(
@@ -87,12 +95,7 @@ def open_candidate(
         labels = np.arange(n, dtype=np.int64) % generator.classes if known else None
         about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
         return Candidate(source, n, labels, about, generator, None, seed)
-    images, labels = _load_images(source, network, quiet, like)
-    if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
-        raise InputError(f"{source}: {images.dtype} {list(images.shape)}; images are uint8 [n, h, w, c], at least one")
-    network.check_size(ImageSize(*images.shape[1:]), source)
-    n = min(n, len(images))
-    return Candidate(source, n, None if labels is None else labels[:n], {}, None, images, seed)
+    return _open_images(source, network, n, seed, quiet, like)
 
 
 def _refuse_other_data(generator: Generator, data: str) -> None:
@@ -102,26 +105,19 @@ def _refuse_other_data(generator: Generator, data: str) -> None:
         raise InputError(f"{generator.model.path}: was trained on {trained}; measure it against that, not {data}")
 
 
-def _load_images(
-    source: str, network: FeatureNetwork, quiet: bool, like: PictureOptions | None
-) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+def _open_images(
+    source: str, network: FeatureNetwork, n: int, seed: int, quiet: bool, like: PictureOptions | None
+) -> Candidate:
     from gan_runtime.datasets.pictures import is_pictures  # noqa: PLC0415
 
-    if Path(source).suffix.lower() in ARRAYS:
-        return load_arrays(source)
+    if Path(source).suffix.lower() in SUFFIXES:
+        found = load_image_array(source, network.size, n)
+        for remark in () if quiet else found.remarks:
+            note(f"{source}: {remark}")
+        about = {"chosen": described(found.total, n), "assumed": list(found.remarks)}
+        return Candidate(source, len(found.images), found.labels, about, None, found.images, seed)
     if not is_pictures(source):
         raise InputError(f"{source}: no .onnx, .npy, .npz or .zip file, and no folder; name something to measure")
-    return load_pictures_as(source, network.size, quiet, like).images, None
-
-
-def load_arrays(source: str) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
-    """The images of a .npy, or those of a .npz and its labels. Raises InputError where they cannot be read."""
-    try:
-        if source.lower().endswith(".npy"):
-            return np.load(source, allow_pickle=False, mmap_mode="r"), None
-        with Path(source).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return archive["images"], archive.get("labels")
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
-    except (*DAMAGE, AttributeError, TypeError, SyntaxError, TokenError):  # a header is read as Python
-        raise InputError(f"{source}: not a .npy of images, nor a .npz with `images` in it") from None
+    images = load_pictures_as(source, network.size, quiet, like).images
+    rows = some_in_order(len(images), n)
+    return Candidate(source, len(rows), None, {"chosen": described(len(images), n)}, None, images, seed, rows)

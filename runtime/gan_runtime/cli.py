@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -227,24 +226,9 @@ def _default_n(options: "Options", kind: str, generator: "Generator") -> int:
 
 
 def _load_latents(path: str) -> Any:
-    from zipfile import BadZipFile
+    from gan_runtime.array_files import load_latents
 
-    import numpy as np
-
-    from gan_runtime.errors import InputError
-
-    if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for
-        raise InputError(f"--latents {path}: is not a regular file; name a .npy file")
-    try:
-        with Path(path).open("rb") as file:
-            latents = np.load(file, allow_pickle=False)
-    except OSError as error:
-        raise InputError(f"--latents {path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, BadZipFile):
-        raise InputError(f"--latents {path}: not a .npy file of numbers") from None
-    if not isinstance(latents, np.ndarray) or latents.ndim != 2 or latents.dtype.kind not in "fiu":
-        raise InputError(f"--latents {path}: needs one array of shape [n, d] of real numbers, as numpy.save writes it")
-    return latents
+    return load_latents(path)
 
 
 def _describe(generator: "Generator") -> dict[str, Any]:

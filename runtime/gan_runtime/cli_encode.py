@@ -70,6 +70,7 @@ def encode(
         "n": len(latents),
         "latents": {"dim": encoder.latents.dim, "distribution": encoder.latents.distribution},
         "labels": pictures.labels is not None,
+        "assumed": list(pictures.remarks),
         "model": {"path": str(encoder.model.path), "sha256": encoder.model.sha256},
         "device": encoder.session.device,
         "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},

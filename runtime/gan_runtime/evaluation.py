@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.choice import some_of
 from gan_runtime.errors import InputError
 from gan_runtime.features import Measured
 from gan_runtime.metrics import (
@@ -18,7 +19,7 @@ from gan_runtime.metrics import (
     mode_coverage,
     neighbourhood_metrics,
 )
-from gan_runtime.reference import NEIGHBOUR, Reference, cached, keep, some_of
+from gan_runtime.reference import NEIGHBOUR, Reference, cached, keep
 
 VERSION = 2  # of the floors that are kept
 TEST, TRAIN = "test images", "training images"

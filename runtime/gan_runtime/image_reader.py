@@ -54,7 +54,7 @@ class ImageReader:
     def check_size(self, size: ImageSize, what: str) -> None:
         """Raise InputError where images of `size` are none that the file takes."""
         if size != self.size:
-            raise InputError(f"{what}: {_words(size)} images; {self.model.path} takes {_words(self.size)}")
+            raise InputError(f"{what}: {size} images; {self.model.path} takes {self.size}")
 
     def _cut(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         if batch.dtype != np.uint8 or batch.ndim != 4:
@@ -69,7 +69,3 @@ class ImageReader:
         except Exception as error:  # ONNX Runtime derives straight from Exception
             reason = one_line(str(error))
             raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {reason}") from None
-
-
-def _words(size: ImageSize) -> str:
-    return f"{size.height} x {size.width} x {size.channels}"

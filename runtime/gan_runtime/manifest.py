@@ -91,6 +91,9 @@ class ImageSize:
         """Of one image."""
         return self.height, self.width, self.channels
 
+    def __str__(self) -> str:
+        return " x ".join(map(str, self.shape))
+
 
 @dataclass(frozen=True)
 class Points:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.candidates import ARRAYS, load_arrays
+from gan_runtime.array_files import SUFFIXES
 from gan_runtime.commandline import note
 from gan_runtime.datasets import KNOWN, PictureOptions, load_dataset
 from gan_runtime.datasets.decoded import decoded
@@ -15,17 +15,22 @@ from gan_runtime.datasets.listing import open_pictures
 from gan_runtime.datasets.pictures import decoder, is_pictures, said
 from gan_runtime.datasets.remarks import summarise
 from gan_runtime.errors import DataError, InputError
+from gan_runtime.image_arrays import load_image_array
 from gan_runtime.manifest import ImageSize
 from gan_runtime.reference import load_pictures_as, pictures_as
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images uint8 [n, h, w, c], what each is called, and the class of each, int64 [n], where all have one."""
+    """Images uint8 [n, h, w, c], what each is called, the class of each, int64 [n], where all have one, and remarks.
+
+    The remarks say what was assumed of arrays.
+    """
 
     images: NDArray[np.uint8]
     names: tuple[str, ...]
     labels: NDArray[np.int64] | None
+    remarks: tuple[str, ...] = ()
 
 
 def load_images(
@@ -58,6 +63,7 @@ def load_images(
         np.concatenate([part.images for part in parts]),
         tuple(name for part in parts for name in part.names),
         np.concatenate(known) if len(known) == len(parts) else None,
+        tuple(remark for part in parts for remark in part.remarks),
     )
 
 
@@ -79,11 +85,16 @@ def _load(
 ) -> Pictures:
     labels: NDArray[np.int64] | None = None
     names: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     if source in KNOWN:
         dataset = load_dataset(source, split, data_dir, offline=offline, quiet=quiet)
         images, labels = dataset.images, dataset.labels
-    elif Path(source).suffix.lower() in ARRAYS:
-        images, labels = load_arrays(source)
+    elif Path(source).suffix.lower() in SUFFIXES:
+        found = load_image_array(source, size)
+        images, labels = found.images, found.labels
+        remarks = tuple(f"{source}: {remark}" for remark in found.remarks)
+        for remark in () if quiet else remarks:
+            note(remark)
     elif is_pictures(source):
         images, names = load_pictures_as(source, size, quiet, like).images, _names(source, size, like)
     else:
@@ -92,11 +103,8 @@ def _load(
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
         kind = f"{images.dtype} {list(images.shape)}"
         raise InputError(f"{source}: {kind}; the model takes uint8 images {['n', *shape]}")
-    if labels is not None and (labels.shape != (len(images),) or labels.dtype.kind not in "iu"):
-        kind = f"{labels.dtype} {list(labels.shape)}"
-        raise InputError(f"{source}: labels {kind}; give an integer for each of the {len(images):,} images, or none")
     numbered = tuple(f"{source}:{i}" for i in range(len(images)))
-    return Pictures(images, names or numbered, None if labels is None else labels.astype(np.int64))
+    return Pictures(images, names or numbered, None if labels is None else labels.astype(np.int64), remarks)
 
 
 def _names(source: str, size: ImageSize, like: PictureOptions | None) -> tuple[str, ...]:

@@ -1,19 +1,19 @@
 """How well points hit the modes of what they imitate, beside real points and a perfect sampler."""
 
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.array_files import SUFFIXES, open_arrays, pick
+from gan_runtime.choice import described, some_in_order
 from gan_runtime.datasets import load_dataset
 from gan_runtime.datasets.known import POINTS
 from gan_runtime.errors import InputError
 from gan_runtime.generator import Generator
 from gan_runtime.metrics import CEILING, PointScores, point_scores
 from gan_runtime.outputs.work import batches
-from gan_runtime.reference import DAMAGE
 
 TEST, PERFECT = "test points", "perfect sampler"
 Found = tuple[NDArray[np.float32], dict[str, Any]]
@@ -45,7 +45,7 @@ def load_points(
         InputError: the file holds no points, or a generator was trained on other ones.
     """
     if not source.lower().endswith(".onnx"):
-        return _load_array(source)[:n], {}
+        return _load_array(source, n)
     generator = Generator.load(source, device, threads)
     if generator.points is None or generator.points.coordinates != 2:
         raise InputError(f"{source}: draws no points in the plane, and {data} are such; name another data set")
@@ -78,19 +78,16 @@ def point_floors(data: str, n: int) -> dict[str, dict[str, Any]]:
     return {TEST: {"n": len(real), **vars(score_points(real, data))}, PERFECT: {"n": None, **vars(perfect)}}
 
 
-def _load_array(source: str) -> NDArray[np.float32]:
-    suffix = Path(source).suffix.lower()
-    if suffix not in (".npy", ".npz"):
+def _load_array(source: str, n: int) -> Found:
+    if Path(source).suffix.lower() not in SUFFIXES:
         raise InputError(f"{source}: no .onnx, .npy or .npz file; name something that holds points")
-    try:
-        with Path(source).open("rb") as file:
-            loaded: Any = np.load(file, allow_pickle=False)
-            points = np.asarray(loaded if suffix == ".npy" else loaded["points"])
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
-    except (*DAMAGE, AttributeError, TypeError, SyntaxError, TokenError):  # a header is read as Python
-        raise InputError(f"{source}: not a .npy of points, nor a .npz with `points` in it") from None
-    if points.dtype.kind != "f" or points.ndim != 2 or points.shape[1] != 2 or not len(points):
-        raise InputError(f"{source}: {points.dtype} {list(points.shape)}; points are floats [n, 2], at least one")
+    with open_arrays(source) as arrays:
+        array, assumed = pick(
+            arrays, "points", lambda shape: len(shape) == 2 and shape[1] == 2, "points, floats [n, 2]", source
+        )
+        total = array.shape[0] if array.shape else 0
+        if array.dtype.kind != "f" or array.shape[1:] != (2,) or not total:
+            raise InputError(f"{source}: {array}; points are floats [n, 2], at least one")
+        points = array.read(None if n >= total else some_in_order(total, n))
     with np.errstate(over="ignore"):  # what overflows is not finite, and refused when it is measured
-        return points.astype(np.float32)
+        return points.astype(np.float32), {"chosen": described(total, n), "assumed": [assumed] if assumed else []}

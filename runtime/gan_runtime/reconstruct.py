@@ -62,16 +62,17 @@ def check_mode(
 
 
 class Encoded(NamedTuple):
-    """Pictures uint8 [n, h, w, c], their latents float32 [n, d], and the encoder that gave them."""
+    """Pictures uint8 [n, h, w, c], their latents float32 [n, d], the encoder that gave them, and what was assumed."""
 
     pictures: "NDArray[np.uint8]"
     latents: "NDArray[np.float32]"
     encoder: "Encoder"
+    remarks: tuple[str, ...]
 
     def report(self) -> dict[str, Any]:
         """Which encoder it was, for a command's report."""
         model = self.encoder.model
-        return {"encoder": {"path": str(model.path), "sha256": model.sha256}}
+        return {"encoder": {"path": str(model.path), "sha256": model.sha256}, "assumed": list(self.remarks)}
 
 
 def encoded(
@@ -96,10 +97,11 @@ def encoded(
         raise InputError(f"--label: {generator.model.path} draws classes; say which class the pictures are of")
     say = (lambda remark: None) if options.quiet else note
     like = pictures_for([generator.model, opened.model], reading, say)
-    pictures = load_images(images, opened.size, offline=True, quiet=options.quiet, like=like).images
+    found = load_images(images, opened.size, offline=True, quiet=options.quiet, like=like)
     if reconstruct:
-        reconstruction_layout(pictures.shape, options)
-    return Encoded(pictures, opened.encode_with_progress(pictures, quiet=options.quiet), opened)
+        reconstruction_layout(found.images.shape, options)
+    latents = opened.encode_with_progress(found.images, quiet=options.quiet)
+    return Encoded(found.images, latents, opened, found.remarks)
 
 
 def write_reconstruction(output: str, originals: "NDArray[np.uint8]", draw: "Draw", options: Options) -> Outcome:

@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.choice import some_in_order, some_of
 from gan_runtime.datasets import KNOWN, Dataset, PictureOptions, load_dataset
 from gan_runtime.datasets.places import cache_folder
 from gan_runtime.errors import InputError, OutputError
@@ -23,10 +24,9 @@ from gan_runtime.progress import progress
 VERSION = 2  # of what is kept
 BATCH = 1024
 NEIGHBOUR = 5  # k of precision, recall, density and coverage
-TEST_SHARE = 6  # one image in so many stands for the test split of a folder, which has none
+TEST_SHARE = 6  # one image in so many, chosen at random, stands for the test split of a folder, which has none
 MODES = {1: "L", 3: "RGB"}
 DAMAGE = (OSError, ValueError, KeyError, EOFError, BadZipFile, NotImplementedError, RuntimeError)  # numpy and zipfile
-CHOICE = 2026  # seeds which real images are compared where not all are
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +58,6 @@ class Reference:
         return chosen, neighbour_distances(chosen, NEIGHBOUR)
 
 
-def some_of(total: int, n: int) -> NDArray[np.int64]:
-    """The same n of `total` images every time, spread over all of them."""
-    return np.random.Philox(CHOICE).random_raw(total).argsort(kind="stable")[:n]
-
-
 def load_reference(
     source: str,
     network: FeatureNetwork,
@@ -75,7 +70,8 @@ def load_reference(
     """The data set `source` as `network` sees it, and its training images.
 
     Args:
-        source: a key of `KNOWN`, or a folder or .zip of images, a sixth of which then takes the place of test images.
+        source: a key of `KNOWN`, or a folder or .zip of images, a sixth of which, chosen by `some_in_order`,
+            then takes the place of test images.
         network: an open feature network.
         data_dir: as `load_dataset`; so are the others.
         like: how pictures become images, but for their size.
@@ -108,8 +104,8 @@ def load_splits(
         )
         return train, test
     train = load_pictures_as(source, size, quiet, like)
-    some = slice(None, None, TEST_SHARE)
-    return train, replace(train, split=f"every {TEST_SHARE}th", images=train.images[some], labels=train.labels[some])
+    some = some_in_order(len(train.images), -(-len(train.images) // TEST_SHARE))
+    return train, replace(train, split="randomly chosen", images=train.images[some], labels=train.labels[some])
 
 
 def load_pictures_as(source: str, size: ImageSize, quiet: bool = False, like: PictureOptions | None = None) -> Dataset:

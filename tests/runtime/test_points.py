@@ -162,7 +162,7 @@ def test_what_points_cannot_be_is_refused(call: Call, file: Path, conditional_mo
     np.save("images.npy", np.zeros((3, 4, 4, 1), np.uint8))
     assert call("gan-eval", "images.npy", "ring8").refused("points are floats [n, 2]")
     Path("broken.npz").write_bytes(b"nothing")
-    assert call("gan-eval", "broken.npz", "ring8").refused("not a .npy of points")
+    assert call("gan-eval", "broken.npz", "ring8").refused("broken.npz: not a .npy or .npz file")
     assert not list(tmp_path.glob("*.gif")) + list(tmp_path.glob("*.tar"))
 
 

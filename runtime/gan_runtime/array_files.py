@@ -1,0 +1,187 @@
+"""Arrays in .npy and .npz files of anybody: plain numbers alone, never more memory than the file has content for."""
+
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from gan_runtime.errors import InputError
+
+SUFFIXES = (".npy", ".npz")
+ZIP, NUMPY = b"PK", b"\x93NUMPY"
+NUMBERS = "biuf"
+BOMB_BYTES, BOMB_RATIO = 2**30, 200  # what is larger and was compressed further is no picture
+HEADER_ERRORS = (  # a header is read as Python
+    *(ValueError, TypeError, KeyError, AttributeError, SyntaxError, TokenError, EOFError),
+    *(OverflowError, RecursionError, MemoryError, UnicodeError),
+)
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+READ_AT_ONCE = 2**24
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array of an open file, not read yet. `problem` says why it cannot be."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    problem: str
+    read: Callable[[NDArray[np.int64] | None], NDArray[Any]]
+    """All of it, or these rows of it."""
+
+    def __str__(self) -> str:
+        kind = self.problem or f"{self.dtype} {list(self.shape)}"
+        return f"{self.name}: {kind}" if self.name else kind
+
+
+@contextmanager
+def open_arrays(source: str, called: str | None = None) -> Iterator[list[StoredArray]]:
+    """The arrays of a .npy (one, without a name) or .npz file, whatever its name ends in; they are read in the block.
+
+    Raises:
+        InputError: there is no such file, it is neither, or (in the block) an array is damaged.
+    """
+    called = called or source
+    if Path(source).exists() and not Path(source).is_file():  # a pipe would be waited for
+        raise InputError(f"{called}: is not a regular file; name a .npy or .npz file")
+    try:
+        with Path(source).open("rb") as file:
+            start = file.read(len(NUMPY))
+            file.seek(0)
+            if start.startswith(ZIP):
+                with zipfile.ZipFile(file) as archive:
+                    yield [_member(archive, info, called) for info in archive.infolist()]
+            elif start == NUMPY:
+                yield [_stored("", file, Path(source).stat().st_size, lambda: file, called)]
+            else:
+                raise InputError(f"{called}: not a .npy or .npz file; numpy.save and numpy.savez write such files")
+    except OSError as error:
+        raise InputError(f"{called}: cannot be read: {error.strerror or error}") from None
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{called}: a damaged .npz file: {error}; write it again") from None
+    except MemoryError:
+        raise InputError(f"{called}: needs more memory than there is; give fewer images at once") from None
+
+
+def pick(arrays: list[StoredArray], name: str, fits: Callable[[tuple[int, ...]], Any], needed: str, called: str) -> Any:
+    """The array that is meant: the one of a .npy; in a .npz the one called `name`, else the only one that fits.
+
+    Args:
+        arrays: of a file.
+        name: what commands of the project call it.
+        fits: whether an array of this shape may be it.
+        needed: what is needed, in words.
+        called: the file, for messages.
+
+    Returns:
+        The array and a remark, empty where nothing had to be assumed.
+
+    Raises:
+        InputError: there is none, or more than one; the message names all.
+    """
+    named = [array for array in arrays if array.name in ("", name)]
+    suitable = [array for array in arrays if not array.problem and fits(array.shape)]
+    chosen = named or suitable
+    if len(chosen) != 1:
+        there = "; ".join(map(str, arrays)) or "nothing"
+        meant = "more than one may be meant" if chosen else "none can be meant"
+        raise InputError(f"{called}: has {there}; {meant}: needs {needed}, called {name!r} (numpy.savez({name}=…))")
+    (array,) = chosen
+    if array.problem:
+        raise InputError(f"{called}: {array}; needs {needed}")
+    return array, "" if named else f"{array.name} is taken for the {name}"
+
+
+def load_latents(path: str) -> NDArray[Any]:
+    """The latents of a .npy, or of a .npz as gan-encode writes it: [n, d] of real numbers. Raises InputError."""
+    called = f"--latents {path}"
+    with open_arrays(path, called) as arrays:
+        array, _ = pick(arrays, "latents", lambda shape: len(shape) == 2, "one array of shape [n, d]", called)
+        if len(array.shape) != 2 or array.dtype.kind not in "fiu":
+            raise InputError(f"{called}: {array}; needs one array of shape [n, d] of real numbers")
+        latents: NDArray[Any] = array.read(None)
+        return latents
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, called: str) -> StoredArray:
+    name = info.filename.removesuffix(".npy")
+    if info.file_size > max(BOMB_BYTES, BOMB_RATIO * info.compress_size):
+        sizes = f"{info.file_size / 1e6:,.0f} MB in {info.compress_size / 1e6:,.1f} MB"
+        return _unreadable(name, f"{sizes}, as in a zip bomb; write it as .npy")
+    try:
+        with archive.open(info) as member:
+            return _stored(name, member, info.file_size, lambda: archive.open(info), called)
+    except DAMAGE as error:
+        return _unreadable(name, f"damaged: {error}")
+
+
+def _stored(name: str, file: Any, size: int, reopen: Callable[[], Any], called: str) -> StoredArray:
+    """The array whose header `file` is at; `size` bytes from its start belong to it."""
+    try:
+        version = npy.read_magic(file)
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+        shape, fortran, dtype = read_header(file)
+    except HEADER_ERRORS:
+        return _unreadable(name, "damaged: no header of an array that is read")
+    if dtype.hasobject:
+        return _unreadable(name, "holds Python objects, which are not read because they can run code; save numbers")
+    if dtype.kind not in NUMBERS or dtype.shape or min(shape, default=0) < 0:
+        return _unreadable(name, f"no array of real numbers ({dtype.kind!r})")
+    start = file.tell()
+    expected = math.prod(shape) * dtype.itemsize
+    if expected > size - start:
+        return _unreadable(name, f"damaged: it ends after {max(size - start, 0):,} of {expected:,} bytes")
+
+    def read(rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
+        again = reopen()
+        try:
+            again.seek(start)
+            if rows is not None and not fortran and again is file:
+                return _read_rows(again, start, (len(rows), *shape[1:]), dtype, rows)
+            values = _read_into(again, np.empty(math.prod(shape), dtype))
+            again.read(1)  # at its end a member of an archive is compared with its CRC
+        except (*DAMAGE, OSError) as error:
+            raise InputError(f"{called}: {name and f'{name}: '}damaged, cannot be read: {error}") from None
+        values = values.reshape(shape, order="F" if fortran else "C")
+        return values if rows is None else values[rows]
+
+    return StoredArray(name, tuple(shape), dtype, "", read)
+
+
+def _read_rows(
+    file: BinaryIO, start: int, shape: tuple[int, ...], dtype: np.dtype[Any], rows: NDArray[np.int64]
+) -> NDArray[Any]:
+    """By plain reading: a file that is cut off while it is mapped ends the process."""
+    values = np.empty(shape, dtype)
+    for row, index in enumerate(rows.tolist()):
+        file.seek(start + index * values[:1].nbytes)
+        _read_into(file, values[row : row + 1])
+    return values
+
+
+def _read_into(file: Any, values: NDArray[Any]) -> NDArray[Any]:
+    target = values.reshape(-1).view(np.uint8).data
+    done = 0
+    while done < len(target):
+        count = file.readinto(target[done : done + READ_AT_ONCE])
+        if not count:
+            raise EOFError(f"it ends after {done:,} of {len(target):,} bytes")
+        done += count
+    return values
+
+
+def _unreadable(name: str, problem: str) -> StoredArray:
+    def read(rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
+        raise InputError(problem)
+
+    return StoredArray(name, (), np.dtype(np.void), problem, read)
