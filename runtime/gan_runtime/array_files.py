@@ -136,7 +136,7 @@ def _stored(name: str, file: Any, size: int, reopen: Callable[[], Any], called: 
     if dtype.hasobject:
         return _unreadable(name, "holds Python objects, which are not read because they can run code; save numbers")
     if dtype.kind not in NUMBERS or dtype.shape or min(shape, default=0) < 0:
-        return _unreadable(name, f"no array of real numbers ({dtype.kind!r})")
+        return _unreadable(name, f"{dtype} {list(shape)}, no real numbers")
     start = file.tell()
     expected = math.prod(shape) * dtype.itemsize
     if expected > size - start:

@@ -52,7 +52,7 @@ def load_image_array(source: str, size: ImageSize, n: int | None = None) -> Imag
         array, assumed = pick(arrays, "images", lambda shape: _layout(shape, size), needed, source)
         layout = _layout(array.shape, size)
         if layout is None or not math.prod(array.shape):
-            raise InputError(f"{source}: {_found(array)}; the file takes {size}, {needed}")
+            raise InputError(f"{source}: {_mismatch(array, size)}{needed}")
         total = 1 if layout.single else array.shape[0]
         rows = None if n is None or n >= total else some_in_order(total, n)
         values, scaled = _as_bytes(array.read(rows), source)
@@ -80,9 +80,10 @@ def _layout(shape: tuple[int, ...], size: ImageSize) -> _Layout | None:
     return next((layout for fits, layout in known if fits), None)
 
 
-def _found(array: StoredArray) -> str:
-    words = " x ".join(map(str, array.shape[1:]))
-    return f"{words} images, {array}" if array.dtype == np.uint8 and len(array.shape) == 4 else str(array)
+def _mismatch(array: StoredArray, size: ImageSize) -> str:
+    if array.dtype == np.uint8 and len(array.shape) == 4:
+        return f"{' x '.join(map(str, array.shape[1:]))} images, {array}; the file takes {size}: "
+    return f"{array}; the file takes "
 
 
 def _labels(
