@@ -15,7 +15,7 @@ from gan_runtime.manifest import ImageSize
 from gan_trainer.networks import build_networks
 from gan_trainer.recipes import RECIPES
 
-REMARKS = ("model: ", "encoder: ", "device: ", "run: ", "checkpoint: ", "passed over: ")
+REMARKS = ("model: ", "label: ", "encoder: ", "device: ", "run: ", "checkpoint: ", "passed over: ")
 DIGIT = ImageSize(28, 28, 1)
 DIGITS_TRAIN, DIGITS_TEST = 800, 300  # images of the data set `digits`
 

@@ -15,9 +15,11 @@ from gan_runtime.datasets import PictureOptions
 from gan_runtime.datasets.known import KNOWN
 from gan_runtime.errors import InputError
 from gan_runtime.features import FeatureNetwork, Measured
+from gan_runtime.foreign import Assumptions
 from gan_runtime.generator import Generator
 from gan_runtime.image_arrays import load_image_array
-from gan_runtime.manifest import Points
+from gan_runtime.manifest import METADATA_KEY, Points
+from gan_runtime.model_file import read_model_file
 from gan_runtime.outputs.work import batches
 from gan_runtime.progress import progress
 from gan_runtime.reference import load_pictures_as
@@ -76,17 +78,18 @@ def open_candidate(
     threads: int | None,
     quiet: bool,
     like: PictureOptions | None = None,
+    assumptions: Assumptions | None = None,
 ) -> Candidate:
     """A generator (.onnx), an array of images (.npy, .npz), or a folder or .zip of pictures, to be measured as `data`.
 
-    Pictures become images as `like` says, but for their size.
+    Pictures become images as `like` says, but for their size. `assumptions` are about a generator without a manifest.
 
     Raises:
         ModelError, DeviceError: as `Generator.load`.
         DataError, InputError: the images cannot be read, or are not of the size that the features take.
     """
     if source.lower().endswith(".onnx"):
-        generator = Generator.load(source, device, threads)
+        generator = _open_generator(source, device, threads, assumptions, quiet)
         if isinstance(generator.size, Points):
             raise InputError(f"{source}: draws points, and {data} has images; measure it against what it imitates")
         network.check_size(generator.size, source)
@@ -94,8 +97,27 @@ def open_candidate(
         known = generator.classes == network.classes  # with others, nobody knows which is which
         labels = np.arange(n, dtype=np.int64) % generator.classes if known else None
         about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
+        if generator.roles.foreign:
+            about["assumed"] = generator.roles.foreign.report()
         return Candidate(source, n, labels, about, generator, None, seed)
     return _open_images(source, network, n, seed, quiet, like)
+
+
+def check_assumptions(candidates: list[Candidate], assumptions: Assumptions | None) -> None:
+    """Raise InputError where nothing that is measured leaves open what `assumptions` say."""
+    if assumptions and not any(candidate.generator and candidate.generator.roles.foreign for candidate in candidates):
+        raise InputError(f"{', '.join(assumptions.given())}: belongs to an .onnx without a manifest; there is none")
+
+
+def _open_generator(
+    source: str, device: str, threads: int | None, assumptions: Assumptions | None, quiet: bool
+) -> Generator:
+    """`assumptions` are about files without a manifest, of which there may be several among others."""
+    model = read_model_file(source)
+    generator = Generator.open(model, device, threads, None if METADATA_KEY in model.metadata else assumptions)
+    if generator.roles.foreign and not quiet:
+        note(f"model: {source}, {generator.roles.assumed}")
+    return generator
 
 
 def _refuse_other_data(generator: Generator, data: str) -> None:

@@ -9,13 +9,16 @@ import typer
 from gan_runtime import __version__
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import Device, Json, Quiet, Threads, Version
+from gan_runtime.foreign_flags import with_assumptions
 from gan_runtime.picture_flags import MaxPixels, OwnBackground, OwnLevels
 
 if TYPE_CHECKING:
+    from gan_runtime.foreign import Assumptions
     from gan_runtime.generator import Generator
     from gan_runtime.outputs import Options
 
 
+@with_assumptions
 def sample(
     files: Annotated[
         list[str],
@@ -43,8 +46,12 @@ def sample(
     seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Image i of a seed is the same on every host.")] = 0,
     start: Annotated[int, typer.Option(min=0, max=2**62, help="Index of the first image.")] = 0,
     label: Annotated[
-        int | None,
-        typer.Option(min=0, max=2**31, help="Class of all images.  [default: i mod classes]", show_default=False),
+        str | None,
+        typer.Option(
+            help="Class of all images, its name or number.  [default: i mod classes]",
+            metavar="CLASS",
+            show_default=False,
+        ),
     ] = None,
     latents: Annotated[
         str | None, typer.Option(help=".npy with latents of one's own, float [n, d]; instead of --n, --seed, --start.")
@@ -86,6 +93,8 @@ def sample(
     quiet: Quiet = False,
     as_json: Json = False,
     version: Version = False,
+    *,
+    assumptions: "Assumptions | None",
 ) -> None:
     """Sample images from an exported generator with ONNX Runtime."""
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
@@ -108,13 +117,14 @@ def sample(
         check_mode(images, output, kind, reconstruct=reconstruct, interpolate=interpolate, given=asked)
     check_output(output)
     options = Options(**given, quiet=quiet)
-    generator = _open_generator(model, device, threads, quiet)
+    generator = _open_generator(model, device, threads, quiet, assumptions)
+    number = None if label is None else _class_of(generator, label, quiet)
     shown = None
     if pictures:
-        shown = encoded(generator, images, encoder, label, options, reading, reconstruct=reconstruct)
+        shown = encoded(generator, images, encoder, number, options, reading, reconstruct=reconstruct)
     own = shown.latents if shown else _load_latents(latents) if latents is not None else None
     count = (n or _default_n(options, kind, generator)) if own is None else len(own)
-    draw = generator.draw(count, seed, start, label, own, batch_size)
+    draw = generator.draw(count, seed, start, number, own, batch_size)
     if shown and reconstruct:
         outcome = write_reconstruction(output, shown.pictures, draw, options)
     else:
@@ -124,7 +134,8 @@ def sample(
         "n": count,
         "seed": seed if own is None else None,
         "start": start if own is None else None,
-        "label": label,
+        "label": number,
+        **_class_names(generator, number, by_class),
         "by_class": by_class,
         **outcome.report(),
         **_describe(generator),
@@ -135,6 +146,7 @@ def sample(
         print_result(outcome.name, report if as_json else None)
 
 
+@with_assumptions
 def info(
     model: Annotated[
         str | None, typer.Argument(help="The .onnx file, or the name of a shipped one.", show_default=False)
@@ -147,26 +159,28 @@ def info(
     threads: Threads = None,
     as_json: Json = False,
     version: Version = False,
+    *,
+    assumptions: "Assumptions | None",
 ) -> None:
     """Print what an exported file says of itself, or report on this installation."""
     from gan_runtime.errors import InputError
 
     if doctor:
-        if model is not None or check:
-            raise InputError("--doctor: reports on the installation and takes neither a model nor --check")
+        if model is not None or check or assumptions:
+            raise InputError("--doctor: reports on the installation and takes neither a model nor flags for one")
         return _doctor(as_json)
     if model is None:
         raise InputError("name a model file, or --doctor")
     if not check and (device != "auto" or threads is not None):
         raise InputError("--device and --threads: belong to --check")
-    from gan_runtime.info import describe_model, lines
+    from gan_runtime.info import describe_model, lines, numbered
     from gan_runtime.models import find_model
 
-    report = describe_model(find_model(model))
+    report = describe_model(find_model(model), assumptions)
     passed = True
     if check:
         passed, report["check"] = _check(model, device, threads)
-    print_result(lines(report), report if as_json else None)
+    print_result(lines(numbered(report)), report if as_json else None)
     if not passed:
         raise typer.Exit(1)
     return None
@@ -196,7 +210,30 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _open_generator(path: str | None, device: str, threads: int | None, quiet: bool = False) -> "Generator":
+def _class_of(generator: "Generator", label: str, quiet: bool) -> int:
+    """The number of the class that is asked for, with a remark on what it is called."""
+    from gan_runtime.errors import InputError
+
+    try:
+        number = generator.class_called(label)
+    except InputError as error:
+        raise InputError(f"--{error}") from None
+    if generator.class_names and not quiet:
+        note(f"label: {number}, class {generator.class_names[number]!r}")
+    return number
+
+
+def _class_names(generator: "Generator", number: int | None, by_class: bool) -> dict[str, Any]:
+    """What the class or, of a picture by class, the columns are called; nothing where the file does not say."""
+    names = generator.class_names
+    if names and number is not None:
+        return {"class": names[number]}
+    return {"classes": list(names)} if names and by_class else {}
+
+
+def _open_generator(
+    path: str | None, device: str, threads: int | None, quiet: bool = False, assumptions: "Assumptions | None" = None
+) -> "Generator":
     from gan_runtime.generator import Generator
     from gan_runtime.model_file import read_model_file
     from gan_runtime.models import default_model, find_model
@@ -211,7 +248,7 @@ def _open_generator(path: str | None, device: str, threads: int | None, quiet: b
         model, remarks = default_model()
         for remark in remarks:
             say(remark)
-    generator = Generator.open(model, device, threads)
+    generator = Generator.open(model, device, threads, assumptions)
     if generator.roles.assumed:
         say(f"model: {model.path}, {generator.roles.assumed}")
     if device == "auto":
@@ -241,6 +278,7 @@ def _describe(generator: "Generator") -> dict[str, Any]:
             "name": generator.manifest.name if generator.manifest else None,
             "sha256": model.sha256,
         },
+        **({"assumed": generator.roles.foreign.report()} if generator.roles.foreign else {}),
         "image_shape": list(generator.image_shape),
         "device": generator.session.device,
         "threads": generator.threads,

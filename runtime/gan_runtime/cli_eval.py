@@ -10,15 +10,18 @@ import typer
 from gan_runtime import __version__
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
+from gan_runtime.foreign_flags import with_assumptions
 from gan_runtime.picture_flags import MaxPixels, OwnBackground, OwnLevels
 
 if TYPE_CHECKING:
     from gan_runtime.candidates import Candidate
     from gan_runtime.datasets import PictureOptions
     from gan_runtime.features import FeatureNetwork
+    from gan_runtime.foreign import Assumptions
     from gan_runtime.reference import Reference
 
 
+@with_assumptions
 def evaluate(
     sources: Annotated[
         list[str],
@@ -52,9 +55,11 @@ def evaluate(
     quiet: Quiet = False,
     as_json: Json = False,
     version: Version = False,
+    *,
+    assumptions: "Assumptions | None",
 ) -> None:
     """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
-    from gan_runtime.candidates import open_candidate
+    from gan_runtime.candidates import check_assumptions, open_candidate
     from gan_runtime.datasets.known import POINTS
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable
@@ -68,6 +73,8 @@ def evaluate(
             data, features=features, background=background, levels=levels, max_pixels=max_pixels, data_dir=data_dir,
             offline=offline or None,
         )  # fmt: skip
+        if assumptions:
+            raise InputError(f"{', '.join(assumptions.given())}: {data} has points; leave it out")
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
         check_writable(path)  # before the time that measuring takes
     if picture is not None and picture.suffix.lower() != ".png":
@@ -77,7 +84,10 @@ def evaluate(
     else:
         network = _open_features(data, features, device, threads, quiet)
         like = _pictures(names, {"background": background, "levels": levels, "max_pixels": max_pixels}, quiet)
-        candidates = [open_candidate(name, data, n, seed, network, device, threads, quiet, like) for name in names]
+        candidates = [
+            open_candidate(name, data, n, seed, network, device, threads, quiet, like, assumptions) for name in names
+        ]
+        check_assumptions(candidates, assumptions)
         report = _measure_images(candidates, data, network, data_dir, offline, quiet, picture, like)
     for name in names if write else []:
         card = write_card(name, report)

@@ -62,7 +62,7 @@ class Draw:
             z, y = self.latents(first, count), self.labels(first, count)
             if one_shape:
                 z, y = pad(z, self.batch_size), None if y is None else pad(y, self.batch_size)
-            yield self.generator(z, y)[:count]
+            yield self.generator.batch(z, y)[:count]
 
     def latents(self, first: int, count: int) -> NDArray[np.float32]:
         """Latents of `count` images from the one at `first` on, float32 [count, latent_dim]."""

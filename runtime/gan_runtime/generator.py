@@ -2,23 +2,27 @@
 
 import math
 import operator
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gan_runtime.cpus import available_cpus
 from gan_runtime.draw import Draw, pad
-from gan_runtime.errors import DeviceError, InputError, ModelError
-from gan_runtime.latents import check_indices, default_labels
+from gan_runtime.errors import InputError, ModelError
+from gan_runtime.latents import check_indices
 from gan_runtime.manifest import ImageSize, Manifest, Points, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.roles import Roles, generator_roles
-from gan_runtime.session import Session, check_threads, one_line, open_session
+from gan_runtime.session import Session, check_threads, open_session, run_session
 from gan_runtime.workers import Workers
+
+if TYPE_CHECKING:
+    from gan_runtime.foreign import Assumptions
 
 Images: TypeAlias = NDArray[np.uint8]
 """uint8 [n, height, width, channels]; of a file that draws points, float32 [n, coordinates]."""
@@ -29,7 +33,7 @@ MAX_BATCH_SIZE = 65536
 # threads of one operator do not, and an image cannot depend on their number. A piece is worth a thread from so many
 # output values on, and leaves the caches beyond so many.
 PIECE_VALUES = 32 * 28 * 28, 256 * 28 * 28
-UNKNOWN = ImageSize(1, 1, 1)  # until a foreign graph has drawn its first image
+SHOWN_CLASSES = 20  # in a message
 FINGERPRINT_TOLERANCE = 1  # grey level: what other processors and devices may differ by
 
 
@@ -45,32 +49,52 @@ class Generator:
     manifest: Manifest | None
     roles: Roles
     session: Session
-    size: ImageSize | Points
     workers: Workers
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "Generator":
-        """Open the file at `path` on "cpu", "cuda" or "auto"; `threads` None takes all processors allowed here.
+    def load(
+        cls,
+        path: str | Path,
+        device: str = "auto",
+        threads: int | None = None,
+        assumptions: "Assumptions | None" = None,
+    ) -> "Generator":
+        """Open the file at `path`.
+
+        Args:
+            path: an .onnx file.
+            device: "cpu", "cuda" or "auto".
+            threads: all processors allowed here if None.
+            assumptions: what to take for granted about a file without a manifest; `roles.assumed` says what was assumed.
 
         Raises:
-            ModelError: the file is damaged, unsafe, too new or no generator.
+            ModelError: the file is damaged, unsafe, too new or no generator, or its images cannot be repeated.
             DeviceError: CUDA was asked for and cannot run the model.
-            InputError: unknown device, or a number of threads out of range.
+            InputError: unknown device, a number of threads out of range, or `assumptions` that do not fit the file.
         """
-        return cls.open(read_model_file(path), device, threads)
+        return cls.open(read_model_file(path), device, threads, assumptions)
 
     @classmethod
-    def open(cls, model: ModelFile, device: str = "auto", threads: int | None = None) -> "Generator":
+    def open(
+        cls,
+        model: ModelFile,
+        device: str = "auto",
+        threads: int | None = None,
+        assumptions: "Assumptions | None" = None,
+    ) -> "Generator":
         """As `load`, for a file that has been read already."""
         manifest = read_manifest(model)
-        roles = generator_roles(model, manifest)
         check_threads(threads)
-        session = open_session(model, device, threads=1)
-        generator = cls(model, manifest, roles, session, roles.output or UNKNOWN, Workers(threads or available_cpus()))
-        if roles.output is not None:
-            return generator
-        _, height, width, channels = generator(np.zeros((1, roles.latents.dim), np.float32)).shape
-        return replace(generator, size=ImageSize(height, width, channels))
+        workers = Workers(threads or available_cpus())
+        if manifest is None:
+            from gan_runtime.foreign.probe import open_foreign  # noqa: PLC0415  (files of ours do without)
+
+            session, roles = open_foreign(model, device, workers, assumptions)
+            return cls(model, manifest, roles, session, workers)
+        if assumptions is not None and assumptions.given():
+            raise InputError(f"{', '.join(assumptions.given())}: {model.path} has a manifest that says how it is read")
+        roles = generator_roles(model, manifest)
+        return cls(model, manifest, roles, open_session(model, device, threads=1), workers)
 
     @property
     def threads(self) -> int:
@@ -88,6 +112,16 @@ class Generator:
         return self.roles.labels.classes if self.roles.labels else 0
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are called, in their order; empty where the file does not say."""
+        return self.roles.labels.names if self.roles.labels else ()
+
+    @property
+    def size(self) -> ImageSize | Points:
+        """Of one image, or what the points are that the file draws."""
+        return self.roles.output
+
+    @property
     def image_shape(self) -> tuple[int, ...]:
         """Height, width, channels; of a file that draws points, their coordinates."""
         return self.size.shape
@@ -103,10 +137,10 @@ class Generator:
         """Draw the images start .. start + n - 1 of `seed`; the same bytes however they are cut into calls and batches.
 
         Args:
-            n: how many images, at least 1.
+            n: how many images; of none, an empty array.
             seed: 0 to 2**64 - 1.
             start: index of the first image.
-            labels: int64 [n] or one label for all; i mod classes if None.
+            labels: numbers or names of classes, [n] or one for all; i mod classes if None.
             batch_size: images per run of the session.
 
         Returns:
@@ -115,6 +149,9 @@ class Generator:
         Raises:
             InputError: an argument is out of range, or labels are given to an unconditional generator.
         """
+        if n == 0:
+            check_indices(seed, start, 0)
+            return np.empty((0, *self.image_shape), np.float32 if self.points else np.uint8)
         return np.concatenate(list(self.iter_batches(n, seed, start, labels, batch_size)))
 
     def iter_batches(
@@ -132,7 +169,9 @@ class Generator:
         latents: ArrayLike | None = None,
         batch_size: int | None = None,
     ) -> Draw:
-        """A checked request for n images; `latents` [n, latent_dim] take the place of seed and start.
+        """A checked request for n images.
+
+        `latents` [n, latent_dim] take the place of seed and start: default labels then count from 0, as in a call.
 
         Raises:
             InputError: as `sample`.
@@ -143,16 +182,18 @@ class Generator:
         check_indices(seed, start, n)
         own_labels = None if labels is None else self.check_labels(labels, n)
         own_latents = None if latents is None else self.check_latents(latents)
-        if own_latents is not None and len(own_latents) != n:
-            raise InputError(f"n {n}: there are {len(own_latents)} latents")
+        if own_latents is not None:
+            if len(own_latents) != n:
+                raise InputError(f"n {n}: there are {len(own_latents)} latents")
+            seed = start = 0
         return Draw(self, n, seed, start, own_labels, own_latents, self.batch_size(batch_size))
 
     def __call__(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Images:
-        """Images of latents of one's own.
+        """Images of latents of one's own, in as many batches as the device needs.
 
         Args:
             latents: float [n, latent_dim], n at least 1.
-            labels: int64 [n] or one label for all; i mod classes if None.
+            labels: numbers or names of classes, [n] or one for all; i mod classes if None.
 
         Returns:
             uint8 [n, height, width, channels].
@@ -161,11 +202,10 @@ class Generator:
             InputError: a shape, label or value does not fit.
         """
         z = self.check_latents(latents)
-        y = None
-        if self.classes:
-            y = default_labels(0, len(z), self.classes) if labels is None else self.check_labels(labels, len(z))
-        elif labels is not None:
-            raise self._unconditional()
+        return np.concatenate(list(self.draw(len(z), labels=labels, latents=z).batches()))
+
+    def batch(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> Images:
+        """The images of one batch, cut into pieces for the threads; latents and labels are those of a `Draw`."""
         size = self._piece_size(len(z))
         pieces = [(z[i : i + size], None if y is None else y[i : i + size]) for i in range(0, len(z), size)]
         if len(pieces) == 1:
@@ -186,16 +226,40 @@ class Generator:
         return z
 
     def check_labels(self, labels: ArrayLike, n: int) -> NDArray[np.int64]:
-        """`labels` as int64 [n], or an InputError that says what is wrong with them."""
+        """`labels`, numbers or names, as int64 [n], or an InputError that says what is wrong with them."""
         if not self.classes:
             raise self._unconditional()
         y = np.asarray(labels)
+        if y.dtype.kind == "U":
+            y = np.array([self.class_called(name) for name in y.reshape(-1).tolist()], np.int64).reshape(y.shape)
         if y.dtype.kind not in "iu" or y.shape not in ((), (n,)):
-            raise InputError(f"labels: expected {n} integers, or one for all")
+            raise InputError(f"labels: expected {n} integers or names of classes, or one for all")
         if y.min() < 0 or y.max() >= self.classes:
-            wrong = y.min() if y.min() < 0 else y.max()
-            raise InputError(f"label {wrong}: the model has the classes 0 to {self.classes - 1}")
+            raise self._no_class(int(y.min() if y.min() < 0 else y.max()))
         return np.broadcast_to(y.astype(np.int64), (n,))
+
+    def class_called(self, name: str) -> int:
+        """The number of the class with this name; where none is called so, a number stands for itself.
+
+        Raises:
+            InputError: there is no such class; names those that are spelt alike.
+        """
+        if not self.classes:
+            raise self._unconditional()
+        if name in self.class_names:
+            return self.class_names.index(name)
+        if re.fullmatch(r"-?[0-9]+", name):
+            number = int(name)
+            if 0 <= number < self.classes:
+                return number
+            raise self._no_class(number)
+        if not self.class_names:
+            raise InputError(f"label {name!r}: the classes of {self.model.path} have no names; give a number")
+        from difflib import get_close_matches  # noqa: PLC0415
+
+        alike = get_close_matches(name, self.class_names, cutoff=0.5) or self.class_names[:SHOWN_CLASSES]
+        more = "" if len(alike) == self.classes else ", … (gan-info lists all)"
+        raise InputError(f"label {name!r}: no class is called so; there are {', '.join(map(repr, alike))}{more}")
 
     def batch_size(self, wanted: int | None = None) -> int:
         """The batch size to use: `wanted`, checked, or what keeps the device busy."""
@@ -229,36 +293,20 @@ class Generator:
         return min(max(-(-n // self.threads), least), most)
 
     def _run(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> Images:
-        port, n = self.roles.latents_port, len(z)
-        if self.roles.fixed_batch:
-            z = pad(z, self.roles.fixed_batch)
-        feeds: dict[str, Any] = {port.name: z[:, :, None, None] if len(port.shape) == 4 else z}
-        if y is not None:
-            feeds["labels"] = y
-        try:
-            (output,) = self.session.onnx.run([self.roles.output_port.name], feeds)
-        except Exception as error:  # ONNX Runtime derives straight from Exception
-            reason = one_line(str(error))
-            raise DeviceError(f"{self.model.path}: failed on {self.session.device} with {n} images: {reason}") from None
-        images: Images = output if self.points or self.roles.speaks_pixels else _to_pixels(output, self.model.path)
-        if images.shape != (len(z), *self.image_shape) and self.size != UNKNOWN:
+        n, fixed = len(z), self.roles.fixed_batch
+        if fixed:
+            z, y = pad(z, fixed), None if y is None else pad(y, fixed)
+        output = run_session(self.model, self.session, self.roles.output_name, self.roles.feeds(z, y), n)
+        images: Images = self.roles.read(output)
+        if images.shape != (len(z), *self.image_shape):
             expected = [len(z), *self.image_shape]
             raise ModelError(
                 f"{self.model.path}: gives {list(images.shape)} where {expected} was declared; export it again"
             )
         return images[:n]
 
+    def _no_class(self, number: int) -> InputError:
+        return InputError(f"label {number}: the model has the classes 0 to {self.classes - 1}")
+
     def _unconditional(self) -> InputError:
-        return InputError(f"labels: {self.model.path} is unconditional and takes none")
-
-
-def _to_pixels(images: NDArray[np.float32], path: Path) -> Images:
-    """Float [n, c, h, w] in [-1, 1] to uint8 [n, h, w, c]."""
-    peak = float(np.abs(images).max())
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or not peak <= 1.01:
-        raise ModelError(
-            f"{path}: gives {list(images.shape)} up to {peak:.3g}, not images [n, 1 or 3, h, w] in [-1, 1]; "
-            "export the network with gan-export"
-        )
-    pixels: Images = np.clip(np.rint(images * 127.5 + 127.5), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
-    return pixels
+        return InputError(f"label: {self.model.path} is unconditional and takes none")

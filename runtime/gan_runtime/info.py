@@ -4,19 +4,21 @@ from pathlib import Path
 from typing import Any
 
 from gan_runtime.commandline import plain
-from gan_runtime.errors import ModelError
+from gan_runtime.errors import DeviceError, InputError, ModelError
+from gan_runtime.foreign import Assumptions
+from gan_runtime.foreign.shapes import describe_port
 from gan_runtime.manifest import Points, read_manifest
-from gan_runtime.model_file import ModelFile, Port, read_model_file
-from gan_runtime.roles import generator_roles
-
-ELEMENT_NAMES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16", 11: "float64"}
+from gan_runtime.model_file import ModelFile, read_model_file
 
 
-def describe_model(path: str | Path) -> dict[str, Any]:
-    """Everything that the file at `path` says of itself; ONNX Runtime is not asked.
+def describe_model(path: str | Path, assumptions: Assumptions | None = None) -> dict[str, Any]:
+    """Everything that the file at `path` says of itself.
+
+    A file without a manifest says little, and is run a few times: `assumptions` are what to take for granted about it.
 
     Raises:
         ModelError: the file is damaged, no ONNX model, or has a manifest that is too new.
+        InputError: `assumptions` do not fit the file.
     """
     model = read_model_file(path)
     report: dict[str, Any] = {
@@ -28,10 +30,12 @@ def describe_model(path: str | Path) -> dict[str, Any]:
         "ir_version": model.ir_version,
         "producer": model.producer,
         "external_data": model.external_data,
-        "inputs": [_describe_port(port) for port in model.inputs],
-        "outputs": [_describe_port(port) for port in model.outputs],
+        "inputs": [describe_port(port) for port in model.inputs],
+        "outputs": [describe_port(port) for port in model.outputs],
     }
-    return {key: value for key, value in report.items() if value not in ({}, "")} | _describe_manifest(model)
+    return {key: value for key, value in report.items() if value not in ({}, "")} | _describe_manifest(
+        model, assumptions
+    )
 
 
 def lines(report: dict[str, Any], indent: str = "") -> str:
@@ -49,13 +53,31 @@ def lines(report: dict[str, Any], indent: str = "") -> str:
     return plain("\n".join(text))
 
 
-def _describe_manifest(model: ModelFile) -> dict[str, Any]:
+def numbered(report: dict[str, Any]) -> dict[str, Any]:
+    """`report` for people: each class with the number that it has, unless that is its name."""
+    names = report.get("classes")
+    if not isinstance(names, list):
+        return report
+    return report | {"classes": [name if name == str(i) else f"{i} {name}" for i, name in enumerate(names)]}
+
+
+def _describe_foreign(model: ModelFile, assumptions: Assumptions | None) -> dict[str, Any]:
+    from gan_runtime.generator import Generator  # noqa: PLC0415  (what a manifest says needs no ONNX Runtime)
+
+    try:
+        roles = Generator.open(model, "cpu", assumptions=assumptions).roles
+    except (ModelError, DeviceError) as error:
+        return {"manifest": "none", "generator": f"no; {error}"}
+    assert roles.foreign
+    return {"manifest": "none", "generator": roles.assumed, "assumed": roles.foreign.report()}
+
+
+def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dict[str, Any]:
     manifest = read_manifest(model)
     if manifest is None:
-        try:
-            return {"manifest": f"none; {generator_roles(model, None).assumed}"}
-        except ModelError:
-            return {"manifest": "none"}
+        return _describe_foreign(model, assumptions)
+    if assumptions:
+        raise InputError(f"{', '.join(assumptions.given())}: {model.path} has a manifest that says how it is read")
     facts: dict[str, Any] = {"name": manifest.name, "task": manifest.task}
     if manifest.latents:
         facts["latents"] = f"{manifest.latents.dim}, {manifest.latents.distribution}"
@@ -76,8 +98,3 @@ def _describe_manifest(model: ModelFile) -> dict[str, Any]:
         what = ("coordinates", "points") if isinstance(manifest.output, Points) else ("pixels", "images")
         facts["fingerprint"] = f"{len(manifest.fingerprint.pixels)} {what[0]} of {manifest.fingerprint.count} {what[1]}"
     return facts
-
-
-def _describe_port(port: Port) -> str:
-    shape = ", ".join(str(axis) or "?" for axis in port.shape)
-    return f"{port.name} {ELEMENT_NAMES.get(port.element, f'type {port.element}')} [{shape}]"

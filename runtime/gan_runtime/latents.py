@@ -74,6 +74,8 @@ def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "n
 
 def check_indices(seed: int, start: int, n: int) -> None:
     """Raise InputError where the latents start .. start + n - 1 of `seed` do not all exist."""
+    if n < 0:
+        raise InputError(f"n {n}: must not be negative")
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"seed {seed}: must be between 0 and {MAX_SEED}")
     if not 0 <= start <= MAX_INDEX:

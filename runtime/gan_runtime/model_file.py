@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from gan_runtime.errors import ModelError
+from gan_runtime.file_kinds import kind_of_file
 from gan_runtime.protobuf import Malformed, Message, read_message
+from gan_runtime.randomness import draws_random_numbers
 
 FLOAT, UINT8, INT64 = 1, 2, 7
 """Element types of TensorProto.DataType that gan-edge files use."""
@@ -42,6 +44,8 @@ class ModelFile:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     external_data: bool
+    random_ops: frozenset[str]
+    """Operators that draw random numbers, at any depth."""
 
     @cached_property
     def sha256(self) -> str:
@@ -79,6 +83,9 @@ def parse_model(content: bytes, path: Path) -> ModelFile:
     try:
         return _parse(content, path)
     except Malformed as error:
+        kind = kind_of_file(content)
+        if kind:
+            raise ModelError(f"{path}: not an ONNX model but {kind}") from None
         raise ModelError(f"{path}: truncated or not an ONNX model ({error}); copy or export it again") from None
 
 
@@ -100,12 +107,20 @@ def _parse(content: bytes, path: Path) -> ModelFile:
         inputs=tuple(port for port in inputs if port.name not in initializers),
         outputs=tuple(_port(value) for value in graph.messages(12)),
         external_data=any(map(_is_external, model.walk())),
+        random_ops=frozenset(message.text(4) for message in model.walk() if _is_random(message)),
     )
 
 
 def _is_external(message: Message) -> bool:
     """Whether it is a tensor with entries of `external_data`, or whose `data_location` is not the default."""
     return message.kind == "TensorProto" and (13 in message.fields or message.integer(14) != 0)
+
+
+def _is_random(message: Message) -> bool:
+    """Whether it is a node that draws random numbers."""
+    return message.kind == "NodeProto" and draws_random_numbers(
+        message.text(7), message.text(4), message.fields.get(1, [])
+    )
 
 
 def _unique(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:

@@ -81,6 +81,17 @@ def open_session(model: ModelFile, device: str = "auto", threads: int | None = N
     return Session(_create(ort, model, CPU, threads), "cpu", threads, reason)
 
 
+def run_session(model: ModelFile, session: Session, output: str, feeds: dict[str, Any], n: int) -> Any:
+    """The `output` of one run on n images. Raises DeviceError, in one line, where the device fails."""
+    try:
+        return session.onnx.run([output], feeds)[0]
+    except Exception as error:  # ONNX Runtime derives straight from Exception
+        reason = one_line(str(error))
+        raise DeviceError(
+            f"{model.path}: failed on {session.device} with {n} image{'s' * (n != 1)}: {reason}"
+        ) from None
+
+
 def check_threads(threads: int | None) -> None:
     """Raise InputError where a number of threads makes no sense."""
     if threads is not None and not 1 <= threads <= MAX_THREADS:

@@ -40,7 +40,7 @@ def check_folder(output: str) -> None:
 def write_folder(output: str, draw: Draw, options: Options) -> Outcome:
     """00000000.png and so on, named by the index of the image, and labels.csv; what is there already is kept."""
     folder = Path(output)
-    with _made(output), jobs.claimed(output, folder / RECORD, jobs.request(draw)):
+    with _made(output), jobs.claimed(output, folder / RECORD, jobs.request(draw), lambda: _images_in(folder)):
         remove_leftovers(folder)
         missing = _missing(folder, draw)
         kept = draw.n - sum(count for _, count in missing)
@@ -70,13 +70,19 @@ def _missing(folder: Path, draw: Draw) -> list[tuple[int, int]]:
     """The images that have no file yet, as (first, count)."""
     there = np.zeros(draw.n, bool)
     first_index = jobs.first_index(draw)
+    for path in _images_in(folder):
+        image = int(path.stem) - first_index
+        if 0 <= image < draw.n:
+            there[image] = jobs.is_made(path)
+    return ranges(~there)
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
+    """The files in `folder` that are called as images are."""
     for path in folder.iterdir():
         digits = path.stem
         if digits.isascii() and digits.isdecimal() and path.name == file_name(int(digits)):
-            image = int(digits) - first_index
-            if 0 <= image < draw.n:
-                there[image] = jobs.is_made(path)
-    return ranges(~there)
+            yield path
 
 
 def ranges(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,7 +12,7 @@ import numpy as np
 
 from gan_runtime.commandline import note
 from gan_runtime.draw import Draw
-from gan_runtime.errors import OutputError
+from gan_runtime.errors import ModelError, OutputError
 from gan_runtime.files import check_writable, lock
 
 REQUEST_VERSION = 1
@@ -20,6 +20,7 @@ REQUEST_VERSION = 1
 
 def request(draw: Draw, **more: Any) -> dict[str, Any]:
     """What decides over the files of a job: not the batch size, the device or the number of threads."""
+    foreign = draw.generator.roles.foreign
     return {
         "request_version": REQUEST_VERSION,
         "model": draw.generator.model.sha256,
@@ -28,6 +29,7 @@ def request(draw: Draw, **more: Any) -> dict[str, Any]:
         "n": draw.n,
         "label": _label(draw),
         "latents": None if draw.own_latents is None else hashlib.sha256(draw.own_latents.tobytes()).hexdigest(),
+        **({"assumed": foreign.report()} if foreign else {}),
         **more,
     }
 
@@ -44,8 +46,11 @@ def check_place(output: str, record: Path, there: Iterator[str]) -> None:
 
 
 @contextmanager
-def claimed(output: str, record: Path, wanted: dict[str, Any]) -> Iterator[None]:
+def claimed(output: str, record: Path, wanted: dict[str, Any], made: Callable[[], Iterable[Path]]) -> Iterator[None]:
     """Keep other processes out; meanwhile write the request down, or find that it is the one that is there.
+
+    A job that begins here and that the model cannot fulfil leaves nothing: its record would keep every other one from
+    the place. `made` lists the files of the job.
 
     Raises:
         OutputError: another request is there, another process is working on it, or the disk is full.
@@ -53,7 +58,8 @@ def claimed(output: str, record: Path, wanted: dict[str, Any]) -> Iterator[None]
     with _open(record) as file:
         if not lock(file.fileno()):
             raise OutputError(f"{output}: another process is making it; wait for its end, or stop it")
-        if is_made(record):
+        begins = not is_made(record)
+        if not begins:
             _compare(output, record, record.read_bytes(), wanted)
         else:
             _write_down(record, wanted)
@@ -61,6 +67,10 @@ def claimed(output: str, record: Path, wanted: dict[str, Any]) -> Iterator[None]
             yield
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command goes on where it stopped") from None
+        except ModelError:
+            for path in (*made(), record) if begins else ():
+                path.unlink(missing_ok=True)
+            raise
 
 
 def is_made(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,7 +32,8 @@ def write_shards(output: str, draw: Draw, options: Options) -> Outcome:
     check_shards(output)
     path, size = Path(output), options.shard_size
     names = [shard_name(path, number) for number in range(-(-draw.n // size))]
-    with jobs.claimed(output, _record(path), jobs.request(draw, shard_size=size)):
+    made = partial(map, path.with_name, names)
+    with jobs.claimed(output, _record(path), jobs.request(draw, shard_size=size), made):
         missing = [number for number, name in enumerate(names) if not jobs.is_made(path.with_name(name))]
         kept = draw.n - sum(_images_in(number, draw.n, size) for number in missing)
         jobs.say_kept(output, kept, draw.n, options.quiet)

@@ -1,0 +1,54 @@
+"""What a caller says of a file without a manifest."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+
+from gan_runtime.errors import InputError
+from gan_runtime.manifest import DISTRIBUTIONS
+
+LAYOUTS = ("nchw", "nhwc")
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What a caller says of a file without a manifest. The graph and its first images decide about the rest.
+
+    Raises:
+        InputError: a value makes no sense.
+    """
+
+    range: tuple[float, float] | None = None
+    """Values of black and white in the output, as (-1, 1)."""
+    layout: str | None = None
+    """Of the output: "nchw" or "nhwc"."""
+    latents_input: str | None = None
+    labels_input: str | None = None
+    images_output: str | None = None
+    latent_dim: int | None = None
+    """Values per latent, where the graph leaves that open."""
+    classes: int | None = None
+    """How many the labels have, where the graph does not show it."""
+    distribution: str | None = None
+    """Of the latents: "normal" (if None) or "uniform"."""
+    inputs: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Constants for further inputs, by name."""
+    unrepeatable: bool = False
+    """Whether images that differ from run to run, or with their batch, are accepted."""
+
+    def __post_init__(self) -> None:
+        if self.range is not None and not (all(map(math.isfinite, self.range)) and self.range[0] < self.range[1]):
+            raise InputError(f"range {self.range[0]:g}:{self.range[1]:g}: must be two numbers, the lower one first")
+        for name, choices in {"layout": LAYOUTS, "distribution": DISTRIBUTIONS}.items():
+            if getattr(self, name) not in (None, *choices):
+                raise InputError(f"{name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")
+        for name in ("latent_dim", "classes"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise InputError(f"{name} {getattr(self, name)}: must be at least 1")
+
+    def given(self) -> list[str]:
+        """What is said, as the flags of a command."""
+        default = Assumptions()
+        said = [entry.name for entry in fields(self) if getattr(self, entry.name) != getattr(default, entry.name)]
+        return ["--input" if name == "inputs" else f"--{name.replace('_', '-')}" for name in said]

@@ -1,0 +1,228 @@
+"""What only a run shows of a file without a manifest: layout, range and classes, and whether an image stays the same.
+
+The first images of seed 0 decide, never those of a request: what is found does not depend on how many are drawn.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.draw import pad
+from gan_runtime.errors import DeviceError, ModelError
+from gan_runtime.foreign.assumptions import Assumptions
+from gan_runtime.foreign.pixels import Pixels, check_finite, find_range
+from gan_runtime.foreign.ports import Ports, choose_ports
+from gan_runtime.foreign.shapes import NCHW, describe_port, find_layout
+from gan_runtime.latents import default_labels, draw_latents
+from gan_runtime.manifest import ImageSize, Labels, Latents
+from gan_runtime.model_file import ModelFile, Port
+from gan_runtime.roles import Roles
+from gan_runtime.session import Session, open_session, run_session
+from gan_runtime.workers import Workers
+
+TOGETHER = 3  # images in a run, at least: the one in the middle has neighbours on both sides
+LEAST, MOST, VALUES = 9, 64, 64 * 64 * 64 * 3  # images to look at: few large ones, many small ones
+TOLERANCE = 1  # grey level: rounding differs with the size of a batch
+NO_LABEL = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """How a file without a manifest is fed and read, and what of that was seen."""
+
+    ports: Ports
+    latents: Latents
+    pixels: Pixels
+    size: ImageSize
+    fixed_batch: int | None
+    repeatable: bool
+    seen: tuple[float, float]
+    images_seen: int
+    alpha: bool
+
+    @property
+    def labels(self) -> Labels | None:
+        """The classes, without names; None for an unconditional generator."""
+        return Labels(self.ports.classes) if self.ports.classes else None
+
+    def report(self) -> dict[str, Any]:
+        """Everything that is assumed, for JSON; equal assumptions give equal images."""
+        ports = self.ports
+        facts: dict[str, Any] = {
+            "latents": {"input": ports.latents.name, "dim": ports.dim, "distribution": self.latents.distribution},
+            "images": {
+                "output": ports.images.name,
+                "layout": self.pixels.layout,
+                "range": [self.pixels.black, self.pixels.white],
+            },
+            "inputs": {port.name: value for port, value in ports.constants},
+            "repeatable": self.repeatable,
+        }
+        if ports.labels:
+            facts["labels"] = {"input": ports.labels.name, "classes": ports.classes}
+        return facts
+
+    def remark(self) -> str:
+        """The same for people, with what was seen."""
+        ports, pixels = self.ports, self.pixels
+        distribution = {"normal": "N(0, 1)", "uniform": "U(-1, 1)"}[self.latents.distribution]
+        told = [f"no manifest: taking {ports.latents.name!r} for {ports.dim} latents from {distribution}"]
+        if ports.labels:
+            told.append(f"{ports.labels.name!r} for labels of {ports.classes} classes")
+        told += [f"{value:g} for {port.name!r}" for port, value in ports.constants]
+        told.append(
+            f"{ports.images.name!r} for {pixels.layout} images in [{pixels.black:g}, {pixels.white:g}] "
+            f"(values of {self.images_seen} images: {self.seen[0]:.3g} to {self.seen[1]:.3g}; "
+            "what lies outside is clipped)"
+        )
+        if self.alpha:
+            told.append("alpha laid over white")
+        if self.fixed_batch:
+            told.append(f"{self.fixed_batch} at a time")
+        if not self.repeatable:
+            told.append("NOT REPEATABLE: its images differ from run to run or with their batch")
+        return ", ".join(told)
+
+
+def open_foreign(
+    model: ModelFile, device: str, workers: Workers, assumptions: Assumptions | None
+) -> tuple[Session, Roles]:
+    """Open a file without a manifest on `device`, and see how it is to be fed and read.
+
+    Raises:
+        ModelError: the file is no generator, or does not show how it is to be used; see `choose_ports` and `examine`.
+        DeviceError, InputError: as `open_session`; or `assumptions` do not fit the file.
+    """
+    said = assumptions or Assumptions()
+    ports = choose_ports(model, said)
+    session = open_session(model, device, threads=1)
+    found = examine(model, session, workers, ports, said)
+    return session, Roles(found.latents, found.labels, found.size, ports.images.name, found.fixed_batch, found)
+
+
+def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, said: Assumptions) -> Foreign:
+    """Run `model` a few times and see how its images are to be read.
+
+    Raises:
+        ModelError: what it gives are no images, of unclear range, not finite, or not repeatable.
+        DeviceError: the device fails.
+    """
+    if ports.labels and ports.classes is None:
+        ports = replace(ports, classes=_count_classes(model, ports))
+    latents = Latents(ports.dim, said.distribution or "normal")
+    probe = _Probe(model, session, workers, ports, latents, ports.fixed_batch)
+    alone = probe.run(1, 1)
+    layout = _layout(model, ports.images, alone.shape, said)
+    probe, values = probe.look(_count(alone) if said.range is None else TOGETHER)
+    check_finite(values, model.path)
+    pixels = Pixels(model.path, layout, *(said.range or find_range(values, model.path)))
+    image = pixels(alone)
+    same = _differ(pixels(values[1:2]), image) <= TOLERANCE
+    if not (same or said.unrepeatable):
+        raise _unrepeatable(model, by_itself=_differ(pixels(probe.run(1, 1)), image) > TOLERANCE)
+    return Foreign(
+        ports=ports,
+        latents=latents,
+        pixels=pixels,
+        size=ImageSize(*image.shape[1:]),
+        fixed_batch=probe.fixed_batch,
+        repeatable=same and not model.random_ops,
+        seen=(float(values.min()), float(values.max())),
+        images_seen=len(values),
+        alpha=len(alone.shape) == 4 and alone.shape[1 if layout == NCHW else 3] == 4,
+    )
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """Runs of the images of seed 0."""
+
+    model: ModelFile
+    session: Session
+    workers: Workers
+    ports: Ports
+    latents: Latents
+    fixed_batch: int | None
+
+    def run(self, first: int, count: int) -> NDArray[Any]:
+        """What the graph gives for the images first .. first + count - 1 in one run."""
+        z = draw_latents(0, first, count, self.latents.dim, self.latents.distribution)
+        y = default_labels(first, count, self.ports.classes) if self.ports.classes else None
+        if self.fixed_batch:
+            z, y = pad(z, self.fixed_batch), None if y is None else pad(y, self.fixed_batch)
+        output: NDArray[Any] = run_session(
+            self.model, self.session, self.ports.images.name, self.ports.feeds(z, y), count
+        )
+        if output.ndim == 0 or len(output) != len(z):
+            raise ModelError(f"{self.model.path}: gives {list(output.shape)} for {len(z)} latents")
+        return output[:count]
+
+    def look(self, count: int) -> "tuple[_Probe, NDArray[Any]]":
+        """The first `count` images, several in a run; one in a run where the graph has that built in."""
+        try:
+            return self, self._together(count)
+        except (DeviceError, ModelError):
+            if self.fixed_batch:
+                raise
+            one = replace(self, fixed_batch=1)
+            return one, one._together(count)
+
+    def _together(self, count: int) -> NDArray[Any]:
+        size = self.fixed_batch or max(TOGETHER, -(-count // self.workers.threads))
+        starts = range(0, count, size)
+        return np.concatenate(self.workers.map(self.run, starts, (min(size, count - start) for start in starts)))
+
+
+def _count(image: NDArray[Any]) -> int:
+    """Images to look at where one is like `image`; bytes need no look at their range."""
+    return TOGETHER if image.dtype == np.uint8 else min(max(VALUES // image.size, LEAST), MOST)
+
+
+def _count_classes(model: ModelFile, ports: Ports) -> int:
+    """How many classes the labels have: a label that is none makes ONNX Runtime on a CPU say how many there are."""
+    session = open_session(model, "cpu", threads=1)
+    n = ports.fixed_batch or 1
+    labels = np.full(n, NO_LABEL, np.int64)
+    try:
+        run_session(model, session, ports.images.name, ports.feeds(np.ones((n, ports.dim), np.float32), labels), n)
+    except DeviceError as error:
+        found = re.search(r"inclusive range \[-\d+, ?(\d+)\]", str(error))
+        if found:
+            return int(found[1]) + 1
+    assert ports.labels
+    raise ModelError(
+        f"{model.path}: not made by gan-export, and does not show how many classes the labels "
+        f"{describe_port(ports.labels)} have; say it with --classes"
+    )
+
+
+def _layout(model: ModelFile, port: Port, shape: tuple[int, ...], said: Assumptions) -> str:
+    if len(port.shape) not in (0, len(shape)) or any(
+        isinstance(axis, int) and axis != size for axis, size in zip(port.shape[1:], shape[1:], strict=False)
+    ):
+        raise ModelError(f"{model.path}: gives {list(shape)} where {describe_port(port)} is declared; export it again")
+    layout = find_layout(shape, said.layout)
+    if layout is None:
+        raise ModelError(
+            f"{model.path}: not made by gan-export, and {port.name!r} gives {list(shape)}, which are no images "
+            "[n, 1, 3 or 4, h, w] or [n, h, w, 1, 3 or 4]; name another output with --images-output, or say --layout"
+        )
+    return layout
+
+
+def _differ(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
+    return int(np.abs(a.astype(np.int16) - b).max())
+
+
+def _unrepeatable(model: ModelFile, *, by_itself: bool) -> ModelError:
+    what = (
+        "gives another image for the same latent at every run (random numbers in the graph?)"
+        if by_itself
+        else "gives an image that depends on the others in its batch (batch statistics in training mode?)"
+    )
+    return ModelError(
+        f"{model.path}: {what}; export the network again in eval mode, or take it as it is with --unrepeatable"
+    )
