@@ -80,6 +80,26 @@ def test_label_and_own_latents(call: Call, conditional_model: Path) -> None:
     np.testing.assert_array_equal(np.load("out.npy"), model.sample(3, labels=7))
 
 
+def test_a_class_may_be_asked_for_by_name_and_is_told(call: Call, conditional_model: Path) -> None:
+    model = onnx.load(conditional_model)
+    text = json.loads(model.metadata_props[0].value)
+    text["inputs"]["labels"]["names"] = ["0", "1", "10", "2", "cat", "cart", "dog", "7", "8", "9"]
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(text)})
+    onnx.save(model, "named.onnx")
+    expected = Generator.load(conditional_model, "cpu")
+    for label, number, name in (("cat", 4, "cat"), ("4", 4, "cat"), ("2", 3, "2"), ("10", 2, "10")):
+        done = call("gan-sample", "--label", label, "--n", 3, "--model", "named.onnx", "x.npy", "--json")
+        report = json.loads(done.out)
+        assert (report["label"], report["class"]) == (number, name)
+        assert f"label: {number}, class '{name}'\n" in done.err
+        np.testing.assert_array_equal(np.load("x.npy"), expected.sample(3, labels=number))
+    refused = call("gan-sample", "--label", "cta", "--model", "named.onnx", "x.npy")
+    assert refused.refused("--label 'cta': no class is called so; there are 'cat', 'cart'", "gan-info lists all")
+    assert "0, 1, 2 10, 3 2, 4 cat, 5 cart, 6 dog, 7" in call("gan-info", "named.onnx").out
+    by_class = json.loads(call("gan-sample", "--by-class", "--model", "named.onnx", "x.png", "--json").out)
+    assert by_class["classes"][2:5] == ["10", "2", "cat"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

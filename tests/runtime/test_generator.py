@@ -1,6 +1,8 @@
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,9 @@ from hypothesis import strategies as st
 from gan_runtime import Generator
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.latents import MAX_INDEX, draw_latents
+from gan_runtime.manifest import METADATA_KEY
+from gan_runtime.session import Session
+from gan_runtime.workers import Workers
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,67 @@ def test_own_latents_give_the_images_of_their_seed(conditional: Generator) -> No
     np.testing.assert_array_equal(conditional(z.astype(np.float64).tolist(), labels=4), conditional(z, [4] * 12))
 
 
+def test_own_latents_have_the_same_labels_in_a_draw_and_in_a_call(conditional: Generator) -> None:
+    z = draw_latents(9, 0, 12, conditional.latent_dim)
+    for draw in (conditional.draw(12, latents=z), conditional.draw(12, seed=7, start=3, latents=z)):
+        np.testing.assert_array_equal(np.concatenate(list(draw.batches())), conditional(z))
+        np.testing.assert_array_equal(draw.part(5, 2).labels(0, 2), [5, 6])
+
+
+def test_no_images_are_an_empty_array(conditional: Generator) -> None:
+    images = conditional.sample(0)
+    assert (images.shape, images.dtype) == ((0, 28, 28, 1), np.uint8)
+    with pytest.raises(InputError, match="seed -1"):
+        conditional.sample(0, seed=-1)
+
+
+class Recorder:
+    """A session that remembers how many latents each run had."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.runs = session, list[int]()
+
+    def run(self, names: list[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        self.runs.append(len(feeds["latents"]))
+        return self.session.onnx.run(names, feeds)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_own_latents_are_run_in_batches_on_every_device(conditional: Generator, device: str) -> None:
+    recorder = Recorder(conditional.session)
+    session = replace(conditional.session, onnx=recorder, device=device)
+    z = draw_latents(0, 0, 2000, conditional.latent_dim)
+    images = replace(conditional, session=session, workers=Workers(2))(z)
+    np.testing.assert_array_equal(images, conditional(z))
+    if device == "cuda":
+        assert set(recorder.runs) == {64}  # one shape: another one would be tuned for anew
+    else:
+        assert max(recorder.runs) <= 256
+
+
+def named(path: Path, names: tuple[str, ...]) -> Generator:
+    """The file at `path` with other names for its classes."""
+    model = onnx.load(path)
+    text = json.loads(model.metadata_props[0].value)
+    text["inputs"]["labels"]["names"] = list(names)
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(text)})
+    onnx.save(model, "named.onnx")
+    return Generator.load("named.onnx", "cpu")
+
+
+ANIMALS = ("cat", "dog", "10", "2", "horse", "mouse", "cow", "pig", "hen", "bee")
+
+
+def test_labels_may_be_names(conditional_model: Path, conditional: Generator) -> None:
+    animals = named(conditional_model, ANIMALS)
+    np.testing.assert_array_equal(animals.sample(3, labels="mouse"), conditional.sample(3, labels=5))
+    np.testing.assert_array_equal(animals.sample(2, labels=["bee", "cat"]), conditional.sample(2, labels=[9, 0]))
+    assert [animals.class_called(name) for name in ("2", "10", "3", "0")] == [3, 2, 3, 0]  # a name before a number
+    for name, words in (("mose", "there are 'mouse', 'horse'"), ("11", "label 11: .* 0 to 9"), ("-1", "label -1")):
+        with pytest.raises(InputError, match=words):
+            animals.sample(1, labels=name)
+
+
 def test_labels_decide_the_class(conditional: Generator) -> None:
     default = conditional.sample(10, seed=2)
     np.testing.assert_array_equal(default, conditional.sample(10, seed=2, labels=np.arange(10)))
@@ -73,7 +139,8 @@ def test_labels_decide_the_class(conditional: Generator) -> None:
     ("arguments", "message"),
     [
         ({"n": 0}, "n 0"),
-        ({"n": -3}, "n -3"),
+        ({"n": -1}, "n -1: must be at least 1"),
+        ({"n": np.int64(-3)}, "n -3"),
         ({"n": 1, "seed": -1}, "seed -1"),
         ({"n": 1, "start": -1}, "start -1"),
         (

@@ -74,6 +74,11 @@ def test_no_images_are_no_latents() -> None:
     assert draw_latents(0, 0, 0, 7).shape == (0, 7)
 
 
+def test_a_negative_number_of_latents_is_refused() -> None:
+    with pytest.raises(InputError, match="n -1: must not be negative"):
+        draw_latents(0, 0, -1, 7)
+
+
 @pytest.mark.parametrize(("seed", "start"), [(-1, 0), (2**64, 0), (0, -1), (0, 2**62 + 1)])
 def test_bad_seed_and_start_are_refused(seed: int, start: int) -> None:
     with pytest.raises(InputError, match="seed" if start == 0 else "start"):
