@@ -65,7 +65,7 @@ class Generator:
             path: an .onnx file.
             device: "cpu", "cuda" or "auto".
             threads: all processors allowed here if None.
-            assumptions: what to take for granted about a file without a manifest; `roles.assumed` says what was assumed.
+            assumptions: what to take for granted about a file without a manifest; `roles.assumed` tells the rest.
 
         Raises:
             ModelError: the file is damaged, unsafe, too new or no generator, or its images cannot be repeated.

@@ -17,7 +17,7 @@ from helpers import Result
 
 from gan_runtime import Generator
 from gan_runtime.errors import InputError, ModelError
-from gan_runtime.foreign import Reading
+from gan_runtime.foreign import Assumptions
 from gan_runtime.latents import draw_latents
 from gan_runtime.model_file import read_model_file
 from gan_runtime.models import default_model
@@ -27,7 +27,7 @@ N = 5
 
 
 def opened(path: str, **said: Any) -> Generator:
-    return Generator.load(path, "cpu", 1, Reading(**said))
+    return Generator.load(path, "cpu", 1, Assumptions(**said))
 
 
 def drawn(path: str, **said: Any) -> np.ndarray:
@@ -310,7 +310,7 @@ def test_values_that_are_not_finite_at_once_are_refused_when_the_file_is_opened(
         opened(table("g.onnx", np.full((9, 1, SIDE, SIDE), np.inf)))
 
 
-def test_a_job_does_not_go_on_with_another_reading(call: Call) -> None:
+def test_a_job_does_not_go_on_with_other_assumptions(call: Call) -> None:
     path = table("g.onnx", photos(0, 1))
     assert call("gan-sample", "--model", path, "--n", 4, "-q", "job/").code == 0
     assert json.loads(Path("job/request.json").read_text())["assumed"]["images"]["range"] == [0, 1]
@@ -456,7 +456,7 @@ def test_flags_that_make_no_sense_get_one_line(call: Call, flags: list[str], wor
     assert call("gan-sample", "--model", generator(), *flags, "x.png").refused(words)
 
 
-def test_flags_reach_the_reading(call: Call) -> None:
+def test_flags_reach_the_generator(call: Call) -> None:
     path = generator(
         before=[node("Mul", ["z0", "psi"], ["z"])],
         inputs=[value("z0", FLOAT, ["n", DIM]), value("psi", FLOAT, [])],
