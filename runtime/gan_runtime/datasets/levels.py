@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.datasets.opening import Opened
+from gan_runtime.datasets.opening import BITS, Opened
 from gan_runtime.errors import DataError
 
 WHITE = 65535
@@ -17,9 +17,9 @@ OTHER_HALF = {  # of the bytes of 16-bit colours: Pillow keeps one byte of each 
     for order, other in (("B", "L"), ("L", "B"), ("N", "B" if sys.byteorder == "little" else "L"))
 }
 GREY_ALPHA = "LA;16B"
-BITS, MIN_VALUE, MAX_VALUE, PHOTOMETRIC, FORMAT = 258, 280, 281, 262, 339  # tags of TIFF 6.0
+MIN_VALUE, MAX_VALUE, FORMAT = 280, 281, 339  # tags of TIFF 6.0
 FLOAT_MIN, FLOAT_MAX = 340, 341
-WHITE_IS_ZERO, SIGNED = 0, 2
+SIGNED = 2
 
 
 class Deep(NamedTuple):
@@ -77,7 +77,7 @@ def to_eight_bits(deep: Deep, levels: tuple[float, float] | None) -> NDArray[np.
 
 
 def _scaled(values: NDArray[Any], black: float, white: float, inverted: bool) -> NDArray[np.uint8]:
-    scaled = np.rint((values.astype(np.float64) - black) * (255 / (white - black))).clip(0, 255).astype(np.uint8)
+    scaled = np.rint((values.astype(np.float64) - black) * 255 / (white - black)).clip(0, 255).astype(np.uint8)
     return 255 - scaled if inverted else scaled
 
 
@@ -92,7 +92,7 @@ def _read_grey(opened: Opened) -> Deep:
         alpha = np.where(samples == image.info["transparency"], 0, WHITE).astype(np.uint16)
     tags = getattr(image, "tag_v2", {})
     white, declared = _white(tags, samples, image.format)
-    return Deep(samples, alpha, white, declared, tags.get(PHOTOMETRIC) == WHITE_IS_ZERO)
+    return Deep(samples, alpha, white, declared, opened.inverted)
 
 
 def _white(tags: Any, samples: NDArray[Any], kind: str) -> tuple[float | None, bool]:

@@ -9,6 +9,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -31,6 +32,8 @@ FOREIGN = {  # files that are often met among pictures, by their first bytes
     b"<html": "an HTML page",
     b"version https://git-lfs": "a Git LFS pointer in place of the picture",
 }
+BITS, PHOTOMETRIC = 258, 262  # tags of a TIFF
+WHITE_IS_ZERO, BLACK_IS_ZERO, SHORT = 0, 1, 3
 HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
 
@@ -41,11 +44,13 @@ class Opened:
     Args:
         image: of Pillow.
         grey_bits: of a grey PNG, bits per sample; its transparent level counts in them.
+        inverted: 0 is white and Pillow does not know it.
         colour: the chunks of a PNG that say what its colours mean, by their names; "iCCP" is unpacked.
     """
 
     image: Any
     grey_bits: int | None = None
+    inverted: bool = False
     colour: dict[bytes, bytes] = field(default_factory=dict)
 
 
@@ -70,7 +75,8 @@ def open_picture(content: bytes, max_pixels: int) -> Opened:
     colour: dict[bytes, bytes] = {}
     if is_png:
         content, colour = _essential(content)
-    image = _read_header(content)
+    black_is_zero = _black_is_zero(content)
+    image = _read_header(black_is_zero or content)
     width, height = image.size
     if width * height > max_pixels:
         raise DataError(
@@ -78,7 +84,7 @@ def open_picture(content: bytes, max_pixels: int) -> Opened:
             "higher --max-pixels"
         )
     bits = content[24] if is_png and content[25] == GREY else None
-    return Opened(image, bits, colour)
+    return Opened(image, bits, black_is_zero is not None, colour)
 
 
 def _read_header(content: bytes) -> Any:
@@ -137,6 +143,26 @@ def _essential(content: bytes) -> tuple[bytes, dict[bytes, bytes]]:
         elif chunk.kind in PNG_COLOUR:
             colour[chunk.kind] = _unpacked(chunk.data) if chunk.kind == b"iCCP" else bytes(chunk.data)
     return b"".join(kept), colour
+
+
+def _black_is_zero(content: bytes) -> bytes | None:
+    """A TIFF of more than 8 bits with white as 0 (TIFF 6.0, page 37), made one with black as 0; None for other files.
+
+    Pillow reads the two alike, or only the latter.
+    """
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(content[:4], "")
+    found: dict[int, tuple[int, int]] = {}
+    with suppress(struct.error):
+        (start,) = struct.unpack_from(order + "I", content, 4) if order else (0,)
+        (count,) = struct.unpack_from(order + "H", content, start) if order else (0,)
+        for place in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, number, value = struct.unpack_from(order + "HHIH", content, place)
+            if (kind, number) == (SHORT, 1):
+                found[tag] = place + 8, value
+    if found.get(PHOTOMETRIC, (0, 1))[1] != WHITE_IS_ZERO or found.get(BITS, (0, 1))[1] <= 8:
+        return None
+    place = found[PHOTOMETRIC][0]
+    return content[:place] + struct.pack(order + "H", BLACK_IS_ZERO) + content[place + 2 :]
 
 
 def _chunks(content: bytes) -> Iterator[Chunk]:
