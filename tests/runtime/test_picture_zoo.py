@@ -6,6 +6,7 @@ import struct
 import warnings
 import zlib
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,8 @@ from gan_runtime.datasets import PictureOptions
 from gan_runtime.datasets.decoding import decoder
 from gan_runtime.datasets.remarks import DARK_LEVELS, NO_PROFILE, TRANSPARENT
 from gan_runtime.errors import DataError, InputError
+from gan_runtime.manifest import ImageSize
+from gan_runtime.picture_files import load_images
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6  # colour types of a PNG
 WHITE_IS_ZERO, BLACK_IS_ZERO, TIFF_RGB, TIFF_PALETTE, CMYK, YCBCR, CIELAB = 0, 1, 2, 3, 5, 6, 8
@@ -458,7 +461,16 @@ def test_large_pictures_are_read_up_to_a_limit_of_our_own() -> None:
     content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
     assert len(content) < 100_000
     before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, ImageFile.LOAD_TRUNCATED_IMAGES, [*warnings.filters]
-    assert stripes(content, 1) == grey(255)
+    Path("folder").mkdir()
+    for name in ("alone.png", "folder/large.png"):
+        Path(name).write_bytes(content)
+    size = ImageSize(SIDE, SIDE, 1)
+    for source in ("alone.png", "folder"):  # any warning is an error in these tests
+        assert load_images([source], size).images.tolist() == np.full((1, SIDE, SIDE, 1), 255).tolist()
+    limit = PictureOptions(max_pixels=90_000_000)
+    for source in ("alone.png", "folder"):
+        with pytest.raises(DataError, match=r"9500 x 10000 pixels, more than 90,000,000"):
+            load_images([source], size, like=limit)
     with pytest.raises(DataError, match=r"9500 x 10000 pixels, more than 90,000,000: .*--max-pixels"):
         decoded(content, max_pixels=90_000_000)
     after = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, ImageFile.LOAD_TRUNCATED_IMAGES, [*warnings.filters]

@@ -18,8 +18,9 @@ NEARLY = 2  # levels by which a profile of sRGB itself may differ from it: such 
 def srgb_converter() -> Callable[[Any, Opened], tuple[Any, bool]]:
     """A function from an image in mode L, RGB, CMYK or LAB to the same in L or RGB and whether its profile was usable.
 
-    The rendering intent is perceptual, and the darkest colour of a profile becomes black. A profile that is broken, or made for other
-    colours than the image has, is ignored; an image without one is taken for sRGB, one in CMYK for its complement.
+    The rendering intent is perceptual, and the darkest colour of a profile becomes black. A profile that is broken, or
+    made for other colours than the image has, is ignored; an image without one is taken for sRGB, one in CMYK for its
+    complement.
     """
     transform = lru_cache(KEPT)(_transform)
 
