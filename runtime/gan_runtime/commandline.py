@@ -17,8 +17,9 @@ import typer
 from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError
 
-BIDIRECTIONAL = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
-CONTROLS = {code: "?" for code in (*range(32), *range(127, 160), *BIDIRECTIONAL) if code != ord("\n")}
+BIDIRECTIONAL = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+SEPARATORS = (0x2028, 0x2029)  # of lines and paragraphs
+CONTROLS = {code: "?" for code in (*range(32), *range(127, 160), *BIDIRECTIONAL, *SEPARATORS) if code != ord("\n")}
 USAGE_ERROR, FAILURE = 2, 1
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
@@ -88,6 +89,14 @@ def plain(text: str) -> str:
     return text.translate(CONTROLS)
 
 
+def plain_json(document: Any, indent: int | None = None) -> str:
+    """`document` as JSON, in which what could steer a terminal or cannot be seen is escaped: it reads back the same."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    return "".join(
+        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1] for character in text
+    )
+
+
 def note(message: str) -> None:
     """A remark for people, on stderr."""
     if sys.stderr is not None:
@@ -95,9 +104,13 @@ def note(message: str) -> None:
 
 
 def print_result(text: str, as_json: dict[str, Any] | None = None) -> None:
-    """The result of a command on stdout: `as_json` as one JSON document where it is given, else `text`."""
+    """The result of a command on stdout: `as_json` as one JSON document where it is given, else `text`.
+
+    A path is printed as it is, except to a terminal: another program may want to open it.
+    """
     if sys.stdout is not None:
-        typer.echo(text if as_json is None else json.dumps(as_json, indent=2, ensure_ascii=False))
+        shown = plain(text) if sys.stdout.isatty() else text
+        typer.echo(shown if as_json is None else plain_json(as_json, indent=2))
 
 
 def show_version(wanted: bool) -> None:

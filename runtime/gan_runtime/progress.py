@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from gan_runtime.commandline import note
+from gan_runtime.commandline import note, plain
 
 DELAY_SECONDS = 1.0  # work that is done by then shows nothing
 LINE_SECONDS = 10.0
@@ -80,7 +80,7 @@ class _Bar:
             if time.monotonic() < self._begins:
                 return
             self._bar = self._open()
-            self._task = self._bar.add_task(self._what, total=self._total)
+            self._task = self._bar.add_task(plain(self._what), total=self._total)
         self._bar.update(self._task, completed=self._done)
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ class _Bar:
             amounts = [rich.MofNCompleteColumn(), rich.TextColumn(self._unit)]
         columns = (rich.TextColumn("{task.description}", markup=False), rich.BarColumn(), *amounts)
         columns = (*columns, rich.TimeRemainingColumn())
-        bar = rich.Progress(*columns, console=Console(stderr=True), redirect_stdout=False)  # results stay on stdout
+        bar = rich.Progress(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False)
         bar.start()
         return bar
 

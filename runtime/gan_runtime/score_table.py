@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gan_runtime.commandline import plain
 from gan_runtime.files import atomic_write
 
 METRICS = {  # key: title, how a value is written, which way is better; a table has those that its columns have
@@ -40,14 +41,14 @@ def table(report: dict[str, Any]) -> str:
     cells = rows(report)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    return "\n".join([*lines, "", _measured_with(report)])
+    return plain("\n".join([*lines, "", _measured_with(report)]))
 
 
 def markdown(report: dict[str, Any]) -> str:
     """The same as a table in markdown."""
     cells = rows(report)
     lines = [f"| {' | '.join(row)} |" for row in cells]
-    return "\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:], "", _measured_with(report)])
+    return plain("\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:], "", _measured_with(report)]))
 
 
 def card_path(name: str) -> Path:

@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Workers:
-    """So many threads, started when they are first needed, and anew in a process that was forked."""
+    """So many threads, started when they are first needed, and anew in a process that was forked.
+
+    They end when nothing refers to this object any more.
+    """
 
     threads: int
     _pools: dict[int, "ThreadPoolExecutor"] = field(default_factory=dict, repr=False, compare=False)
@@ -22,6 +25,8 @@ class Workers:
         """What `function` returns for each of the arguments, in their order."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (one small batch does without)
 
-        if os.getpid() not in self._pools:
-            self._pools[os.getpid()] = ThreadPoolExecutor(self.threads)
-        return list(self._pools[os.getpid()].map(function, *arguments))
+        pool = self._pools.get(os.getpid())
+        if pool is None:
+            # Without a lock, which a fork might copy while it is held: one pool wins, the others have no threads yet.
+            pool = self._pools.setdefault(os.getpid(), ThreadPoolExecutor(self.threads))
+        return list(pool.map(function, *arguments))

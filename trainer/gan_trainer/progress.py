@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from gan_runtime.commandline import note
+from gan_runtime.commandline import note, plain
 
 Losses: TypeAlias = tuple[float | None, float | None]  # means of discriminator and generator; None for no steps
 
@@ -105,7 +105,7 @@ class Bar:
 
     def say(self, message: str) -> None:
         """A line above the bar."""
-        self._progress.console.print(message, highlight=False, markup=False, soft_wrap=True)
+        self._progress.console.print(plain(message), highlight=False, markup=False, soft_wrap=True)
 
     def warn(self, message: str) -> None:
         """A line above the bar."""

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM end a run at its next step, not in the middle of one."""
 
 import signal
+import threading
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -8,14 +9,18 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """While entered, the first of these signals is only remembered in `number`; a second one takes its usual course."""
+    """While entered, the first of these signals is only remembered in `number`; a second one takes its usual course.
+
+    Python lets only the main thread handle signals: entered in another one, it leaves them to the host program.
+    """
 
     def __init__(self) -> None:
         self.number: int | None = None
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
-        self._previous = {number: signal.signal(number, self._remember) for number in STOPPING}
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._remember) for number in STOPPING}
         return self
 
     def __exit__(
@@ -29,4 +34,5 @@ class StopRequest:
 
     def _restore(self) -> None:
         while self._previous:
-            signal.signal(*self._previous.popitem())
+            number, handler = self._previous.popitem()
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: it was not set from Python

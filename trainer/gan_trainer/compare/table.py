@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from gan_runtime.commandline import plain
 from gan_runtime.evaluation import TEST, TRAIN
 from gan_runtime.score_table import METRICS
 from gan_trainer.compare.cells import COLLAPSED, DIVERGED, FINISHED
@@ -48,7 +49,8 @@ def lines(rows: Sequence[dict[str, Any]], results: Sequence[Result]) -> list[lis
 def text(cells: list[list[str]]) -> str:
     """For a terminal."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+    return plain("\n".join(lines))
 
 
 def markdown(cells: list[list[str]], plan: Plan, results: Sequence[Result]) -> str:
@@ -72,7 +74,7 @@ def markdown(cells: list[list[str]], plan: Plan, results: Sequence[Result]) -> s
             f"Features {features['name']}, SHA-256 {features['sha256'][:16]}; gan-edge {versions['gan-edge']}."
         )
     about.append(f"Processor: {processor()}.")
-    return "\n".join([f"# {settings.data}: recipes compared", "", *table, "", *about]) + "\n"
+    return plain("\n".join([f"# {settings.data}: recipes compared", "", *table, "", *about]) + "\n")
 
 
 def beside_the_budget(settings: Settings, results: Sequence[Result]) -> list[str]:

@@ -1,0 +1,70 @@
+import gc
+import os
+import threading
+import time
+
+import pytest
+
+from gan_runtime.workers import Workers
+
+
+def test_threads_that_come_first_together_share_one_pool() -> None:
+    for _ in range(50):
+        workers, barrier, names = Workers(2), threading.Barrier(8), set[str]()
+
+        def use(workers: Workers = workers, barrier: threading.Barrier = barrier, names: set[str] = names) -> None:
+            barrier.wait()
+            names.update(workers.map(lambda _: threading.current_thread().name, range(20)))
+
+        users = [threading.Thread(target=use) for _ in range(8)]
+        for user in users:
+            user.start()
+        for user in users:
+            user.join()
+        assert len(workers._pools) == 1
+        assert len(names) <= 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    workers, stop = Workers(2), threading.Event()
+
+    def use() -> None:
+        while not stop.is_set():
+            workers.map(abs, range(4))
+
+    users = [threading.Thread(target=use) for _ in range(4)]
+    for user in users:
+        user.start()
+    try:
+        for _ in range(10):  # while other threads are in the middle of it
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if workers.map(abs, range(-3, 0)) == [3, 2, 1] else 1)
+            assert _exit_code(child) == 0
+    finally:
+        stop.set()
+        for user in users:
+            user.join()
+
+
+def _exit_code(child: int) -> int:
+    for _ in range(500):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    pytest.fail("the forked process hangs")
+
+
+def test_threads_end_with_the_last_reference() -> None:
+    workers = Workers(3)
+    started = workers.map(lambda _: time.sleep(0.01) or threading.current_thread(), range(6))
+    del workers
+    gc.collect()
+    for thread in set(started):
+        thread.join(5)
+        assert not thread.is_alive()

@@ -1,0 +1,66 @@
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from gan_runtime.datasets import Dataset
+from gan_trainer.config import Config
+from gan_trainer.logbook import Logbook
+from gan_trainer.progress import Silence
+from gan_trainer.runs import create_run
+from gan_trainer.signals import STOPPING, StopRequest
+from gan_trainer.training import Outcome, start_state, train
+
+
+def test_the_first_signal_is_remembered_and_the_second_takes_its_course() -> None:
+    with StopRequest() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.number == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_handlers_are_back_afterwards() -> None:
+    before = [signal.getsignal(number) for number in STOPPING]
+    with StopRequest():
+        assert [signal.getsignal(number) for number in STOPPING] != before
+    assert [signal.getsignal(number) for number in STOPPING] == before
+
+
+def test_another_thread_takes_no_signals() -> None:
+    before, found = [signal.getsignal(number) for number in STOPPING], []
+
+    def run() -> None:
+        with StopRequest() as stop:
+            found.append(([signal.getsignal(number) for number in STOPPING], stop.number))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == [(before, None)]
+
+
+def test_a_run_may_be_trained_in_another_thread(make: Callable[..., Config], dataset: Dataset, tmp_path: Path) -> None:
+    config = make("gan", images=16)
+
+    def run() -> Outcome:
+        book = Logbook(create_run(tmp_path, "a", config), Silence())
+        return train(config, dataset, start_state(config), book)
+
+    with ThreadPoolExecutor(1) as pool:
+        outcome = pool.submit(run).result()
+    assert (outcome.signal, outcome.checkpoint.exists()) == (None, True)
+
+
+def test_a_handler_that_is_not_of_python_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    with StopRequest() as stop:
+        ours = stop._previous[signal.SIGINT]
+        stop._previous[signal.SIGINT] = None  # what signal.signal returns for one that C code has set
+    try:
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, ours)
