@@ -1,14 +1,17 @@
 """A real web server on this host whose every answer is scripted, good manners or bad."""
 
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 Behaviour = Callable[["Handler"], None]
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,19 @@ class Web(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, secure: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.scheme = "https" if secure else "http"
+        if secure:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.script: dict[str, list[Behaviour]] = {}
         self.seen: list[Seen] = []
         self.closing = threading.Event()
 
     def address(self, path: str = "") -> str:
-        return f"http://127.0.0.1:{self.server_port}/{path}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}/{path}"
 
     def answer(self, path: str, *behaviours: Behaviour) -> str:
         self.script[f"/{path}"] = list(behaviours)
@@ -78,9 +86,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve() -> Iterator[Web]:
+def serve(secure: bool = False) -> Iterator[Web]:
     """A server that runs while the block does."""
-    with Web() as web:
+    with Web(secure) as web:
         thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -96,8 +104,7 @@ def whole(body: bytes, length: int | None = None, ranges: bool = True, **headers
 
     def behave(handler: Handler) -> None:
         asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-        versions = ("", headers.get("ETag"), headers.get("Last_Modified"))
-        if not asked or not ranges or handler.headers.get("If-Range", "") not in versions:
+        if not asked or not ranges:
             handler.head(200, Content_Length=len(body) if length is None else length, **headers)
             return handler.send(body)
         start = int(asked[1])
@@ -149,13 +156,26 @@ def silent(handler: Handler) -> None:
     handler.wait()
 
 
-def trickle(body: bytes, length: int) -> Behaviour:
-    """A byte now and then: never silent for long, never done."""
+def trickle(body: bytes, fast: int = 0) -> Behaviour:
+    """The first bytes at once, then a byte now and then: never silent for long, never done."""
 
     def behave(handler: Handler) -> None:
-        handler.head(200, Content_Length=length)
+        handler.head(200, Content_Length=len(body))
+        handler.send(body[:fast])
         while not handler.server.closing.wait(0.02):
             handler.send(body[:1])
+
+    return behave
+
+
+def slow(body: bytes, piece: int) -> Behaviour:
+    """Sends a piece every hundredth of a second."""
+
+    def behave(handler: Handler) -> None:
+        handler.head(200, Content_Length=len(body))
+        for start in range(0, len(body), piece):
+            handler.send(body[start : start + piece])
+            handler.wait(0.01)
 
     return behave
 
@@ -166,11 +186,11 @@ def trickle_headers(handler: Handler) -> None:
         handler.wfile.write(b"x")
 
 
-def endless(piece: bytes) -> Behaviour:
+def endless(piece: bytes, code: int = 200, **headers: object) -> Behaviour:
     """A body without a length and without an end."""
 
     def behave(handler: Handler) -> None:
-        handler.head(200)
+        handler.head(code, **headers)
         while not handler.server.closing.is_set():
             handler.send(piece)
 

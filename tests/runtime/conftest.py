@@ -8,7 +8,6 @@ import web
 from blob import FILE
 from web import Web
 
-from gan_runtime.datasets import transfer
 from gan_runtime.datasets.known import SOURCES, IdxSource
 
 
@@ -16,9 +15,17 @@ from gan_runtime.datasets.known import SOURCES, IdxSource
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.delenv("GAN_EDGE_OFFLINE")
-    monkeypatch.setattr(transfer, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr("gan_runtime.datasets.download.PAUSE_SECONDS", 0)
     with web.serve() as server:
         yield server
+
+
+@pytest.fixture
+def secure_server(server: Web, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """A server by https with a certificate that is trusted."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(web.CERTIFICATE))
+    with web.serve(secure=True) as secure_server:
+        yield secure_server
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import web
 from blob import BODY, CONTENT, FILE, HALF, OTHER, fetch, is_complete
 from web import Behaviour, Web, whole
 
-from gan_runtime.datasets import connection
 from gan_runtime.datasets.download import download
 from gan_runtime.datasets.idx import load_idx
 from gan_runtime.datasets.known import IdxFile
@@ -59,16 +58,16 @@ HOSTILE: dict[str, tuple[Behaviour, str]] = {
     "silent": (web.silent, "silent for 0.2 s"),
     "stalls in the body": (web.breaks(BODY, HALF, wait=30, ranges=False), "silent for 0.2 s"),
     "truncates": (whole(BODY[:HALF], len(BODY), ranges=False), f"broke off after {HALF} of {len(BODY)} bytes"),
-    "truncates without a length": (web.status(200, BODY[:HALF]), "corrupt: it ends too early"),
+    "truncates without a length": (web.status(200, BODY[:HALF]), "corrupt: Compressed file ended before the end"),
     "flips a bit": (whole(flipped()), "corrupt: "),
     "another file": (whole(OTHER), f"corrupt: its content has SHA-256 {hashlib.sha256(CONTENT[::-1]).hexdigest()}"),
     "shorter": (whole(gzip.compress(CONTENT[:-1])), "corrupt: its content has 199999 bytes, expected 200000"),
     "longer": (whole(gzip.compress(CONTENT + b"x")), "corrupt: its content has more than 200000 bytes"),
-    "trailing bytes": (whole(BODY + b"tail"), "corrupt: damaged gzip"),
+    "trailing bytes": (whole(BODY + b"tail"), "corrupt: Not a gzipped file (b'ta')"),
     "bomb": (whole(gzip.compress(bytes(50_000_000))), "corrupt: its content has more than 200000 bytes"),
     "too long": (whole(b"", 10**12), "longer than the file can be: more than 267536 bytes"),
     "endless": (web.endless(bytes(65536)), "longer than the file can be: more than 267536 bytes"),
-    "a page": (whole(b"<!DOCTYPE html><title>Sign in</title>", Content_Type="text/html"), "corrupt: not gzip"),
+    "a page": (whole(b"<!DOCTYPE html>", Content_Type="text/html"), "corrupt: Not a gzipped file (b'<!')"),
     "nothing": (whole(b""), "corrupt: its content has 0 bytes, expected 200000"),
     "no HTTP": (web.garbage, "not HTTP as it should be (BadStatusLine)"),
     "redirect to ftp": (web.status(302, Location="ftp://127.0.0.1/x"), "ftp: is refused; only http and https"),
@@ -89,7 +88,7 @@ def test_a_hostile_mirror_is_given_up_with_its_reason(
 ) -> None:
     behaviour, reason = HOSTILE[name]
     if "silent" in reason:
-        monkeypatch.setattr(connection, "TIMEOUT_SECONDS", 0.2)
+        monkeypatch.setattr("gan_runtime.datasets.download.TIMEOUT_SECONDS", 0.2)
     bad = server.answer("bad/blob.gz", behaviour)
     server.answer("good/blob.gz", whole(BODY))
     mirrors(server.address("bad/"))
@@ -109,15 +108,35 @@ def test_a_hostile_mirror_is_given_up_with_its_reason(
     assert "\x1b" not in err
 
 
-@pytest.mark.parametrize("behaviour", [web.trickle(BODY, len(BODY)), web.trickle_headers, web.endless_continue])
+TRICKLES = [web.trickle(BODY), web.trickle(BODY, HALF), web.trickle_headers, web.endless_continue]
+
+
+@pytest.mark.parametrize("behaviour", TRICKLES)
+@pytest.mark.parametrize("fixture", ["server", "secure_server"])
 def test_a_trickle_is_given_up(
-    server: Web, mirrors: Callable[..., None], monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
+    request: pytest.FixtureRequest,
+    mirrors: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    behaviour: Behaviour,
+    fixture: str,
 ) -> None:
-    monkeypatch.setattr(connection, "SLOW_SECONDS", 0.2)
+    server = request.getfixturevalue(fixture)
+    monkeypatch.setattr("gan_runtime.datasets.download.SLOW_SECONDS", 0.2)
     server.answer("a/blob.gz", behaviour)
     mirrors(server.address("a/"))
     with pytest.raises(DataError, match=r"slower than 1 kB/s for 0\.2 s"):
         fetch(quiet=True)
+
+
+def test_a_slow_but_steady_server_is_not_given_up(
+    server: Web, mirrors: Callable[..., None], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan_runtime.datasets.download.SLOW_SECONDS", 0.1)
+    server.answer("a/blob.gz", web.slow(BODY, 5000))  # 0.4 s
+    mirrors(server.address("a/"))
+    fetch()
+    assert is_complete(folder)
+    assert len(server.seen) == 1
 
 
 @pytest.mark.parametrize(
@@ -166,9 +185,46 @@ def test_redirects_are_followed(server: Web, mirrors: Callable[..., None], folde
     mirrors(server.address("a/"))
     server.answer("a/blob.gz", web.status(301, Location="/b/blob.gz"))
     server.answer("b/blob.gz", web.status(307, Location=server.address("c d").replace(" ", "%20")))
-    server.answer("c%20d", whole(BODY))
+    server.answer("c%20d", web.endless(bytes(65536), 302, Location="d"))  # its body is not read
+    server.answer("d", whole(BODY))
     fetch()
     assert is_complete(folder)
+
+
+def test_https_with_a_trusted_certificate(
+    server: Web,
+    secure_server: Web,
+    mirrors: Callable[..., None],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server.answer("a/blob.gz", web.status(302, Location=secure_server.address("blob.gz")))
+    secure_server.answer("blob.gz", whole(BODY))
+    mirrors(server.address("a/"))
+    with monkeypatch.context() as distrusting:
+        distrusting.delenv("SSL_CERT_FILE")
+        with pytest.raises(DataError, match=r"TLS: .*self-signed certificate"):
+            fetch(quiet=True)
+    fetch()
+    assert is_complete(folder)
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("{http}blob.gz", "redirects from https to http"),
+        ("file:///etc/passwd", "file: is refused; only http and https"),
+    ],
+)
+def test_a_redirect_does_not_leave_https(
+    server: Web, secure_server: Web, mirrors: Callable[..., None], location: str, reason: str
+) -> None:
+    server.answer("blob.gz", whole(BODY))
+    secure_server.answer("a/blob.gz", web.status(302, Location=location.format(http=server.address())))
+    mirrors(secure_server.address("a/"))
+    with pytest.raises(DataError, match=f"{secure_server.address('a/')} {reason}"):
+        fetch(quiet=True)
+    assert server.seen == []
 
 
 def test_a_cache_that_cannot_be_made(
