@@ -97,8 +97,7 @@ def open_candidate(
         known = generator.classes == network.classes  # with others, nobody knows which is which
         labels = np.arange(n, dtype=np.int64) % generator.classes if known else None
         about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
-        if generator.roles.foreign:
-            about["assumed"] = generator.roles.foreign.report()
+        about |= generator.roles.report()
         return Candidate(source, n, labels, about, generator, None, seed)
     return _open_images(source, network, n, seed, quiet, like)
 

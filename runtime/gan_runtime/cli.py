@@ -278,7 +278,7 @@ def _describe(generator: "Generator") -> dict[str, Any]:
             "name": generator.manifest.name if generator.manifest else None,
             "sha256": model.sha256,
         },
-        **({"assumed": generator.roles.foreign.report()} if generator.roles.foreign else {}),
+        **generator.roles.report(),
         "image_shape": list(generator.image_shape),
         "device": generator.session.device,
         "threads": generator.threads,

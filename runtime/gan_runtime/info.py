@@ -69,7 +69,7 @@ def _describe_foreign(model: ModelFile, assumptions: Assumptions | None) -> dict
     except (ModelError, DeviceError) as error:
         return {"manifest": "none", "generator": f"no; {error}"}
     assert roles.foreign
-    return {"manifest": "none", "generator": roles.assumed, "assumed": roles.foreign.report()}
+    return {"manifest": "none", "generator": roles.assumed, "read_as": roles.foreign.report()}
 
 
 def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dict[str, Any]:

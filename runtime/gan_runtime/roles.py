@@ -33,6 +33,10 @@ class Roles:
         """What is assumed of a file without a manifest, for people; "" where the manifest says everything."""
         return self.foreign.remark() if self.foreign else ""
 
+    def report(self) -> dict[str, Any]:
+        """The same for --json: in words, and as the roles that were given; nothing where nothing was assumed."""
+        return {"assumed": [self.assumed], "read_as": self.foreign.report()} if self.foreign else {}
+
     def feeds(self, z: Any, y: Any) -> dict[str, Any]:
         """The inputs of the graph for latents float32 [n, d] and labels int64 [n], None for an unconditional one."""
         if self.foreign:
@@ -79,7 +83,11 @@ def generator_roles(model: ModelFile, manifest: Manifest) -> Roles:
 
 
 def is_generator(model: ModelFile) -> bool:
-    """Whether `model` is a usable generator. Raises ModelError where its manifest is damaged or too new."""
+    """Whether `model` is a usable generator.
+
+    Raises:
+        ModelError: its manifest is damaged or too new, or its graph draws random numbers.
+    """
     manifest = read_manifest(model)
     try:
         if manifest is None:
@@ -89,6 +97,8 @@ def is_generator(model: ModelFile) -> bool:
             return choose_ports(model, Assumptions()) is not None
         return generator_roles(model, manifest) is not None
     except ModelError:
+        if model.random_ops:
+            raise
         return False
 
 

@@ -54,7 +54,15 @@ def test_a_plain_grid_imports_nothing_it_does_not_need(conditional_model: Path) 
     command = [sys.executable, "-c", code, "out.png", "--model", str(conditional_model), "--quiet"]
     imported = subprocess.run(command, capture_output=True, text=True, check=True).stderr.split()
     assert "gan_runtime.outputs.grids" in imported
-    for module in ("tarfile", "zipfile", "csv", "rich", "gan_runtime.outputs.walks", "gan_runtime.outputs.jobs"):
+    for module in (
+        "tarfile",
+        "zipfile",
+        "csv",
+        "rich",
+        "gan_runtime.outputs.walks",
+        "gan_runtime.outputs.jobs",
+        "gan_runtime.foreign",
+    ):
         assert module not in imported
 
 

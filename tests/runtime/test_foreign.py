@@ -313,9 +313,9 @@ def test_values_that_are_not_finite_at_once_are_refused_when_the_file_is_opened(
 def test_a_job_does_not_go_on_with_other_assumptions(call: Call) -> None:
     path = table("g.onnx", photos(0, 1))
     assert call("gan-sample", "--model", path, "--n", 4, "-q", "job/").code == 0
-    assert json.loads(Path("job/request.json").read_text())["assumed"]["images"]["range"] == [0, 1]
+    assert json.loads(Path("job/request.json").read_text())["read_as"]["images"]["range"] == [0, 1]
     other = call("gan-sample", "--model", path, "--n", 4, "-q", "--range=-1:1", "job/")
-    assert other.refused("another request: assumed")
+    assert other.refused("another request: read_as")
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_random_numbers_in_a_graph_are_refused_by_name_or_said(random: onnx.Node
     path = generator(after=after, p=np.float32(0.5), yes=np.array(True))
     assert call("gan-sample", "--model", path, "x.png").refused(random.op_type, "cannot be repeated", "--unrepeatable")
     done = call("gan-sample", "--model", path, "--unrepeatable", "--n", 3, "--json", "x.npy")
-    assert json.loads(done.out)["assumed"]["repeatable"] is False
+    assert json.loads(done.out)["read_as"]["repeatable"] is False
     assert "NOT REPEATABLE" in done.err
 
 
@@ -388,7 +388,7 @@ def test_an_image_that_depends_on_its_batch_is_found(batch: str | int, call: Cal
     refused = call("gan-sample", "--model", path, "x.png")
     assert refused.refused("depends on the others in its batch", "--unrepeatable")
     done = call("gan-sample", "--model", path, "--unrepeatable", "--json", "x.png")
-    assert json.loads(done.out)["assumed"]["repeatable"] is False
+    assert json.loads(done.out)["read_as"]["repeatable"] is False
 
 
 def test_rounding_that_differs_with_the_batch_is_no_dependence() -> None:
@@ -414,17 +414,17 @@ def test_what_was_assumed_is_said_by_every_command(call: Call, random_features: 
     for output in ("x.png", "x.gif"):
         done = call("gan-sample", "--model", path, "--n", 4, "--json", output)
         assert words in done.err
-        assert json.loads(done.out)["assumed"]["images"] == told
+        assert json.loads(done.out)["read_as"]["images"] == told
     done = call("gan-info", path, "--json")
     assert words in done.out
-    assert json.loads(done.out)["assumed"]["images"] == told
+    assert json.loads(done.out)["read_as"]["images"] == told
     arguments = ("gan-eval", path, "real", "--features", random_features, "--n", 150)
     done = call(*arguments, "--json")
     assert words in done.err
-    assert json.loads(done.out)["results"][path]["assumed"]["images"] == told
+    assert json.loads(done.out)["results"][path]["read_as"]["images"] == told
     assert words in call(*arguments).err
     said = call(*arguments, "--range", "0:255", "--json")
-    assert json.loads(said.out)["results"][path]["assumed"]["images"]["range"] == [0, 255]
+    assert json.loads(said.out)["results"][path]["read_as"]["images"]["range"] == [0, 255]
 
 
 def test_a_file_with_a_manifest_takes_no_such_flags(call: Call, conditional_model: Path, random_features: Path) -> None:
@@ -462,7 +462,7 @@ def test_flags_reach_the_generator(call: Call) -> None:
         inputs=[value("z0", FLOAT, ["n", DIM]), value("psi", FLOAT, [])],
     )
     done = call("gan-sample", "--model", path, "--n", N, "--input", "psi=0.5", "--range=-1:1", "x.npy", "--json")
-    assert json.loads(done.out)["assumed"]["inputs"] == {"psi": 0.5}
+    assert json.loads(done.out)["read_as"]["inputs"] == {"psi": 0.5}
     np.testing.assert_array_equal(np.load("x.npy"), drawn(path, inputs={"psi": 0.5}))
 
 
@@ -516,3 +516,12 @@ def test_files_named_onnx_by_mistake_are_called_what_they_are(call: Call) -> Non
     _, remarks = default_model()
     assert "shipped" in remarks[-1]
     assert len(remarks) == len(mistaken()) + 1
+
+
+def test_the_newest_of_the_exported_files_is_passed_over_aloud_where_it_draws_random_numbers() -> None:
+    Path("exported").mkdir()
+    after = [node("RandomNormalLike", ["t"], ["r"]), node("Reshape", ["r", "s"], ["image"])]
+    generator("exported/noisy.onnx", after=after)
+    model, remarks = default_model()
+    assert model.path.name == "mnist.onnx"
+    assert "passed over: exported/noisy.onnx: its graph draws random numbers" in remarks[0]

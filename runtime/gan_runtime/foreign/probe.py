@@ -49,7 +49,7 @@ class Foreign:
         return Labels(self.ports.classes) if self.ports.classes else None
 
     def report(self) -> dict[str, Any]:
-        """Everything that is assumed, for JSON; equal assumptions give equal images."""
+        """How the file is read, for JSON; what is equal gives equal images."""
         ports = self.ports
         facts: dict[str, Any] = {
             "latents": {"input": ports.latents.name, "dim": ports.dim, "distribution": self.latents.distribution},
@@ -75,8 +75,8 @@ class Foreign:
         told += [f"{value:g} for {port.name!r}" for port, value in ports.constants]
         told.append(
             f"{ports.images.name!r} for {pixels.layout} images in [{pixels.black:g}, {pixels.white:g}] "
-            f"(values of {self.images_seen} images: {self.seen[0]:.3g} to {self.seen[1]:.3g}; "
-            "what lies outside is clipped)"
+            f"(values of the first {self.images_seen}: {self.seen[0]:.3g} to {self.seen[1]:.3g}; others are clipped; "
+            "--range says otherwise)"
         )
         if self.alpha:
             told.append("alpha laid over white")
@@ -111,7 +111,7 @@ def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, 
         DeviceError: the device fails.
     """
     if ports.labels and ports.classes is None:
-        ports = replace(ports, classes=_count_classes(model, ports))
+        ports = replace(ports, classes=_count_classes(model, session, ports))
     latents = Latents(ports.dim, said.distribution or "normal")
     probe = _Probe(model, session, workers, ports, latents, ports.fixed_batch)
     alone = probe.run(1, 1)
@@ -181,9 +181,10 @@ def _count(image: NDArray[Any]) -> int:
     return TOGETHER if image.dtype == np.uint8 else min(max(VALUES // image.size, LEAST), MOST)
 
 
-def _count_classes(model: ModelFile, ports: Ports) -> int:
+def _count_classes(model: ModelFile, session: Session, ports: Ports) -> int:
     """How many classes the labels have: a label that is none makes ONNX Runtime on a CPU say how many there are."""
-    session = open_session(model, "cpu", threads=1)
+    if session.device != "cpu":
+        session = open_session(model, "cpu", threads=1)
     n = ports.fixed_batch or 1
     labels = np.full(n, NO_LABEL, np.int64)
     try:

@@ -29,7 +29,7 @@ def request(draw: Draw, **more: Any) -> dict[str, Any]:
         "n": draw.n,
         "label": _label(draw),
         "latents": None if draw.own_latents is None else hashlib.sha256(draw.own_latents.tobytes()).hexdigest(),
-        **({"assumed": foreign.report()} if foreign else {}),
+        **({"read_as": foreign.report()} if foreign else {}),
         **more,
     }
 
