@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,6 +165,93 @@ def test_files_without_content_are_made_again(generator: Generator) -> None:
     assert contents() == complete
 
 
+def torn(content: bytes) -> dict[str, bytes]:
+    middle = len(content) // 2
+    return {
+        "emptied": b"",
+        "cut off": content[:-1],
+        "half": content[:middle],
+        "zeroed": bytes(len(content)),
+        "end zeroed": content[:middle] + bytes(len(content) - middle),
+        "one bit": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+        "longer": content + b"x",
+        "text": b"hello",
+    }
+
+
+@pytest.mark.parametrize("damage", torn(bytes(9)))
+@pytest.mark.parametrize("name", ["out/00000007.png", "out/labels.csv", "out-00001.tar"])
+def test_torn_files_are_said_and_made_again(
+    name: str, damage: str, generator: Generator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output, options = ("out/", Options()) if name.startswith("out/") else ("out.tar", Options(shard_size=10))
+    write_output(output, generator.draw(30), options)
+    complete = contents()
+    Path(name).write_bytes(torn(complete[name])[damage])
+    capfd.readouterr()
+    kept = write_output(output, generator.draw(30), options).kept
+    assert kept == {"out/00000007.png": 29, "out/labels.csv": 30, "out-00001.tar": 20}[name]
+    assert f"{output}: damaged, and made anew: {Path(name).name}\n" in capfd.readouterr().err
+    assert contents() == complete
+
+
+def test_sound_files_of_other_sizes_labels_and_names_are_made_again(generator: Generator) -> None:
+    options = Options(shard_size=10)
+    write_output("out/", generator.draw(30))
+    write_output("out.tar", generator.draw(30), options)
+    complete = contents()
+    Image.new("L", (28, 29)).save("out/00000003.png")
+    Image.new("RGB", (28, 28)).save("out/00000004.png")
+    Path("out/00000005.png").write_bytes(complete["out/00000006.png"] + complete["out/00000006.png"])
+    shutil.copy("out-00001.tar", "out-00000.tar")  # whole, with the images of another one
+    label = complete["out-00002.tar"].index(b"00000020.cls") + 512
+    Path("out-00002.tar").write_bytes(complete["out-00002.tar"][:label] + b"7" + complete["out-00002.tar"][label + 1 :])
+    assert write_output("out/", generator.draw(30)).kept == 27
+    assert write_output("out.tar", generator.draw(30), options).kept == 10
+    assert contents() == complete
+
+
+@pytest.mark.parametrize("name", ["out/00000001.png", "out/labels.csv", "out-00000.tar"])
+def test_a_folder_in_the_place_of_a_file_is_refused_before_any_work(
+    name: str, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = "out/" if name.startswith("out/") else "out.tar"
+    write_output(output, generator.draw(3))
+    Path(name).unlink()
+    Path(name).mkdir()
+    monkeypatch.setattr(Generator, "batch", lambda *_: pytest.fail("inference"))
+    with pytest.raises(OutputError, match=f"{name}: is a folder; name a file"):
+        write_output(output, generator.draw(3))
+
+
+@BOTH
+def test_a_job_that_fails_before_its_first_file_leaves_the_place_free(
+    output: str, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> NDArray[np.uint8]:
+        raise InputError("no image")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Generator, "batch", failing)
+        with pytest.raises(InputError, match="no image"):
+            write_output(output, generator.draw(12))
+    assert not list(Path().iterdir())
+    write_output(output, generator.draw(5, seed=3))
+
+
+@BOTH
+def test_the_record_of_a_job_that_was_killed_before_its_first_file_binds_nobody(
+    output: str, generator: Generator
+) -> None:
+    write_output(output, generator.draw(12))
+    for path in [*Path("out").glob("*.png"), *Path("out").glob("labels.csv"), *Path().glob("*.tar")]:
+        path.unlink()
+    assert len(list(Path().rglob("*request.json"))) == 1
+    write_output(output, generator.draw(5, seed=3))
+    with pytest.raises(OutputError, match="another request: seed 3, not 0, n 5, not 12"):
+        write_output(output, generator.draw(12))
+
+
 @pytest.mark.parametrize("pipe", ["out/request.json", "out/00000001.png", "out/labels.csv", "out-request.json"])
 def test_pipes_are_refused_and_not_waited_for(pipe: str, generator: Generator) -> None:
     output = "out/" if pipe.startswith("out/") else "out.tar"
@@ -182,7 +270,7 @@ def test_a_complete_job_does_no_inference_and_says_so(
 ) -> None:
     write_output(output, generator.draw(12))
     complete = contents()
-    monkeypatch.setattr(Generator, "__call__", lambda *_: pytest.fail("inference"))
+    monkeypatch.setattr(Generator, "batch", lambda *_: pytest.fail("inference"))
     assert write_output(output, generator.draw(12, batch_size=3)).kept == 12
     assert capfd.readouterr().err == f"{output}: all 12 images are there already\n"
     assert contents() == complete

@@ -16,6 +16,7 @@ from gan_runtime.files import TEMPORARY, atomic_write, check_writable, remove_le
 from gan_runtime.outputs import jobs
 from gan_runtime.outputs.arrays import in_pieces
 from gan_runtime.outputs.options import Options, Outcome
+from gan_runtime.outputs.whole import is_png
 from gan_runtime.outputs.work import batches, png_encoder
 
 RECORD, LABELS = "request.json", "labels.csv"
@@ -33,23 +34,32 @@ def check_folder(output: str) -> None:
         return
     if not folder.is_dir():
         raise OutputError(f"{output}: is not a folder; name another one")
-    others = (path.name for path in folder.iterdir() if path.name != RECORD and not fnmatchcase(path.name, TEMPORARY))
-    jobs.check_place(output, folder / RECORD, others)
+    jobs.check_place(output, folder / RECORD, _others(folder))
 
 
 def write_folder(output: str, draw: Draw, options: Options) -> Outcome:
     """00000000.png and so on, named by the index of the image, and labels.csv; what is there already is kept."""
     folder = Path(output)
-    with _made(output), jobs.claimed(output, folder / RECORD, jobs.request(draw), lambda: _images_in(folder)):
+    with _made(output), jobs.claimed(output, folder / RECORD, jobs.request(draw), lambda: _files_in(folder)):
         remove_leftovers(folder)
-        missing = _missing(folder, draw)
+        missing, damaged = _missing(folder, draw)
+        table = draw.generator.classes and not _is_whole(folder / LABELS, draw)
+        if table and (folder / LABELS).exists():
+            damaged.append(LABELS)
         kept = draw.n - sum(count for _, count in missing)
+        jobs.say_damaged(output, damaged, options)
         jobs.say_kept(output, kept, draw.n, options.quiet)
         if missing:
             _write_images(folder, draw, missing, kept, options)
-        if draw.generator.classes and not jobs.is_made(folder / LABELS):  # the last file: all is there
+        if table:  # the last file: all is there
             _write_labels(folder / LABELS, draw)
     return Outcome(output, kept)
+
+
+def _others(folder: Path) -> Iterator[str]:
+    """What is in the folder beside the record, and is no leftover."""
+    names = (path.name for path in folder.iterdir())
+    return (name for name in names if name != RECORD and not fnmatchcase(name, TEMPORARY))
 
 
 def file_name(index: int) -> str:
@@ -66,15 +76,25 @@ def _write_images(folder: Path, draw: Draw, missing: list[tuple[int, int]], kept
                 file.write(png)
 
 
-def _missing(folder: Path, draw: Draw) -> list[tuple[int, int]]:
-    """The images that have no file yet, as (first, count)."""
+def _missing(folder: Path, draw: Draw) -> tuple[list[tuple[int, int]], list[str]]:
+    """The images that have no file yet, or none that is whole, as (first, count), and the names of the latter files."""
     there = np.zeros(draw.n, bool)
+    damaged: list[str] = []
     first_index = jobs.first_index(draw)
     for path in _images_in(folder):
         image = int(path.stem) - first_index
         if 0 <= image < draw.n:
-            there[image] = jobs.is_made(path)
-    return ranges(~there)
+            there[image] = jobs.is_made(path) and is_png(path.read_bytes(), draw.shape[1:])
+            if not there[image]:
+                damaged.append(path.name)
+    return ranges(~there), sorted(damaged)
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """The files of a job that are there."""
+    yield from _images_in(folder)
+    if (folder / LABELS).exists():
+        yield folder / LABELS
 
 
 def _images_in(folder: Path) -> Iterator[Path]:
@@ -91,21 +111,33 @@ def ranges(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(first, end - first) for first, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
+def _is_whole(table: Path, draw: Draw) -> bool:
+    if not jobs.is_made(table):
+        return False
+    with table.open("rb") as file:
+        return all(file.read(len(part)) == part for part in _rows(draw)) and not file.read(1)
+
+
 def _write_labels(path: Path, draw: Draw) -> None:
-    """File, label and the class's name of each image."""
+    with atomic_write(path) as file:
+        for part in _rows(draw):
+            file.write(part)
+
+
+def _rows(draw: Draw) -> Iterator[bytes]:
+    """The table of labels, piece by piece: file, label and the class's name of each image."""
     import csv  # noqa: PLC0415
 
     roles = draw.generator.roles.labels
     names = dict(enumerate(roles.names if roles else ()))
     index = jobs.first_index(draw)
-    with atomic_write(path) as file:
-        file.write(b"file,label,name\n")
-        for labels in in_pieces(draw.n, draw.labels):
-            text = io.StringIO(newline="")
-            rows = ((file_name(index + i), label, names.get(label, "")) for i, label in enumerate(labels.tolist()))
-            csv.writer(text, lineterminator="\n").writerows(rows)
-            file.write(text.getvalue().encode(errors="backslashreplace"))
-            index += len(labels)
+    yield b"file,label,name\n"
+    for labels in in_pieces(draw.n, draw.labels):
+        text = io.StringIO(newline="")
+        rows = ((file_name(index + i), label, names.get(label, "")) for i, label in enumerate(labels.tolist()))
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        yield text.getvalue().encode(errors="backslashreplace")
+        index += len(labels)
 
 
 @contextmanager

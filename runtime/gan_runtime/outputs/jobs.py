@@ -14,8 +14,10 @@ from gan_runtime.commandline import note
 from gan_runtime.draw import Draw
 from gan_runtime.errors import ModelError, OutputError
 from gan_runtime.files import check_writable, lock
+from gan_runtime.outputs.options import Options
 
 REQUEST_VERSION = 1
+SHOWN = 3  # damaged files by name
 
 
 def request(draw: Draw, **more: Any) -> dict[str, Any]:
@@ -49,16 +51,16 @@ def check_place(output: str, record: Path, there: Iterator[str]) -> None:
 def claimed(output: str, record: Path, wanted: dict[str, Any], made: Callable[[], Iterable[Path]]) -> Iterator[None]:
     """Keep other processes out; meanwhile write the request down, or find that it is the one that is there.
 
-    A job that begins here and that the model cannot fulfil leaves nothing: its record would keep every other one from
-    the place. `made` lists the files of the job.
+    A record binds only where `made` lists files of the job that are there. A job that ends before its first file leaves
+    none, and one that begins here and that the model cannot fulfil leaves no files either.
 
     Raises:
         OutputError: another request is there, another process is working on it, or the disk is full.
     """
     with _open(record) as file:
-        if not lock(file.fileno()):
+        if not lock(file.fileno()) or not _is_at(file, record):
             raise OutputError(f"{output}: another process is making it; wait for its end, or stop it")
-        begins = not is_made(record)
+        begins = not (is_made(record) and any(True for _ in made()))
         if not begins:
             _compare(output, record, record.read_bytes(), wanted)
         else:
@@ -68,14 +70,30 @@ def claimed(output: str, record: Path, wanted: dict[str, Any], made: Callable[[]
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command goes on where it stopped") from None
         except ModelError:
-            for path in (*made(), record) if begins else ():
+            for path in list(made()) if begins else ():
                 path.unlink(missing_ok=True)
             raise
+        finally:
+            if not any(True for _ in made()):
+                record.unlink(missing_ok=True)
 
 
 def is_made(path: Path) -> bool:
-    """Whether there is a file with content: a machine that lost its power may have left empty ones."""
+    """Whether there is a file with content: a machine that lost its power may have left empty ones.
+
+    Raises:
+        OutputError: something is there that no file can take the place of.
+    """
+    if path.exists() and not path.is_file():
+        check_writable(path)
     return path.is_file() and path.stat().st_size > 0
+
+
+def say_damaged(output: str, names: list[str], options: Options) -> None:
+    """Remark on files that are there and not whole, and will be replaced."""
+    if names and not options.quiet:
+        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        note(f"{output}: damaged, and made anew: {', '.join(names[:SHOWN])}{more}")
 
 
 def say_kept(output: str, kept: int, n: int, quiet: bool) -> None:
@@ -121,6 +139,14 @@ def _open(record: Path) -> BinaryIO:
         return record.open("ab")
     except OSError as error:
         raise OutputError(f"{record}: cannot be written: {error.strerror or error}") from None
+
+
+def _is_at(file: BinaryIO, record: Path) -> bool:
+    """Whether the open file is still the record: the process that had the lock may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), record.stat())
+    except OSError:
+        return False
 
 
 def _write_down(record: Path, wanted: dict[str, Any]) -> None:

@@ -11,9 +11,8 @@ from gan_runtime.files import atomic_write, check_writable, remove_leftovers_of
 from gan_runtime.outputs import jobs
 from gan_runtime.outputs.folder import RECORD, file_name
 from gan_runtime.outputs.options import Options, Outcome
+from gan_runtime.outputs.whole import BLOCK, is_png, next_member, tar_end, tar_header
 from gan_runtime.outputs.work import Encode, Images, batches, png_encoder
-
-BLOCK, RECORD_SIZE = 512, 10240  # POSIX.1-1988 (ustar)
 
 
 def check_shards(output: str) -> None:
@@ -24,23 +23,42 @@ def check_shards(output: str) -> None:
     """
     path = Path(output)
     check_writable(path)
-    jobs.check_place(output, _record(path), iter(sorted(_there(path))))
+    jobs.check_place(output, _record(path), iter(sorted(shard.name for shard in _there(path))))
 
 
 def write_shards(output: str, draw: Draw, options: Options) -> Outcome:
     """out-00000.tar and so on for out.tar; shards that are there already are kept."""
     check_shards(output)
     path, size = Path(output), options.shard_size
-    names = [shard_name(path, number) for number in range(-(-draw.n // size))]
-    made = partial(map, path.with_name, names)
+    paths = [path.with_name(shard_name(path, number)) for number in range(-(-draw.n // size))]
+    made = partial(_there, path)
     with jobs.claimed(output, _record(path), jobs.request(draw, shard_size=size), made):
-        missing = [number for number, name in enumerate(names) if not jobs.is_made(path.with_name(name))]
+        missing = [number for number, shard in enumerate(paths) if not _is_whole(shard, draw, number, size)]
         kept = draw.n - sum(_images_in(number, draw.n, size) for number in missing)
+        jobs.say_damaged(output, [paths[number].name for number in missing if paths[number].exists()], options)
         jobs.say_kept(output, kept, draw.n, options.quiet)
         if missing:
-            remove_leftovers_of(path.with_name(names[missing[0]]))  # the one that a killed process was writing
+            remove_leftovers_of(paths[missing[0]])  # the one that a killed process was writing
             _write_missing(path, draw, missing, kept, options)
-    return Outcome(_pattern(path, len(names)), kept, tuple(str(path.with_name(name)) for name in names))
+    return Outcome(_pattern(path, len(paths)), kept, tuple(map(str, paths)))
+
+
+def _is_whole(path: Path, draw: Draw, number: int, size: int) -> bool:
+    """Whether a shard is there, with all its members and its end."""
+    if not jobs.is_made(path):
+        return False
+    first, count = number * size, _images_in(number, draw.n, size)
+    index, labels = jobs.first_index(draw) + first, draw.labels(first, count)
+    with path.open("rb") as file:
+        for i in range(count):
+            name = file_name(index + i)
+            png = next_member(file, name)
+            if png is None or not is_png(png, draw.shape[1:]):
+                return False
+            if labels is not None and next_member(file, _label_name(name)) != b"%d" % labels[i]:
+                return False
+        end = tar_end(file.tell())
+        return file.read(len(end) + 1) == end
 
 
 def shard_name(path: Path, number: int | str) -> str:
@@ -69,19 +87,17 @@ def _write_shard(file: BinaryIO, draw: Draw, first: int, count: int, images: Ite
             name = file_name(index + i)
             file.write(_entry(name, png))
             if labels is not None:
-                file.write(_entry(f"{Path(name).stem}.cls", b"%d" % labels[i]))
+                file.write(_entry(_label_name(name), b"%d" % labels[i]))
         first, index = first + len(batch), index + len(batch)
-    file.write(bytes(2 * BLOCK))
-    file.write(bytes(-file.tell() % RECORD_SIZE))
+    file.write(tar_end(file.tell()))
 
 
 def _entry(name: str, content: bytes) -> bytes:
-    """A file in a tar: of nobody, of no time. (TarFile would remember them all.)"""
-    import tarfile  # noqa: PLC0415
+    return tar_header(name, len(content)) + content + bytes(-len(content) % BLOCK)
 
-    info = tarfile.TarInfo(name)
-    info.size = len(content)
-    return info.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % BLOCK)
+
+def _label_name(name: str) -> str:
+    return f"{Path(name).stem}.cls"
 
 
 def _images_in(number: int, n: int, size: int) -> int:
@@ -92,10 +108,10 @@ def _record(path: Path) -> Path:
     return path.with_name(f"{path.stem}-{RECORD}")
 
 
-def _there(path: Path) -> set[str]:
-    """Names of the shards of `path` that exist."""
+def _there(path: Path) -> list[Path]:
+    """The shards of `path` that exist."""
     shard = re.compile(re.escape(path.stem) + r"-\d{5,}" + re.escape(path.suffix))
-    return {other.name for other in path.parent.iterdir() if shard.fullmatch(other.name)}
+    return [other for other in path.parent.iterdir() if shard.fullmatch(other.name)]
 
 
 def _pattern(path: Path, shards: int) -> str:
