@@ -62,8 +62,8 @@ class DataSource:
             dataset = renumbered(dataset, self.classes)  # earlier versions sorted classes as text
         if dataset.digest != self.digest:
             raise DataError(
-                f"{self.source}: its images are no longer those that the run began with, or this gan-edge reads them in "
-                "another way; put them back, or start a new run"
+                f"{self.source}: its images are no longer those that the run began with, or this gan-edge reads them "
+                "in another way; put them back, or start a new run"
             )
         return dataset
 
