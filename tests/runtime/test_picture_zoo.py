@@ -221,7 +221,7 @@ def test_cmyk() -> None:
     inks = [(0, 255, 255, 0), (0, 0, 0, 255), (0, 0, 0, 0), (51, 102, 0, 51)]
     expected = [tuple(255 * (1 - c / 255) * (1 - k / 255) for c in (c, m, y)) for c, m, y, k in inks]
     assert near(stripes(tiff(words(halves(*inks), "u1"), [8] * 4, CMYK), 4), expected)
-    photo = saved(Image.fromarray(halves(*inks).astype(np.uint8), "CMYK"), "jpeg", quality=100, subsampling=0)
+    photo = saved(Image.frombytes("CMYK", (SIDE, SIDE), words(halves(*inks), "u1")), "jpeg", quality=100, subsampling=0)
     assert b"Adobe" in photo[:200]  # whose CMYK is stored inverted
     pixels, _ = decoded(photo)
     assert near([tuple(pixels[16, x]) for x in (3, 12, 20, 28)], expected, 3)
@@ -288,6 +288,9 @@ def test_signed_and_floating_tiff(order: str) -> None:
     with pytest.raises(DataError, match=r"-1000 to 1000; --levels LO HI"):
         decoded(hounsfield)
     assert stripes(hounsfield, 3, levels=(-1000, 1000)) == grey(0, 255, 128)
+    bytes_ = tiff(words(halves(-1, 1), "i1"), [8], BLACK_IS_ZERO, order, {339: (SHORT, [2])})
+    with pytest.raises(DataError, match="signed numbers of 8 bits"):
+        decoded(bytes_)
     floats = words(halves(0.0, 0.5, 1.0), f"{order}f4")
     plain = tiff(floats, [32], BLACK_IS_ZERO, order, {339: (SHORT, [3])})
     with pytest.raises(DataError, match="0 to 1; --levels LO HI"):

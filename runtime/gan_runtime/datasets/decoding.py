@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.datasets.colour import srgb_converter
-from gan_runtime.datasets.levels import DARK, WHITE, read_deep, to_eight_bits
+from gan_runtime.datasets.levels import DARK, FORMAT, SIGNED, WHITE, read_deep, to_eight_bits
 from gan_runtime.datasets.opening import Opened, open_picture
 from gan_runtime.datasets.remarks import DARK_LEVELS, NO_PROFILE, TRANSPARENT
 from gan_runtime.errors import DataError
@@ -99,16 +99,19 @@ def _separated(opened: Opened) -> tuple[Any, Any]:
     image = opened.image
     covered = image.tile[0].extents if image.format == "GIF" and image.tile else None
     image.load()
-    alpha = None
-    if image.mode in ("LA", "La"):
+    alpha, key = None, image.info.get("transparency")
+    if image.format == "TIFF" and SIGNED in image.tag_v2.get(FORMAT, ()):
+        raise DataError("its samples are signed numbers of 8 bits; convert it first")
+    if image.mode == "1":
+        image = image.convert("L")
+        alpha = image.point(_keyed(bool(key), 1)) if isinstance(key, int) else None  # 1 or 255, by Pillow's version
+    elif image.mode in ("LA", "La"):
         image, alpha = image.convert("LA").split()
-    elif image.mode == "L" and isinstance(image.info.get("transparency"), int):
-        alpha = image.point(_keyed(image.info["transparency"], opened.grey_bits or 8))
+    elif image.mode == "L" and isinstance(key, int):
+        alpha = image.point(_keyed(key, opened.grey_bits or 8))
     elif image.has_transparency_data:
         *colours, alpha = image.convert("RGBA").split()
         image = _merged(colours)
-    elif image.mode == "1":
-        image = image.convert("L")
     elif image.mode not in ("L", "RGB", "CMYK", "LAB"):
         image = image.convert("RGB")
     return image, alpha if covered in (None, (0, 0, *image.size)) else _only(covered, image.size, alpha)

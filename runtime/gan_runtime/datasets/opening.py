@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 from gan_runtime.errors import DataError
@@ -101,7 +102,8 @@ def _read_header(content: bytes) -> Any:
     raise DataError(f"{name}, {kinds}; convert it to PNG or JPEG" if name else f"{kinds}, or a damaged one")
 
 
-def _readers() -> Iterator[tuple[Any, Any]]:
+@cache
+def _readers() -> list[tuple[Any, Any]]:
     """What recognises each format, and what reads it."""
     from PIL import (  # noqa: PLC0415
         AvifImagePlugin,
@@ -125,8 +127,7 @@ def _readers() -> Iterator[tuple[Any, Any]]:
         "TIFF": TiffImagePlugin.TiffImageFile,
         "WEBP": WebPImagePlugin.WebPImageFile,
     }
-    for name in FORMATS:
-        yield Image.OPEN[name][1], own[name]
+    return [(Image.OPEN[name][1], own[name]) for name in FORMATS]
 
 
 def _essential(content: bytes) -> tuple[bytes, dict[bytes, bytes]]:
