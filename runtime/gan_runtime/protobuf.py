@@ -124,7 +124,7 @@ def read_message(data: memoryview, kind: str, depth: int = 0) -> Message:
         field = known.get(number)
         if field is None:
             if wire == BYTES:
-                raise Malformed(f"{kind} has the field {number}, which this version does not know")
+                raise Malformed(f"{kind} has the field {number}, which a newer gan-edge may know")
             continue
         if wire not in field.wires:
             raise Malformed(f"field {number} of {kind} has the wrong wire type {wire}")
