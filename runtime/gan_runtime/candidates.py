@@ -129,6 +129,7 @@ def _refuse_other_data(generator: Generator, data: str) -> None:
 def _open_images(
     source: str, network: FeatureNetwork, n: int, seed: int, quiet: bool, like: PictureOptions | None
 ) -> Candidate:
+    from gan_runtime.datasets.listing import packed_otherwise  # noqa: PLC0415
     from gan_runtime.datasets.pictures import is_pictures  # noqa: PLC0415
 
     if Path(source).suffix.lower() in SUFFIXES:
@@ -138,7 +139,8 @@ def _open_images(
         about = {"chosen": described(found.total, n), "assumed": list(found.remarks)}
         return Candidate(source, len(found.images), found.labels, about, None, found.images, seed)
     if not is_pictures(source):
-        raise InputError(f"{source}: no .onnx, .npy, .npz or .zip file, and no folder; name something to measure")
+        known = "no .onnx, .npy, .npz or .zip file, and no folder; name something to measure"
+        raise InputError(f"{source}: {packed_otherwise(source) or known}")
     images = load_pictures_as(source, network.size, quiet, like).images
     rows = some_in_order(len(images), n)
     return Candidate(source, len(rows), None, {"chosen": described(len(images), n)}, None, images, seed, rows)

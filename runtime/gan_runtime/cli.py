@@ -10,7 +10,7 @@ from gan_runtime import __version__
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import Device, Json, Quiet, Threads, Version
 from gan_runtime.foreign_flags import with_assumptions
-from gan_runtime.picture_flags import MaxPixels, OwnBackground, OwnLevels
+from gan_runtime.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
 
 if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions
@@ -68,6 +68,7 @@ def sample(
     background: OwnBackground = None,
     levels: OwnLevels = None,
     max_pixels: MaxPixels = None,
+    follow_links: FollowLinks = False,
     rows: Annotated[int | None, typer.Option(min=1, max=10**6, help="Rows of a picture.")] = None,
     columns: Annotated[
         int | None, typer.Option(min=1, max=10**9, help="Columns of a picture.  [default: about square]")
@@ -109,7 +110,7 @@ def sample(
     )  # fmt: skip
     check_options(kind, given)
     pictures = reconstruct or interpolate
-    reading = _given(background=background, levels=levels, max_pixels=max_pixels)
+    reading = _given(background=background, levels=levels, max_pixels=max_pixels, follow_links=follow_links or None)
     if images or pictures or reading or encoder is not None:
         from gan_runtime.reconstruct import check_mode, encoded, write_reconstruction
 

@@ -9,7 +9,7 @@ import typer
 from gan_runtime import __version__
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
-from gan_runtime.picture_flags import MaxPixels, OwnBackground, OwnLevels
+from gan_runtime.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
 
 if TYPE_CHECKING:
     from gan_runtime.encoder import Encoder
@@ -35,6 +35,7 @@ def encode(
     background: OwnBackground = None,
     levels: OwnLevels = None,
     max_pixels: MaxPixels = None,
+    follow_links: FollowLinks = False,
     data_dir: DataDir = None,
     offline: Offline = False,
     device: Device = "auto",
@@ -58,7 +59,7 @@ def encode(
     check_output_is_new(sources, output)
     check_writable(path)
     encoder = _open_encoder(model, device, threads, quiet)
-    given = {"background": background, "levels": levels, "max_pixels": max_pixels}
+    given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}
     like = pictures_for([encoder.model], given, (lambda remark: None) if quiet else note)
     pictures = load_images(
         sources, encoder.size, split=split, data_dir=data_dir, offline=offline, quiet=quiet, like=like

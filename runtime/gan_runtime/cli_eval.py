@@ -11,7 +11,7 @@ from gan_runtime import __version__
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
 from gan_runtime.foreign_flags import with_assumptions
-from gan_runtime.picture_flags import MaxPixels, OwnBackground, OwnLevels
+from gan_runtime.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
 
 if TYPE_CHECKING:
     from gan_runtime.candidates import Candidate
@@ -48,6 +48,7 @@ def evaluate(
     background: OwnBackground = None,
     levels: OwnLevels = None,
     max_pixels: MaxPixels = None,
+    follow_links: FollowLinks = False,
     data_dir: DataDir = None,
     offline: Offline = False,
     device: Device = "auto",
@@ -68,11 +69,10 @@ def evaluate(
     *names, data = sources
     if not names:
         raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
+    reading = {"background": background, "levels": levels, "max_pixels": max_pixels}
+    reading["follow_links"] = follow_links or None
     if data in POINTS:
-        _refuse_for_points(
-            data, features=features, background=background, levels=levels, max_pixels=max_pixels, data_dir=data_dir,
-            offline=offline or None,
-        )  # fmt: skip
+        _refuse_for_points(data, features=features, **reading, data_dir=data_dir, offline=offline or None)
         if assumptions:
             raise InputError(f"{', '.join(assumptions.given())}: {data} has points; leave it out")
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
@@ -83,7 +83,7 @@ def evaluate(
         report = _measure_points(names, data, n, seed, device, threads, quiet, picture)
     else:
         network = _open_features(data, features, device, threads, quiet)
-        like = _pictures(names, {"background": background, "levels": levels, "max_pixels": max_pixels}, quiet)
+        like = _pictures(names, reading, quiet)
         candidates = [
             open_candidate(name, data, n, seed, network, device, threads, quiet, like, assumptions) for name in names
         ]

@@ -65,7 +65,9 @@ def check_n(n: int, reference: Reference) -> None:
     """Raise InputError where n images are fewer than the covariance of the features needs."""
     least = max(reference.train.features.shape[1] + 1, NEIGHBOUR + 1)
     if n < least:
-        raise InputError(f"n {n}: features of {least - 1} dimensions need at least {least} images; ask for more")
+        raise InputError(
+            f"n {n}: features of {least - 1} dimensions need at least {least} images; ask for more, of a source that has as many"
+        )
 
 
 def score(measured: Measured, reference: Reference, labels: NDArray[np.int64] | None = None) -> Scores:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from gan_runtime.array_files import SUFFIXES
 from gan_runtime.commandline import note
 from gan_runtime.datasets import KNOWN, PictureOptions, load_dataset
-from gan_runtime.datasets.decoded import decoded
-from gan_runtime.datasets.listing import open_pictures
+from gan_runtime.datasets.listing import packed_otherwise
 from gan_runtime.datasets.pictures import decoder, is_pictures, said
 from gan_runtime.datasets.remarks import summarise
 from gan_runtime.errors import DataError, InputError
@@ -96,7 +95,8 @@ def _load(
         for remark in () if quiet else remarks:
             note(remark)
     elif is_pictures(source):
-        images, names = load_pictures_as(source, size, quiet, like).images, _names(source, size, like)
+        dataset = load_pictures_as(source, size, quiet, like)
+        images, names = dataset.images, tuple(f"{source}/{name}" for name in dataset.names)
     else:
         images, names = _decode(source, pictures_as(source, size, like), quiet)[None], (source,)
     shape = (size.height, size.width, size.channels)
@@ -105,13 +105,6 @@ def _load(
         raise InputError(f"{source}: {kind}; the model takes uint8 images {['n', *shape]}")
     numbered = tuple(f"{source}:{i}" for i in range(len(images)))
     return Pictures(images, names or numbered, None if labels is None else labels.astype(np.int64), remarks)
-
-
-def _names(source: str, size: ImageSize, like: PictureOptions | None) -> tuple[str, ...]:
-    """What the usable pictures of a folder or .zip archive are called, in the order of their images."""
-    bad = {entry.name for entry in decoded(Path(source), pictures_as(source, size, like), quiet=True).bad}
-    with open_pictures(Path(source)) as listing:
-        return tuple(f"{source}/{name}" for name in listing.names if name not in bad)
 
 
 def _decode(source: str, options: PictureOptions, quiet: bool) -> NDArray[np.uint8]:
@@ -124,7 +117,7 @@ def _decode(source: str, options: PictureOptions, quiet: bool) -> NDArray[np.uin
     try:
         pixels = decoder(options)(content, lambda *notice: noticed.append(notice))
     except DataError as error:
-        raise DataError(f"{source}: {error}; name a PNG, JPEG or the like") from None
+        raise DataError(f"{source}: {packed_otherwise(source) or f'{error}; name a PNG, JPEG or the like'}") from None
     for remark in () if quiet else said(summarise([source], [noticed]), options):
         note(remark)
     return pixels

@@ -37,7 +37,7 @@ def check_mode(
     if reconstruct and interpolate:
         raise InputError("--reconstruct and --interpolate: choose one")
     if not (reconstruct or interpolate):
-        for name in ("encoder", "background", "levels", "max_pixels"):
+        for name in ("encoder", "background", "levels", "max_pixels", "follow_links"):
             if given.get(name) is not None:
                 flag = name.replace("_", "-")
                 raise InputError(f"--{flag}: belongs to --reconstruct or --interpolate; leave it out")

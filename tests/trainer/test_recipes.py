@@ -1,6 +1,7 @@
 """Every recipe is faithful to its paper, can be trained and exported, and refuses what cannot work by the flag."""
 
 import json
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import fields, replace
@@ -21,6 +22,7 @@ from gan_trainer import config as configs
 from gan_trainer.augmentations import AUGMENTATIONS
 from gan_trainer.config import Config
 from gan_trainer.networks import BODIES, build_networks
+from gan_trainer.networks.grid import coarse_grid
 from gan_trainer.networks.layers import NORMS, Dropout
 from gan_trainer.objectives import OBJECTIVES
 from gan_trainer.penalties import PENALTIES
@@ -184,7 +186,7 @@ def test_values_become_images_in_a_tanh() -> None:
 
 REFUSED = [
     ("lsgan", {"penalty": "gp", "penalty_weight": 10.0}, "--penalty gp: .* batch norm .*--d-norm none"),
-    ("wgan", {"clip": 0.0}, "--objective wgan: .*--clip, --penalty or --d-norm spectral"),
+    ("wgan", {"clip": 0.0}, "--objective wgan: its critic needs a bound; give --clip or --d-norm spectral"),
     ("wgan", {"d_norm": "spectral"}, "--d-norm spectral: .*--clip 0 with it"),
     ("wgan", {"warm_critic": 3}, "--warm-critic 3: is fewer than --critic-steps"),
     ("wgan", {"images": 6000}, "--images 6000: .*6,400; give more"),
@@ -441,3 +443,48 @@ def test_the_list_of_recipes(call: Call) -> None:
     document = json.loads(call("gan-train", "--list-recipes", "--json").out)
     assert document["wgan"]["clip"] == 0.01
     assert set(PENALTIES) >= {name for recipe in RECIPES.values() for name in recipe.penalties}
+
+
+OFFERING = [
+    ("quick", {"network": "foo"}),
+    ("quick", {"d_norm": "foo"}),
+    ("quick", {"objective": "foo"}),
+    ("gan", {"objective": "foo"}),
+    ("wgan-gp", {"d_norm": "foo"}),
+    ("wgan-gp", {"penalty": "foo"}),
+    ("wgan-gp", {"d_norm": "batch"}),
+    ("wgan", {"d_norm": "foo"}),
+    ("bigan", {"objective": "foo"}),
+    ("vae", {"latents": "foo"}),
+    ("vae", {"network": "foo"}),
+    ("vae", {"decay": "foo"}),
+]
+
+
+@pytest.mark.parametrize(("recipe", "changes"), OFFERING)
+def test_every_choice_that_a_refusal_offers_is_accepted(recipe: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as refusal:
+        replace(RECIPES[recipe], **changes)
+    offered = re.split("choose (?:one of |--d-norm )", str(refusal.value))[1]
+    for choice in re.split(", | or ", offered):
+        assert replace(RECIPES[recipe], **{next(iter(changes)) if "one of" in str(refusal.value) else "d_norm": choice})
+
+
+@pytest.mark.parametrize("recipe", ["bigan", "vae"])
+def test_augmentations_are_not_offered_where_there_are_none(recipe: str) -> None:
+    with pytest.raises(InputError, match=f"--augment blur: {recipe} has no use for it; leave it out"):
+        replace(RECIPES[recipe], augment="blur")
+
+
+@pytest.mark.parametrize(("name", "value"), [("network", "foo"), ("network", "conv"), ("augment", "blur")])
+def test_of_points_only_what_points_have_is_offered(name: str, value: str) -> None:
+    with pytest.raises(InputError, match=r"leave it out.*ring8 has points"):
+        configs.check_settings("ring8", "quick", {name: value}, None)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 5, 29, 30, 33, 65, 100, 130, 255])
+def test_the_sides_that_are_offered_are_accepted(side: int) -> None:
+    with pytest.raises(InputError, match="choose") as refusal:
+        coarse_grid(side)
+    for offered in re.split(" or ", str(refusal.value).split("choose ")[1]):
+        assert coarse_grid(int(offered))[0] >= 1

@@ -1,6 +1,7 @@
 """Runs on folders and archives of images: what config.json records of them, and what a resumed run demands."""
 
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,10 @@ from helpers import Result
 from PIL import Image
 
 from gan_runtime import Generator
+from gan_runtime.datasets import PictureOptions, load_dataset
+from gan_runtime.datasets.decoded import renumbered
+from gan_runtime.errors import DataError
+from gan_trainer.source import DataSource
 
 Call = Callable[..., Result]
 SHORT = ["--images", 64, "--batch-size", 16, "--threads", 1, "--quiet"]
@@ -124,3 +129,62 @@ def test_sources_that_are_none_are_refused(call: Call, source: str) -> None:
 def test_mnist_is_not_augmented(call: Call) -> None:
     call("gan-train", "mnist", *SHORT)
     assert json.loads(Path("runs/mnist-quick/config.json").read_text())["recipe"]["augment"] == "none"
+
+
+@pytest.mark.parametrize(("count", "flags", "least"), [(1, [], 2), (3, ["--minibatch-std"], 4)])
+def test_too_few_pictures_are_refused_with_what_is_needed(call: Call, count: int, flags: list[str], least: int) -> None:
+    Path("one").mkdir()
+    for index in range(count):
+        Image.new("RGB", (40, 40), "red").save(f"one/{index}.png")
+    done = call("gan-train", "one", "--size", 28, "--images", 64, "--threads", 1, *flags)
+    assert done.refused(f"one has {count} image", f"too few to train on; at least {least} are needed")
+
+
+@pytest.mark.parametrize("flags", [["--minibatch-std"], ["--recipe", "gan"], ["--recipe", "vae"]])
+@pytest.mark.parametrize("count", [4, 7])
+def test_the_batch_sizes_that_are_offered_are_accepted(call: Call, flags: list[str], count: int) -> None:
+    Path("few").mkdir()
+    for index in range(count):
+        Image.new("RGB", (40, 40), "red").save(f"few/{index}.png")
+    train = ["gan-train", "few", "--size", 28, "--threads", 1, "--quiet", *flags]
+    offered = re.search("choose ([0-9]+)", call(*train, "--images", 128).err)
+    assert offered
+    assert call(*train, "--images", 16, "--batch-size", offered.group(1)).code == 0
+
+
+def test_classes_that_an_earlier_version_sorted_as_text_keep_their_numbers(call: Call, photos: Path) -> None:
+    for number in range(12):
+        folder = photos / f"{number}"
+        folder.mkdir()
+        for index in range(2):
+            Image.new("RGB", (40, 40), (20 * number, 90 * index, 0)).save(folder / f"{index}.png")
+    options = PictureOptions(28, labels="folders")
+    now = load_dataset(str(photos), pictures=options)
+    earlier = tuple(sorted(now.classes))
+    assert now.classes.index("2") < now.classes.index("10")
+    then = renumbered(now, earlier)
+    assert then.classes == earlier
+    assert [earlier[label] for label in then.labels] == [now.classes[label] for label in now.labels]
+    recorded = DataSource.of(then, str(photos), None, options)
+    again = recorded.load(quiet=True)
+    assert (again.classes, again.labels.tolist(), again.digest) == (earlier, then.labels.tolist(), then.digest)
+    (photos / "12").mkdir()
+    (photos / "2").rename(photos / "two")
+    with pytest.raises(DataError, match="no longer those that the run began with"):
+        recorded.load(quiet=True)
+
+
+def test_a_resumed_run_follows_links_again(call: Call, photos: Path) -> None:
+    for path in sorted(photos.rglob("*.png")):
+        link = Path("links", path.parent.name, path.name)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+    command = ["gan-train", "links", "--size", 28, "--checkpoint-every", 16, *SHORT]
+    assert call(*command).refused("a link that leads out of the folder", "--follow-links reads it")
+    assert call(*command, "--follow-links", "--name", "links").code == 0
+    assert call("gan-train", photos, "--size", 28, "--name", "plain", *SHORT).code == 0
+    links, plain = (json.loads(Path(f"runs/{name}/config.json").read_text())["data"] for name in ("links", "plain"))
+    assert (links["pictures"]["follow_links"], links["digest"]) == (True, plain["digest"])
+    max(Path("runs/links/checkpoints").glob("*.pt")).unlink()
+    assert call("gan-train", "--resume", "runs/links", "--quiet").code == 0
+    assert call("gan-train", "mnist", "--follow-links").refused("--follow-links: mnist is used as it is")

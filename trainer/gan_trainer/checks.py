@@ -5,8 +5,8 @@ torch; a test compares them.
 """
 
 import math
-from collections.abc import Collection
-from dataclasses import fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from gan_runtime.errors import InputError
@@ -21,6 +21,7 @@ AUTO = "auto"  # device and data decide
 PRECISIONS = (AUTO, "fp32", "bf16")
 AUGMENTATIONS = ("colour", "translation", "cutout")
 KINDS = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}
+STD_GROUP = 4  # images that minibatch standard deviation looks at together
 CHOICES = {
     "family": ("latent", "joint", "autoencoder"),
     "network": ("mlp", "conv", "dcgan", "resnet"),
@@ -36,19 +37,19 @@ def check_recipe(recipe: "Recipe") -> None:
     """Raise InputError, naming the flag, where a field is out of range or two contradict each other."""
     _check_fields(recipe)
     for name, choices in CHOICES.items():
-        _check_choice(name, getattr(recipe, name), choices)
+        _check_choice(recipe, name, getattr(recipe, name), choices)
     check_precision(recipe.precision)
-    check_augmentation(recipe.augment)
-    if recipe.minibatch_std and recipe.batch_size % 4:
+    if recipe.minibatch_std and recipe.batch_size % STD_GROUP:
         raise InputError(f"{flag('batch_size', recipe.batch_size)}: --minibatch-std looks at four images; give 4, 8, …")
     if recipe.family == "autoencoder":
         _check_autoencoder(recipe)
         return
     if recipe.objective == ELBO:
         raise InputError(f"--objective {ELBO}: is that of an autoencoder; choose --recipe vae")
-    _check_choice("objective", recipe.objective, OBJECTIVES)
+    _check_choice(recipe, "objective", recipe.objective, OBJECTIVES)
     if recipe.family == "joint":
         _check_joint(recipe)
+    check_augmentation(recipe.augment)
     _check_penalties(recipe)
     _check_critic(recipe)
 
@@ -80,7 +81,8 @@ def check_changes(recipe: "Recipe", given: Collection[str]) -> None:
         "minibatch_std": (recipe.network != "conv" or recipe.family == "autoencoder")
         and "only a conv discriminator has it",
         "dropout": recipe.network != "mlp" and f"the network {recipe.network} has none",
-        "penalty_every": not recipe.penalties and "there is no penalty; give --penalty",
+        "penalty_every": not recipe.penalties
+        and f"there is no penalty; {'give --penalty' if recipe.family == 'latent' else 'leave it out'}",
         "decay": recipe.decay_from == 1 and "the rate does not fall; give --decay-from",
         "lr_end": recipe.decay_from == 1 and "the rate does not fall; give --decay-from",
         "d_norm": recipe.family == "autoencoder" and "a VAE has no discriminator",
@@ -90,19 +92,19 @@ def check_changes(recipe: "Recipe", given: Collection[str]) -> None:
             raise InputError(f"{flag(name)}: {reason}")
 
 
-def check_for_points(recipe: "Recipe", source: str) -> None:
-    """Raise InputError where a recipe is one for images alone, and the data set `source` has points."""
+def check_for_points(recipe: "Recipe", given: Mapping[str, Any], source: str) -> None:
+    """Raise InputError where a recipe, or a change that is `given` to it, is for images and `source` has points."""
     idle = {
-        "network": recipe.network != "mlp" and "draws images alone; leave it out, or choose mlp",
-        "augment": recipe.augment not in ("none", "auto") and "moves images; leave it out",
-        "patience": bool(recipe.patience) and "follows the FID of images; leave it out",
-        "stop_when_collapsed": recipe.stop_when_collapsed and "looks at images; the modes of points show it",
+        "network": given.get("network", "mlp") != "mlp" and "draws images alone; leave it out, or choose mlp",
+        "augment": given.get("augment", "none") not in ("none", AUTO) and "moves images; leave it out",
+        "patience": given.get("patience") and "follows the FID of images; leave it out",
+        "stop_when_collapsed": given.get("stop_when_collapsed") and "looks at images; the modes of points show it",
     }
     if recipe.family == "autoencoder":
         raise InputError(f"--recipe vae: reads values as the probabilities of pixels, and {source} has points")
     for name, reason in idle.items():
         if reason:
-            raise InputError(f"{flag(name, getattr(recipe, name))}: {reason}: {source} has points")
+            raise InputError(f"{flag(name, given[name])}: {reason}: {source} has points")
 
 
 def flag(name: str, value: Any = None) -> str:
@@ -119,9 +121,24 @@ def _written(value: Any) -> str:
     return repr(value) if isinstance(value, float) and float(short) != value else short
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def _check_choice(recipe: "Recipe", name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InputError(f"{flag(name, value)}: unknown; choose one of {', '.join(choices)}")
+        fitting = [choice for choice in choices if _takes(recipe, **{name: choice})]
+        raise InputError(f"{flag(name, value)}: unknown; choose one of {', '.join(fitting or choices)}")
+
+
+def _takes(recipe: "Recipe", **values: Any) -> bool:
+    """Whether the recipe could be made with other values of these fields: no message offers what would be refused."""
+    try:
+        replace(recipe, **values)
+    except InputError:
+        return False
+    return True
+
+
+def _either(choices: Iterable[str]) -> str:
+    *first, last = choices
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _check_fields(recipe: "Recipe") -> None:
@@ -163,7 +180,7 @@ def _range(min: float | None = None, max: float | None = None, above: float = 0,
 
 def _check_penalties(recipe: "Recipe") -> None:
     for name in recipe.penalties:
-        _check_choice("penalty", name, PENALTIES)
+        _check_choice(recipe, "penalty", name, PENALTIES)
     if len(set(recipe.penalties)) < len(recipe.penalties):
         raise InputError(f"{flag('penalty', recipe.penalty)}: names one twice; give it a larger --penalty-weight")
     if recipe.penalties and not recipe.penalty_weight:
@@ -171,16 +188,22 @@ def _check_penalties(recipe: "Recipe") -> None:
     if recipe.penalty_weight and not recipe.penalties:
         raise InputError(f"{flag('penalty_weight', recipe.penalty_weight)}: there is no penalty; give --penalty")
     if recipe.penalties and recipe.d_norm == "batch":
+        norms = [norm for norm in ("none", "layer", "spectral") if _takes(recipe, d_norm=norm)] or ["none"]
         raise InputError(
             f"{flag('penalty', recipe.penalty)}: is one of each image by itself, which batch norm in the discriminator "
-            "mixes; choose --d-norm none, layer or spectral"
+            f"mixes; choose --d-norm {_either(norms)}"
         )
 
 
 def _check_critic(recipe: "Recipe") -> None:
     if recipe.objective == "wgan" and not (recipe.clip or recipe.penalties or recipe.d_norm == "spectral"):
-        ways = "--clip or --d-norm spectral" if recipe.family == "joint" else "--clip, --penalty or --d-norm spectral"
-        raise InputError(f"--objective wgan: its critic needs a bound; give {ways}")
+        bounds: dict[str, dict[str, Any]] = {
+            "--clip": {"clip": 0.01},
+            "--penalty": {"penalty": "gp", "penalty_weight": 10.0},
+            "--d-norm spectral": {"d_norm": "spectral"},
+        }
+        ways = [way for way, values in bounds.items() if _takes(recipe, **values)] or bounds
+        raise InputError(f"--objective wgan: its critic needs a bound; give {_either(ways)}")
     if recipe.clip and recipe.d_norm == "spectral":
         raise InputError("--d-norm spectral: divides the weights that --clip bounds; give --clip 0 with it")
     if 0 < recipe.warm_critic < recipe.critic_steps:

@@ -17,6 +17,7 @@ from gan_trainer import history
 from gan_trainer.checks import (
     AUGMENTATIONS,
     AUTO,
+    STD_GROUP,
     check_augmentation,
     check_changes,
     check_for_points,
@@ -185,10 +186,7 @@ def make_config(
             or networks that cannot draw such images.
     """
     recipe = _changed(data.source, recipe_name, changes)
-    if recipe.batch_size > data.images:
-        raise InputError(
-            f"--batch-size {recipe.batch_size}: {data.name} has {data.images} images; choose {data.images} or fewer"
-        )
+    _check_batch(recipe, data)
     if changes.get("conditional") and not data.classes:
         way = "--labels folders makes sub-folders classes" if data.pictures else "leave it out"
         raise InputError(f"--conditional: {data.name} has no classes; {way}")
@@ -206,15 +204,30 @@ def make_config(
     return config
 
 
+def _check_batch(recipe: Recipe, data: DataSource) -> None:
+    """Raise InputError where a batch is larger than the data set, with a size that will be accepted."""
+    if recipe.batch_size <= data.images:
+        return
+    step = STD_GROUP if recipe.minibatch_std else 1
+    smallest: int = Recipe.__dataclass_fields__["batch_size"].metadata["bounds"]["min"]
+    least, most = max(smallest, step), data.images // step * step
+    found = f"{data.name} has {data.images:,} {'image' if data.images == 1 else 'images'}"
+    if most < least:
+        raise InputError(f"{found}: too few to train on; at least {least} are needed")
+    sizes = f"{most} or fewer" if most > least else f"{most}"
+    groups = f", in steps of {step}" if step > 1 and most > least else ""
+    raise InputError(f"--batch-size {recipe.batch_size}: {found}; choose {sizes}{groups}")
+
+
 def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
     given = {name: value for name, value in changes.items() if value is not None}
     if given.get("penalty") == "none":
         given = {"penalty_weight": 0.0} | given
     own: dict[str, Any] = POINTS_OWN if source in POINTS else {}
+    if source in POINTS:
+        check_for_points(find_recipe(recipe_name), given, source)
     recipe = replace(find_recipe(recipe_name), **own | given)
     check_changes(recipe, given)
-    if source in POINTS:
-        check_for_points(recipe, source)
     return recipe
 
 

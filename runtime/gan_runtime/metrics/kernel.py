@@ -41,9 +41,9 @@ def kernel_distance(
     if subsets < 1:
         raise InputError(f"{subsets} subsets: at least one is needed")
     if not 2 <= subset_size <= min(len(a), len(b)):
-        raise InputError(
-            f"subsets of {subset_size}: the sets have {len(a)} and {len(b)} rows; give a size from 2 to the smaller one"
-        )
+        most = min(len(a), len(b))
+        way = f"give a size from 2 to {most}" if most > 1 else "each needs at least 2"
+        raise InputError(f"subsets of {subset_size}: the sets have {len(a)} and {len(b)} rows; {way}")
     if not 0 <= seed < 2**32:
         raise InputError(f"seed {seed}: must be between 0 and {2**32 - 1}")
     rng = np.random.RandomState(seed)

@@ -65,7 +65,8 @@ def _checked(draw: Draw, options: Options, most_fps: int, most_side: int) -> tup
     if not 0 < fps <= most_fps:
         raise InputError(f"--fps {fps:g}: this format takes more than 0 and at most {most_fps}")
     if frames / fps > MAX_SECONDS:
-        raise InputError(f"--fps {fps:g}: {frames} frames take more than {MAX_SECONDS} seconds; ask for more a second")
+        way = "more a second" if frames / most_fps <= MAX_SECONDS else "fewer"
+        raise InputError(f"--fps {fps:g}: {frames} frames take more than {MAX_SECONDS} seconds; ask for {way}")
     n = draw.n if draw.own_latents is None else 1
     layout = options.layout(draw.generator.classes)
     height, width = layout.size((n, *draw.generator.image_shape))

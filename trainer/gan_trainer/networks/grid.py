@@ -17,6 +17,6 @@ def coarse_grid(side: int) -> tuple[int, int]:
     factor = 2**doublings
     if side % factor:
         lower = side // factor * factor
-        sides = f"{lower} or {lower + factor}"
+        sides = f"{lower} or {lower + factor}" if lower else f"{factor}"
         raise InputError(f"{side} x {side} pixels: convolutions double a small grid; choose {sides}")
     return side // factor, doublings
