@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
 from helpers import Result
 from PIL import Image
@@ -239,3 +240,22 @@ def test_bad_input_is_one_line(call: CALL, arguments: list[str], words: str) -> 
 
 def test_version(call: CALL) -> None:
     assert call("gan-data", "--version").out.startswith("gan-edge ")
+
+
+def test_deep_pictures_of_few_bits_are_said_to_be_dark_each_time(call: CALL) -> None:
+    Path("deep").mkdir()
+    for level in (1000, 4000):
+        Image.fromarray(np.full((40, 40), level, np.uint16)).save(f"deep/{level}.png")
+    for _ in range(2):  # the second time from the cache
+        done = call("gan-data", "deep", "--verify", "--json")
+        (remark,) = json.loads(done.out)["deep"]["remarks"]
+        assert "2 pictures (1000.png, …) of 16 or 32 bits use none of the levels above 4000" in remark
+        assert "--levels 0 4095" in remark
+        assert remark in call("gan-data", "deep", "--verify").out
+    done = call("gan-data", "deep", "--verify", "--json", "--levels", 0, 4095)
+    assert json.loads(done.out)["deep"]["remarks"] == []
+    assert call("gan-data", "deep", "--verify", "--levels", 9, 9).refused("levels 9 9")
+    assert call("gan-data", "deep", "--levels", 0, 9).refused("--levels", "belongs to --verify")
+    done = call("gan-data", "deep", "--verify", "--max-pixels", 1599)
+    assert done.code == 1
+    assert "40 x 40 pixels, more than 1,599" in done.out
