@@ -198,6 +198,27 @@ def test_rgb_tiff_of_16_bits(order: str) -> None:
     )
 
 
+def test_rgb_tiff_of_16_bits_in_separate_planes_is_refused() -> None:
+    data = words(np.zeros((3, SIDE, SIDE)), "<u2")
+    for packing, content in ((1, data), (8, zlib.compress(data))):
+        more = {259: (SHORT, [packing]), 284: (SHORT, [2])}
+        with pytest.raises(DataError, match="separate planes"):
+            decoded(tiff(content, [16] * 3, TIFF_RGB, more=more))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_premultiplied_and_cmyk_tiff_of_16_bits(order: str) -> None:
+    """Of these Pillow gives the upper 8 bits."""
+    half = words(halves((100 * 257, 50 * 257, 25 * 257, 128 * 257)), f"{order}u2")
+    first = tuple(v * 255 / 128 for v in (100, 50, 25))
+    content = tiff(half, [16] * 4, TIFF_RGB, order, {338: (SHORT, [1])})
+    assert near(stripes(content, 1), [over(first, 128 / 255)])
+    with pytest.raises(DataError, match="--levels does not work"):
+        decoded(content, levels=(0, 4095))
+    inks = words(halves((0, 65535, 65535, 0), (0, 0, 0, 65535)), f"{order}u2")
+    assert stripes(tiff(inks, [16] * 4, CMYK, order), 2) == [(255, 0, 0), (0, 0, 0)]
+
+
 def test_tiff_with_alpha_of_each_kind() -> None:
     """ExtraSamples 0 means nothing, 1 is premultiplied and 2 is not; a palette may have one, too."""
     samples = halves((100, 50, 25, 128), (0, 0, 0, 0))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.datasets.colour import srgb_converter
-from gan_runtime.datasets.levels import DARK, FORMAT, SIGNED, WHITE, read_deep, to_eight_bits
+from gan_runtime.datasets.levels import DARK, FORMAT, SIGNED, WHITE, raw_modes, read_deep, to_eight_bits
 from gan_runtime.datasets.opening import Opened, open_picture
 from gan_runtime.datasets.remarks import DARK_LEVELS, NO_PROFILE, TRANSPARENT
 from gan_runtime.errors import DataError
@@ -82,7 +82,10 @@ def _eight_bits(
     """Colours in mode L, RGB, CMYK or LAB, and the alpha in mode L or None."""
     from PIL import Image  # noqa: PLC0415
 
+    upper_bits_alone = any(";16" in mode for mode in raw_modes(opened.image))  # where `deep` is None
     deep = read_deep(opened, again)
+    if deep is None and upper_bits_alone and options.levels is not None:
+        raise DataError("--levels does not work with 16 bits of premultiplied colours or CMYK; convert it first")
     if deep is None:
         return _separated(opened)
     colours = Image.fromarray(to_eight_bits(deep, options.levels))

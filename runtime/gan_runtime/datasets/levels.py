@@ -17,9 +17,9 @@ OTHER_HALF = {  # of the bytes of 16-bit colours: Pillow keeps one byte of each 
     for order, other in (("B", "L"), ("L", "B"), ("N", "B" if sys.byteorder == "little" else "L"))
 }
 GREY_ALPHA = "LA;16B"
-MIN_VALUE, MAX_VALUE, FORMAT = 280, 281, 339  # tags of TIFF 6.0
+MIN_VALUE, MAX_VALUE, PLANES, FORMAT = 280, 281, 284, 339  # tags of TIFF 6.0
 FLOAT_MIN, FLOAT_MAX = 340, 341
-SIGNED = 2
+SEPARATE, SIGNED = 2, 2
 
 
 class Deep(NamedTuple):
@@ -42,9 +42,15 @@ def read_deep(opened: Opened, again: Any) -> Deep | None:
     Args:
         opened: the image.
         again: opens it once more.
+
+    Raises:
+        DataError: it is a TIFF of 16 bits with a plane for each colour, of which Pillow takes the bytes for pixels.
     """
     image = opened.image
-    modes = {tile.args if isinstance(tile.args, str) else tile.args[0] for tile in image.tile if tile.args}
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(PLANES) == SEPARATE and max(tags.get(BITS, (8,))) > 8:
+        raise DataError("its colours of 16 bits are in separate planes, which is not read; convert it first")
+    modes = raw_modes(image)
     if image.mode.startswith(("I", "F")):
         return _read_grey(opened)
     if modes == {GREY_ALPHA}:
@@ -52,6 +58,12 @@ def read_deep(opened: Opened, again: Any) -> Deep | None:
     if modes and modes <= set(OTHER_HALF):
         return _read_colour(opened, again().image)
     return None
+
+
+def raw_modes(image: Any) -> set[str]:
+    """How the samples of an image that is not loaded are stored, in Pillow's words."""
+    first = (tile.args if isinstance(tile.args, str) else tile.args[0] for tile in image.tile if tile.args)
+    return {mode for mode in first if isinstance(mode, str)}
 
 
 def to_eight_bits(deep: Deep, levels: tuple[float, float] | None) -> NDArray[np.uint8]:
