@@ -66,7 +66,8 @@ def evaluate(
     from gan_runtime.files import check_writable
     from gan_runtime.score_table import card_path, table, write_card
 
-    *names, data = sources
+    *named, data = sources
+    names = list(dict.fromkeys(named))  # one that is named twice is measured once
     if not names:
         raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
     reading = {"background": background, "levels": levels, "max_pixels": max_pixels}

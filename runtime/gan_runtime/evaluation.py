@@ -1,6 +1,7 @@
 """How good the images of a file are, each number beside what real images score."""
 
 import json
+import zlib
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -21,7 +22,7 @@ from gan_runtime.metrics import (
 )
 from gan_runtime.reference import NEIGHBOUR, Reference, cached, keep
 
-VERSION = 2  # of the floors that are kept
+VERSION = 3  # of the floors that are kept
 TEST, TRAIN = "test images", "training images"
 KID_SUBSETS, KID_SIZE = 50, 1000
 CONFIDENT = 0.9
@@ -119,18 +120,25 @@ def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
         TRAIN: {"n": train, **score_train(reference, train).to_dict()},
     }
     if path:
-        keep(path, lambda file: file.write(json.dumps(found).encode()))
+        keep(path, lambda file: file.write(json.dumps({"floors": found, "crc32": _check(found)}).encode()))
     return found
 
 
 def _kept(path: Path) -> dict[str, dict[str, Any]] | None:
     """The floors that an earlier call has kept; None where there are none, or something damaged."""
     keys = {"n", *(field.name for field in fields(Scores))}
-    with suppress(OSError, ValueError, AttributeError, TypeError):
-        kept = json.loads(path.read_text())
-        if set(kept) == {TEST, TRAIN} and all(set(values) == keys for values in kept.values()):
+    with suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
+        document = json.loads(path.read_text())
+        kept, check = document["floors"], document["crc32"]
+        complete = set(kept) == {TEST, TRAIN} and all(set(values) == keys for values in kept.values())
+        if complete and check == _check(kept):
             return dict(kept)
     return None
+
+
+def _check(kept: dict[str, dict[str, Any]]) -> int:
+    """What a digit that was damaged on the disk gives away."""
+    return zlib.crc32(json.dumps(kept, sort_keys=True).encode())
 
 
 def _distances(measured: Measured, reference: Reference) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.cpus import available_cpus
+from gan_runtime.cpus import available_cpus, cpu_kind
 from gan_runtime.errors import ModelError
 from gan_runtime.image_reader import IMAGES, ImageReader
 from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.metrics import largest_probability
 from gan_runtime.model_file import FLOAT, UINT8, ModelFile, Port, read_model_file
-from gan_runtime.session import check_threads, open_session
+from gan_runtime.session import check_threads, import_onnxruntime, open_session
 from gan_runtime.workers import Workers
 
 TASK = "features"
@@ -67,6 +67,12 @@ class FeatureNetwork(ImageReader):
         session = open_session(model, device, threads=1)
         workers = Workers(threads or available_cpus())
         return cls(model, session, size, workers, manifest.name if manifest else Path(path).stem, dim, classes)
+
+    @property
+    def key(self) -> str:
+        """Of what it says: on another device, ONNX Runtime or kind of processor the last digits may be others."""
+        kind = cpu_kind() if self.session.device == "cpu" else self.session.device
+        return f"{self.model.sha256} {import_onnxruntime().__version__} {kind}"
 
     def measure(self, batches: Iterator[NDArray[np.uint8]]) -> Measured:
         """Measure images that come batch by batch, uint8 [n, h, w, c] each.

@@ -21,7 +21,7 @@ from gan_runtime.manifest import ImageSize
 from gan_runtime.metrics import Moments, neighbour_distances
 from gan_runtime.progress import progress
 
-VERSION = 2  # of what is kept
+VERSION = 3  # of what is kept
 BATCH = 1024
 NEIGHBOUR = 5  # k of precision, recall, density and coverage
 TEST_SHARE = 6  # one image in so many, chosen at random, stands for the test split of a folder, which has none
@@ -85,7 +85,7 @@ def load_reference(
     if len(test.images) <= NEIGHBOUR:
         raise InputError(f"{source}: {len(train.images)} images are too few to measure against")
     seen, test_seen = (measure_split(split, network, quiet) for split in (train, test))
-    return make_reference((train, seen), (test, test_seen), network.classes, network.model.sha256), train
+    return make_reference((train, seen), (test, test_seen), network.classes, network.key), train
 
 
 def load_splits(
@@ -148,9 +148,7 @@ def make_reference(
 
 def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False) -> Measured:
     """What the network says of all images of a split, from the cache where it has been computed before."""
-    path = cached(
-        "features", f"{VERSION} {dataset.digest} {dataset.split} {len(dataset.images)} {network.model.sha256}", ".npz"
-    )
+    path = cached("features", f"{VERSION} {dataset.digest} {dataset.split} {len(dataset.images)} {network.key}", ".npz")
     kept = path and _kept(path, len(dataset.images), network)
     if kept:
         return kept

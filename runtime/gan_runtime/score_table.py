@@ -25,13 +25,13 @@ NOTHING = "-"
 
 def rows(report: dict[str, Any]) -> list[list[str]]:
     """A header and a row for each metric."""
-    columns = report["results"] | report["floors"]
-    header = ["", *columns]
-    counts = [f"{column['n']:,}" if column["n"] else NOTHING for column in columns.values()]
+    named = [*report["results"].items(), *report["floors"].items()]  # a source may be called as a floor is
+    header, columns = ["", *(name for name, _ in named)], [column for _, column in named]
+    counts = [f"{column['n']:,}" if column["n"] else NOTHING for column in columns]
     body = [
-        [title, *(_value(column, key, form) for column in columns.values())]
+        [title, *(_value(column, key, form) for column in columns)]
         for key, (title, form, _) in METRICS.items()
-        if any(key in column for column in columns.values())
+        if any(key in column for column in columns)
     ]
     return [header, ["images" if "features" in report else "points", *counts], *body]
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,9 @@ def test_floors_are_kept_and_rebuilt_if_damaged(reference: Reference, tmp_path: 
     assert first["training images"] == {"n": 200, **score_train(reference, 200).to_dict()}
     (kept,) = (tmp_path / "cache" / "gan-edge" / "floors").iterdir()
     content = kept.read_bytes()
-    for damage in (content, content[:100], b"", b"[]", b"{}", b'{"test images": 3}', b"null", b"0", b"[{}]"):
+    at = content.index(b'"fid": ') + 10
+    altered = content[:at] + (b"1" if content[at : at + 1] != b"1" else b"2") + content[at + 1 :]
+    for damage in (content, content[:100], b"", b"[]", b"{}", b'{"test images": 3}', b"null", b"0", b"[{}]", altered):
         kept.write_bytes(damage)
         assert floors(reference, 200) == first
         assert kept.read_bytes() == content
@@ -208,6 +211,41 @@ def test_reference_features_are_kept_and_rebuilt_if_damaged(network: FeatureNetw
         kept.write_bytes(damage)
         np.testing.assert_array_equal(measure_split(dataset, network).features, first.features)
         assert len(kept.read_bytes()) == len(content)
+
+
+@pytest.mark.parametrize("changed", ["device", "ONNX Runtime", "processor"])
+def test_what_another_device_or_version_says_is_not_taken_from_the_cache(
+    network: FeatureNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    before = floors(load_reference("digits", network)[0], 200)
+    kinds = [tmp_path / "cache" / "gan-edge" / kind for kind in ("features", "floors")]
+    assert [len(list(kind.iterdir())) for kind in kinds] == [2, 1]
+    assert floors(load_reference("digits", network)[0], 200) == before
+    assert [len(list(kind.iterdir())) for kind in kinds] == [2, 1]
+    if changed == "device":
+        network = replace(network, session=replace(network.session, device="cuda"))
+    elif changed == "ONNX Runtime":
+        monkeypatch.setattr("onnxruntime.__version__", "9.9.9")
+    else:
+        monkeypatch.setattr("gan_runtime.features.cpu_kind", lambda: "another")
+    floors(load_reference("digits", network)[0], 200)
+    assert [len(list(kind.iterdir())) for kind in kinds] == [4, 2]
+
+
+def test_sources_called_as_floors_are_have_their_own_columns(call: Call, random_features: Path) -> None:
+    images = load_dataset("digits").images
+    for name in ("test images", "training images"):
+        Path(name).mkdir()
+        for i in range(150):
+            Image.fromarray(images[i, :, :, 0]).save(Path(name) / f"{i:03}.png")
+    arguments = ("test images", "training images", "test images", "digits", "--features", random_features)
+    done = call("gan-eval", *arguments, "--write")
+    header, counts, *rows = done.out.splitlines()
+    assert header.count("test images") == header.count("training images") == 2  # of three, one was named twice
+    assert counts.split() == ["images", "150", "150", "150", "150"]
+    precision = next(row for row in rows if row.startswith("precision")).split()
+    assert precision[1] == precision[2] != precision[3] == "-"  # a floor has none
+    assert "|  | test images | test images | training images |" in Path("test images.quality.md").read_text()
 
 
 def test_the_card(call: Call, random_features: Path, conditional_model: Path, tmp_path: Path) -> None:
