@@ -67,7 +67,8 @@ def check_n(n: int, reference: Reference) -> None:
     least = max(reference.train.features.shape[1] + 1, NEIGHBOUR + 1)
     if n < least:
         raise InputError(
-            f"n {n}: features of {least - 1} dimensions need at least {least} images; ask for more, of a source that has as many"
+            f"n {n}: features of {least - 1} dimensions need at least {least} images; ask for more, of a source "
+            "that has as many"
         )
 
 
