@@ -14,12 +14,15 @@ import pytest
 from foreign_files import BOOL, DIM, DOUBLE, FLOAT, HALF, INT32, INT64, SIDE, UINT8, generator, node, save, table, value
 from foreign_files import weight as weight_of
 from helpers import Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gan_runtime import Generator
-from gan_runtime.errors import InputError, ModelError
+from gan_runtime.errors import GanEdgeError, InputError, ModelError
 from gan_runtime.foreign import Assumptions
+from gan_runtime.foreign.ports import choose_ports
 from gan_runtime.latents import draw_latents
-from gan_runtime.model_file import read_model_file
+from gan_runtime.model_file import ModelFile, Port, read_model_file
 from gan_runtime.models import default_model
 
 Call = Callable[..., Result]
@@ -525,3 +528,32 @@ def test_the_newest_of_the_exported_files_is_passed_over_aloud_where_it_draws_ra
     model, remarks = default_model()
     assert model.path.name == "mnist.onnx"
     assert "passed over: exported/noisy.onnx: its graph draws random numbers" in remarks[0]
+
+
+AXES = st.one_of(st.sampled_from([1, 2, 3, 4, 10, 28]), st.sampled_from(["", "n", "h"]))
+NAMES = st.sampled_from(["z", "c", "label", "psi", "noise", "image", "second"])
+PORTS = st.lists(
+    st.builds(Port, NAMES, st.sampled_from([0, 1, 2, 6, 7, 8, 9, 10, 11, 16]), st.lists(AXES, max_size=5).map(tuple)),
+    max_size=4,
+    unique_by=lambda port: port.name,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(inputs=PORTS, outputs=PORTS, dim=st.sampled_from([None, 10]), named=NAMES | st.none())
+def test_any_graph_is_fed_as_it_declares_or_refused_in_one_line(
+    inputs: list, outputs: list, dim: int | None, named: str | None
+) -> None:
+    model = ModelFile(Path("any.onnx"), b"", 8, {"": 15}, "", {}, tuple(inputs), tuple(outputs), False, frozenset())
+    try:
+        ports = choose_ports(model, Assumptions(latent_dim=dim, latents_input=named, classes=dim))
+    except GanEdgeError as error:
+        assert "any.onnx" in str(error) or "--" in str(error)
+        return
+    n = ports.fixed_batch or 3
+    feeds = ports.feeds(np.zeros((n, ports.dim), np.float32), np.zeros(n, np.int64))
+    assert set(feeds) == {port.name for port in inputs}
+    for port in inputs:
+        shape = feeds[port.name].shape
+        assert len(shape) == len(port.shape)
+        assert all(isinstance(axis, str) or axis == size for axis, size in zip(port.shape[1:], shape[1:], strict=True))
