@@ -296,7 +296,7 @@ class Generator:
         n, fixed = len(z), self.roles.fixed_batch
         if fixed:
             z, y = pad(z, fixed), None if y is None else pad(y, fixed)
-        output = run_session(self.model, self.session, self.roles.output_name, self.roles.feeds(z, y), n)
+        (output,) = run_session(self.model, self.session, [self.roles.output_name], self.roles.feeds(z, y), n)
         images: Images = self.roles.read(output)
         if images.shape != (len(z), *self.image_shape):
             expected = [len(z), *self.image_shape]

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.errors import DeviceError, InputError, ModelError
+from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import ImageSize
 from gan_runtime.model_file import ModelFile
-from gan_runtime.session import Session, one_line
+from gan_runtime.randomness import random_numbers
+from gan_runtime.session import Session, run_session
 from gan_runtime.workers import Workers
 
 IMAGES = "images"
@@ -25,6 +26,10 @@ class ImageReader:
     session: Session
     size: ImageSize
     workers: Workers
+
+    def __post_init__(self) -> None:
+        if self.model.random_ops:
+            raise random_numbers(self.model)
 
     def read(
         self,
@@ -64,8 +69,4 @@ class ImageReader:
             yield batch[first : first + PIECE]
 
     def _run(self, images: NDArray[np.uint8], outputs: list[str]) -> list[NDArray[Any]]:
-        try:
-            return self.session.onnx.run(outputs, {IMAGES: images})  # type: ignore[no-any-return]
-        except Exception as error:  # ONNX Runtime derives straight from Exception
-            reason = one_line(str(error))
-            raise DeviceError(f"{self.model.path}: failed on {self.session.device}: {reason}") from None
+        return run_session(self.model, self.session, outputs, {IMAGES: images}, len(images))

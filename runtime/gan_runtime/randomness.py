@@ -23,9 +23,10 @@ def draws_random_numbers(domain: str, operator: str, inputs: Sequence[object]) -
     return domain in DOMAINS and (operator in OPERATORS or trains)
 
 
-def random_numbers(model: "ModelFile", way_out: str) -> ModelError:
-    """The error about a graph that draws random numbers."""
+def random_numbers(model: "ModelFile", or_else: str = "") -> ModelError:
+    """The error about a graph that draws random numbers; `or_else` is another way out than a new export."""
+    operators = ", ".join(sorted(model.random_ops))
     return ModelError(
-        f"{model.path}: its graph draws random numbers ({', '.join(sorted(model.random_ops))}), so its images cannot "
-        f"be repeated; {way_out}"
+        f"{model.path}: its graph draws random numbers ({operators}), so that nothing it gives can be repeated; "
+        f"export the network again in eval mode, with random numbers as inputs{or_else}"
     )

@@ -77,7 +77,7 @@ def generator_roles(model: ModelFile, manifest: Manifest) -> Roles:
     ):
         raise _contradiction(model, f"{model.inputs} -> {model.outputs}")
     if model.random_ops:
-        raise random_numbers(model, "export the network again in eval mode, its random numbers as inputs")
+        raise random_numbers(model)
     batch = latents.shape[0] if isinstance(latents.shape[0], int) else None
     return Roles(manifest.latents, manifest.labels, manifest.output, name, batch)
 

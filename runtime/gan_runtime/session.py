@@ -81,10 +81,10 @@ def open_session(model: ModelFile, device: str = "auto", threads: int | None = N
     return Session(_create(ort, model, CPU, threads), "cpu", threads, reason)
 
 
-def run_session(model: ModelFile, session: Session, output: str, feeds: dict[str, Any], n: int) -> Any:
-    """The `output` of one run on n images. Raises DeviceError, in one line, where the device fails."""
+def run_session(model: ModelFile, session: Session, outputs: list[str], feeds: dict[str, Any], n: int) -> list[Any]:
+    """The `outputs` of one run on n images. Raises DeviceError, in one line, where the device fails."""
     try:
-        return session.onnx.run([output], feeds)[0]
+        return session.onnx.run(outputs, feeds)  # type: ignore[no-any-return]
     except Exception as error:  # ONNX Runtime derives straight from Exception
         reason = one_line(str(error))
         raise DeviceError(

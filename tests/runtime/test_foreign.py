@@ -339,7 +339,7 @@ def test_random_numbers_in_a_graph_are_refused_by_name_or_said(random: onnx.Node
         node("Reshape", ["m", "s"], ["image"]),
     ]
     path = generator(after=after, p=np.float32(0.5), yes=np.array(True))
-    assert call("gan-sample", "--model", path, "x.png").refused(random.op_type, "cannot be repeated", "--unrepeatable")
+    assert call("gan-sample", "--model", path, "x.png").refused(random.op_type, "be repeated", "--unrepeatable")
     done = call("gan-sample", "--model", path, "--unrepeatable", "--n", 3, "--json", "x.npy")
     assert json.loads(done.out)["read_as"]["repeatable"] is False
     assert "NOT REPEATABLE" in done.err
@@ -557,3 +557,11 @@ def test_any_graph_is_fed_as_it_declares_or_refused_in_one_line(
         shape = feeds[port.name].shape
         assert len(shape) == len(port.shape)
         assert all(isinstance(axis, str) or axis == size for axis, size in zip(port.shape[1:], shape[1:], strict=True))
+
+
+def test_features_that_are_drawn_at_random_are_refused(random_features: Path, call: Call) -> None:
+    model = onnx.load(random_features)
+    model.graph.node.insert(0, node("RandomUniform", [], ["unused"], shape=[1]))
+    onnx.save(model, "features.onnx")
+    refused = call("gan-eval", "x.npy", "mnist", "--features", "features.onnx")
+    assert refused.refused("features.onnx: its graph draws random numbers (RandomUniform)")

@@ -72,7 +72,7 @@ def choose_ports(model: ModelFile, said: Assumptions) -> Ports:
         InputError: `said` names an input or output that is not there or cannot be it.
     """
     if model.random_ops and not said.unrepeatable:
-        raise random_numbers(model, "export the network again in eval mode, or take it as it is with --unrepeatable")
+        raise random_numbers(model, ", or take it as it is with --unrepeatable")
     left = {port.name: port for port in model.inputs}
     constants = [(_take(left, name, "--input", model), value) for name, value in said.inputs.items()]
     constants += [(left.pop(port.name), 1.0) for port in model.inputs if port.name in left and is_truncation(port)]

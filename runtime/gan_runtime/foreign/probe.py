@@ -73,18 +73,16 @@ class Foreign:
         if ports.labels:
             told.append(f"{ports.labels.name!r} for labels of {ports.classes} classes")
         told += [f"{value:g} for {port.name!r}" for port, value in ports.constants]
-        told.append(
-            f"{ports.images.name!r} for {pixels.layout} images in [{pixels.black:g}, {pixels.white:g}] "
-            f"(values of the first {self.images_seen}: {self.seen[0]:.3g} to {self.seen[1]:.3g}; others are clipped; "
-            "--range says otherwise)"
-        )
+        told.append(f"{ports.images.name!r} for {pixels.layout} images in [{pixels.black:g}, {pixels.white:g}]")
         if self.alpha:
             told.append("alpha laid over white")
         if self.fixed_batch:
             told.append(f"{self.fixed_batch} at a time")
         if not self.repeatable:
             told.append("NOT REPEATABLE: its images differ from run to run or with their batch")
-        return ", ".join(told)
+        low, high = self.seen
+        found = f"its first {self.images_seen} images have values from {low:.3g} to {high:.3g}"
+        return f"{', '.join(told)}; {found}, what lies outside is clipped; flags say otherwise, as --range=-1:1"
 
 
 def open_foreign(
@@ -153,9 +151,9 @@ class _Probe:
         y = default_labels(first, count, self.ports.classes) if self.ports.classes else None
         if self.fixed_batch:
             z, y = pad(z, self.fixed_batch), None if y is None else pad(y, self.fixed_batch)
-        output: NDArray[Any] = run_session(
-            self.model, self.session, self.ports.images.name, self.ports.feeds(z, y), count
-        )
+        output: NDArray[Any]
+        feeds = self.ports.feeds(z, y)
+        (output,) = run_session(self.model, self.session, [self.ports.images.name], feeds, count)
         if output.ndim == 0 or len(output) != len(z):
             raise ModelError(f"{self.model.path}: gives {list(output.shape)} for {len(z)} latents")
         return output[:count]
@@ -188,7 +186,7 @@ def _count_classes(model: ModelFile, session: Session, ports: Ports) -> int:
     n = ports.fixed_batch or 1
     labels = np.full(n, NO_LABEL, np.int64)
     try:
-        run_session(model, session, ports.images.name, ports.feeds(np.ones((n, ports.dim), np.float32), labels), n)
+        run_session(model, session, [ports.images.name], ports.feeds(np.ones((n, ports.dim), np.float32), labels), n)
     except DeviceError as error:
         found = re.search(r"inclusive range \[-\d+, ?(\d+)\]", str(error))
         if found:
