@@ -101,8 +101,8 @@ def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:
 
 
 def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) -> None:
-    from gan_runtime.datasets.download import download, forbidden
-    from gan_runtime.datasets.idx import find_folder
+    from gan_runtime.datasets.download import forbidden
+    from gan_runtime.datasets.idx import fetch, find_folder
     from gan_runtime.datasets.known import KNOWN, POINTS, SOURCES, STACKED
     from gan_runtime.errors import InputError
 
@@ -115,7 +115,7 @@ def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) 
     for name in dict.fromkeys(of):
         for files in SOURCES[name].splits.values():
             if find_folder(name, files, data_dir) is None:
-                download(name, files, quiet, data_dir and data_dir / name)
+                fetch(name, files, quiet, data_dir and data_dir / name)
 
 
 def _is_sound(report: dict[str, Any], named: bool, skip_bad: bool) -> bool:

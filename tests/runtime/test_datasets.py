@@ -1,9 +1,12 @@
 import gzip
 import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import Result
 
 from gan_runtime.datasets import SOURCES, load_dataset
 from gan_runtime.datasets.idx import find_folder
@@ -105,3 +108,101 @@ def test_damaged_files_are_refused_with_their_digest(tmp_path: Path, damage: str
 def test_unknown_names_are_refused(name: str, split: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_dataset(name, split)
+
+
+OTHERS = {"images": CONTENTS["images"][:-1] + b"\xff", "labels": CONTENTS["labels"][:-1] + b"\x01"}
+
+
+@pytest.fixture
+def twin(tiny: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A known data set whose files have the names and sizes of those of `tiny`."""
+    images, labels = (IdxFile(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in OTHERS.items())
+    monkeypatch.setitem(SOURCES, "twin", IdxSource({"train": (images, labels)}, ("a", "b"), "none"))
+
+
+def put_other(folder: Path, contents: dict[str, bytes] = OTHERS) -> Path:
+    put(folder)
+    for name, content in contents.items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+    return folder
+
+
+@pytest.mark.usefixtures("twin")
+def test_files_of_another_data_set_are_passed_over_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = put_other(tmp_path / "other")
+    before = {path.name: path.read_bytes() for path in other.iterdir()}
+    with pytest.raises(DataError) as error:
+        load_dataset("tiny", data_dir=other)
+    words = (f"not found in {other}; {other / 'labels.gz'} is of twin", "gan-data tiny --fetch --data-dir")
+    assert all(word in str(error.value) for word in words)
+    assert "delete" not in str(error.value)
+    assert load_dataset("twin", data_dir=other).labels.tolist() == [1, 1]
+    monkeypatch.setenv("GAN_EDGE_DATA", str(other))
+    monkeypatch.setattr("gan_runtime.datasets.places.DEBIAN", put(tmp_path / "debian"))
+    assert load_dataset("tiny").labels.tolist() == [1, 0]
+    assert capsys.readouterr().err == f"tiny: passed over: {other / 'labels.gz'} is of twin\n"
+    assert before == {path.name: path.read_bytes() for path in other.iterdir()}
+
+
+@pytest.mark.usefixtures("twin")
+@pytest.mark.parametrize("longer", [0, 5])
+def test_sound_files_of_an_unknown_data_set_are_passed_over_too(tmp_path: Path, longer: int) -> None:
+    """As those of KMNIST and EMNIST, which have the same names."""
+    n = 2 + longer
+    unknown = {
+        "images": bytes([0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes(6 * n),
+        "labels": bytes([0, 0, 8, 1, 0, 0, 0, n]) + bytes([9] * n),
+    }
+    folder = put_other(tmp_path / "d", unknown)
+    with pytest.raises(DataError, match=r"not found .*images\.gz is of a data set that is not known, or was changed"):
+        load_dataset("tiny", data_dir=folder)
+
+
+@pytest.mark.usefixtures("twin")
+def test_damaged_labels_beside_the_right_images_are_damaged(tmp_path: Path) -> None:
+    folder = put(tmp_path / "d")
+    (folder / "labels.gz").write_bytes(gzip.compress(CONTENTS["labels"][:-1] + b"\x09"))
+    with pytest.raises(DataError, match=r"labels\.gz: corrupt"):
+        load_dataset("tiny", data_dir=folder)
+    (folder / "labels.gz").write_bytes(gzip.compress(CONTENTS["labels"][:-1]))
+    with pytest.raises(DataError, match=r"labels\.gz: corrupt"):
+        load_dataset("tiny", data_dir=folder)
+
+
+@pytest.mark.usefixtures("twin")
+def test_images_of_another_data_set_beside_the_right_labels_are_named(tmp_path: Path) -> None:
+    folder = put(tmp_path / "d")
+    (folder / "images.gz").write_bytes(gzip.compress(OTHERS["images"]))
+    with pytest.raises(DataError, match=r"images\.gz: is of twin, beside files of another data set; put the right one"):
+        load_dataset("tiny", data_dir=folder)
+
+
+@pytest.mark.usefixtures("twin")
+def test_nothing_is_fetched_over_or_beside_files_of_another_data_set(
+    tmp_path: Path, call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GAN_EDGE_OFFLINE")
+    monkeypatch.setattr("gan_runtime.datasets.idx.download", lambda *_: pytest.fail("a download"))
+    put_other(tmp_path / "d" / "tiny")
+    done = call("gan-data", "tiny", "--fetch", "--data-dir", tmp_path / "d")
+    assert done.refused("labels.gz is of twin; move these files, or name another folder")
+
+
+@pytest.mark.usefixtures("twin")
+def test_gan_data_says_what_lies_in_the_place(tmp_path: Path, call: Callable[..., Result]) -> None:
+    other = put_other(tmp_path / "other")
+    assert (
+        f"not found; passed over: {other / 'labels.gz'} is of twin" in call("gan-data", "tiny", "--data-dir", other).out
+    )
+    found = json.loads(call("gan-data", "tiny", "--data-dir", other, "--json").out)["tiny"]["splits"]["train"]
+    assert (found["folder"], found["others"]) == (None, [f"{other / 'labels.gz'} is of twin"])
+
+
+def test_the_real_mnist_is_not_fashion_mnist(call: Callable[..., Result]) -> None:
+    place = Path(__file__).resolve().parents[2] / "data" / "mnist"
+    done = call("gan-data", "fashion-mnist", "--verify", "--data-dir", place)
+    assert done.code == 1
+    assert "train-labels-idx1-ubyte.gz is of mnist" in done.out
+    assert "delete" not in done.out + done.err

@@ -63,7 +63,7 @@ def download(name: str, files: tuple[IdxFile, ...], quiet: bool = False, folder:
         DataError: no mirror has a file with the expected content.
         OutputError: the folder is not writable or the disk is full.
     """
-    folder = folder or _cache(name)
+    folder = folder or own_folder(name)
     if all(existing(folder, file.name) for file in files):
         return folder
     try:
@@ -83,7 +83,8 @@ def download(name: str, files: tuple[IdxFile, ...], quiet: bool = False, folder:
     return folder
 
 
-def _cache(name: str) -> Path:
+def own_folder(name: str) -> Path:
+    """Where in the user's cache the files of a data set are kept. Raises OutputError where there is no cache."""
     cache = cache_folder()
     if cache is None:
         raise OutputError(f"{name}: cannot be fetched without a home folder; set XDG_CACHE_HOME to a writable folder")

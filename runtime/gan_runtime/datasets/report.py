@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_runtime.datasets.classes import find_classes
-from gan_runtime.datasets.idx import decode, find_folder
+from gan_runtime.datasets.idx import decode, search
 from gan_runtime.datasets.known import POINTS, SOURCES, STACKED, IdxFile
 from gan_runtime.datasets.listing import open_pictures
 from gan_runtime.datasets.pictures import PictureOptions, PictureReport, check_pictures
@@ -27,9 +27,9 @@ def describe_known(name: str, data_dir: Path | None = None, verify: bool = False
     source = SOURCES[of]
     splits: dict[str, dict[str, Any]] = {}
     for split, files in source.splits.items():
-        folder = find_folder(of, files, data_dir)
+        folder, others = search(of, files, data_dir)
         images = made.images[split] if made else files[1].size - LABELS_HEADER
-        splits[split] = {"images": images, "folder": folder and str(folder)}
+        splits[split] = {"images": images, "folder": folder and str(folder)} | ({"others": others} if others else {})
         if verify and folder:
             splits[split]["problems"] = _problems(folder, files)
     if made:
@@ -89,7 +89,8 @@ def _split_as_text(split: dict[str, Any]) -> str:
     verdict = ""
     if "problems" in split:
         verdict = f": {'; '.join(split['problems']) or 'ok'}"
-    return f"{split['images']:,} images, {split['folder'] or 'not found'}{verdict}"
+    others = "".join(f"; passed over: {other}" for other in split.get("others", ()))
+    return f"{split['images']:,} images, {split['folder'] or 'not found'}{verdict}{others}"
 
 
 def _pictures(found: PictureReport) -> dict[str, Any]:
