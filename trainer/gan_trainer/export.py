@@ -1,6 +1,7 @@
 """Network -> one verified ONNX file. Each promise of the file is checked on its bytes before they reach their place."""
 
 import json
+import math
 from copy import deepcopy
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -9,13 +10,13 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan_runtime.datasets import PictureOptions
-from gan_runtime.errors import InputError
+from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.generator import Generator
-from gan_runtime.latents import default_labels, draw_latents
 from gan_runtime.manifest import (
     FINGERPRINT_PIXELS,
     Fingerprint,
@@ -23,43 +24,46 @@ from gan_runtime.manifest import (
     Labels,
     Latents,
     Manifest,
+    read_manifest,
     spread,
 )
 from gan_runtime.model_file import ModelFile, parse_model
 from gan_runtime.recorded_pictures import record
 from gan_runtime.roles import TASK
-from gan_runtime.session import open_session
 from gan_trainer.determinism import settle_math_library
-from gan_trainer.onnx_file import (
-    OPSETS,
-    ExportError,
-    compare,
-    finish,
-    first_line,
-    fold_batch_norm,
-    frozen_copy,
-    to_onnx,
-)
-from gan_trainer.pixels import GREY, denormalise, to_pixels
+from gan_trainer.export_inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks
+from gan_trainer.export_network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export_parity import Output, Rows, batch_rows, check_parity, file_rows, network_rows
+from gan_trainer.export_range import ValueRange
+from gan_trainer.onnx_file import OPSETS, ExportError, check_opset, finish, to_onnx
+from gan_trainer.pixels import GREY, to_pixels
+
+__all__ = ["OPSETS", "Deployed", "ExportError", "export", "generator_file"]
 
 SUFFIX = ".onnx"
-PARITY_BATCHES = (1, 3, 64)  # none of them the batch of the trace
 FLOAT_TOLERANCE = 1e-4  # of values in [-1, 1]
 PIXEL_TOLERANCE = 1  # grey level: rounding may fall to either side
+COMPARED = Output("values in [-1, 1]", FLOAT_TOLERANCE), Output("grey levels", PIXEL_TOLERANCE)
 FINGERPRINT_SEED, FINGERPRINT_IMAGES = 0, 16
 
 
 class Deployed(nn.Module):
     """The network as it is deployed: latents (and labels) -> uint8 [n, h, w, c]."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, black: float = -1.0, white: float = 1.0) -> None:
         super().__init__()
         self.network = network
+        self.scale = 255.0 / (white - black)
+        self.offset = -black * self.scale
         self.eval()  # else the exporter, which restores the mode it found, would put `network` into training
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Denormalise, round, clip and transpose."""
-        return to_pixels(denormalise(self.network(*inputs)))
+        """Grey levels, rounded, clipped and transposed."""
+        return to_pixels(self.grey(self.network(*inputs)))
+
+    def grey(self, values: Tensor) -> Tensor:
+        """Float grey levels of the network's values, 0 where these are black and 255 where they are white."""
+        return values.float() * self.scale + self.offset
 
 
 def export(
@@ -72,6 +76,8 @@ def export(
     class_names: tuple[str, ...] = (),
     name: str | None = None,
     distribution: str = "normal",
+    range: tuple[float, float] | None = None,
+    clip: bool = False,
     training: dict[str, Any] | None = None,
     pictures: PictureOptions | None = None,
     quality: list[dict[str, Any]] | None = None,
@@ -79,8 +85,10 @@ def export(
     """Write `module` as one self-describing ONNX file that draws what `module.eval()` draws.
 
     Args:
-        module: latents float [n, latent_dim] (and labels int64 [n] if `classes`) -> images float [n, 1 or 3, h, w] in
-            [-1, 1]. It is neither changed nor moved.
+        module: latents float [n, latent_dim] or [n, latent_dim, 1, 1] (and labels int64 [n] or one-hot float
+            [n, classes] or [n, classes, 1, 1], if `classes`) -> images float [n, 1 or 3, h, w], each of which depends
+            on its own row alone. It is neither changed nor moved. The file takes latents [n, latent_dim] and labels
+            int64 [n] in any case.
         path: the file to create or replace.
         latent_dim: values per latent.
         opset: version of the ONNX operator set, exactly; the IR version is the least one for it.
@@ -88,6 +96,9 @@ def export(
         class_names: what they are called; "0", "1", … if empty.
         name: of the model, for people; the file's stem if None.
         distribution: of the latents, "normal" N(0, 1) or "uniform" U(-1, 1).
+        range: the network's values of black and white: (-1, 1) after tanh, (0, 1) after a sigmoid, or (0, 255). None
+            assumes (-1, 1), and refuses networks that look as if they had another range.
+        clip: cut off what lies outside of the range, instead of refusing a network that leaves it.
         training: where the model comes from, any JSON object: goes into the manifest.
         pictures: how pictures became the images that it was trained on; commands that are given pictures do the same.
         quality: what was measured of it, any JSON objects: goes there, too.
@@ -96,7 +107,8 @@ def export(
         The file as written.
 
     Raises:
-        ExportError: torch cannot express the network at this opset, or the file would draw other images than `module`.
+        ExportError: torch cannot express the network at this opset, its values are not in the range, it draws random
+            numbers, its images depend on each other, or the file would draw other images than `module`.
         InputError: an argument is out of range.
         OutputError: `path` cannot be written. An older file there stays as it was, whatever goes wrong.
     """
@@ -111,6 +123,8 @@ def export(
         class_names=class_names,
         name=name,
         distribution=distribution,
+        range=range,
+        clip=clip,
         training=training,
         pictures=pictures,
         quality=quality,
@@ -130,29 +144,34 @@ def generator_file(
     class_names: tuple[str, ...] = (),
     name: str | None = None,
     distribution: str = "normal",
+    range: tuple[float, float] | None = None,
+    clip: bool = False,
     training: dict[str, Any] | None = None,
     pictures: PictureOptions | None = None,
     quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
     """As `export`, but nothing is written yet."""
     check_request(path, opset, latent_dim, classes, class_names, name or path.stem, (training, quality))
-    settle_math_library()
-    reference = frozen_copy(module)
-    size = _image_size(reference, latent_dim, classes, distribution)
-    labels = Labels(classes, class_names or tuple(map(str, range(classes)))) if classes else None
     latents = Latents(latent_dim, distribution)
+    labels = Labels(classes, tuple(class_names or map(str, np.arange(classes)))) if classes else None
+    values = ValueRange(range, clip)
+    settle_math_library()
+    network, images = adapted(frozen_copy(module), latents, classes, batch_rows(()))
+    images = _checked(images)
+    size = ImageSize(images.shape[2], images.shape[3], images.shape[1])
+    values.look_at(images)
     manifest = Manifest(
         name or path.stem, TASK, latents, labels, size, training or {}, quality or [], pictures=record(pictures)
     )
-    deployed = Deployed(fold_batch_norm(deepcopy(reference)))
-    model = to_onnx(deployed, named_inputs(generator_inputs(2, latent_dim, classes, distribution)), ["images"], opset)
+    reference, deployed = (Deployed(part, *values.ends) for part in (network, deepcopy(network)))
+    deployed.network = fold_batch_norm(without_parametrizations(deployed.network))
+    model = to_onnx(deployed, named_tensors(generator_rows(0, 2, latents, classes)), ["images"], opset)
     shapes = {"images": astuple(size)}
     file = finish(model, manifest, shapes, opset, path)
-    _check_parity(file, model, reference, manifest)
-    images = Generator.open(file, "cpu").sample(FINGERPRINT_IMAGES, FINGERPRINT_SEED)
-    pixels = spread(images, FINGERPRINT_PIXELS).tobytes()
-    fingerprint = Fingerprint(FINGERPRINT_SEED, FINGERPRINT_IMAGES, pixels)
-    return finish(model, replace(manifest, fingerprint=fingerprint), shapes, opset, path)
+    _check_images(file, model, reference, manifest, values)
+    draw = network_rows(network, lambda images: [to_pixels(reference.grey(images))])
+    (pixels,) = draw(generator_rows(0, FINGERPRINT_IMAGES, latents, classes))
+    return fingerprinted(file, model, manifest, shapes, pixels)
 
 
 def check_request(
@@ -167,8 +186,9 @@ def check_request(
     """Raise InputError where an argument of `export` is out of range."""
     if path.suffix.lower() != SUFFIX:
         raise InputError(f"{path}: an exported file ends in {SUFFIX}")
-    if opset not in OPSETS:
-        raise InputError(f"opset {opset}: choose one from {OPSETS[0]} to {OPSETS[-1]}")
+    if any(type(number) is not int for number in (opset, latent_dim, classes)):
+        raise InputError(f"opset {opset!r}, latent_dim {latent_dim!r}, classes {classes!r}: must be integers")
+    check_opset(opset)
     if latent_dim < 1 or classes < 0 or len(class_names) not in (0, classes):
         raise InputError(
             f"latent_dim {latent_dim}, classes {classes}, {len(class_names)} class names: latent_dim must be positive, "
@@ -176,58 +196,51 @@ def check_request(
         )
     try:
         json.dumps([about, class_names, name], ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"training, quality and names must be what JSON can hold: {error}") from None
 
 
-def _image_size(network: nn.Module, latent_dim: int, classes: int, distribution: str) -> ImageSize:
-    """What `network` draws, once it is clear that it can be deployed at all."""
-    inputs = generator_inputs(PARITY_BATCHES[-1], latent_dim, classes, distribution)
-    with torch.no_grad():
-        try:
-            images, again = network(*inputs), network(*inputs)
-        except Exception as error:  # somebody else's code
-            given = f"{'latents and labels' if classes else 'latents'} {[list(x.shape) for x in inputs]}"
-            raise ExportError(f"the network does not take {given}: {first_line(error)}") from error
-    if (
-        not isinstance(images, Tensor)
-        or images.ndim != 4
-        or images.shape[1] not in (1, 3)
-        or len(images) != len(inputs[0])
-    ):
-        found = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
-        raise ExportError(f"the network gives {found}, not images [n, 1 or 3, h, w]")
+def _checked(images: object) -> Tensor:
+    """What a network gives, once it is clear that it is images."""
+    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] not in (1, 3):
+        found = list(images.shape) if isinstance(images, Tensor) else f"a {type(images).__name__}"
+        raise ExportError(f"the network gives {found}, not images [n, 1 or 3, h, w]: wrap it in a module that does")
+    if len(images) != batch_rows(()):
+        raise ExportError(f"the network gives {len(images)} images for {batch_rows(())} latents")
     if not bool(torch.isfinite(images).all()):
         raise ExportError("the network gives values that are not finite")
-    if not torch.equal(images, again):
-        raise ExportError("the network draws other images for the same latents: make all that is random an input")
-    peak = images.abs().max().item()
-    if peak > 1.0 + FLOAT_TOLERANCE:
-        raise ExportError(f"the network's values reach {peak:.4g}, outside of [-1, 1]: end it with tanh")
-    return ImageSize(images.shape[2], images.shape[3], images.shape[1])
+    return images
 
 
-def _check_parity(file: ModelFile, model: onnx.ModelProto, network: nn.Module, manifest: Manifest) -> None:
+def _check_images(
+    file: ModelFile, model: onnx.ModelProto, reference: Deployed, manifest: Manifest, values: ValueRange
+) -> None:
     """The file must draw what the network draws: in floats before the last rounding, and in grey levels after it."""
+    assert manifest.latents
+    assert manifest.output
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
     grey = _before_rounding(model.graph)
     probe.graph.output.append(onnx.helper.make_tensor_value_info(grey, onnx.TensorProto.FLOAT, None))
-    floats = open_session(parse_model(probe.SerializeToString(), file.path), "cpu").onnx
-    pixels = open_session(file, "cpu").onnx
-    assert manifest.latents
-    classes = manifest.labels.classes if manifest.labels else 0
-    names = [port.name for port in file.inputs]
-    if len(names) != 1 + bool(classes):
-        raise ExportError(f"the network does not use all of its inputs: {names} are left in the graph")
-    for n in PARITY_BATCHES:
-        inputs = generator_inputs(n, manifest.latents.dim, classes, manifest.latents.distribution)
-        feeds = {name: x.numpy() for name, x in named_inputs(inputs).items()}
-        with torch.no_grad():
-            expected = denormalise(network(*inputs))
-        (values,), (found,) = floats.run([grey], feeds), pixels.run(["images"], feeds)
-        compare(n, values / GREY, expected.numpy() / GREY, FLOAT_TOLERANCE, "values in [-1, 1]")
-        compare(n, found.astype(np.int16), to_pixels(expected).short().numpy(), PIXEL_TOLERANCE, "grey levels")
+    floats = file_rows(parse_model(probe.SerializeToString(), file.path), [grey])
+    pixels = file_rows(file, ["images"])
+
+    def convert(images: Tensor) -> list[Tensor]:
+        return [reference.grey(images) / GREY, to_pixels(reference.grey(images))]
+
+    def watched(images: Tensor) -> list[Tensor]:
+        values.look_at(images)
+        return convert(images)
+
+    def drawn(rows: Rows) -> Rows:
+        return floats(rows)[0] / GREY, *pixels(rows)
+
+    about = manifest.latents, manifest.labels.classes if manifest.labels else 0
+    n = batch_rows(manifest.output.shape)
+    usual = usual_blocks(*about, n, math.prod(manifest.output.shape))
+    check_parity(network_rows(reference.network, watched), drawn, usual, COMPARED)
+    values.check_guess()
+    check_parity(network_rows(reference.network, convert), drawn, other_blocks(*about, n), COMPARED)
 
 
 def _before_rounding(graph: onnx.GraphProto) -> str:
@@ -239,12 +252,30 @@ def _before_rounding(graph: onnx.GraphProto) -> str:
     return str(node.input[0])
 
 
-def generator_inputs(n: int, latent_dim: int, classes: int, distribution: str) -> tuple[Tensor, ...]:
-    """Latents (and labels, if there are classes) of the first n images of seed 0."""
-    latents = torch.from_numpy(draw_latents(0, 0, n, latent_dim, distribution))
-    return (latents, torch.from_numpy(default_labels(0, n, classes))) if classes else (latents,)
+def fingerprinted(
+    file: ModelFile,
+    model: onnx.ModelProto,
+    manifest: Manifest,
+    shapes: dict[str, tuple[int, ...]],
+    expected: NDArray[np.uint8],
+) -> ModelFile:
+    """`file`, made of `model` and `manifest`, with the fingerprint of its first images; or levels of points.
 
+    `expected` are those of torch, as many as the fingerprint covers.
 
-def named_inputs(inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
-    """The same by the names that they have in a file."""
-    return dict(zip(("latents", "labels"), inputs, strict=False))
+    Raises:
+        ExportError: what would be stored is not what torch gives.
+    """
+    try:
+        generator = Generator.open(file, "cpu")
+        found = generator.levels(generator.sample(len(expected), FINGERPRINT_SEED))
+    except GanEdgeError as error:
+        raise ExportError(f"the runtime cannot draw from the file: {error}") from error
+    pixels = spread(found, FINGERPRINT_PIXELS).tobytes()
+    manifest = replace(manifest, fingerprint=Fingerprint(FINGERPRINT_SEED, len(expected), pixels))
+    file = finish(model, manifest, shapes, file.opset, file.path)
+    written = read_manifest(file)
+    difference = written.fingerprint.difference(expected) if written and written.fingerprint else 255
+    if difference > PIXEL_TOLERANCE:
+        raise ExportError(f"the fingerprint would differ from torch by {difference} grey levels")
+    return file

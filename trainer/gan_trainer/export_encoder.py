@@ -4,22 +4,22 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gan_runtime.datasets import PictureOptions
 from gan_runtime.encoder import LATENTS, TASK
-from gan_runtime.errors import InputError
 from gan_runtime.image_reader import IMAGES
 from gan_runtime.manifest import ImageSize, Latents, Manifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.recorded_pictures import record
-from gan_runtime.session import open_session
 from gan_trainer.determinism import settle_math_library
-from gan_trainer.onnx_file import OPSETS, ExportError, compare, finish, fold_batch_norm, frozen_copy, to_onnx
+from gan_trainer.export_network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export_parity import Output, check_parity, file_rows, image_blocks, network_rows
+from gan_trainer.onnx_file import check_opset, finish, to_onnx
 from gan_trainer.pixels import normalise
 
-PARITY_BATCHES = (1, 3, 64)
 TOLERANCE = 1e-4  # of latents, in units of the largest one or of 1
 
 
@@ -34,7 +34,7 @@ class Deployed(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalise, encode, and leave out a VAE's variances, which come after its means."""
-        values: Tensor = self.network(normalise(images))[:, : self.latent_dim]
+        values: Tensor = self.network(normalise(images))[:, : self.latent_dim].float()
         return values
 
 
@@ -66,34 +66,18 @@ def encoder_file(
         ExportError: torch cannot express the network at this opset, or the file would give other latents.
         InputError: the opset is out of range.
     """
-    if opset not in OPSETS:
-        raise InputError(f"opset {opset}: choose one from {OPSETS[0]} to {OPSETS[-1]}")
+    check_opset(opset)
     settle_math_library()
-    reference = Deployed(frozen_copy(module), latents.dim)
-    deployed = Deployed(fold_batch_norm(deepcopy(reference.network)), latents.dim)
+    network = frozen_copy(module)
+    reference, deployed = (Deployed(part, latents.dim) for part in (network, deepcopy(network)))
+    deployed.network = fold_batch_norm(without_parametrizations(deployed.network))
+    blocks, encode = image_blocks(size), network_rows(reference, lambda values: [values])
+    largest = max(1.0, *(float(np.abs(encode(block)[0]).max()) for block in blocks))
     manifest = Manifest(
         name or path.stem, TASK, training=training or {}, images=size, codes=latents, pictures=record(pictures)
     )
-    model = to_onnx(deployed, {IMAGES: _images(2, size)}, [LATENTS], opset)
+    model = to_onnx(deployed, {IMAGES: torch.from_numpy(blocks[0][0][:2])}, [LATENTS], opset)
     file = finish(model, manifest, {LATENTS: (latents.dim,)}, opset, path)
-    _check_parity(file, reference, size)
+    outputs = [Output(LATENTS, TOLERANCE * largest)]
+    check_parity(encode, file_rows(file, [LATENTS]), blocks, outputs)
     return file
-
-
-def _check_parity(file: ModelFile, network: nn.Module, size: ImageSize) -> None:
-    session = open_session(file, "cpu").onnx
-    for n in PARITY_BATCHES:
-        images = _images(n, size)
-        with torch.no_grad():
-            expected = network(images)
-        if not bool(torch.isfinite(expected).all()):
-            raise ExportError("the encoder gives values that are not finite")
-        (found,) = session.run([LATENTS], {IMAGES: images.numpy()})
-        scale = max(1.0, expected.abs().max().item())
-        compare(n, found / scale, expected.numpy() / scale, TOLERANCE, "of the largest latent")
-
-
-def _images(n: int, size: ImageSize) -> Tensor:
-    """Images of noise, the same ones each time."""
-    shape = (n, size.height, size.width, size.channels)
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(n))

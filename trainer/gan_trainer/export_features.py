@@ -7,17 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_runtime.errors import InputError
 from gan_runtime.features import FEATURES, LOGITS, TASK
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.image_reader import IMAGES
 from gan_runtime.manifest import ImageSize, Manifest, Measures
 from gan_runtime.model_file import ModelFile
-from gan_runtime.session import open_session
-from gan_trainer.onnx_file import OPSETS, ExportError, compare, finish, fold_batch_norm, frozen_copy, to_onnx
+from gan_trainer.determinism import settle_math_library
+from gan_trainer.export_network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export_parity import Output, check_parity, file_rows, image_blocks, network_rows
+from gan_trainer.onnx_file import ExportError, check_opset, finish, to_onnx
 
-PARITY_BATCHES = (1, 3, 64)
 TOLERANCE = 1e-3  # of features and logits, whose size is about 1 to 10
+OUTPUTS = Output(FEATURES, TOLERANCE), Output(LOGITS, TOLERANCE)
 
 
 def export_features(
@@ -50,41 +51,25 @@ def export_features(
     """
     path = Path(path)
     check_writable(path)
-    if opset not in OPSETS:
-        raise InputError(f"opset {opset}: choose one from {OPSETS[0]} to {OPSETS[-1]}")
-    reference = frozen_copy(module)
-    dim, classes = (part.shape[1] for part in _run(reference, _images(2, size)))
+    check_opset(opset)
+    settle_math_library()
+    reference, blocks = frozen_copy(module), image_blocks(size)
+    measure = network_rows(reference, _checked)
+    dim, classes = (part.shape[1] for part in measure(blocks[0]))
     measures = Measures(dim, classes, class_names)
     manifest = Manifest(
         name or path.stem, TASK, training=training or {}, quality=quality or [], images=size, measures=measures
     )
-    network = fold_batch_norm(deepcopy(reference))
-    model = to_onnx(network, {IMAGES: _images(2, size)}, [FEATURES, LOGITS], opset)
+    network = fold_batch_norm(without_parametrizations(deepcopy(reference)))
+    model = to_onnx(network, {IMAGES: torch.from_numpy(blocks[0][0][:2])}, [FEATURES, LOGITS], opset)
     file = finish(model, manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
-    _check_parity(file, reference, size)
+    check_parity(measure, file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS)
     with atomic_write(path) as target:
         target.write(file.content)
     return file
 
 
-def _check_parity(file: ModelFile, network: nn.Module, size: ImageSize) -> None:
-    session = open_session(file, "cpu").onnx
-    for n in PARITY_BATCHES:
-        images = _images(n, size)
-        found = session.run([FEATURES, LOGITS], {IMAGES: images.numpy()})
-        for values, expected, what in zip(found, _run(network, images), (FEATURES, LOGITS), strict=True):
-            compare(n, values, expected.numpy(), TOLERANCE, what)
-
-
-@torch.no_grad()
-def _run(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    found = network(images)
+def _checked(found: object) -> tuple[Tensor, ...]:
     if not isinstance(found, tuple) or [part.ndim for part in found] != [2, 2]:
         raise ExportError("a feature network gives features [n, d] and logits [n, classes]")
     return found
-
-
-def _images(n: int, size: ImageSize) -> Tensor:
-    """Images of noise, the same ones each time."""
-    shape = (n, size.height, size.width, size.channels)
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(n))

@@ -1,30 +1,24 @@
 """Network -> one verified ONNX file of the task "points"."""
 
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.generator import Generator
-from gan_runtime.manifest import MAX_FINGERPRINT_IMAGES, Fingerprint, Latents, Manifest, Points
+from gan_runtime.manifest import MAX_FINGERPRINT_IMAGES, Latents, Manifest, Points
 from gan_runtime.model_file import ModelFile
 from gan_runtime.roles import POINTS_TASK
-from gan_runtime.session import open_session
 from gan_trainer.determinism import settle_math_library
-from gan_trainer.export import (
-    FINGERPRINT_SEED,
-    FLOAT_TOLERANCE,
-    PARITY_BATCHES,
-    check_request,
-    generator_inputs,
-    named_inputs,
-)
-from gan_trainer.onnx_file import ExportError, compare, finish, fold_batch_norm, frozen_copy, to_onnx
+from gan_trainer.export import FLOAT_TOLERANCE, check_request, fingerprinted
+from gan_trainer.export_inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks
+from gan_trainer.export_network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export_parity import Output, check_parity, file_rows, network_rows
+from gan_trainer.export_range import ValueRange
+from gan_trainer.onnx_file import ExportError, finish, to_onnx
 
+ROWS = 64  # of a batch of a comparison
 OUTPUT = "points"
 
 
@@ -39,7 +33,7 @@ class DeployedPoints(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Values in [-1, 1] times the extent."""
-        points: Tensor = self.network(latents).flatten(1) * self.extent
+        points: Tensor = self.network(latents).flatten(1).float() * self.extent
         return points
 
 
@@ -69,30 +63,32 @@ def export_points(
     check_writable(path)
     check_request(path, opset, latent_dim, 0, (), name or path.stem, (training, quality))
     settle_math_library()
-    deployed = DeployedPoints(frozen_copy(module), extent)
-    size = Points(_points(deployed, latent_dim, distribution, PARITY_BATCHES[-1]).shape[1], extent)
-    latents = Latents(latent_dim, distribution)
+    latents, values = Latents(latent_dim, distribution), ValueRange()
+    network, found = adapted(frozen_copy(module), latents, 0, ROWS)
+    size = Points(_coordinates(found), extent)
     manifest = Manifest(name or path.stem, POINTS_TASK, latents, None, size, training or {}, quality or [])
-    folded = fold_batch_norm(deepcopy(deployed))
-    model = to_onnx(folded, named_inputs(generator_inputs(2, latent_dim, 0, distribution)), [OUTPUT], opset)
+    reference, deployed = (DeployedPoints(part, extent) for part in (network, deepcopy(network)))
+    deployed.network = fold_batch_norm(without_parametrizations(deployed.network))
+    model = to_onnx(deployed, named_tensors(generator_rows(0, 2, latents, 0)), [OUTPUT], opset)
     file = finish(model, manifest, {OUTPUT: size.shape}, opset, path)
-    session = open_session(file, "cpu").onnx
-    for n in PARITY_BATCHES:
-        (latents_in,) = generator_inputs(n, latent_dim, 0, distribution)
-        (found,) = session.run([OUTPUT], {"latents": latents_in.numpy()})
-        expected = _points(deployed, latent_dim, distribution, n).numpy()
-        compare(n, found / extent, expected / extent, FLOAT_TOLERANCE, "of the extent")
-    points = Generator.open(file, "cpu").sample(MAX_FINGERPRINT_IMAGES, FINGERPRINT_SEED)
-    fingerprint = Fingerprint(FINGERPRINT_SEED, MAX_FINGERPRINT_IMAGES, size.levels(points).tobytes())
-    file = finish(model, replace(manifest, fingerprint=fingerprint), {OUTPUT: size.shape}, opset, path)
+
+    def drawn(points: Tensor) -> list[Tensor]:
+        values.look_at(points / extent)
+        return [points]
+
+    draw, output = network_rows(reference, drawn), Output(f"of coordinates up to {extent:g}", FLOAT_TOLERANCE * extent)
+    blocks = [*usual_blocks(latents, 0, ROWS, size.coordinates), *other_blocks(latents, 0, ROWS)]
+    check_parity(draw, file_rows(file, [OUTPUT]), blocks, [output])
+    (points,) = draw(generator_rows(0, MAX_FINGERPRINT_IMAGES, latents, 0))
+    file = fingerprinted(file, model, manifest, {OUTPUT: size.shape}, size.levels(points))
     with atomic_write(path) as target:
         target.write(file.content)
     return file
 
 
-@torch.no_grad()
-def _points(deployed: DeployedPoints, latent_dim: int, distribution: str, n: int) -> Tensor:
-    points: Tensor = deployed(*generator_inputs(n, latent_dim, 0, distribution))
-    if not bool(torch.isfinite(points).all()):
-        raise ExportError("the network gives values that are not finite")
-    return points
+def _coordinates(points: object) -> int:
+    """How many coordinates a network's points have."""
+    if not isinstance(points, Tensor) or points.ndim < 2 or len(points) != ROWS:
+        found = list(points.shape) if isinstance(points, Tensor) else f"a {type(points).__name__}"
+        raise ExportError(f"the network gives {found}, not points [n, coordinates]")
+    return points[0].numel()

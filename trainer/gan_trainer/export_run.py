@@ -93,8 +93,14 @@ def export_run(
     if networks.encoder is not None:
         check_writable(encoder_path(output))
     classes = config.conditions
-    generator = generator_file(
-        networks.generator, output, classes=len(classes), class_names=classes, pictures=config.data.pictures, **about
+    generator = generator_file(  # every recipe ends in tanh, even if all that it draws is white
+        networks.generator,
+        output,
+        classes=len(classes),
+        class_names=classes,
+        range=(-1.0, 1.0),
+        pictures=config.data.pictures,
+        **about,
     )
     encoder = _encoder_file(networks.encoder, generator, config, about) if networks.encoder is not None else None
     _write_together([file for file in (encoder, generator) if file])

@@ -1,54 +1,70 @@
 """A torch module as the bytes of a verified ONNX file: the same for every kind of network."""
 
 import io
+import linecache
+import threading
 import warnings
-from copy import deepcopy
-from itertools import pairwise
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
-import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
-from torch.nn.utils.parametrize import is_parametrized
 
-from gan_runtime.errors import GanEdgeError
+from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.manifest import METADATA_KEY, Manifest
 from gan_runtime.model_file import ModelFile, parse_model
 from gan_trainer import __version__
 
 OPSETS = range(13, 21)
+RANDOM = {  # a Dropout that is left in a graph is one that drops; evaluation mode removes the others
+    *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
+    *("Bernoulli", "Multinomial", "Dropout"),
+}
+# Lines of torch itself that turn a size into a Python value while a network is traced: checks that only raise, and the
+# width of an attention head. None of these sizes is the batch's. By file and text, as line numbers move.
+SIZE_CHECKS = {
+    "functional.py": {
+        "if size_prods == 1:",  # instance_norm and group_norm
+        "if embed_dim != embed_dim_to_check:",  # multi_head_attention_forward
+        "if head_dim * num_heads != embed_dim:",
+        "if key.shape != value.shape:",
+        "q_scaled = q * math.sqrt(1.0 / float(E))",
+    },
+    "instancenorm.py": {"if input.size(feature_dim) != self.num_features:"},
+}
+
+_exporting = threading.Lock()  # torch's exporter keeps its state in globals, and so do Python's warnings
 
 
 class ExportError(GanEdgeError):
     """The network cannot be exported as asked, or the file would not keep its promises."""
 
 
-def frozen_copy(module: nn.Module) -> nn.Module:
-    """`module` on the CPU, in float32 and evaluation mode, apart from the original."""
-    try:
-        return deepcopy(module).cpu().float().eval()
-    except Exception as error:  # tensors that are no leaves, locks, files: whatever a module may hold
-        raise ExportError(f"the network cannot be copied: {first_line(error)}") from error
+def check_opset(opset: int) -> None:
+    """Raise InputError where files of this opset cannot be made."""
+    if opset not in OPSETS:
+        raise InputError(f"opset {opset}: choose one from {OPSETS[0]} to {OPSETS[-1]}")
 
 
 def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], opset: int) -> onnx.ModelProto:
     """The one place that chooses torch's exporter; inputs and outputs have these names, and any number of rows.
 
     The TorchScript one honours every opset exactly; the default one speaks opset 18 and converts down, or says that it
-    did. Its trace warnings and its deprecation notice are no news to users.
+    did.
+
+    Raises:
+        ExportError: torch cannot express the network at this opset, the trace would freeze a value that depends on the
+            inputs, the graph draws random numbers, or it does without one of the inputs.
     """
     content = io.BytesIO()
-    # It turns its log on before it traces, by a slip of torch's, and prints whole graphs on stdout when it fails.
-    quiet = module.register_forward_pre_hook(lambda *_: torch._C._jit_set_onnx_log_enabled(False))
+    quiet = module.register_forward_pre_hook(_turn_log_off)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _exporting, _tracer_warnings() as frozen:
             torch.onnx.export(
-                module,
+                _traceable(module, tuple(inputs.values())),
                 tuple(inputs.values()),
                 content,  # type: ignore[arg-type]  # the TorchScript exporter writes to files, too
                 input_names=list(inputs),
@@ -61,61 +77,91 @@ def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], op
         raise ExportError(f"opset {opset}: torch cannot export the network: {first_line(error)}") from error
     finally:
         quiet.remove()
-    return onnx.load_from_string(content.getvalue())
+    model = onnx.load_from_string(content.getvalue())
+    drawn = sorted({node.op_type for node in _nodes(model.graph)} & RANDOM)
+    if drawn:
+        raise ExportError(
+            f"the network draws other {outputs[0]} for the same {next(iter(inputs))}, by {', '.join(drawn)} in the "
+            "graph: make all that is random an input, for instance further latents that forward() takes its noise from"
+        )
+    if frozen:
+        raise ExportError(
+            f"a graph has no Python branches or values: {frozen[0]}; what depends on the inputs or on the batch size "
+            "must be computed with tensors, such as torch.where, x.shape[0] without int() or len(), and view(-1, ...)"
+        )
+    left = [port.name for port in model.graph.input]
+    if left != list(inputs):
+        raise ExportError(
+            f"the network does not use all of its inputs: {left} of {list(inputs)} are left in the graph; "
+            "export it without the others"
+        )
+    return model
 
 
-def fold_batch_norm(module: nn.Module) -> nn.Module:
-    """Merge each batch norm into the layer before it, in place; ONNX Runtime does not for transposed convolutions.
+def _turn_log_off(*_: object) -> None:
+    """The exporter turns its log on before it traces, by a slip of torch's, and prints whole graphs when it fails."""
+    torch._C._jit_set_onnx_log_enabled(False)
 
-    Only where nothing can be meant but "first this layer, then that norm"; what is merged wrongly all the same fails
-    the comparison with the original.
+
+def _traceable(module: nn.Module, inputs: tuple[Tensor, ...]) -> nn.Module:
+    """`module`; the exporter knows only whole ScriptModules, so a module that contains some becomes one."""
+    if not any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        return module
+    traced: nn.Module = torch.jit.trace(module, inputs, check_trace=False)  # type: ignore[no-untyped-call]
+    parts = list(traced.modules())
+
+    def modules() -> list[nn.Module]:  # no forward runs that could have a hook, but the exporter asks for these
+        _turn_log_off()
+        return parts
+
+    object.__setattr__(traced, "modules", modules)
+    return traced
+
+
+@contextmanager
+def _tracer_warnings() -> Iterator[list[str]]:
+    """Collect what the tracer of this thread froze, as text; torch's other warnings are no news to users.
+
+    Warnings have one state per process, which this changes while torch exports; those of other threads are passed on.
     """
-    for parent in module.modules():
-        if type(parent).forward is not nn.Sequential.forward:
-            continue
-        _norms_before_shuffles(parent)
-        for (layer_name, layer), (norm_name, norm) in pairwise(list(parent.named_children())):
-            fused = _fused(layer, norm)
-            if fused is not None:
-                setattr(parent, layer_name, fused)
-                setattr(parent, norm_name, nn.Identity())
-    return module
+    frozen: list[str] = []
+    with warnings.catch_warnings():
+        show, thread = warnings.showwarning, threading.get_ident()
+
+        def collect(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if threading.get_ident() != thread:
+                show(message, category, filename, lineno, file, line)
+            elif category.__name__ == "TracerWarning":
+                text = linecache.getline(filename, lineno).strip()
+                if not _is_size_check(Path(filename), text):
+                    frozen.append(f"{Path(filename).name}:{lineno}: {text}: {str(message).split('. ')[0].strip()}")
+
+        warnings.simplefilter("always")
+        warnings.showwarning = collect
+        yield frozen
 
 
-def _norms_before_shuffles(parent: nn.Module) -> None:
-    """A norm after a pixel shuffle is one of all the channels that the shuffle takes together, before it."""
-    for (shuffle_name, shuffle), (norm_name, norm) in pairwise(list(parent.named_children())):
-        if type(shuffle) is nn.PixelShuffle and type(norm) is nn.BatchNorm2d and _is_plain(shuffle, norm):
-            setattr(parent, shuffle_name, _widened(norm, shuffle.upscale_factor**2))
-            setattr(parent, norm_name, shuffle)
+def _is_size_check(path: Path, line: str) -> bool:
+    """Whether freezing the values of this line cannot change a graph: an assertion, or a check of torch's own."""
+    return line.startswith(("assert ", "assert(")) or (
+        path.is_relative_to(Path(torch.__file__).parent) and line in SIZE_CHECKS.get(path.name, ())
+    )
 
 
-def _widened(norm: nn.BatchNorm2d, times: int) -> nn.BatchNorm2d:
-    """The same norm for so many neighbouring channels in place of each one."""
-    wide = nn.BatchNorm2d(norm.num_features * times, norm.eps, affine=norm.affine).train(norm.training)
-    values = {name: value.repeat_interleave(times) for name, value in norm.state_dict().items() if value.ndim}
-    wide.load_state_dict(wide.state_dict() | values)
-    return wide
-
-
-def _is_plain(*modules: nn.Module) -> bool:
-    """Whether they do what their types say, with the statistics that they have learned."""
-    hooked = any((m._forward_hooks or m._forward_pre_hooks or is_parametrized(m)) for m in modules)
-    return not hooked and bool(getattr(modules[-1], "track_running_stats", False))
-
-
-def _fused(layer: Any, norm: Any) -> Any:
-    """One layer that does what plain `layer` and `norm` do, or None where they are anything but plain."""
-    if not _is_plain(layer, norm) or getattr(layer, "groups", 1) != 1:
-        return None
-    match type(layer), type(norm):
-        case (nn.Conv2d, nn.BatchNorm2d):
-            return fuse_conv_bn_eval(layer, norm)
-        case (nn.ConvTranspose2d, nn.BatchNorm2d):
-            return fuse_conv_bn_eval(layer, norm, transpose=True)
-        case (nn.Linear, nn.BatchNorm1d):
-            return fuse_linear_bn_eval(layer, norm)
-    return None
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """All nodes, those of branches and loops included."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in [attribute.g, *attribute.graphs]:
+                yield from _nodes(inner)
 
 
 def finish(
@@ -128,13 +174,18 @@ def finish(
     Raises:
         ExportError: the checker refuses it, or it is not of this opset.
     """
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    if opsets != {"": opset}:
+        raise ExportError(f"opset {opset}: torch wrote {opsets} instead")
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)
     model.producer_name, model.producer_version = "gan-edge", __version__
     model.doc_string = model.graph.doc_string = ""
     for output in model.graph.output:
-        for axis, length in zip(output.type.tensor_type.shape.dim[1:], shapes[output.name], strict=True):
-            axis.dim_value = length
-    for node in model.graph.node:
+        del output.type.tensor_type.shape.dim[:]
+        output.type.tensor_type.shape.dim.add(dim_param="n")
+        for length in shapes[output.name]:
+            output.type.tensor_type.shape.dim.add(dim_value=length)
+    for node in _nodes(model.graph):
         node.doc_string = ""
         del node.metadata_props[:]
     del model.metadata_props[:]
@@ -142,29 +193,14 @@ def finish(
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError(f"opset {opset}: the checker of onnx refuses the model: {error}") from error
+        raise ExportError(f"opset {opset}: the checker of onnx refuses the model: {first_line(error)}") from error
     file = parse_model(model.SerializeToString(deterministic=True), path)
-    if file.opsets != {"": opset}:
-        raise ExportError(f"opset {opset}: torch wrote {file.opsets} instead")
     if file.external_data:
         raise ExportError(f"{path}: torch left weights outside of the file")
     return file
 
 
-def compare(
-    n: int, found: NDArray[Any], expected: NDArray[Any], tolerance: float, unit: str, origin: str = "torch"
-) -> None:
-    """Raise ExportError where arrays of a batch of n differ from those of `origin` by more than `tolerance`."""
-    if found.shape != expected.shape:
-        raise ExportError(f"batch of {n}: the graph gives {list(found.shape)}, {origin} {list(expected.shape)}")
-    difference = float(np.abs(found - expected).max())
-    if not difference <= tolerance:
-        raise ExportError(
-            f"batch of {n}: the graph differs from {origin} by {difference:.3g} {unit}, allowed are {tolerance:g}; "
-            "does the network depend on the batch size or draw random numbers?"
-        )
-
-
 def first_line(error: Exception) -> str:
-    """What an error says, on one line."""
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """What an error says, on one line; of a ScriptModule's, the last one, after two tracebacks."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1] if "TorchScript interpreter" in lines[0] else lines[0]

@@ -15,11 +15,12 @@ from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.image_reader import IMAGES
 from gan_runtime.manifest import ImageSize, Manifest, Measures, read_manifest
 from gan_runtime.model_file import ModelFile
-from gan_runtime.session import Session, open_session
-from gan_trainer.export_features import PARITY_BATCHES, TOLERANCE
-from gan_trainer.onnx_file import compare, finish
+from gan_trainer.export_features import OUTPUTS
+from gan_trainer.export_parity import Compute, Rows, check_parity, file_rows, image_blocks
+from gan_trainer.onnx_file import finish
 from gan_trainer.runs import software
 
+NOISE = (64, 32)  # sizes of batches
 PART = "part/"  # before the names of what comes from the network of grey images
 
 # n images become 3 n grey ones: red, green and blue of the first, then of the second
@@ -80,15 +81,18 @@ def stack_features(source: Path, path: Path, name: str) -> ModelFile:
     if part.size.channels != 1:
         raise InputError(f"{source}: takes {part.size.channels} channels; features of grey images can be stacked")
     opset, (dim, classes) = part.model.opset, (CHANNELS * part.dim, part.classes**CHANNELS)
+    size = ImageSize(part.size.height, part.size.width, CHANNELS)
     manifest = Manifest(
         name,
         TASK,
         training={"data": name, "parts": {"name": part.name, "sha256": part.model.sha256}, "software": software()},
-        images=ImageSize(part.size.height, part.size.width, CHANNELS),
+        images=size,
         measures=Measures(dim, classes, tuple(map("".join, product(_class_names(part), repeat=CHANNELS)))),
     )
     file = finish(_composed(part), manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
-    _check_parity(file, part)
+    noise = [(_noise(n, part.size),) for n in NOISE]
+    blocks = [*noise, *image_blocks(size)]
+    check_parity(_channel_by_channel(part), file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS, "the parts")
     with atomic_write(path) as target:
         target.write(file.content)
     return file
@@ -111,19 +115,19 @@ def _composed(part: FeatureNetwork) -> onnx.ModelProto:
     return onnx.compose.merge_models(begun, join, [(PART + FEATURES, "rows"), (PART + LOGITS, "scores")])
 
 
-def _check_parity(file: ModelFile, part: FeatureNetwork) -> None:
-    """Each channel by itself has to give the same features, and logits of the same sum."""
-    stacked, size = open_session(file, "cpu"), part.size
-    for n in PARITY_BATCHES:
-        images = _noise(n, size)
-        found = _run(stacked, images)
-        features, logits = zip(
-            *(_run(part.session, images[..., [channel]]) for channel in range(CHANNELS)), strict=True
-        )
+def _channel_by_channel(part: FeatureNetwork) -> Compute:
+    """What the stacked network has to give: the features of each channel by itself, and logits of the same sums."""
+    measure = file_rows(part.model, [FEATURES, LOGITS])
+
+    def compute(rows: Rows) -> Rows:
+        (images,) = rows
+        planes = [np.ascontiguousarray(images[..., [channel]]) for channel in range(CHANNELS)]
+        features, logits = zip(*(measure((plane,)) for plane in planes), strict=True)
         red, green, blue = (values - np.log(np.exp(values).sum(1, keepdims=True)) for values in logits)
         sums = red[:, :, None, None] + green[:, None, :, None] + blue[:, None, None, :]
-        compare(n, found[0], np.concatenate(features, 1), TOLERANCE, FEATURES, "the parts")
-        compare(n, found[1], sums.reshape(n, -1), TOLERANCE, LOGITS, "the parts")
+        return np.concatenate(features, 1), sums.reshape(len(images), -1)
+
+    return compute
 
 
 def _noise(n: int, size: ImageSize) -> NDArray[np.uint8]:
@@ -132,8 +136,3 @@ def _noise(n: int, size: ImageSize) -> NDArray[np.uint8]:
     words = np.random.Philox(n).random_raw(math.prod(shape)).reshape(shape)
     brightness = np.linspace(0.1, 1.0, n * CHANNELS).reshape(n, 1, 1, CHANNELS)
     return (brightness * (words >> np.uint64(56))).astype(np.uint8)
-
-
-def _run(session: Session, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    features, logits = session.onnx.run([FEATURES, LOGITS], {IMAGES: images})
-    return features, logits
