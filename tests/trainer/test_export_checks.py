@@ -156,7 +156,7 @@ def test_random_numbers_are_refused_by_name(change: Callable[[Tensor], Tensor], 
 
 def test_random_numbers_that_the_trace_freezes_are_refused() -> None:
     rng = np.random.default_rng(0)
-    with pytest.raises(ExportError, match="other values for the same inputs: make all that is random an input"):
+    with pytest.raises(ExportError, match=r"another graph for other inputs: .* random numbers outside of torch"):
         export(Net(lambda x: x * float(rng.random())), "x.onnx", latent_dim=DIM)
 
 
@@ -169,6 +169,7 @@ def branch(x: Tensor, labels: Tensor) -> Tensor:
     [
         (branch, r"test_export_checks.py:\d+: return -x if labels\[0\] == 3 else .*boolean"),
         (lambda x, y: x * torch.tensor([float(one) for one in y])[:, None], "Iterating over a tensor"),
+        (lambda x, y: x * y[0].item() + 0 * y[:, None], "Python number"),
         (lambda x, y: x * torch.from_numpy(y.numpy())[:, None], "NumPy array"),
         (lambda x, y: x * y.tolist()[0], "Python list"),
         (lambda x, y: x * int(y.max()), "Python integer"),
@@ -180,6 +181,23 @@ def test_values_that_a_trace_would_freeze_are_refused_by_line(change: Callable[.
         export(Net(change), "x.onnx", latent_dim=DIM, classes=5)
 
 
+@pytest.mark.filterwarnings("ignore:To copy construct from a tensor")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x, y: x * torch.tensor([y[0], y[1]]).sum() + 0 * y[:, None],
+        lambda x, y: x * torch.asarray([y[0], 1]).sum() + 0 * y[:, None],
+        lambda x, y: x * torch.tensor(y)[:1] + 0 * y[:, None],
+        lambda x, y: torch.stack([x[i] for i in range(x.shape[0])]) + 0 * y[:, None],
+        lambda x, y: x + 0 * y[:, None] if torch.equal(y, torch.arange(2)) else -x + 0 * y[:, None],
+        lambda x, y: torch.cat(x.split(1)) + 0 * y[:, None],
+    ],
+)
+def test_values_that_are_frozen_without_a_warning_are_found(change: Callable[..., Tensor]) -> None:
+    with pytest.raises(ExportError, match=r"another graph for other inputs|depends on the others in its batch"):
+        export(Net(change), "x.onnx", latent_dim=DIM, classes=5)
+
+
 class Attending(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -188,6 +206,7 @@ class Attending(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         assert z.shape[1] == DIM
         x = self.layer(z).view(-1, 64, 4)
+        x = x * torch.tensor([0.5, 1.0, 1.5, 2.0])  # a constant, and no input's
         return self.attention(x, x, x)[0].transpose(1, 2).unflatten(2, (8, 8))
 
 

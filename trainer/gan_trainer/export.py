@@ -35,7 +35,7 @@ from gan_trainer.export_inputs import adapted, generator_rows, named_tensors, ot
 from gan_trainer.export_network import fold_batch_norm, frozen_copy, without_parametrizations
 from gan_trainer.export_parity import Output, Rows, batch_rows, check_parity, file_rows, network_rows
 from gan_trainer.export_range import ValueRange
-from gan_trainer.onnx_file import OPSETS, ExportError, check_opset, finish, to_onnx
+from gan_trainer.onnx_file import EXAMPLE_ROWS, OPSETS, ExportError, check_opset, finish, to_onnx
 from gan_trainer.pixels import GREY, to_pixels
 
 __all__ = ["OPSETS", "Deployed", "ExportError", "export", "generator_file"]
@@ -165,7 +165,7 @@ def generator_file(
     )
     reference, deployed = (Deployed(part, *values.ends) for part in (network, deepcopy(network)))
     deployed.network = fold_batch_norm(without_parametrizations(deployed.network))
-    model = to_onnx(deployed, named_tensors(generator_rows(0, 2, latents, classes)), ["images"], opset)
+    model = to_onnx(deployed, named_tensors(generator_rows(0, EXAMPLE_ROWS, latents, classes)), ["images"], opset)
     shapes = {"images": astuple(size)}
     file = finish(model, manifest, shapes, opset, path)
     _check_images(file, model, reference, manifest, values)

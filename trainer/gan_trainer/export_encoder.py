@@ -17,7 +17,7 @@ from gan_runtime.recorded_pictures import record
 from gan_trainer.determinism import settle_math_library
 from gan_trainer.export_network import fold_batch_norm, frozen_copy, without_parametrizations
 from gan_trainer.export_parity import Output, check_parity, file_rows, image_blocks, network_rows
-from gan_trainer.onnx_file import check_opset, finish, to_onnx
+from gan_trainer.onnx_file import EXAMPLE_ROWS, check_opset, finish, to_onnx
 from gan_trainer.pixels import normalise
 
 TOLERANCE = 1e-4  # of latents, in units of the largest one or of 1
@@ -76,7 +76,7 @@ def encoder_file(
     manifest = Manifest(
         name or path.stem, TASK, training=training or {}, images=size, codes=latents, pictures=record(pictures)
     )
-    model = to_onnx(deployed, {IMAGES: torch.from_numpy(blocks[0][0][:2])}, [LATENTS], opset)
+    model = to_onnx(deployed, {IMAGES: torch.from_numpy(blocks[0][0][:EXAMPLE_ROWS])}, [LATENTS], opset)
     file = finish(model, manifest, {LATENTS: (latents.dim,)}, opset, path)
     outputs = [Output(LATENTS, TOLERANCE * largest)]
     check_parity(encode, file_rows(file, [LATENTS]), blocks, outputs)

@@ -15,7 +15,7 @@ from gan_runtime.model_file import ModelFile
 from gan_trainer.determinism import settle_math_library
 from gan_trainer.export_network import fold_batch_norm, frozen_copy, without_parametrizations
 from gan_trainer.export_parity import Output, check_parity, file_rows, image_blocks, network_rows
-from gan_trainer.onnx_file import ExportError, check_opset, finish, to_onnx
+from gan_trainer.onnx_file import EXAMPLE_ROWS, ExportError, check_opset, finish, to_onnx
 
 TOLERANCE = 1e-3  # of features and logits, whose size is about 1 to 10
 OUTPUTS = Output(FEATURES, TOLERANCE), Output(LOGITS, TOLERANCE)
@@ -61,7 +61,7 @@ def export_features(
         name or path.stem, TASK, training=training or {}, quality=quality or [], images=size, measures=measures
     )
     network = fold_batch_norm(without_parametrizations(deepcopy(reference)))
-    model = to_onnx(network, {IMAGES: torch.from_numpy(blocks[0][0][:2])}, [FEATURES, LOGITS], opset)
+    model = to_onnx(network, {IMAGES: torch.from_numpy(blocks[0][0][:EXAMPLE_ROWS])}, [FEATURES, LOGITS], opset)
     file = finish(model, manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
     check_parity(measure, file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS)
     with atomic_write(path) as target:

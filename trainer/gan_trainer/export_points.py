@@ -16,7 +16,7 @@ from gan_trainer.export_inputs import adapted, generator_rows, named_tensors, ot
 from gan_trainer.export_network import fold_batch_norm, frozen_copy, without_parametrizations
 from gan_trainer.export_parity import Output, check_parity, file_rows, network_rows
 from gan_trainer.export_range import ValueRange
-from gan_trainer.onnx_file import ExportError, finish, to_onnx
+from gan_trainer.onnx_file import EXAMPLE_ROWS, ExportError, finish, to_onnx
 
 ROWS = 64  # of a batch of a comparison
 OUTPUT = "points"
@@ -69,7 +69,7 @@ def export_points(
     manifest = Manifest(name or path.stem, POINTS_TASK, latents, None, size, training or {}, quality or [])
     reference, deployed = (DeployedPoints(part, extent) for part in (network, deepcopy(network)))
     deployed.network = fold_batch_norm(without_parametrizations(deployed.network))
-    model = to_onnx(deployed, named_tensors(generator_rows(0, 2, latents, 0)), [OUTPUT], opset)
+    model = to_onnx(deployed, named_tensors(generator_rows(0, EXAMPLE_ROWS, latents, 0)), [OUTPUT], opset)
     file = finish(model, manifest, {OUTPUT: size.shape}, opset, path)
 
     def drawn(points: Tensor) -> list[Tensor]:

@@ -36,6 +36,13 @@ SIZE_CHECKS = {
     "instancenorm.py": {"if input.size(feature_dim) != self.num_features:"},
 }
 
+CONSTANTS = "results are registered as constants"  # of torch.tensor and the like, which the second trace judges
+EXAMPLE_ROWS = 5  # two of them for the trace, and three for the one that must not differ
+WAY_OUT = (
+    "what depends on the inputs or on the batch size must be computed with tensors, such as torch.where, x.shape[0] "
+    "without int() or len(), and view(-1, ...)"
+)
+
 _exporting = threading.Lock()  # torch's exporter keeps its state in globals, and so do Python's warnings
 
 
@@ -50,14 +57,45 @@ def check_opset(opset: int) -> None:
 
 
 def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], opset: int) -> onnx.ModelProto:
-    """The one place that chooses torch's exporter; inputs and outputs have these names, and any number of rows.
+    """The graph of `module`; inputs and outputs have these names, and any number of rows.
 
-    The TorchScript one honours every opset exactly; the default one speaks opset 18 and converts down, or says that it
-    did.
+    `inputs` are examples, EXAMPLE_ROWS of them. Two traces of different rows and sizes have to give the same graph.
 
     Raises:
         ExportError: torch cannot express the network at this opset, the trace would freeze a value that depends on the
             inputs, the graph draws random numbers, or it does without one of the inputs.
+    """
+    model, frozen = _trace(module, {name: x[:2] for name, x in inputs.items()}, outputs, opset)
+    drawn = sorted({node.op_type for node in _nodes(model.graph)} & RANDOM)
+    if drawn:
+        raise ExportError(
+            f"the network draws other {outputs[0]} for the same {next(iter(inputs))}, by {', '.join(drawn)} in the "
+            "graph: make all that is random an input, for instance further latents that forward() takes its noise from"
+        )
+    if frozen:
+        raise ExportError(f"a graph has no Python branches or values: {frozen[0]}; {WAY_OUT}")
+    left = [port.name for port in model.graph.input]
+    if left != list(inputs):
+        raise ExportError(
+            f"the network does not use all of its inputs: {left} of {list(inputs)} are left in the graph; "
+            "export it without the others"
+        )
+    again, _ = _trace(module, {name: x[2:] for name, x in inputs.items()}, outputs, opset)
+    if _unnamed(again.graph) != _unnamed(model.graph):
+        raise ExportError(
+            "the network has another graph for other inputs: it computes in Python from its inputs or their number, or "
+            f"draws random numbers outside of torch; {WAY_OUT}"
+        )
+    return model
+
+
+def _trace(
+    module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], opset: int
+) -> tuple[onnx.ModelProto, list[str]]:
+    """The one place that chooses torch's exporter: the graph, and the values that it has frozen, as text.
+
+    The TorchScript one honours every opset exactly; the default one speaks opset 18 and converts down, or says that it
+    did.
     """
     content = io.BytesIO()
     quiet = module.register_forward_pre_hook(_turn_log_off)
@@ -77,25 +115,7 @@ def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], op
         raise ExportError(f"opset {opset}: torch cannot export the network: {first_line(error)}") from error
     finally:
         quiet.remove()
-    model = onnx.load_from_string(content.getvalue())
-    drawn = sorted({node.op_type for node in _nodes(model.graph)} & RANDOM)
-    if drawn:
-        raise ExportError(
-            f"the network draws other {outputs[0]} for the same {next(iter(inputs))}, by {', '.join(drawn)} in the "
-            "graph: make all that is random an input, for instance further latents that forward() takes its noise from"
-        )
-    if frozen:
-        raise ExportError(
-            f"a graph has no Python branches or values: {frozen[0]}; what depends on the inputs or on the batch size "
-            "must be computed with tensors, such as torch.where, x.shape[0] without int() or len(), and view(-1, ...)"
-        )
-    left = [port.name for port in model.graph.input]
-    if left != list(inputs):
-        raise ExportError(
-            f"the network does not use all of its inputs: {left} of {list(inputs)} are left in the graph; "
-            "export it without the others"
-        )
-    return model
+    return onnx.load_from_string(content.getvalue()), frozen
 
 
 def _turn_log_off(*_: object) -> None:
@@ -140,7 +160,7 @@ def _tracer_warnings() -> Iterator[list[str]]:
                 show(message, category, filename, lineno, file, line)
             elif category.__name__ == "TracerWarning":
                 text = linecache.getline(filename, lineno).strip()
-                if not _is_size_check(Path(filename), text):
+                if CONSTANTS not in str(message) and not _is_size_check(Path(filename), text):
                     frozen.append(f"{Path(filename).name}:{lineno}: {text}: {str(message).split('. ')[0].strip()}")
 
         warnings.simplefilter("always")
@@ -162,6 +182,24 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
         for attribute in node.attribute:
             for inner in [attribute.g, *attribute.graphs]:
                 yield from _nodes(inner)
+
+
+def _unnamed(graph: onnx.GraphProto, numbers: dict[str, int] | None = None) -> onnx.GraphProto:
+    """A copy with numbers for the names in it, in the order of their use, as scripts are named anew at each trace."""
+    numbers = {"": 0} if numbers is None else numbers  # "" stands for an input that is left out
+    copy = onnx.GraphProto()
+    copy.node.extend(graph.node)
+    copy.initializer.extend(graph.initializer)
+    for node in copy.node:
+        node.name = node.doc_string = ""
+        for names in (node.input, node.output):
+            names[:] = [str(numbers.setdefault(name, len(numbers))) for name in names]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                attribute.g.CopyFrom(_unnamed(attribute.g, numbers))
+    for tensor in copy.initializer:
+        tensor.name = str(numbers.setdefault(tensor.name, len(numbers)))
+    return copy
 
 
 def finish(
