@@ -1,5 +1,7 @@
 """Small things that several tests need."""
 
+import os
+import signal
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,15 +10,19 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 import torch
 from onnx import TensorProto, helper
 
 from gan_runtime.manifest import ImageSize
 from gan_trainer.networks import build_networks
 from gan_trainer.recipes import RECIPES
+from gan_trainer.steps import STEPS
 
 REMARKS = ("model: ", "label: ", "encoder: ", "device: ", "run: ", "checkpoint: ", "passed over: ")
 DIGIT = ImageSize(28, 28, 1)
+SHORT = ("--size", 28, "--batch-size", 8, "--threads", 1, "--device", "cpu", "--width", 8, "--quiet")
+TRAIN = ("gan-train", "a", *SHORT, "--images", 64)  # eight steps on a folder of the fixture `two_folders`
 DIGITS_TRAIN, DIGITS_TEST = 800, 300  # images of the data set `digits`
 
 
@@ -92,6 +98,18 @@ def tensors(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
     elif isinstance(value, dict | list | tuple):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from tensors(inner, f"{name}.{key}")
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int, number: int = signal.SIGTERM) -> None:
+    """Send this process a signal at the n-th step of a training."""
+    honest = STEPS["latent"]
+
+    def step(state: Any, *rest: Any) -> Any:
+        if state.step + 1 == steps:
+            os.kill(os.getpid(), number)
+        return honest(state, *rest)
+
+    monkeypatch.setitem(STEPS, "latent", step)
 
 
 def idx(values: np.ndarray) -> bytes:

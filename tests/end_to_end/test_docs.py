@@ -46,6 +46,7 @@ DATA = ROOT.parent / "shared" / "data"  # where it is there, it has Fashion-MNIS
 LONG = "gan-compare"  # an hour or so; tests/trainer/test_compare.py runs it with few digits
 NEED_FASHION = ("gan-train fashion-mnist", "gan-export runs/fashion-mnist")
 SHORT = "--images 192 --batch-size 32 --threads 1"
+LONGER = "--images 256"  # than what SHORT has
 OTHER_TOOLS = {"--extra-index-url"}  # options of pip and the like that the text may mention
 
 
@@ -76,7 +77,8 @@ def reader(tmp_path: Path) -> Path:
     shims = tmp_path / "shims"
     shims.mkdir()
     shim = (
-        f'#!/bin/sh\ncase "$*" in *--resume*) exec {BIN}/gan-train "$@";; *) exec {BIN}/gan-train "$@" {SHORT};; esac\n'
+        f'#!/bin/sh\ncase "$*" in *--resume*--images*) exec {BIN}/gan-train "$@" {LONGER};; '
+        f'*--resume*) exec {BIN}/gan-train "$@";; *) exec {BIN}/gan-train "$@" {SHORT};; esac\n'
     )
     (shims / "gan-train").write_text(shim)
     (shims / "gan-train").chmod(0o755)

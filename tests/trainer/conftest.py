@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan_runtime.datasets import Dataset
 from gan_runtime.manifest import ImageSize
@@ -14,6 +17,17 @@ def dataset() -> Dataset:
     labels = np.arange(200) % 4
     images = (rng.random((200, 8, 8, 1)) * 60 + labels[:, None, None, None] * 60).astype(np.uint8)
     return Dataset("squares", "train", images, labels, tuple("abcd"))
+
+
+@pytest.fixture
+def two_folders(tmp_path: Path) -> None:
+    """Two folders, a and b, of 24 small colour pictures each."""
+    rng = np.random.default_rng(0)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for i in range(24):
+            pixels = rng.integers(0, 256, (28, 28, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{i:02d}.png")
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_a_finished_run_says_so(call: Call, run: Path) -> None:
 
 
 def test_a_resumed_run_keeps_its_settings(call: Call, run: Path) -> None:
-    for option in (["--lr", "0.1"], ["--images", "512"], ["--threads", "2"], ["--seed", "1"], ["--device", "cpu"]):
+    for option in (["--lr", "0.1"], ["--epochs", "2"], ["--seed", "1"], ["--eval-every", "64"], ["--init-from", "x"]):
         assert call("gan-train", "--resume", run, *option).refused(option[0], "its own settings")
     assert call("gan-train", "mnist", "--resume", run).refused("DATA")
 

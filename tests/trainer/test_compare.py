@@ -138,7 +138,7 @@ def test_other_settings_are_refused_by_name(
 ) -> None:
     command.planned(
         Place(FOLDER, (), "cpu"),
-        Settings("digits", 512, None, 130, 1, {"batch_size": 64}, "cpu", command.features_for("digits", 130)),
+        Settings("digits", 512, None, 130, 1, {"batch_size": 64}, "cpu", "fp32", command.features_for("digits", 130)),
         ["bigan"],
         None,
         offline=True,
@@ -231,6 +231,7 @@ def test_a_failure_is_told_in_the_command_s_own_words(call: Call, ran: Commands)
         (("--recipes", "gan,wagn"), ["'wagn'", "choose one of quick, gan"]),
         (("--recipes", ""), ["recipe ''", "unknown"]),
         (("--seconds", 5), ["--seconds, --images: give one of them"]),
+        (("--precision", "fp16"), ["precision 'fp16'"]),
         (("--betas", 0.5, 0.9, "--warm-critic", 0, "--recipes", "gan,wgan"), ["--betas", "recipe wgan", "--recipes"]),
         (("--recipes", "gan,wgan"), ["--images 512", "recipe wgan"]),
         (("--n", 128), ["--n 128", "at least 129"]),
@@ -268,6 +269,67 @@ def test_a_budget_of_seconds(call: Call, ran: Commands, monkeypatch: pytest.Monk
     assert "4 CPU seconds a run" in (FOLDER / "comparison.md").read_text()
     assert call(*seconds, "--recipes", "gan", "--seeds", 2, "--quiet").code == 0
     assert asked == ["wgan", "gan"], "a second seed has the length of the first"
+
+
+def test_all_recipes_compute_in_one_precision(call: Call, ran: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of them have "auto" in the table, which is bf16 on some processors."""
+    monkeypatch.setattr(configs, "choose_precision", lambda wanted, device: "bf16" if wanted == "auto" else wanted)
+    assert call(*COMPARE, "--recipes", "quick,gan", "--seeds", 1, "--quiet", "--width", 8).code == 0
+    for name in ("quick-0", "gan-0"):
+        found = json.loads((FOLDER / "runs" / name / "config.json").read_text())
+        assert found["recipe"]["precision"] == "fp32", name
+    assert document()["plan"]["settings"]["precision"] == "fp32"
+    text = (FOLDER / "comparison.md").read_text()
+    assert "All recipes compute in fp32." in text
+    assert "Software: gan-edge" in text
+    assert call(*COMPARE, "--recipes", "quick,gan", "--precision", "bf16", "--width", 8).refused(
+        "--precision fp32, not"
+    )
+
+
+def test_seconds_of_a_processor_are_no_budget_on_a_gpu(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configs, "choose_device", lambda wanted: ("cuda", "as if it worked here"))
+    done = call("gan-compare", "digits", "--seconds", 5, "--recipes", "gan")
+    assert done.refused("--seconds 5: are seconds of the processor", "give --images, or --device cpu")
+
+
+def test_torch_s_gpu_need_not_be_one_of_onnx_runtime() -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def run(name: str, *arguments: object) -> Done:
+        asked.append((name, *map(str, arguments)))
+        told = {
+            "gan-train": {"images": 512, "cpu_seconds": 7.0},
+            "gan-export": {},
+            "gan-eval": {"results": {"x": GOOD}},
+        }
+        return Done(name, 0, json.dumps(told[name]), "")
+
+    place = Place(Path("x"), (), "cuda")
+    make_folders(place.folder)
+    finish(place, Plan(Settings("digits", 512, device="cuda"), {"gan": 512}), Cell("gan", 0), run)
+    devices = {words[0]: words[words.index("--device") + 1] for words in asked if "--device" in words}
+    assert devices == {"gan-train": "cuda", "gan-eval": "auto"}
+
+
+def test_what_gan_train_calls_collapsed_is_collapsed_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One definition, whoever looks: twice in a row while it trains, or at the exported file."""
+    place, plan = Place(Path("x"), (), "cpu"), Plan(Settings("digits", 512), {"gan": 512})
+    make_folders(place.folder)
+    stuck = GOOD | {"recall": 0.01, "coverage": 0.05}
+
+    def outcome(seed: int, trained: list[dict[str, float]], measured: dict[str, float]) -> str:
+        cell, told = Cell("gan", seed), {"gan-train": {"images": 512, "cpu_seconds": 7.0}, "gan-export": {}}
+        told["gan-eval"] = {"results": {"x": measured}}
+        run = place.run(cell)
+        run.folder.mkdir()
+        for i, scores in enumerate(trained):
+            run.log({"images": i, "n": history.SAMPLES} | scores)
+        return str(finish(place, plan, cell, lambda name, *_: Done(name, 0, json.dumps(told[name]), ""))["outcome"])
+
+    assert outcome(0, [stuck, stuck], GOOD) == "collapsed"
+    assert outcome(1, [GOOD, GOOD], stuck) == "collapsed"
+    assert outcome(2, [stuck, GOOD], GOOD) == "finished"
 
 
 GOOD = {"fid": 1.0, "precision": 0.9, "recall": 0.5, "coverage": 0.6}

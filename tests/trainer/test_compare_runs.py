@@ -1,5 +1,6 @@
 """What a comparison plans, what a step costs, and the processes that it runs."""
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from gan_runtime import __version__
 from gan_runtime.datasets import Dataset
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_trainer.checkpoint import load_checkpoint
+from gan_trainer.compare import plan as plans
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Done, Processes
 from gan_trainer.compare.speed import images_within, step_seconds
@@ -56,6 +58,7 @@ def test_lengths_that_were_measured_are_kept_when_the_next_one_fails(tmp_path: P
         ({"cpu_seconds": None, "images": 10}, "with --seconds 60, not --images 10"),
         ({"changes": {}}, "with --betas 0.5 0.9 --no-share-passes --lr 0.01, not no changes"),
         ({"device": "cuda"}, "with --device cpu, not --device cuda"),
+        ({"precision": "bf16"}, "with --precision fp32, not --precision bf16"),
         ({"features": "abc"}, "not the features abc"),
     ],
 )
@@ -90,6 +93,29 @@ def test_a_plan_that_no_run_follows_is_made_anew(tmp_path: Path) -> None:
     other = replace(SETTINGS, n=700)
     assert make_plan(tmp_path, other, ["gan"], lambda _: 20, begun=False).lengths == {"gan": 20}
     assert make_plan(tmp_path, other, ["gan"], refuse).settings == other
+
+
+def test_other_versions_do_not_continue_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = make_plan(tmp_path, SETTINGS, ["gan"], lambda _: 10)
+    assert set(began.software) == {"gan-edge", "torch", "onnxruntime"}
+    monkeypatch.setattr(plans, "__version__", "99.0")
+    with pytest.raises(
+        InputError, match=f"was begun with gan-edge {__version__}, .* this is gan-edge 99.0, .*--mixed-v"
+    ):
+        make_plan(tmp_path, SETTINGS, ["gan"], refuse)
+    mixed = make_plan(tmp_path, SETTINGS, ["gan"], refuse, mixed=True)
+    assert (mixed, mixed.key("gan")) == (began, began.key("gan")), "its results count on"
+    assert make_plan(tmp_path, SETTINGS, ["gan"], lambda _: 20, begun=False).software["gan-edge"] == "99.0"
+
+
+def test_a_plan_of_before_is_not_continued_in_another_precision(tmp_path: Path) -> None:
+    """Its recipes may have computed in bf16 and in fp32 beside each other, and it does not know its versions."""
+    make_plan(tmp_path, SETTINGS, ["gan"], lambda _: 10)
+    document = json.loads((tmp_path / "plan.json").read_text())
+    del document["settings"]["precision"], document["software"]
+    (tmp_path / "plan.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match="was begun with --precision of each recipe's own, not --precision fp32"):
+        make_plan(tmp_path, SETTINGS, ["gan"], refuse, mixed=True)
 
 
 def test_images_within_counts_by_hand() -> None:

@@ -89,6 +89,7 @@ def test_the_table_as_markdown() -> None:
     assert all(row.count("|") == 14 for row in rows[:5])
     assert rows[6:] == [
         "60 CPU seconds a run, seeds 0, 1, 2; 2 threads a run on cpu.",
+        "All recipes compute in fp32.",
         "The budget became images by a short measurement; some runs took more or less of it than that: gan-1 50%, "
         "vae-0 120%.",
         "Each run's last checkpoint was exported, and 10,000 images of the file measured by gan-eval. "
@@ -99,6 +100,39 @@ def test_the_table_as_markdown() -> None:
     ]
     assert "1,000 images a run, seeds 0; 1 thread a run on cpu." in markdown(
         [["a"]], Plan(Settings("x", 1000), {}), RESULTS[:1]
+    )
+
+
+def test_what_differs_between_recipes_is_told() -> None:
+    recipes = {
+        "quick": {
+            "batch_size": 64,
+            "ema_half_life": 20_000,
+            "conditional": True,
+            "augment": "auto",
+            "precision": "auto",
+        },
+        "gan": {"batch_size": 128, "ema_half_life": 0, "conditional": False, "augment": "auto", "precision": "fp32"},
+    }
+    text = markdown([["a"]], Plan(Settings("x", 1000), {}, recipes), RESULTS[:1])
+    assert (
+        "What differs by recipe: images per step (quick 64, gan 128); half-life of the average that is exported, "
+        "0 for none (quick 20000, gan 0); told the classes (quick yes, gan no)." in text
+    )
+    same = Settings("x", 1000, changes={"batch_size": 32, "ema_half_life": 0, "conditional": False})
+    assert "differs" not in markdown([["a"]], Plan(same, {}, recipes), RESULTS[:1])
+    cuda = markdown([["a"]], Plan(Settings("x", 1000, device="cuda", precision="bf16"), {}, recipes), RESULTS[:1])
+    assert "CPU s are those of the host, and leave out the work of the GPU." in cuda
+    assert "All recipes compute in bf16." in cuda
+
+
+def test_versions_are_told_and_told_apart() -> None:
+    old, new = {"gan-edge": "0.1.0", "torch": "2.12.0"}, {"gan-edge": "0.2.0", "torch": "2.13.0"}
+    some = [finished("gan", 0, 1.0) | {"software": old}, finished("gan", 1, 1.0) | {"software": new}]
+    assert "Software: gan-edge 0.1.0, torch 2.12.0." in markdown([["a"]], Plan(Settings("x", 1000), {}), some[:1])
+    assert (
+        "Runs of several versions: gan-edge 0.1.0, torch 2.12.0: gan-0; gan-edge 0.2.0, torch 2.13.0: gan-1."
+        in markdown([["a"]], Plan(Settings("x", 1000), {}), some)
     )
 
 

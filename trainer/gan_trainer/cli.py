@@ -3,7 +3,7 @@
 import os
 import sys
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from gan_runtime.commandline import note, print_result, run
 from gan_runtime.common_flags import DataDir, Device, Json, Offline, Quiet, Version
-from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.picture_flags import (
     Background,
     FollowLinks,
@@ -31,6 +31,7 @@ from gan_trainer.recipe_table import print_recipes
 if TYPE_CHECKING:
     from gan_runtime.datasets import Dataset
     from gan_trainer.config import Config
+    from gan_trainer.continuing import Origin
     from gan_trainer.judge import AnyJudge
     from gan_trainer.logbook import Logbook
     from gan_trainer.runs import Run
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 RUNS_DIR = Path("runs")
 COLLAPSED = 3  # exit code of a run that was stopped because its generator repeats itself
 VERDICTS = {"collapsed": "the generator repeats itself", "patience": "its FID no longer falls"}
+CHANGED_BY_RESUME = ("images", "device", "threads")
 ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "offline", "tensorboard", "quiet", "as_json", "version"}
 
 RunsDir = Annotated[Path, typer.Option(help="Where run folders are.")]
@@ -74,7 +76,12 @@ def train(
     threads: Annotated[int | None, _given("Threads of one operator.  [default: all allowed]", min=1, max=1024)] = None,
     name: Annotated[str | None, _given("Name of the run.  [default: <data>-<recipe>, numbered]")] = None,
     runs_dir: RunsDir = RUNS_DIR,
-    resume: Annotated[Path | None, _given("Go on with this run exactly as if it had never stopped.")] = None,
+    resume: Annotated[
+        Path | None, _given("Go on with this run as if it had never stopped, or for longer: --images.")
+    ] = None,
+    init_from: Annotated[
+        Path | None, _given("Begin with the weights of this run, or of this checkpoint file, and nothing else of it.")
+    ] = None,
     data_dir: DataDir = None,
     offline: Offline = False,
     size: Size = None,
@@ -99,8 +106,8 @@ def train(
     require("gan-train", tensorboard)
     sitting = Sitting(data_dir, offline, tensorboard, quiet, as_json)
     if resume is not None:
-        _refuse_with_resume(context)
-        return _resume(resume, runs_dir, sitting)
+        given = _given_with_resume(context)
+        return _resume(resume, runs_dir, sitting, {name: given.get(name) for name in CHANGED_BY_RESUME})
     if data is None:
         raise InputError("name a data set to train on (mnist), or a run to go on with: --resume runs/<name>")
     if epochs is not None and not epochs > 0:
@@ -109,6 +116,7 @@ def train(
         raise InputError("--images and --epochs: both give the length; choose one")
     from gan_runtime.datasets import load_dataset
     from gan_trainer.config import check_settings, choose_device, make_config
+    from gan_trainer.continuing import find_origin
     from gan_trainer.runs import check_name, create_run, make_runs_dir
     from gan_trainer.source import DataSource
 
@@ -119,6 +127,7 @@ def train(
     chosen, reason = choose_device(device)
     check_settings(data, recipe, changes, pictures)
     check_name(runs_dir, name)
+    origin = None if init_from is None else find_origin(init_from, runs_dir)
     dataset = load_dataset(data, "train", data_dir, pictures, offline=offline, quiet=quiet)
     if epochs is not None:
         changes["images"] = max(1, round(epochs * len(dataset.images)))
@@ -126,9 +135,13 @@ def train(
     config = make_config(source, recipe, changes, seed, chosen, threads, keep_checkpoints)
     if device == "auto" and not quiet:
         note(f"device: {chosen}, {reason}")
+    if origin is not None:
+        config = replace(config, init_from=origin.record)
+    state = _begin(config, origin)
     make_runs_dir(runs_dir)  # before the judge measures, which may take long
     judge = _open_judge(config, sitting)
-    return _train(config, dataset, create_run(runs_dir, name, config), None, sitting, judge)
+    where = create_run(runs_dir, name, config)
+    return _train(config, dataset, where, state, sitting, judge, keep=origin is not None)
 
 
 def export(
@@ -186,33 +199,40 @@ def export_main() -> None:
     run(export, "gan-export")
 
 
-def _resume(path: Path, runs_dir: Path, sitting: Sitting) -> None:
-    from gan_trainer.history import has_collapsed
-    from gan_trainer.report import REPORT
+def _resume(path: Path, runs_dir: Path, sitting: Sitting, changes: dict[str, Any]) -> None:
+    from gan_trainer.config import choose_device
+    from gan_trainer.continuing import explain, go_on
     from gan_trainer.runs import open_run
 
     found = open_run(path, runs_dir)
-    config, saved = found.load()
+    before, saved = found.load()
+    if saved is None and before.init_from is not None:
+        raise GanEdgeError(f"{found.folder}: stopped before its first weights were saved; start it again")
+    if changes["device"] is not None:
+        changes["device"], _ = choose_device(changes["device"])
+    config = go_on(before, saved["images_seen"] if saved else 0, **changes)
     if saved is not None and saved["images_seen"] >= config.recipe.images:
-        collapsed = config.recipe.stop_when_collapsed and has_collapsed(found.entries())
-        if not sitting.quiet:
-            note(f"{found.folder} is finished: {saved['images_seen']:,} of {config.recipe.images:,} images seen")
-        report = {
-            "run": str(found.folder),
-            "images": saved["images_seen"],
-            "seconds": round(saved["seconds"], 1),
-            "cpu_seconds": round(saved.get("cpu_seconds", 0.0), 1),
-            "checkpoint": str(found.newest_checkpoint()),
-            "picture": str(max(found.samples.glob("*.png"), default="")),
-            "report": str(found.folder / REPORT),
-            "finished": True,
-            "stopped": "collapsed" if collapsed else None,
-            "best": found.best_images(),
-        }
-        print_result(str(found.folder), report if sitting.as_json else None)
-        raise typer.Exit(COLLAPSED if collapsed else 0)
+        return _report_finished(found, before, saved, sitting)
+    for remark in explain(before, config) if not sitting.quiet else ():
+        note(remark)
     dataset = config.data.load(sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
-    return _train(config, dataset, found, saved, sitting, _open_judge(config, sitting))
+    judge, state = _open_judge(config, sitting), _go_on(config, found, saved)
+    return _train(config, dataset, found, state, sitting, judge, keep=config != before)
+
+
+def _report_finished(where: "Run", config: "Config", saved: dict[str, Any], sitting: Sitting) -> None:
+    from gan_trainer.history import has_collapsed
+    from gan_trainer.training import Outcome
+
+    if not sitting.quiet:
+        note(
+            f"{where.folder} is finished: {saved['images_seen']:,} of {config.recipe.images:,} images seen; "
+            "to train it for longer, add --images"
+        )
+    collapsed = config.recipe.stop_when_collapsed and has_collapsed(where.entries())
+    checkpoint, picture = where.newest_checkpoint(), max(where.samples.glob("*.png"), default="")
+    outcome = Outcome(Path(checkpoint or ""), Path(picture), None, "collapsed" if collapsed else None, True)
+    _print_report(where, saved, outcome, sitting)
 
 
 def _open_judge(config: "Config", sitting: Sitting) -> "AnyJudge | None":
@@ -225,15 +245,19 @@ def _train(
     config: "Config",
     dataset: "Dataset",
     where: "Run",
-    saved: dict[str, Any] | None,
+    state: "TrainState",
     sitting: Sitting,
     judge: "AnyJudge | None",
+    *,
+    keep: bool = False,
 ) -> None:
+    """Train, and report. `keep`: settings or weights are new, and have to be there whatever becomes of this sitting."""
+    from gan_trainer.checkpoint import save_checkpoint
     from gan_trainer.logbook import Logbook
     from gan_trainer.progress import open_reporter
     from gan_trainer.tensorboard import Board
 
-    state, total = _start(config, where, saved), config.recipe.images
+    total = config.recipe.images
     with (
         where.locked(),
         open_reporter(total, state.images_seen, config.data.images, sitting.quiet) as reporter,
@@ -244,16 +268,34 @@ def _train(
             f"{total:,}; {config.device}, {config.threads} threads, {config.recipe.precision}"
         )
         where.forget_after(state.images_seen)
+        if keep:
+            save_checkpoint(where.checkpoints, state, config, where.best_images())
+            where.write_config(config)
         outcome = _train_or_explain(config, dataset, state, Logbook(where, reporter, board), judge)
     _report(where, state, outcome, sitting)
 
 
-def _start(config: "Config", where: "Run", saved: dict[str, Any] | None) -> "TrainState":
+def _begin(config: "Config", origin: "Origin | None") -> "TrainState":
+    from gan_trainer.training import start_state
+
+    state = start_state(config)
+    if origin is not None:
+        try:
+            state.load_weights(origin.saved)
+        except InputError as error:
+            raise InputError(f"--init-from {origin.record['run']}: {error}") from None
+    return state
+
+
+def _go_on(config: "Config", where: "Run", saved: dict[str, Any] | None) -> "TrainState":
     from gan_trainer.checkpoint import CONTENT_ERRORS, damaged
     from gan_trainer.config import choose_device
     from gan_trainer.training import start_state
 
-    choose_device(config.device)  # a run that began with CUDA may go on where there is none
+    try:
+        choose_device(config.device)  # a run that began with CUDA may go on where there is none
+    except DeviceError as error:
+        raise DeviceError(f"{error}; go on without it: --device cpu") from None
     try:
         return start_state(config, saved)
     except CONTENT_ERRORS:
@@ -292,31 +334,38 @@ def _train_or_explain(
 def _report(where: "Run", state: "TrainState", outcome: "Outcome", sitting: Sitting) -> None:
     from gan_trainer.report import REPORT
 
-    best, images_seen = where.best_images(), state.images_seen
-    report = {
-        "run": str(where.folder),
-        "images": images_seen,
-        "seconds": round(state.seconds, 1),
-        "cpu_seconds": round(state.cpu_seconds, 1),
-        "checkpoint": str(outcome.checkpoint),
-        "picture": str(outcome.picture),
-        "report": str(where.folder / REPORT),
-        "finished": outcome.finished,
-        "stopped": outcome.verdict,
-        "best": best,
-    }
+    seen = f"{state.images_seen:,} images"
     if outcome.signal is not None:
-        note(f"stopped after {images_seen:,} images; saved {outcome.checkpoint}; gan-train --resume {where.folder}")
+        note(f"stopped after {seen}; saved {outcome.checkpoint}; gan-train --resume {where.folder}")
     elif outcome.finished and outcome.verdict is not None:
-        note(f"finished after {images_seen:,} images, but {VERDICTS[outcome.verdict]}: exit code {COLLAPSED}")
+        note(f"finished after {seen}, but {VERDICTS[outcome.verdict]}: exit code {COLLAPSED}")
     elif outcome.verdict is not None:
         note(
-            f"stopped after {images_seen:,} images: {VERDICTS[outcome.verdict]}; best after {best:,} images; to go on "
+            f"stopped after {seen}: {VERDICTS[outcome.verdict]}; best after {where.best_images():,} images; to go on "
             f"until the next evaluation that says so: gan-train --resume {where.folder}"
         )
     elif not sitting.quiet:
         note(f"report: {where.folder / REPORT}")
         note(f"newest picture: {outcome.picture}")
+    _print_report(where, vars(state), outcome, sitting)
+
+
+def _print_report(where: "Run", counters: dict[str, Any], outcome: "Outcome", sitting: Sitting) -> None:
+    """The result on stdout, and the exit code that `outcome` has."""
+    from gan_trainer.report import REPORT
+
+    report = {
+        "run": str(where.folder),
+        "images": counters["images_seen"],
+        "seconds": round(counters["seconds"], 1),
+        "cpu_seconds": round(counters.get("cpu_seconds", 0.0), 1),
+        "checkpoint": str(outcome.checkpoint),
+        "picture": str(outcome.picture),
+        "report": str(where.folder / REPORT),
+        "finished": outcome.finished,
+        "stopped": outcome.verdict,
+        "best": where.best_images(),
+    }
     print_result(str(where.folder), report if sitting.as_json else None)
     if outcome.signal is not None:
         raise typer.Exit(128 + outcome.signal)
@@ -336,9 +385,15 @@ def require(command: str, tensorboard: bool = False) -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in gan-eval
 
 
-def _refuse_with_resume(context: typer.Context) -> None:
-    for parameter in context.params:
-        given = context.get_parameter_source(parameter) == ParameterSource.COMMANDLINE
-        if given and parameter not in ALLOWED_WITH_RESUME:
+def _given_with_resume(context: typer.Context) -> dict[str, Any]:
+    """What was given on the command line. Raises InputError for what a run that goes on cannot change."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name: context.params[name] for name, source in sources.items() if source == ParameterSource.COMMANDLINE}
+    for parameter in given:
+        if parameter not in ALLOWED_WITH_RESUME.union(CHANGED_BY_RESUME):
             option = "DATA" if parameter == "data" else f"--{parameter.replace('_', '-')}"
-            raise InputError(f"{option}: a resumed run goes on with its own settings; leave it out, or start a new run")
+            raise InputError(
+                f"{option}: a resumed run goes on with its own settings but for --images, --device and --threads; "
+                "leave it out, or start a new run"
+            )
+    return given

@@ -33,6 +33,9 @@ def compare(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of one run.")] = 1,
     device: Device = "auto",
+    mixed_versions: Annotated[
+        bool, typer.Option("--mixed-versions", help="Go on with what other versions of the software began.")
+    ] = False,
     data_dir: DataDir = None,
     offline: Offline = False,
     quiet: Quiet = False,
@@ -43,7 +46,7 @@ def compare(
     """Train recipes under one budget, export and measure each run: one table, samples, and curves of FID over time.
 
     The budget is --seconds or --images. Finished runs are not repeated: the same command goes on where it stopped, and
-    adds the recipes and seeds that are new in it.
+    adds the recipes and seeds that are new in it. All recipes compute in fp32, or in what --precision says.
     """
     from gan_trainer.cli import require
 
@@ -53,16 +56,18 @@ def compare(
     from gan_trainer.compare.cells import Place, known_results
     from gan_trainer.compare.command import check_request, compare_all, features_for, planned, report
     from gan_trainer.compare.plan import Cell, Settings
-    from gan_trainer.config import choose_device
+    from gan_trainer.config import choose_device, choose_precision
 
     given = {name: value for name, value in changes.items() if value is not None}
     chosen, _ = choose_device(device)
-    settings = Settings(data, given.pop("images", None), seconds, n, threads, given, chosen, features_for(data, n))
+    precision = choose_precision(given.pop("precision", "fp32"), chosen)
+    images, features = given.pop("images", None), features_for(data, n)
+    settings = Settings(data, images, seconds, n, threads, given, chosen, precision, features)
     names = check_request(settings, recipes)
     folder = output or Path("comparisons") / data
     where = ("--data-dir", str(data_dir.resolve())) if data_dir else ()
     place = Place(folder, (*where, *(("--offline",) if offline else ())), chosen)
-    plan = planned(place, settings, names, data_dir, offline=offline, quiet=quiet)
+    plan = planned(place, settings, names, data_dir, offline=offline, quiet=quiet, mixed=mixed_versions)
     cells = [Cell(recipe, seed) for seed in range(first_seed, first_seed + seeds) for recipe in names]
     failures = compare_all(place, plan, cells, jobs or max(1, available_cpus() // threads), quiet=quiet)
     if failures and not known_results(place, plan):

@@ -150,7 +150,8 @@ def _default_output(run_name: str) -> Path:
 
 def _training(config: Config, saved: dict[str, Any]) -> dict[str, Any]:
     """Where the weights come from, for the manifest."""
-    return {
+    origin = {"init_from": config.init_from} if config.init_from else {}
+    return origin | {
         "recipe": config.recipe_name,
         "data": config.data.name,
         "images_seen": saved["images_seen"],

@@ -67,6 +67,16 @@ class Run:
         found = self.best(now)
         return found["images"] if found else None
 
+    def write_config(self, config: Config) -> None:
+        """Keep settings that have changed in config.json; what it says of the software stays."""
+        path = self.folder / CONFIG
+        try:
+            document = dict(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError):
+            document = {"software": software()}
+        with atomic_write(path) as file:
+            file.write(json.dumps(document | config.to_dict(), indent=2).encode() + b"\n")
+
     def write_floors(self, document: dict[str, Any]) -> None:
         """Keep what real images score beside the evaluations."""
         with atomic_write(self.folder / FLOORS) as file:

@@ -63,7 +63,7 @@ class DataSource:
         if dataset.digest != self.digest:
             raise DataError(
                 f"{self.source}: its images are no longer those that the run began with, or this gan-edge reads them "
-                "in another way; put them back, or start a new run"
+                "in another way; put them back, or start a new run (--init-from gives it the weights of this one)"
             )
         return dataset
 

@@ -10,7 +10,7 @@ from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write
 from gan_trainer.checks import flag
 from gan_trainer.cli import COLLAPSED as EXIT_COLLAPSED
-from gan_trainer.compare.plan import Cell, Plan
+from gan_trainer.compare.plan import Cell, Plan, software
 from gan_trainer.compare.processes import Done
 from gan_trainer.history import Entry, evaluations, has_collapsed, repeats_itself
 from gan_trainer.runs import Run
@@ -113,6 +113,7 @@ def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
     done = run("gan-train", *_training(place, plan, cell, where))
     entries = where.entries()
     about: dict[str, Any] = {"recipe": cell.recipe, "seed": cell.seed, "key": plan.key(cell.recipe)}
+    about["software"] = software()
     if done.code in (0, EXIT_COLLAPSED):
         report = json.loads(done.out)
         about |= {key: report[key] for key in ("images", "cpu_seconds")}
@@ -141,7 +142,7 @@ def _training(place: Place, plan: Plan, cell: Cell, where: Run) -> list[str]:
     if where.folder.exists():
         return ["--resume", str(where.folder), *place.flags, "--quiet", "--json"]
     settings = {"eval_every": plan.evaluate_every(cell.recipe), "threads": plan.settings.threads}
-    changes = settings | plan.settings.changes | {"images": plan.lengths[cell.recipe], "seed": cell.seed}
+    changes = settings | plan.settings.fields | {"images": plan.lengths[cell.recipe], "seed": cell.seed}
     given = [word for name, value in changes.items() for word in flag(name, value).split()]
     names = ["--recipe", cell.recipe, "--runs-dir", str(where.folder.parent), "--name", cell.name]
     return [plan.settings.data, *names, *given, "--device", place.device, *place.flags, "--quiet", "--json"]
@@ -153,7 +154,8 @@ def _measure(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> 
     exported = run("gan-export", where, "--checkpoint", "last", "--opset", OPSET, "--output", model, "--json")
     if exported.code:
         raise exported.failed(cell.name, place.folder)
-    common = ["--device", place.device, "--threads", settings.threads, *place.flags, "--quiet", "--json"]
+    device = "cpu" if place.device == "cpu" else "auto"  # torch's may be none that ONNX Runtime can use
+    common = ["--device", device, "--threads", settings.threads, *place.flags, "--quiet", "--json"]
     measured = run("gan-eval", model, settings.data, "--n", settings.n, *common)
     if measured.code:
         raise measured.failed(cell.name, place.folder)

@@ -31,11 +31,16 @@ def check_request(settings: Settings, recipes: str | None) -> list[str]:
     """
     if (settings.images is None) == (settings.cpu_seconds is None):
         raise InputError("--seconds, --images: give one of them, the budget of each run")
+    if settings.cpu_seconds is not None and settings.device != "cpu":
+        raise InputError(
+            f"--seconds {settings.cpu_seconds:g}: are seconds of the processor, which say nothing of the work of "
+            f"{settings.device}; give --images, or --device cpu"
+        )
     names = list(dict.fromkeys(recipes.split(","))) if recipes is not None else list(RECIPES)
     for name in names:
         find_recipe(name)
         try:
-            check_settings(settings.data, name, settings.changes | {"images": settings.images}, None)
+            check_settings(settings.data, name, settings.fields | {"images": settings.images}, None)
         except InputError as error:
             raise InputError(f"{error} (recipe {name}; leave it out with --recipes)") from None
     return names
@@ -53,7 +58,14 @@ def features_for(data: str, n: int) -> str:
 
 
 def planned(
-    place: Place, settings: Settings, recipes: list[str], data_dir: Path | None, *, offline: bool, quiet: bool
+    place: Place,
+    settings: Settings,
+    recipes: list[str],
+    data_dir: Path | None,
+    *,
+    offline: bool,
+    quiet: bool,
+    mixed: bool = False,
 ) -> Plan:
     """The plan of a comparison; with a budget in CPU seconds the speed of recipes that are new is measured first.
 
@@ -70,17 +82,17 @@ def planned(
         if not loaded:
             loaded.append(load_dataset(settings.data, "train", data_dir, offline=offline, quiet=quiet))
         source = DataSource.of(loaded[0], settings.data, data_dir, None)
-        config = make_config(source, recipe, settings.changes, 0, settings.device, settings.threads, 1)
+        config = make_config(source, recipe, settings.fields, 0, settings.device, settings.threads, 1)
         images = images_within(config.recipe, settings.cpu_seconds, *step_seconds(config, loaded[0]))
         try:
-            check_settings(settings.data, recipe, settings.changes | {"images": images}, None)
+            check_settings(settings.data, recipe, settings.fields | {"images": images}, None)
         except InputError as error:
             raise InputError(f"--seconds {settings.cpu_seconds:g}: is too short for {recipe}: {error}") from None
         if not quiet:
             note(f"{recipe}: {settings.budget} are {images:,} images")
         return images
 
-    return make_plan(place.folder, settings, recipes, length, begun=place.begun)
+    return make_plan(place.folder, settings, recipes, length, begun=place.begun, mixed=mixed)
 
 
 def compare_all(place: Place, plan: Plan, cells: Sequence[Cell], jobs: int, *, quiet: bool) -> list[GanEdgeError]:
@@ -122,7 +134,9 @@ def report(place: Place, plan: Plan) -> tuple[str, dict[str, Any]]:
             models[result["recipe"]] = place.model(Cell(result["recipe"], result["seed"]))
     pictures.save_samples(place.folder / "samples.png", models)
     what = f"{plan.settings.data}: FID of 2,000 samples"
-    pictures.save_curves(place.folder / "curves.png", results, what)
+    pictures.save_curves(
+        place.folder / "curves.png", results, what, "cpu_seconds" if place.device == "cpu" else "images"
+    )
     return table.text(cells), document
 
 

@@ -44,18 +44,23 @@ def save_samples(path: Path, models: dict[str, Path | None]) -> None:
     _save(path, picture)
 
 
-def save_curves(path: Path, results: Sequence[Result], what: str) -> None:
-    """FID of 2,000 samples over CPU seconds, both logarithmic: the mean of each recipe's seeds, each seed faintly.
+AXES = {"cpu_seconds": "CPU seconds of training", "images": "real images seen"}
+
+
+def save_curves(path: Path, results: Sequence[Result], what: str, over: str = "cpu_seconds") -> None:
+    """FID of 2,000 samples over a key of `AXES`, both logarithmic: the mean of each recipe's seeds, each seed faintly.
 
     Raises:
         OutputError: the picture cannot be written.
     """
-    curves = {recipe: _curves(results, recipe) for recipe in dict.fromkeys(result["recipe"] for result in results)}
+    curves = {
+        recipe: _curves(results, recipe, over) for recipe in dict.fromkeys(result["recipe"] for result in results)
+    }
     points = [point for some in curves.values() for curve in some for point in curve]
     picture = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(picture)
     if points:
-        place = _axes(draw, points, what)
+        place = _axes(draw, points, what, AXES[over])
         for i, (recipe, some) in enumerate(curves.items()):
             _draw(draw, place, some, COLOURS[i % len(COLOURS)])
             _legend(draw, i, recipe)
@@ -67,15 +72,13 @@ def _samples(file: Path) -> Image.Image:
     return to_pillow(arrange(images, Layout(rows=1))).convert("RGB")
 
 
-def _curves(results: Sequence[Result], recipe: str) -> list[list[tuple[float, float]]]:
+def _curves(results: Sequence[Result], recipe: str, over: str) -> list[list[tuple[float, float]]]:
     some = [result["curve"] for result in results if result["recipe"] == recipe]
-    curves = [
-        [(float(p["cpu_seconds"]), float(p["fid"])) for p in curve if p["cpu_seconds"] and p["fid"]] for curve in some
-    ]
+    curves = [[(float(p[over]), float(p["fid"])) for p in curve if p[over] and p["fid"]] for curve in some]
     return [curve for curve in curves if curve]
 
 
-def _axes(draw: Any, points: list[tuple[float, float]], what: str) -> Any:
+def _axes(draw: Any, points: list[tuple[float, float]], what: str, over: str) -> Any:
     """Frame, ticks and titles; returns what takes a point to its pixel."""
     left, top, right, bottom = PLOT
     spans = [(math.log10(min(axis)), math.log10(max(axis) * 1.0001)) for axis in zip(*points, strict=True)]
@@ -94,7 +97,7 @@ def _axes(draw: Any, points: list[tuple[float, float]], what: str) -> Any:
         draw.line((left, y, right, y), GRID)
         draw.text((left - 6, y), f"{value:g}", INK, font, anchor="rm")
     draw.rectangle(PLOT, outline=INK)
-    draw.text(((left + right) / 2, bottom + 28), "CPU seconds of training", INK, font, anchor="mt")
+    draw.text(((left + right) / 2, bottom + 28), over, INK, font, anchor="mt")
     draw.text((left, top - 4), what, INK, font, anchor="lb")
     return place
 

@@ -7,12 +7,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write
+from gan_runtime.session import import_onnxruntime
+from gan_trainer import __version__
 from gan_trainer.checks import flag
 from gan_trainer.recipes import RECIPES
 
 PLAN = "plan.json"
+OWN = "of each recipe's own"  # in plans of gan-edge 0.1.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Settings:
         threads: of one run.
         changes: fields of every recipe that differ from the table.
         device: "cpu" or "cuda".
+        precision: of all recipes, "fp32" or "bf16", whatever each has in the table.
         features: SHA-256 of the network in whose features files are measured.
     """
 
@@ -37,12 +43,18 @@ class Settings:
     threads: int = 1
     changes: dict[str, Any] = field(default_factory=dict)
     device: str = "cpu"
+    precision: str = "fp32"
     features: str = ""
 
     @property
     def budget(self) -> str:
         """For people."""
         return f"{self.images:,} images" if self.images else f"{self.cpu_seconds:g} CPU seconds"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Fields of a recipe that all runs have in common."""
+        return self.changes | {"precision": self.precision}
 
     @property
     def written(self) -> dict[str, str]:
@@ -54,6 +66,7 @@ class Settings:
             "threads": flag("threads", self.threads),
             "changes": " ".join(flag(name, value) for name, value in self.changes.items()) or "no changes of recipes",
             "device": flag("device", self.device),
+            "precision": flag("precision", self.precision),
             "features": f"the features {self.features[:16]}",
         }
 
@@ -62,12 +75,13 @@ class Settings:
 class Plan:
     """Settings, and for each recipe its fields in the table and its length in images.
 
-    All seeds have the same length, so that runs can be repeated.
+    All seeds have the same length, so that runs can be repeated. `software` are the versions that began it.
     """
 
     settings: Settings
     lengths: dict[str, int]
     recipes: dict[str, Any] = field(default_factory=dict)
+    software: dict[str, str] = field(default_factory=dict)
 
     def evaluate_every(self, recipe: str, points: int = 5) -> int:
         """Images between two of the evaluations that make the curve of FID over time."""
@@ -93,7 +107,13 @@ class Cell:
 
 
 def make_plan(
-    folder: Path, settings: Settings, recipes: list[str], length: Callable[[str], int], *, begun: bool = True
+    folder: Path,
+    settings: Settings,
+    recipes: list[str],
+    length: Callable[[str], int],
+    *,
+    begun: bool = True,
+    mixed: bool = False,
 ) -> Plan:
     """The plan in `folder`, with the recipes that are new in it; made where there is none.
 
@@ -103,16 +123,23 @@ def make_plan(
         recipes: names.
         length: how many images a recipe sees within the budget; asked once for each.
         begun: whether a run has; a plan that none follows is made anew.
+        mixed: whether it may go on with other versions of the software than those that began it.
 
     Raises:
-        InputError: the comparison in `folder` was begun with other settings, or a recipe has changed since.
+        InputError: the comparison in `folder` was begun with other settings or software, or a recipe has changed since.
         GanEdgeError: its plan is damaged.
     """
     path = folder / PLAN
-    plan = _read(path) if path.exists() else Plan(settings, {})
-    if plan.settings != settings and not begun:
-        plan = Plan(settings, {})
+    fresh = Plan(settings, {}, software=software())
+    plan = _read(path) if path.exists() else fresh
+    if not begun and (plan.settings, plan.software) != (settings, fresh.software):
+        plan = fresh
     _check_same(folder, plan, settings, recipes)
+    if not mixed and plan.software != fresh.software:
+        raise InputError(
+            f"{folder}: was begun with {versions(plan.software)}, and this is {versions(fresh.software)}: numbers may "
+            "differ for that reason alone; choose another --output, or go on all the same with --mixed-versions"
+        )
     for recipe in recipes:
         if recipe not in plan.lengths:
             images, content = length(recipe), _content(recipe)
@@ -120,6 +147,17 @@ def make_plan(
             with atomic_write(path) as file:
                 file.write(json.dumps(asdict(plan), indent=2).encode() + b"\n")
     return plan
+
+
+def software() -> dict[str, str]:
+    """Versions that the numbers of a comparison depend on."""
+    onnxruntime = str(import_onnxruntime().__version__)
+    return {"gan-edge": __version__, "torch": str(torch.__version__), "onnxruntime": onnxruntime}
+
+
+def versions(found: dict[str, str]) -> str:
+    """For people."""
+    return ", ".join(f"{name} {number}" for name, number in found.items()) or "an earlier version of gan-edge"
 
 
 def _check_same(folder: Path, plan: Plan, settings: Settings, recipes: list[str]) -> None:
@@ -144,8 +182,8 @@ def _read(path: Path) -> Plan:
     try:
         document = json.loads(path.read_text())
         changes = {name: tuple(v) if isinstance(v, list) else v for name, v in document["settings"]["changes"].items()}
-        settings = Settings(**document["settings"] | {"changes": changes})
+        settings = Settings(**{"precision": OWN} | document["settings"] | {"changes": changes})
         lengths = {str(recipe): int(images) for recipe, images in document["lengths"].items()}
-        return Plan(settings, lengths, dict(document["recipes"]))
+        return Plan(settings, lengths, dict(document["recipes"]), dict(document.get("software", {})))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GanEdgeError(f"{path}: not the plan of a comparison ({error}); choose another --output") from None

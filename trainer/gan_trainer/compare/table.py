@@ -9,10 +9,16 @@ from gan_runtime.commandline import plain
 from gan_runtime.evaluation import TEST, TRAIN
 from gan_runtime.score_table import METRICS
 from gan_trainer.compare.cells import COLLAPSED, DIVERGED, FINISHED
-from gan_trainer.compare.plan import Plan, Settings
+from gan_trainer.compare.plan import Plan, Settings, versions
 
 Result = dict[str, Any]
 TOLERANCE = 0.15  # of the budget
+DIFFERING = {  # fields of recipes that numbers depend on, and that no column shows
+    "batch_size": "images per step",
+    "ema_half_life": "half-life of the average that is exported, 0 for none",
+    "conditional": "told the classes",
+    "augment": "augmentation",
+}
 SHOWN = ("fid", "precision", "recall", "density", "coverage", "modes", "kl", "confident")
 
 
@@ -61,6 +67,8 @@ def markdown(cells: list[list[str]], plan: Plan, results: Sequence[Result]) -> s
     threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''} a run on {settings.device}"
     about = [
         f"{settings.budget} a run, seeds {seeds}; {threads}.",
+        f"All recipes compute in {settings.precision}.",
+        *_differences(plan),
         *beside_the_budget(settings, results),
         f"Each run's last checkpoint was exported, and {settings.n:,} images of the file measured by gan-eval. "
         "Mean ± standard deviation over seeds.",
@@ -73,6 +81,7 @@ def markdown(cells: list[list[str]], plan: Plan, results: Sequence[Result]) -> s
         about.append(
             f"Features {features['name']}, SHA-256 {features['sha256'][:16]}; gan-edge {versions['gan-edge']}."
         )
+    about += _software(results)
     about.append(f"Processor: {processor()}.")
     return plain("\n".join([f"# {settings.data}: recipes compared", "", *table, "", *about]) + "\n")
 
@@ -90,6 +99,33 @@ def beside_the_budget(settings: Settings, results: Sequence[Result]) -> list[str
         return []
     named = ", ".join(f"{name} {share:.0%}" for name, share in far.items())
     return [f"The budget became images by a short measurement; some runs took more or less of it than that: {named}."]
+
+
+def _differences(plan: Plan) -> list[str]:
+    """A sentence on settings that numbers depend on and that are not the same in all recipes of the table."""
+    recipes = {name: fields | plan.settings.fields for name, fields in plan.recipes.items()}
+    told = []
+    for key, title in DIFFERING.items():
+        values = {name: fields[key] for name, fields in recipes.items() if key in fields}
+        if len(set(map(str, values.values()))) > 1:
+            told.append(f"{title} ({', '.join(f'{name} {_setting(value)}' for name, value in values.items())})")
+    host = ["CPU s are those of the host, and leave out the work of the GPU."] if plan.settings.device != "cpu" else []
+    return ([f"What differs by recipe: {'; '.join(told)}."] if told else []) + host
+
+
+def _setting(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value}"
+
+
+def _software(results: Sequence[Result]) -> list[str]:
+    """A sentence on the versions that made the runs, and which ran with which where they are several."""
+    runs: dict[str, list[str]] = {}
+    for result in results:
+        if "software" in result:
+            runs.setdefault(versions(result["software"]), []).append(f"{result['recipe']}-{result['seed']}")
+    if len(runs) < 2:
+        return [f"Software: {one}." for one in runs]
+    return ["Runs of several versions: " + "; ".join(f"{one}: {', '.join(names)}" for one, names in runs.items()) + "."]
 
 
 def processor() -> str:
