@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.array_files import open_arrays
 from gan_runtime.choice import some_in_order, some_of
 from gan_runtime.datasets import KNOWN, Dataset, PictureOptions, load_dataset
 from gan_runtime.datasets.places import cache_folder
@@ -26,7 +26,6 @@ BATCH = 1024
 NEIGHBOUR = 5  # k of precision, recall, density and coverage
 TEST_SHARE = 6  # one image in so many, chosen at random, stands for the test split of a folder, which has none
 MODES = {1: "L", 3: "RGB"}
-DAMAGE = (OSError, ValueError, KeyError, EOFError, BadZipFile, NotImplementedError, RuntimeError)  # numpy and zipfile
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,9 +183,10 @@ def keep(path: Path, write: Callable[[Any], Any]) -> None:
 def _kept(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
     """What an earlier call has kept; None where there is nothing, or something damaged."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # checks the CRC of each array
-            kept = Measured(*(archive[field.name] for field in fields(Measured)))
-    except DAMAGE:
+        with open_arrays(str(path)) as arrays:  # checks the CRC of each
+            stored = {array.name: array for array in arrays}
+            kept = Measured(*(stored[field.name].read(None) for field in fields(Measured)))
+    except (InputError, KeyError):
         return None
     found = [(array.dtype, array.shape) for array in vars(kept).values()]
     fits = found == [(np.float32, (n, network.dim)), (np.int64, (n,)), (np.float64, (n,))]

@@ -174,6 +174,18 @@ def test_a_disk_that_fails_once_is_not_remembered(monkeypatch: pytest.MonkeyPatc
     assert (greys(read(folder)), read(folder).bad) == ([10, 20], ())
 
 
+def test_a_lack_of_memory_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fill("d", 10, 20)
+
+    def starved(*_: object) -> object:
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("gan_runtime.datasets.decoding.open_picture", starved)
+        assert {bad.reason for bad in read(folder).bad} == {"needs more memory than there is"}
+    assert greys(read(folder)) == [10, 20]
+
+
 def test_pictures_that_change_while_they_are_read_are_not_kept_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = fill("d", 10)
     real = module._content

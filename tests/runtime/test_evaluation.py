@@ -207,7 +207,10 @@ def test_reference_features_are_kept_and_rebuilt_if_damaged(network: FeatureNetw
     assert kept.stat().st_mtime_ns == before
     content = bytearray(kept.read_bytes())
     content[len(content) // 2] ^= 1
-    for damage in (bytes(content), content[:1000], b"", b"hello"):
+    method = bytearray(content)
+    method[method.index(b"PK\x01\x02") + 10] = 8  # a member that claims to be deflated
+    header = content.replace(b"'descr'", b"'descr(")
+    for damage in (bytes(content), content[:1000], b"", b"hello", bytes(method), bytes(header), bytes(len(content))):
         kept.write_bytes(damage)
         np.testing.assert_array_equal(measure_split(dataset, network).features, first.features)
         assert len(kept.read_bytes()) == len(content)

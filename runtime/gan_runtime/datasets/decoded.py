@@ -31,6 +31,7 @@ from gan_runtime.commandline import note
 from gan_runtime.cpus import available_cpus
 from gan_runtime.datasets.classes import Classes, find_classes
 from gan_runtime.datasets.dataset import Dataset
+from gan_runtime.datasets.decoding import NO_MEMORY
 from gan_runtime.datasets.listing import Bad, Listing, open_pictures
 from gan_runtime.datasets.pictures import MODES, PictureOptions, decoder
 from gan_runtime.datasets.places import cache_folder
@@ -340,7 +341,8 @@ def _decode(listing: Listing, options: PictureOptions, rows: NDArray[np.uint8], 
         rows[first : first + len(chosen)] = rows[chosen]
     images, digests = rows[: len(good)], [digest for _, digest in done]
     pixels = _Pixels(images, bad, _digest_of_images(images), summarise(listing.names, noticed))
-    return _Result(pixels, _digest_of_all(listing, digests), all(digests))
+    lasting = all(digests) and NO_MEMORY not in bad.values()
+    return _Result(pixels, _digest_of_all(listing, digests), lasting)
 
 
 def _in_threads(work: Callable[[int], Any], count: int, advance: Callable[[int], None]) -> Iterator[Any]:

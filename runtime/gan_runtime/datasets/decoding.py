@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHANNELS = {"L": 1, "RGB": 3}
 LARGE = 40_000_000  # pixels from which on pictures are decoded one at a time: each may take a gigabyte
 ORIENTATION = 0x0112  # tag of EXIF
+NO_MEMORY = "needs more memory than there is"
 
 Notice = Callable[[str, float], None]
 
@@ -43,7 +44,7 @@ def decoder(options: "PictureOptions") -> Callable[..., NDArray[np.uint8]]:
         except DataError:
             raise
         except MemoryError:
-            raise DataError("needs more memory than there is") from None
+            raise DataError(NO_MEMORY) from None
         except Image.DecompressionBombError:
             raise DataError("more pixels than Pillow decodes of this format; make it smaller") from None
         except Exception as error:  # decoders of damaged files raise whatever they happen to run into
