@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gan_runtime.array_files import SUFFIXES
 from gan_runtime.commandline import note
 from gan_runtime.datasets import KNOWN, PictureOptions, load_dataset
+from gan_runtime.datasets.entries import read_limited
 from gan_runtime.datasets.listing import packed_otherwise
 from gan_runtime.datasets.pictures import decoder, is_pictures, said
 from gan_runtime.datasets.remarks import summarise
@@ -111,11 +112,11 @@ def _decode(source: str, options: PictureOptions, quiet: bool) -> NDArray[np.uin
     """A picture file as uint8 [h, w, c]."""
     noticed: list[tuple[str, float]] = []
     try:
-        content = Path(source).read_bytes()
+        with Path(source).open("rb") as file:
+            content = read_limited(file)
+        pixels = decoder(options)(content, lambda *notice: noticed.append(notice))
     except OSError as error:
         raise DataError(f"{source}: cannot be read: {error.strerror or error}; name an image that is there") from None
-    try:
-        pixels = decoder(options)(content, lambda *notice: noticed.append(notice))
     except DataError as error:
         raise DataError(f"{source}: {packed_otherwise(source) or f'{error}; name a PNG, JPEG or the like'}") from None
     for remark in () if quiet else said(summarise([source], [noticed]), options):

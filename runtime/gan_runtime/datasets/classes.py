@@ -118,7 +118,8 @@ def _refuse_no_classes(listing: Listing, of: dict[str, str], shared: tuple[str, 
             raise DataError(f"{listing.path}: the sub-folder {name!a} cannot be the name of a class; rename it")
     shown = ", ".join(names[:5])
     if {name.lower() for name in names} <= SPLITS:
-        one = "/".join([str(listing.path), *shared, names[-1]])
+        train = next((name for name in names if name.lower().startswith("train")), names[0])
+        one = "/".join([str(listing.path), *shared, train])
         way = f"name one of them: {one}" if listing.path.is_dir() else "unpack it and name one of them"
         raise DataError(f"{listing.path}: the folders {shown} are splits of the data and no classes; {way}")
     if all(_is_in_its_block(name, folder) for name, folder in of.items() if is_picture(name)):

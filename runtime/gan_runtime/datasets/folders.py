@@ -104,7 +104,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 def _leads_out(path: Path, root: Path, follow_links: bool) -> str:
     """Why what the existing `path` leads to is not read, or nothing."""
-    if follow_links:
+    if follow_links or not path.is_symlink():  # what is no link lies in a folder that has been entered
         return ""
     target = path.resolve()
     return (
@@ -117,8 +117,8 @@ def _leads_out(path: Path, root: Path, follow_links: bool) -> str:
 def _why_not_readable(path: Path, root: Path, follow_links: bool) -> str:
     """Why the file at `path` is not read, or nothing."""
     try:
-        mode = path.resolve(strict=True).stat().st_mode
-    except (OSError, RuntimeError):  # a loop of links
+        mode = path.stat().st_mode
+    except OSError:  # a loop of links, too
         return "a broken link" if path.is_symlink() else "cannot be read"
     if reason := _leads_out(path, root, follow_links):
         return reason
