@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -35,7 +36,8 @@ KEYS = (
 )  # fmt: skip
 IN_OPEN, IN_NONBLOCK = 0x20, 0x800  # of <sys/inotify.h>
 SLOW_SECONDS = 1.0
-ADVICE = "Use external data for large initializers"  # of ONNX Runtime, for tensors that are too large without
+# What errors about other things mention: advice for tensors that are too large, and a class in a function's signature.
+IRRELEVANT = re.compile("Use external data for large initializers|ExternalDataLoaderManager")
 
 
 class Watch:
@@ -53,6 +55,10 @@ class Watch:
             return bool(os.read(self._descriptor, 65536))
         except BlockingIOError:
             return False
+
+    def close(self) -> None:
+        """A user has but 128 of them."""
+        os.close(self._descriptor)
 
 
 def main() -> None:
@@ -76,18 +82,17 @@ def main() -> None:
 
 def _in_child(folder: Path, first: int, last: int, counts: Counts) -> int:
     """Try these files in a process of its own, which ONNX Runtime may crash, and return the next one to try."""
-    at = CONTEXT.Value("q", first, lock=False)
-    watch = Watch(folder) if last == first + 1 else None
-    child = CONTEXT.Process(target=_try_files, args=(str(folder), first, last, at, counts))
-    child.start()
-    child.join()
-    if not child.exitcode:
-        return last
-    if watch is None:
-        return _in_child(folder, at.value, at.value + 1, counts)  # alone: what did it open before it crashed?
-    verdict = _read(_file(first, list(bases().values())), counts)
-    _count(counts, "crashed ONNX Runtime")
-    _compare(first, verdict, watch.opened(), counts)
+    at, alone = CONTEXT.Value("q", first, lock=False), last == first + 1
+    with closing(Watch(folder)) as watch:
+        child = CONTEXT.Process(target=_try_files, args=(str(folder), first, last, at, counts))
+        child.start()
+        child.join()
+        if child.exitcode and alone:
+            verdict = _read(_file(first, list(bases().values())), counts)
+            _count(counts, "crashed ONNX Runtime")
+            _compare(first, verdict, watch.opened(), counts)
+    if child.exitcode and not alone:
+        return _in_child(folder, at.value, at.value + 1, counts)  # what does it open before it crashes?
     return last
 
 
@@ -157,7 +162,7 @@ def _loads_external_data(content: bytes, watch: Watch) -> bool:
         onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         error = ""
     except Exception as problem:
-        error = str(problem).replace(ADVICE, "")
+        error = IRRELEVANT.sub("", str(problem))
     return watch.opened() or SECRET in error or bool(re.search("external", error, re.IGNORECASE))
 
 
