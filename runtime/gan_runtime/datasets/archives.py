@@ -127,7 +127,7 @@ def _names(infos: list[zipfile.ZipInfo]) -> list[str]:
     zipfile reads names without the UTF-8 flag as cp437, which loses no byte. One encoding is chosen for all of them.
     """
     written = [_flagged_name(info) or info.orig_filename.encode("cp437") for info in infos]
-    encoding = _encoding(list({part for name in written if isinstance(name, bytes) for part in _parts(name)}))
+    encoding = _encoding([name for name in written if isinstance(name, bytes) and not name.isascii()])
     names = (name if isinstance(name, str) else name.decode(encoding) for name in written)
     return [name.replace("\\", "/") for name in names]
 
@@ -146,27 +146,24 @@ def _flagged_name(info: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _parts(name: bytes) -> list[bytes]:
-    """The folders and the stem of a name that has more than ASCII; a backslash may be half a letter of Japanese."""
-    return [] if name.isascii() else name.rpartition(b".")[0].split(b"/")
+def _encoding(names: list[bytes]) -> str:
+    return next((encoding for encoding in ENCODINGS if _fits(names, encoding)), "cp437")
 
 
-def _encoding(parts: list[bytes]) -> str:
-    return next((encoding for encoding in ENCODINGS if _fits(parts, encoding)), "cp437")
-
-
-def _fits(parts: list[bytes], encoding: str) -> bool:
+def _fits(names: list[bytes], encoding: str) -> bool:
     """Whether names make sense in an encoding.
 
     An accented letter and the one after it look like one letter of Japanese, so in names of that kind letters that are
     not Latin have to be the more frequent ones.
     """
     try:
-        text = "".join(part.decode(encoding) for part in parts if not part.isascii())
+        decoded = [name.decode(encoding).replace("\\", "/").rpartition(".") for name in names]
     except UnicodeDecodeError:
         return False
-    others = [letter for letter in text if not letter.isascii()]
+    parts = {part for stem, _, suffix in decoded for part in (*stem.split("/"), suffix) if not part.isascii()}
+    letters = [letter for part in parts for letter in part]
+    others = [letter for letter in letters if not letter.isascii()]
     if not all(unicodedata.name(letter, "").startswith(ENCODINGS[encoding]) for letter in set(others)):
         return False
-    latin = sum(letter.isascii() and letter.isalpha() for letter in text)
+    latin = sum(letter.isascii() and letter.isalpha() for letter in letters)
     return ENCODINGS[encoding] != WIDE or sum(map(str.isalpha, others)) >= latin
