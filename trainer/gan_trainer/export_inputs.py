@@ -14,7 +14,7 @@ from gan_trainer.export_parity import Rows
 from gan_trainer.onnx_file import ExportError, first_line
 
 LATENTS, LABELS = "latents", "labels"
-PROBES, MAX_VALUES = 256, 2**24  # images to look at: so many, or fewer where they would have more values than that
+PROBES, MAX_VALUES = 256, 2**22  # images to look at: so many, or fewer where they would have more values than that
 FAR = 2**40  # a start that no probe before it comes near
 EXTREME = 3.0  # times what a seed draws
 SINGLE_CLASSES, SINGLE_ROWS = 8, 5  # batches of one class: of so many classes, with so many rows

@@ -20,7 +20,7 @@ Rows: TypeAlias = tuple[NDArray[Any], ...]
 Compute: TypeAlias = Callable[[Rows], Rows]
 
 BATCHES = (1, 1, 3, 7, 13)  # sizes; none of them that of the trace, and 64 or 16 after them
-LARGE = 2**16  # values of an image from which on a batch has 16 of them, not 64
+LARGE = 2**14  # values of an image from which on a batch has 16 of them, not 64
 
 
 @dataclass(frozen=True)
