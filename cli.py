@@ -9,14 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT / "runtime"), str(ROOT / "trainer")]
 
-from gan_runtime import cli as runtime  # noqa: E402
-from gan_runtime.cli_data import data  # noqa: E402
-from gan_runtime.cli_encode import encode  # noqa: E402
-from gan_runtime.cli_eval import evaluate  # noqa: E402
-from gan_runtime.commandline import new_app, run_app  # noqa: E402
-from gan_trainer import cli as trainer  # noqa: E402
-from gan_trainer.cli_compare import compare  # noqa: E402
-from gan_trainer.cli_features import features  # noqa: E402
+from gan_runtime.commands import sample as runtime  # noqa: E402
+from gan_runtime.commands.data import data  # noqa: E402
+from gan_runtime.commands.encode import encode  # noqa: E402
+from gan_runtime.commands.evaluate import evaluate  # noqa: E402
+from gan_runtime.terminal.commandline import new_app, run_app  # noqa: E402
+from gan_trainer.commands import train as trainer  # noqa: E402
+from gan_trainer.commands.compare import compare  # noqa: E402
+from gan_trainer.commands.features import features  # noqa: E402
 
 app = new_app(no_args_is_help=True)
 app.command()(trainer.train)

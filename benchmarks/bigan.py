@@ -14,8 +14,8 @@ from pathlib import Path
 from interleave import new_parser
 
 from gan_runtime import Encoder
-from gan_runtime.datasets import load_dataset
-from gan_runtime.metrics import nearest_neighbour_accuracy
+from gan_runtime.data import load_dataset
+from gan_runtime.evaluation.metrics import nearest_neighbour_accuracy
 
 BIN = Path(sys.executable).parent
 TARGET = 0.95

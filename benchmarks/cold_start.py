@@ -49,7 +49,7 @@ def sample_command() -> list[str]:
     script = Path(sys.executable).with_name("gan-sample")
     if script.is_file():
         return [str(script)]
-    return [sys.executable, "-c", "from gan_runtime.cli import sample_main; sample_main()"]
+    return [sys.executable, "-c", "from gan_runtime.commands.sample import sample_main; sample_main()"]
 
 
 def start(command: list[str]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from interleave import Row, machine, new_parser, publish
 
 COLLAPSED = 3  # exit code of gan-train --stop-when-collapsed
-TRAIN = "from gan_trainer.cli import train_main; train_main()"
+TRAIN = "from gan_trainer.commands.train import train_main; train_main()"
 CHANGED = f"import gan_trainer.networks.assembly as assembly; assembly.EMBEDDING_STD = {{std}}; {TRAIN}"
 
 

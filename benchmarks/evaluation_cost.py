@@ -54,15 +54,15 @@ def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], 
     """Steps, an evaluation and one of the end; and the recipe's interval, batch size and length."""
     import torch
 
-    from gan_runtime.datasets import load_dataset
-    from gan_trainer import history
-    from gan_trainer.config import make_config
-    from gan_trainer.data import Batches
-    from gan_trainer.judge import open_judge
-    from gan_trainer.source import DataSource
-    from gan_trainer.state import set_learning_rate
-    from gan_trainer.steps import STEPS
-    from gan_trainer.training import start_state
+    from gan_runtime.data import load_dataset
+    from gan_trainer.data.batches import Batches
+    from gan_trainer.data.source import DataSource
+    from gan_trainer.evaluation import history
+    from gan_trainer.systems import STEPS
+    from gan_trainer.tasks.judge import open_judge
+    from gan_trainer.training.config import make_config
+    from gan_trainer.training.loop import start_state
+    from gan_trainer.training.state import set_learning_rate
 
     data = load_dataset("mnist", "train", options.data_dir)
     source = DataSource.of(data, "mnist", options.data_dir, None)

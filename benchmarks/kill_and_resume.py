@@ -21,7 +21,7 @@ from typing import Any
 
 from interleave import Row, machine, new_parser, publish
 
-TRAIN = [sys.executable, "-c", "from gan_trainer.cli import train_main; train_main()"]
+TRAIN = [sys.executable, "-c", "from gan_trainer.commands.train import train_main; train_main()"]
 NAME = "run"
 TIMES = {"seconds", "cpu_seconds", "images_per_second"}
 
@@ -119,7 +119,7 @@ def _unequal(place: str, expected: Any, found: Any) -> Iterator[str]:
 
 
 def _last_checkpoint(run: Path) -> dict[str, Any]:
-    from gan_trainer.checkpoint import list_checkpoints, load_checkpoint
+    from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint
 
     saved = load_checkpoint(list_checkpoints(run / "checkpoints")[-1])
     return {key: value for key, value in saved.items() if key not in TIMES}

@@ -32,7 +32,7 @@ session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]
 numpy.save(output, session.run(["images"], dict(numpy.load(feeds)))[0])
 print(numpy.__version__)
 """
-OURS = "from gan_runtime.cli import sample_main; sample_main()"
+OURS = "from gan_runtime.commands.sample import sample_main; sample_main()"
 
 
 def main() -> None:

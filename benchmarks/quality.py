@@ -13,8 +13,8 @@ from typing import Any
 
 from interleave import new_parser
 
+from gan_runtime.evaluation.table import markdown
 from gan_runtime.models import shipped_model
-from gan_runtime.score_table import markdown
 
 BIN = Path(sys.executable).parent
 SHIPPED, GAN = "shipped", "the original GAN, 20 epochs"

@@ -77,7 +77,7 @@ def network_sides(network: Network, batch: int, threads: int) -> dict[str, Calla
 
     from gan_runtime.generator import Generator
     from gan_runtime.latents import default_labels, draw_latents
-    from gan_trainer.export import Deployed
+    from gan_trainer.export.generator import Deployed
 
     generator: Generator = Generator.load(network.file, "cpu", threads)
     deployed = Deployed(network.module).eval()
@@ -101,9 +101,9 @@ def build_network(name: str, folder: Path) -> Network:
     from torch import nn
 
     from gan_runtime.manifest import ImageSize
-    from gan_trainer.export import export
+    from gan_trainer.export.generator import export
     from gan_trainer.networks import build_networks
-    from gan_trainer.recipes import RECIPES as TABLE
+    from gan_trainer.recipes.recipe import RECIPES as TABLE
 
     recipe = TABLE[name]
     classes = 10 if recipe.conditional else 0

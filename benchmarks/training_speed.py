@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from document_loop import DocumentLoop
     from torch import Tensor, nn
 
-    from gan_runtime.datasets import Dataset
-    from gan_trainer.recipes import Recipe
-    from gan_trainer.state import TrainState
+    from gan_runtime.data import Dataset
+    from gan_trainer.recipes.recipe import Recipe
+    from gan_trainer.training.state import TrainState
 
 TARGETS = {"gan-train, fp32": 1.6, "gan-train, bf16": 2.5}
 LOSS_TOLERANCE = 1e-5
@@ -39,7 +39,7 @@ def main() -> None:
         os.environ["GOMP_SPINCOUNT"] = options.spin_count  # before torch reads it
     import torch
 
-    from gan_runtime.datasets import load_dataset
+    from gan_runtime.data import load_dataset
 
     host = machine(options.threads)
     torch.set_num_threads(host["threads"])
@@ -91,8 +91,8 @@ def _tutorial_sides(loop: "DocumentLoop", steps: int) -> dict[str, Callable[[], 
 def _our_sides(dataset: "Dataset", precision: str, steps: int) -> dict[str, Callable[[], None]]:
     import torch
 
-    from gan_trainer.data import Batches
-    from gan_trainer.steps.latent import train_step
+    from gan_trainer.data.batches import Batches
+    from gan_trainer.systems.gan import train_step
 
     state, recipe = _new_state(precision)
     batches = Batches(dataset, recipe.batch_size, 0, torch.device("cpu"))
@@ -128,8 +128,8 @@ def compare_losses(dataset: "Dataset", steps: int = 3) -> float:
     import torch
     from document_loop import DocumentLoop
 
-    from gan_trainer.data import Batches
-    from gan_trainer.steps.latent import train_step
+    from gan_trainer.data.batches import Batches
+    from gan_trainer.systems.gan import train_step
 
     loop = DocumentLoop(dataset.images, dataset.labels)
     state, recipe = _new_state("fp32")
@@ -180,8 +180,8 @@ def _new_state(precision: str) -> "tuple[TrainState, Recipe]":
 
     from gan_runtime.manifest import ImageSize
     from gan_trainer.networks import build_networks
-    from gan_trainer.recipes import RECIPES
-    from gan_trainer.state import new_state
+    from gan_trainer.recipes.recipe import RECIPES
+    from gan_trainer.training.state import new_state
 
     recipe = replace(RECIPES["gan"], precision=precision)
     return new_state(build_networks(recipe, ImageSize(28, 28, 1), 0), recipe, torch.device("cpu")), recipe

@@ -5,8 +5,8 @@ import hashlib
 import random
 from pathlib import Path
 
-from gan_runtime.datasets.download import download
-from gan_runtime.datasets.known import IdxFile
+from gan_runtime.data.download import download
+from gan_runtime.data.registry import IdxFile
 
 CONTENT = random.Random(0).randbytes(200_000)
 BODY = gzip.compress(CONTENT, mtime=0)

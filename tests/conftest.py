@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from helpers import DIGITS_TEST, DIGITS_TRAIN, Result, idx, new_generator, small_generator
 
-from gan_runtime.datasets import load_dataset
-from gan_runtime.datasets.known import SOURCES, IdxFile, IdxSource
+from gan_runtime.data import load_dataset
+from gan_runtime.data.registry import SOURCES, IdxFile, IdxSource
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -35,10 +35,13 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run a command within this process: its exit code and what it printed."""
-    from gan_runtime import cli as runtime
-    from gan_runtime import cli_data, cli_encode, cli_eval
-    from gan_trainer import cli as trainer
-    from gan_trainer import cli_compare, cli_features
+    from gan_runtime.commands import data as cli_data
+    from gan_runtime.commands import encode as cli_encode
+    from gan_runtime.commands import evaluate as cli_eval
+    from gan_runtime.commands import sample as runtime
+    from gan_trainer.commands import compare as cli_compare
+    from gan_trainer.commands import features as cli_features
+    from gan_trainer.commands import train as trainer
 
     mains = {
         "gan-train": trainer.train_main,
@@ -54,7 +57,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
     def call(command: str, *arguments: object) -> Result:
         monkeypatch.setattr(sys, "argv", [command, *map(str, arguments)])
-        monkeypatch.setattr("gan_runtime.commandline.leave", sys.exit)
+        monkeypatch.setattr("gan_runtime.terminal.commandline.leave", sys.exit)
         capfd.readouterr()
         with pytest.raises(SystemExit) as stopped:
             mains[command]()
@@ -86,7 +89,7 @@ def conditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class-conditional generator with random weights, exported by the project."""
     import torch
 
-    from gan_trainer.export import export
+    from gan_trainer.export.generator import export
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "conditional.onnx"
@@ -99,7 +102,7 @@ def unconditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The document's MLP generator with random weights, exported by the project."""
     import torch
 
-    from gan_trainer.export import export
+    from gan_trainer.export.generator import export
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "unconditional.onnx"
@@ -113,8 +116,8 @@ def random_features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from gan_runtime.manifest import ImageSize
-    from gan_trainer.export_features import export_features
-    from gan_trainer.feature_network import FeatureNetwork
+    from gan_trainer.features.export import export_features
+    from gan_trainer.features.network import FeatureNetwork
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("features") / "random.onnx"

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper
 
 from gan_runtime.manifest import ImageSize
 from gan_trainer.networks import build_networks
-from gan_trainer.recipes import RECIPES
-from gan_trainer.steps import STEPS
+from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.systems import STEPS
 
 REMARKS = ("model: ", "label: ", "encoder: ", "device: ", "run: ", "checkpoint: ", "passed over: ")
 DIGIT = ImageSize(28, 28, 1)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import ModelError
 from gan_runtime.generator import Generator
-from gan_runtime.image_reader import IMAGES, ImageReader
 from gan_runtime.manifest import Latents, Manifest, read_manifest
 from gan_runtime.model_file import FLOAT, UINT8, ModelFile, read_model_file
 from gan_runtime.models import EXPORTED, find_model, newest_first
-from gan_runtime.progress import progress
+from gan_runtime.onnx_model import IMAGES, ImageReader
 from gan_runtime.session import check_threads, open_session
+from gan_runtime.terminal.progress import progress
 from gan_runtime.workers import Workers
 
 TASK = "encode"

@@ -140,7 +140,7 @@ class Manifest:
 
     A generator has `latents`, perhaps `labels`, and `output`, images or points; an encoder has `images` and `codes`,
     the latents that it gives; a feature network has `images` and `measures`. `pictures` says how pictures of any kind
-    became the images that it was trained on (`gan_runtime.recorded_pictures`); empty where they did not.
+    became the images that it was trained on (`gan_runtime.images.recorded`); empty where they did not.
     """
 
     name: str

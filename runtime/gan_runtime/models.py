@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gan_runtime.errors import ModelError
 from gan_runtime.model_file import ModelFile, read_model_file
-from gan_runtime.roles import is_generator
+from gan_runtime.signature import is_generator
 
 EXPORTED = "exported"
 DEFAULT = "mnist"

@@ -90,7 +90,7 @@ def test_a_deploy_host_is_told_what_training_needs(deploy_host: Path, tmp_path: 
 
 
 def test_the_wheel_reads_data_from_where_the_user_says(deploy_host: Path, tmp_path: Path) -> None:
-    code = "from gan_runtime.datasets import load_dataset; print(len(load_dataset('mnist', 'test').images))"
+    code = "from gan_runtime.data import load_dataset; print(len(load_dataset('mnist', 'test').images))"
     found = run(deploy_host / "python", "-c", code, cwd=tmp_path, GAN_EDGE_DATA=str(ROOT / "data"))
     assert found.stdout == "10000\n"
     missing = subprocess.run(

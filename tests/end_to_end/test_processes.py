@@ -13,7 +13,7 @@ import pytest
 import torch
 from helpers import Result, leftovers, tensors
 
-from gan_trainer.checkpoint import load_checkpoint
+from gan_trainer.training.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN = Path(sys.executable).parent / "gan-train"
@@ -109,10 +109,10 @@ def test_the_front_door_samples_from_any_folder() -> None:
 def test_the_runtime_never_imports_torch_or_onnx(process: Callable[..., Result]) -> None:
     code = (
         "import sys; sys.argv = ['gan-sample', '--n', '4', 'out.png'];"
-        "import gan_runtime.commandline as c; c.leave = lambda code: code;"
+        "import gan_runtime.terminal.commandline as c; c.leave = lambda code: code;"
         "import pkgutil, importlib, gan_runtime;"
         "[importlib.import_module(m.name) for m in pkgutil.walk_packages(gan_runtime.__path__, 'gan_runtime.')];"
-        "from gan_runtime.cli import sample_main; sample_main();"
+        "from gan_runtime.commands.sample import sample_main; sample_main();"
         "print(sorted({'torch', 'onnx', 'gan_trainer'} & {name.split('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -120,11 +120,12 @@ def test_the_runtime_never_imports_torch_or_onnx(process: Callable[..., Result])
 
 
 def test_help_and_version_load_nothing_heavy() -> None:
-    for main in ("gan_runtime.cli.sample_main", "gan_trainer.cli.train_main"):
+    for main in ("gan_runtime.commands.sample.sample_main", "gan_trainer.commands.train.train_main"):
         module = main.rpartition(".")[0]
         for option in ("--help", "--version"):
             code = (
-                f"import sys, {module}, gan_runtime.commandline as c; c.leave = print; sys.argv[1:] = ['{option}'];"
+                f"import sys, {module}, gan_runtime.terminal.commandline as c; "
+                f"c.leave = print; sys.argv[1:] = ['{option}'];"
                 f"{main}(); print(sorted({{'torch', 'onnxruntime', 'numpy', 'PIL'}} & set(sys.modules)))"
             )
             done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

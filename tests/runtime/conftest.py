@@ -8,14 +8,14 @@ import web
 from blob import FILE
 from web import Web
 
-from gan_runtime.datasets.known import SOURCES, IdxSource
+from gan_runtime.data.registry import SOURCES, IdxSource
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.delenv("GAN_EDGE_OFFLINE")
-    monkeypatch.setattr("gan_runtime.datasets.download.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("gan_runtime.data.download.PAUSE_SECONDS", 0)
     with web.serve() as server:
         yield server
 

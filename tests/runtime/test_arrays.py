@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from helpers import Result
 
-from gan_runtime.array_files import load_latents, open_arrays
-from gan_runtime.choice import described, some_in_order, some_of
 from gan_runtime.errors import InputError
-from gan_runtime.image_arrays import load_image_array
+from gan_runtime.evaluation.choice import described, some_in_order, some_of
+from gan_runtime.images.array_files import load_latents, open_arrays
+from gan_runtime.images.arrays import load_image_array
 from gan_runtime.manifest import ImageSize
 
 Call = Callable[..., Result]
@@ -210,7 +210,7 @@ def test_no_flipped_bit_of_an_archive_is_a_traceback_or_another_image(at: int) -
 
 
 def test_a_zip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan_runtime.array_files.BOMB_BYTES", 10**6)
+    monkeypatch.setattr("gan_runtime.images.array_files.BOMB_BYTES", 10**6)
     np.savez_compressed("x.npz", images=np.zeros((200_000, 4, 4, 1), np.uint8))
     with pytest.raises(InputError, match=r"images: 3 MB in 0\.0 MB, as in a zip bomb"):
         load_image_array("x.npz", GREY)
@@ -284,7 +284,7 @@ def test_latents_of_gan_encode_are_taken_as_they_are() -> None:
 def test_every_command_says_what_it_assumed(
     call: Call, conditional_model: Path, random_features: Path, digits: str
 ) -> None:
-    from gan_runtime.datasets import load_dataset
+    from gan_runtime.data import load_dataset
 
     images = load_dataset(digits).images
     np.savez("x.npz", images[..., 0] / np.float32(255))

@@ -14,9 +14,9 @@ from onnx import TensorProto
 from PIL import Image
 
 from gan_runtime import Generator, __version__
-from gan_runtime.commandline import note, run
 from gan_runtime.manifest import METADATA_KEY
 from gan_runtime.models import shipped_model
+from gan_runtime.terminal.commandline import note, run
 
 Call = Callable[..., Result]
 
@@ -48,19 +48,20 @@ def test_quiet_says_nothing(call: Call) -> None:
 
 def test_a_plain_grid_imports_nothing_it_does_not_need(conditional_model: Path) -> None:
     code = (
-        "import sys, gan_runtime.commandline as line; line.leave = lambda code: print(*sys.modules, file=sys.stderr);"
-        "from gan_runtime.cli import sample_main; sample_main()"
+        "import sys, gan_runtime.terminal.commandline as line; "
+        "line.leave = lambda code: print(*sys.modules, file=sys.stderr);"
+        "from gan_runtime.commands.sample import sample_main; sample_main()"
     )
     command = [sys.executable, "-c", code, "out.png", "--model", str(conditional_model), "--quiet"]
     imported = subprocess.run(command, capture_output=True, text=True, check=True).stderr.split()
-    assert "gan_runtime.outputs.grids" in imported
+    assert "gan_runtime.outputs.picture" in imported
     for module in (
         "tarfile",
         "zipfile",
         "csv",
         "rich",
-        "gan_runtime.outputs.walks",
-        "gan_runtime.outputs.jobs",
+        "gan_runtime.outputs.walk",
+        "gan_runtime.outputs.resume",
         "gan_runtime.foreign",
     ):
         assert module not in imported
@@ -193,7 +194,7 @@ def has_said_so(seconds: int = 0) -> None:
 def test_an_interruption_is_told_once(
     command: Callable[..., None], said: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gan_runtime.commandline.leave", sys.exit)
+    monkeypatch.setattr("gan_runtime.terminal.commandline.leave", sys.exit)
     monkeypatch.setattr(sys, "argv", ["gan-x", "--seconds", "3"])
     with pytest.raises(SystemExit, match="130"):
         run(command, "gan-x")
@@ -306,7 +307,7 @@ def test_doctor_finds_a_sound_installation(call: Call) -> None:
 
 def test_doctor_finds_two_wheels(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     two = {"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.31.1"}
-    monkeypatch.setattr("gan_runtime.doctor.onnxruntime_wheels", lambda: two)
+    monkeypatch.setattr("gan_runtime.commands.doctor.onnxruntime_wheels", lambda: two)
     done = call("gan-info", "--doctor")
     assert done.code == 1
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in done.out

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gan_runtime.commandline import plain, plain_json
-from gan_runtime.score_table import markdown, table
+from gan_runtime.evaluation.table import markdown, table
+from gan_runtime.terminal.commandline import plain, plain_json
 
 STEERING = "".join(map(chr, (0x1B, 0x7F, 0x85, 0x9B, 0x61C, 0x200E, 0x200F, 0x202E, 0x2028, 0x2066, 0x2069)))
 HARMLESS = "Größe 猫 שלום 🙂"
@@ -57,7 +57,7 @@ def test_a_terminal_is_not_steered_by_file_names(as_json: bool, conditional_mode
 
 def _on_a_terminal(folder: Path, arguments: list[str]) -> str:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-c", "from gan_runtime.cli import sample_main; sample_main()", *arguments]
+    command = [sys.executable, "-c", "from gan_runtime.commands.sample import sample_main; sample_main()", *arguments]
     with subprocess.Popen(command, cwd=folder, stdout=theirs, stdin=subprocess.DEVNULL) as process:
         os.close(theirs)
         shown = b""

@@ -13,7 +13,7 @@ from helpers import Result
 from PIL import Image
 from web import Web, whole
 
-from gan_runtime.datasets.known import POINTS, SOURCES, STACKED, IdxFile, IdxSource
+from gan_runtime.data.registry import POINTS, SOURCES, STACKED, IdxFile, IdxSource
 
 CONTENTS = {
     "images": bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, *range(12)]),
@@ -35,7 +35,7 @@ def known(monkeypatch: pytest.MonkeyPatch, server: Web) -> None:
     for name in ("tiny", "absent"):
         splits = {"train": (files[0], files[1])}
         monkeypatch.setitem(SOURCES, name, IdxSource(splits, ("a", "b"), "free", (server.address(f"{name}/"),)))
-    monkeypatch.setattr("gan_runtime.datasets.places.checkout", lambda: None)
+    monkeypatch.setattr("gan_runtime.data.paths.checkout", lambda: None)
 
 
 def put(folder: Path) -> Path:

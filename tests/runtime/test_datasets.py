@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from helpers import Result
 
-from gan_runtime.datasets import SOURCES, load_dataset
-from gan_runtime.datasets.idx import find_folder
-from gan_runtime.datasets.known import IdxFile, IdxSource
-from gan_runtime.datasets.places import search_path
+from gan_runtime.data import SOURCES, load_dataset
+from gan_runtime.data.idx import find_folder
+from gan_runtime.data.paths import search_path
+from gan_runtime.data.registry import IdxFile, IdxSource
 from gan_runtime.errors import DataError
 
 CONTENTS = {
@@ -26,7 +26,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     images, labels = (IdxFile(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in CONTENTS.items())
     source = IdxSource({"train": (images, labels)}, ("a", "b"), "none")
     monkeypatch.setitem(SOURCES, "tiny", source)
-    monkeypatch.setattr("gan_runtime.datasets.places.checkout", lambda: None)
+    monkeypatch.setattr("gan_runtime.data.paths.checkout", lambda: None)
 
 
 def put(folder: Path, compressed: bool = True) -> Path:
@@ -62,8 +62,8 @@ def test_files_are_decoded(tmp_path: Path, inner: str, compressed: bool) -> None
 def test_search_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = SOURCES["tiny"].splits["train"]
     assert find_folder("tiny", files) is None
-    monkeypatch.setattr("gan_runtime.datasets.places.DEBIAN", tmp_path / "debian")
-    monkeypatch.setattr("gan_runtime.datasets.places.checkout", lambda: tmp_path / "checkout")
+    monkeypatch.setattr("gan_runtime.data.paths.DEBIAN", tmp_path / "debian")
+    monkeypatch.setattr("gan_runtime.data.paths.checkout", lambda: tmp_path / "checkout")
     monkeypatch.setenv("GAN_EDGE_DATA", str(tmp_path / "own"))
     for place in ("debian/tiny", "cache/gan-edge/tiny", "checkout/data/tiny", "own"):
         assert find_folder("tiny", files) != tmp_path / place
@@ -140,7 +140,7 @@ def test_files_of_another_data_set_are_passed_over_and_named(
     assert "delete" not in str(error.value)
     assert load_dataset("twin", data_dir=other).labels.tolist() == [1, 1]
     monkeypatch.setenv("GAN_EDGE_DATA", str(other))
-    monkeypatch.setattr("gan_runtime.datasets.places.DEBIAN", put(tmp_path / "debian"))
+    monkeypatch.setattr("gan_runtime.data.paths.DEBIAN", put(tmp_path / "debian"))
     assert load_dataset("tiny").labels.tolist() == [1, 0]
     assert capsys.readouterr().err == f"tiny: passed over: {other / 'labels.gz'} is of twin\n"
     assert before == {path.name: path.read_bytes() for path in other.iterdir()}
@@ -184,7 +184,7 @@ def test_nothing_is_fetched_over_or_beside_files_of_another_data_set(
     tmp_path: Path, call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GAN_EDGE_OFFLINE")
-    monkeypatch.setattr("gan_runtime.datasets.idx.download", lambda *_: pytest.fail("a download"))
+    monkeypatch.setattr("gan_runtime.data.idx.download", lambda *_: pytest.fail("a download"))
     put_other(tmp_path / "d" / "tiny")
     done = call("gan-data", "tiny", "--fetch", "--data-dir", tmp_path / "d")
     assert done.refused("labels.gz is of twin; move these files, or name another folder")

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from bad_pictures import png
 
-from gan_runtime.datasets import PictureOptions
-from gan_runtime.datasets import decoded as module
-from gan_runtime.datasets.decoded import Decoded, decoded
-from gan_runtime.datasets.listing import Listing
+from gan_runtime.data import PictureOptions
+from gan_runtime.data import cache as module
+from gan_runtime.data.cache import Decoded, decoded
+from gan_runtime.data.listing import Listing
 from gan_runtime.errors import DataError
 
 GREY = PictureOptions(size=32, mode="L", skip_bad=True)
@@ -33,7 +33,7 @@ def fill(folder: str, *colours: object) -> Path:
 @pytest.fixture(autouse=True)
 def _fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are settled at once."""
-    monkeypatch.setattr("gan_runtime.datasets.entries.TICK", -(10**12))
+    monkeypatch.setattr("gan_runtime.data.entries.TICK", -(10**12))
 
 
 def read(folder: Path, options: PictureOptions = GREY) -> Decoded:
@@ -143,7 +143,7 @@ def test_labels_come_from_the_folders_of_now() -> None:
 
 def test_a_file_that_was_written_a_moment_ago_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may change within the same tick of the clock: same size, same times, other pixels."""
-    monkeypatch.setattr("gan_runtime.datasets.entries.TICK", 3 * 10**9)
+    monkeypatch.setattr("gan_runtime.data.entries.TICK", 3 * 10**9)
     folder = Path("d")
     folder.mkdir()
     picture = folder / "0.png"
@@ -181,7 +181,7 @@ def test_a_lack_of_memory_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> 
         raise MemoryError
 
     with monkeypatch.context() as broken:
-        broken.setattr("gan_runtime.datasets.decoding.open_picture", starved)
+        broken.setattr("gan_runtime.images.decoding.open_picture", starved)
         assert {bad.reason for bad in read(folder).bad} == {"needs more memory than there is"}
     assert greys(read(folder)) == [10, 20]
 
@@ -240,8 +240,8 @@ def test_two_processes_at_once_on_a_damaged_entry() -> None:
     read(folder)
     (entry() / "images.u8").write_bytes(b"")
     code = (
-        "from pathlib import Path; from gan_runtime.datasets import PictureOptions;"
-        "from gan_runtime.datasets.decoded import decoded; import json;"
+        "from pathlib import Path; from gan_runtime.data import PictureOptions;"
+        "from gan_runtime.data.cache import decoded; import json;"
         "print(decoded(Path('d'), PictureOptions(32, 'L'), True).images[:, 0, 0, 0].tolist())"
     )
     processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)]

@@ -8,9 +8,9 @@ import web
 from blob import BODY, CONTENT, FILE, HALF, OTHER, fetch, is_complete
 from web import Behaviour, Web, whole
 
-from gan_runtime.datasets.download import download
-from gan_runtime.datasets.idx import load_idx
-from gan_runtime.datasets.known import IdxFile
+from gan_runtime.data.download import download
+from gan_runtime.data.idx import load_idx
+from gan_runtime.data.registry import IdxFile
 from gan_runtime.errors import DataError, OutputError
 
 
@@ -88,7 +88,7 @@ def test_a_hostile_mirror_is_given_up_with_its_reason(
 ) -> None:
     behaviour, reason = HOSTILE[name]
     if "silent" in reason:
-        monkeypatch.setattr("gan_runtime.datasets.download.TIMEOUT_SECONDS", 0.2)
+        monkeypatch.setattr("gan_runtime.data.download.TIMEOUT_SECONDS", 0.2)
     bad = server.answer("bad/blob.gz", behaviour)
     server.answer("good/blob.gz", whole(BODY))
     mirrors(server.address("bad/"))
@@ -121,7 +121,7 @@ def test_a_trickle_is_given_up(
     fixture: str,
 ) -> None:
     server = request.getfixturevalue(fixture)
-    monkeypatch.setattr("gan_runtime.datasets.download.SLOW_SECONDS", 0.2)
+    monkeypatch.setattr("gan_runtime.data.download.SLOW_SECONDS", 0.2)
     server.answer("a/blob.gz", behaviour)
     mirrors(server.address("a/"))
     with pytest.raises(DataError, match=r"slower than 1 kB/s for 0\.2 s"):
@@ -131,7 +131,7 @@ def test_a_trickle_is_given_up(
 def test_a_slow_but_steady_server_is_not_given_up(
     server: Web, mirrors: Callable[..., None], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gan_runtime.datasets.download.SLOW_SECONDS", 0.1)
+    monkeypatch.setattr("gan_runtime.data.download.SLOW_SECONDS", 0.1)
     server.answer("a/blob.gz", web.slow(BODY, 5000))  # 0.4 s
     mirrors(server.address("a/"))
     fetch()
@@ -234,7 +234,7 @@ def test_a_cache_that_cannot_be_made(
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(OutputError, match="blob: cannot be written: Not a directory; "):
         fetch()
-    monkeypatch.setattr("gan_runtime.datasets.download.cache_folder", lambda: None)
+    monkeypatch.setattr("gan_runtime.data.download.cache_folder", lambda: None)
     with pytest.raises(OutputError, match="blob: cannot be fetched without a home folder; set XDG_CACHE_HOME"):
         fetch()
     assert server.seen == []

@@ -12,7 +12,7 @@ import web
 from blob import BODY, CONTENT, FILE, HALF, OTHER, fetch, is_complete
 from web import Behaviour, Web, whole
 
-from gan_runtime.datasets.download import MOST_ATTEMPTS
+from gan_runtime.data.download import MOST_ATTEMPTS
 from gan_runtime.errors import DataError
 
 
@@ -39,7 +39,7 @@ def test_a_broken_connection_is_continued(server: Web, mirrors: Callable[..., No
 def test_progress_counts_what_was_there(
     server: Web, mirrors: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("gan_runtime.progress.LINE_SECONDS", 0)
+    monkeypatch.setattr("gan_runtime.terminal.progress.LINE_SECONDS", 0)
     mirrors(server.address("a/"))
     server.answer("a/blob.gz", web.breaks(BODY, HALF), whole(BODY))
     fetch()
@@ -115,9 +115,9 @@ def test_mirrors_are_never_mixed(server: Web, mirrors: Callable[..., None], fold
 
 DRIVER = f"""
 import resource, sys
-from gan_runtime.commandline import run
-from gan_runtime.datasets.download import download
-from gan_runtime.datasets.known import SOURCES, IdxFile, IdxSource
+from gan_runtime.terminal.commandline import run
+from gan_runtime.data.download import download
+from gan_runtime.data.registry import SOURCES, IdxFile, IdxSource
 
 file = IdxFile({FILE.name!r}, {FILE.size}, {FILE.sha256!r})
 SOURCES["blob"] = IdxSource({{"train": (file, file)}}, (), "none", (sys.argv.pop(),))

@@ -15,13 +15,13 @@ from helpers import Result, small_generator
 from PIL import Image
 
 from gan_runtime import Generator
-from gan_runtime.choice import some_in_order
-from gan_runtime.datasets import load_dataset
+from gan_runtime.data import load_dataset
 from gan_runtime.errors import InputError, ModelError
-from gan_runtime.evaluation import Scores, check_n, floors, score, score_test, score_train
-from gan_runtime.features import FeatureNetwork
+from gan_runtime.evaluation.choice import some_in_order
+from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.reference import Reference, load_reference, measure_split
+from gan_runtime.evaluation.scores import Scores, check_n, floors, score, score_test, score_train
 from gan_runtime.models import shipped_features
-from gan_runtime.reference import Reference, load_reference, measure_split
 
 Call = Callable[..., Result]
 ROOT = Path(__file__).resolve().parents[2]
@@ -230,7 +230,7 @@ def test_what_another_device_or_version_says_is_not_taken_from_the_cache(
     elif changed == "ONNX Runtime":
         monkeypatch.setattr("onnxruntime.__version__", "9.9.9")
     else:
-        monkeypatch.setattr("gan_runtime.features.cpu_kind", lambda: "another")
+        monkeypatch.setattr("gan_runtime.evaluation.features.cpu_kind", lambda: "another")
     floors(load_reference("digits", network)[0], 200)
     assert [len(list(kind.iterdir())) for kind in kinds] == [4, 2]
 
@@ -302,7 +302,7 @@ def test_features_of_others_are_taken_by_the_names_of_the_contract(random_featur
 def test_a_file_is_measured_against_what_it_was_trained_on(call: Call, random_features: Path) -> None:
     import torch
 
-    from gan_trainer.export import export
+    from gan_trainer.export.generator import export
 
     for data, classes in (("mnist", 10), ("photos", 4)):
         torch.manual_seed(0)
@@ -323,8 +323,8 @@ def test_features_with_other_classes_measure_all_but_the_classes(
     import torch
 
     from gan_runtime.manifest import ImageSize
-    from gan_trainer.export_features import export_features
-    from gan_trainer.feature_network import FeatureNetwork as Network
+    from gan_trainer.features.export import export_features
+    from gan_trainer.features.network import FeatureNetwork as Network
 
     torch.manual_seed(0)
     export_features(

@@ -24,7 +24,7 @@ from gan_runtime.files import atomic_write, remove_leftovers_of
 from gan_runtime.outputs import Options, write_output
 from gan_runtime.outputs.folder import ranges
 
-SAMPLE = [sys.executable, "-c", "from gan_runtime.cli import sample_main; sample_main()"]
+SAMPLE = [sys.executable, "-c", "from gan_runtime.commands.sample import sample_main; sample_main()"]
 BOTH = pytest.mark.parametrize("output", ["out/", "out.tar"])
 QUIET = Options(quiet=True)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from bad_pictures import png
 
-from gan_runtime.datasets import PictureOptions, load_dataset
-from gan_runtime.datasets.classes import natural_key
-from gan_runtime.datasets.listing import Listing, open_pictures
-from gan_runtime.datasets.pictures import check_pictures
+from gan_runtime.data import PictureOptions, load_dataset
+from gan_runtime.data.classes import natural_key
+from gan_runtime.data.listing import Listing, open_pictures
+from gan_runtime.data.pictures import check_pictures
 from gan_runtime.errors import DataError
 
 FOLDERS = PictureOptions(28, labels="folders")

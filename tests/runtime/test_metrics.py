@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gan_runtime.datasets import load_dataset
+from gan_runtime.data import load_dataset
 from gan_runtime.errors import InputError
-from gan_runtime.metrics import (
+from gan_runtime.evaluation.metrics import (
     Moments,
     Neighbourhoods,
     density_coverage,
@@ -262,8 +262,8 @@ def by_hand(real: Array, fake: Array, k: int) -> tuple[float, float, float, floa
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan_runtime.metrics.neighbours._ROWS", 7)
-    monkeypatch.setattr("gan_runtime.metrics.neighbours._COLUMNS", 5)
+    monkeypatch.setattr("gan_runtime.evaluation.metrics.neighbours._ROWS", 7)
+    monkeypatch.setattr("gan_runtime.evaluation.metrics.neighbours._COLUMNS", 5)
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -9,7 +9,7 @@ from helpers import linear_generator
 from gan_runtime.errors import ModelError
 from gan_runtime.manifest import METADATA_KEY, Manifest
 from gan_runtime.models import SHIPPED, checkout, default_model, find_model, shipped_model
-from gan_runtime.roles import is_generator
+from gan_runtime.signature import is_generator
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from helpers import Result, leftovers
 from PIL import Image
 
 from gan_runtime import Generator
-from gan_runtime.datasets.opening import open_picture
 from gan_runtime.errors import InputError, OutputError
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.images import (
+from gan_runtime.images.grids import (
     MAX_PIXELS,
     PADDING_GREY,
     Layout,
@@ -26,6 +25,7 @@ from gan_runtime.images import (
     grid,
     save_png,
 )
+from gan_runtime.images.opening import open_picture
 from gan_runtime.outputs import Options, check_output, write_output
 
 
@@ -248,7 +248,7 @@ def test_a_full_disk_leaves_the_old_file(
 ) -> None:
     (tmp_path / name).write_bytes(b"old")
     arguments = ["--n", "100", "--model", str(conditional_model), "--device", "cpu", name]
-    code = "import sys; from gan_runtime.cli import sample_main; sample_main()"
+    code = "import sys; from gan_runtime.commands.sample import sample_main; sample_main()"
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
@@ -297,7 +297,7 @@ def test_long_names_are_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])
 def test_closed_streams_are_no_crash(closed: str, conditional_model: Path) -> None:
-    sample = "from gan_runtime.cli import sample_main; sample_main()"
+    sample = "from gan_runtime.commands.sample import sample_main; sample_main()"
     command = f"{sys.executable} -c '{sample}' out.png --n 4 --model {conditional_model} {closed}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
@@ -307,7 +307,7 @@ def test_closed_streams_are_no_crash(closed: str, conditional_model: Path) -> No
 
 
 def test_a_name_that_is_no_text_is_a_name(conditional_model: Path) -> None:
-    sample = "from gan_runtime.cli import sample_main; sample_main()"
+    sample = "from gan_runtime.commands.sample import sample_main; sample_main()"
     command = [sys.executable, "-c", sample, b"o\xff.png", "--json", "--n", "1", "--model", str(conditional_model)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, "udcff" in done.stdout) == (0, True), done
@@ -321,7 +321,7 @@ def test_new_files_get_the_usual_permissions(tmp_path: Path) -> None:
 
 
 def test_png_on_stdout(conditional_model: Path, generator: Generator) -> None:
-    code = "import sys; from gan_runtime.cli import sample_main; sample_main()"
+    code = "import sys; from gan_runtime.commands.sample import sample_main; sample_main()"
     command = [sys.executable, "-c", code, "-", "--n", "9", "--model", str(conditional_model)]
     done = subprocess.run(command, capture_output=True, check=True)
     picture = np.asarray(Image.open(io.BytesIO(done.stdout)))
@@ -329,7 +329,7 @@ def test_png_on_stdout(conditional_model: Path, generator: Generator) -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_crash(conditional_model: Path) -> None:
-    code = "import sys; from gan_runtime.cli import sample_main; sample_main()"
+    code = "import sys; from gan_runtime.commands.sample import sample_main; sample_main()"
     command = (
         f"{sys.executable} -c '{code}' - --n 4096 --device cpu --model {conditional_model} | head -c 10 >/dev/null"
     )

@@ -29,12 +29,12 @@ from picture_bytes import (
 )
 from PIL import Image, ImageFile, PngImagePlugin
 
-from gan_runtime.datasets import PictureOptions
-from gan_runtime.datasets.decoding import decoder
-from gan_runtime.datasets.remarks import DARK_LEVELS, NO_PROFILE, TRANSPARENT
+from gan_runtime.data import PictureOptions
 from gan_runtime.errors import DataError, InputError
+from gan_runtime.images.decoding import decoder
+from gan_runtime.images.named import load_images
+from gan_runtime.images.remarks import DARK_LEVELS, NO_PROFILE, TRANSPARENT
 from gan_runtime.manifest import ImageSize
-from gan_runtime.picture_files import load_images
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6  # colour types of a PNG
 WHITE_IS_ZERO, BLACK_IS_ZERO, TIFF_RGB, TIFF_PALETTE, CMYK, YCBCR, CIELAB = 0, 1, 2, 3, 5, 6, 8

@@ -15,9 +15,9 @@ import pytest
 from bad_pictures import bomb_png, make_bad_folder, png
 from PIL import Image, ImageDraw
 
-from gan_runtime.datasets import PictureOptions, load_dataset
-from gan_runtime.datasets.decoded import decoded
-from gan_runtime.datasets.pictures import check_pictures, decoder
+from gan_runtime.data import PictureOptions, load_dataset
+from gan_runtime.data.cache import decoded
+from gan_runtime.data.pictures import check_pictures, decoder
 from gan_runtime.errors import DataError, InputError
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji" / "google-64.zip"
@@ -202,7 +202,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a.png").write_bytes(png())
     usage = type("Usage", (), {"free": 1000})()
-    monkeypatch.setattr("gan_runtime.datasets.decoded.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("gan_runtime.data.cache.shutil.disk_usage", lambda path: usage)
     with pytest.raises(OutputError, match="XDG_CACHE_HOME to a folder on a larger one"):
         load_dataset("d")
 
@@ -324,7 +324,7 @@ def test_a_zip_bomb_of_overlapping_entries_is_refused(tmp_path: Path) -> None:
 def test_an_entry_that_unpacks_to_hundreds_of_megabytes_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gan_runtime.datasets.entries.MAX_FILE_BYTES", 10**6)
+    monkeypatch.setattr("gan_runtime.data.entries.MAX_FILE_BYTES", 10**6)
     path = write_zip(tmp_path / "a.zip", {"a.png": bytes(3 * 10**6)}, compression=zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 5000
     (bad,) = check_pictures(path, GREY32).bad

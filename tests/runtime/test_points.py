@@ -13,13 +13,13 @@ from helpers import Result
 from PIL import Image
 
 from gan_runtime import Generator
-from gan_runtime.datasets import load_dataset
-from gan_runtime.datasets.known import POINTS, PointsSource
+from gan_runtime.data import load_dataset
+from gan_runtime.data.registry import POINTS, PointsSource
 from gan_runtime.errors import DataError, InputError
+from gan_runtime.laboratory.evaluation import load_points, real_points, score_points
+from gan_runtime.laboratory.metrics import CEILING, point_scores
+from gan_runtime.laboratory.scatter import CIRCLE, PAPER, SIDE, scatter
 from gan_runtime.manifest import METADATA_KEY
-from gan_runtime.metrics import CEILING, point_scores
-from gan_runtime.point_evaluation import load_points, real_points, score_points
-from gan_runtime.scatter import CIRCLE, PAPER, SIDE, scatter
 
 Call = Callable[..., Result]
 FOUR = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
@@ -36,7 +36,7 @@ class Ring(torch.nn.Module):
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generator that hits one of eight modes, exported by the project."""
-    from gan_trainer.export_points import export_points
+    from gan_trainer.export.points import export_points
 
     path = tmp_path_factory.mktemp("points") / "ring.onnx"
     export_points(Ring(), path, extent=2.5, latent_dim=2, training={"data": "ring8"})

@@ -208,7 +208,13 @@ def test_models_from_the_future_are_refused(file: ModelFile, field: str, value: 
 def test_commands_turn_telemetry_off_unless_it_was_turned_on() -> None:
     def value(**environment: str) -> str:
         inherited = {key: text for key, text in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
-        command = [sys.executable, "-c", "from gan_runtime.cli import info_main; info_main()", "--doctor", "--json"]
+        command = [
+            sys.executable,
+            "-c",
+            "from gan_runtime.commands.sample import info_main; info_main()",
+            "--doctor",
+            "--json",
+        ]
         done = subprocess.run(command, env=inherited | environment, capture_output=True, text=True, check=False)
         return str(json.loads(done.stdout)["telemetry"])
 

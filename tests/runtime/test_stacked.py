@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from helpers import Result, new_generator
 
-from gan_runtime.datasets import Dataset, load_dataset
-from gan_runtime.datasets.known import STACKED, StackedSource
-from gan_runtime.datasets.stacked import stack
+from gan_runtime.data import Dataset, load_dataset
+from gan_runtime.data.registry import STACKED, StackedSource
 from gan_runtime.errors import DataError
-from gan_runtime.evaluation import score, score_test
-from gan_runtime.features import FeatureNetwork
+from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.reference import load_reference, measure_split
+from gan_runtime.evaluation.scores import score, score_test
+from gan_runtime.laboratory.stacked import stack
 from gan_runtime.manifest import ImageSize
 from gan_runtime.models import shipped_features
-from gan_runtime.reference import load_reference, measure_split
 
 Call = Callable[..., Result]
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,7 +127,7 @@ def test_what_is_kept_of_many_images_holds_no_logits(stacked: str, network: Feat
 def test_gan_eval_measures_a_generator_in_colour(call: Call, stacked: str, tmp_path: Path) -> None:
     import torch
 
-    from gan_trainer.export import export
+    from gan_trainer.export.generator import export
 
     torch.manual_seed(0)
     export(new_generator("quick", size=ImageSize(28, 28, 3), width=4), tmp_path / "x.onnx", latent_dim=64)

@@ -10,11 +10,11 @@ from PIL import Image, ImageSequence
 
 from gan_runtime import Generator
 from gan_runtime.errors import InputError
-from gan_runtime.images import arrange
+from gan_runtime.images.grids import arrange
 from gan_runtime.latents import MAX_INDEX
 from gan_runtime.outputs import Options, write_output
-from gan_runtime.outputs.animations import frame_durations
-from gan_runtime.outputs.walks import Walk, slerp, walk
+from gan_runtime.outputs.animation import frame_durations
+from gan_runtime.outputs.walk import Walk, slerp, walk
 
 KINDS = ["out.gif", "out.webp"]
 

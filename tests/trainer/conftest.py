@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_runtime.datasets import Dataset
+from gan_runtime.data import Dataset
 from gan_runtime.manifest import ImageSize
-from gan_trainer.config import Config, make_config
-from gan_trainer.source import DataSource
+from gan_trainer.data.source import DataSource
+from gan_trainer.training.config import Config, make_config
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_trainer.augmentations import AUGMENTATIONS, augment
+from gan_trainer.data.augment import AUGMENTATIONS, augment
 
 NAMES = sorted(AUGMENTATIONS)
 

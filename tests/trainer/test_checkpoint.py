@@ -12,9 +12,9 @@ import torch
 from helpers import leftovers
 
 from gan_runtime.errors import GanEdgeError
-from gan_trainer.checkpoint import FORMAT, load_checkpoint, save_checkpoint
-from gan_trainer.config import Config
-from gan_trainer.training import start_state
+from gan_trainer.training.checkpoint import FORMAT, load_checkpoint, save_checkpoint
+from gan_trainer.training.config import Config
+from gan_trainer.training.loop import start_state
 
 
 class Malicious:
@@ -60,8 +60,9 @@ def test_a_full_disk_leaves_the_last_checkpoint(make: Callable[..., Config], tmp
     config = make()
     path = save_checkpoint(tmp_path, start_state(config), config)
     code = (
-        "import sys; from pathlib import Path; from gan_trainer.checkpoint import *; from gan_trainer.config import *;"
-        "from gan_trainer.training import start_state; saved = load_checkpoint(Path(sys.argv[1]));"
+        "import sys; from pathlib import Path; from gan_trainer.training.checkpoint import *;"
+        "from gan_trainer.training.config import *;"
+        "from gan_trainer.training.loop import start_state; saved = load_checkpoint(Path(sys.argv[1]));"
         "config = Config.from_dict(saved['config'], ''); state = start_state(config, saved); state.images_seen = 8;"
         "save_checkpoint(Path(sys.argv[1]).parent, state, config)"
     )

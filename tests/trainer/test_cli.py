@@ -13,9 +13,9 @@ from helpers import Result, leftovers
 from PIL import Image
 
 from gan_runtime import Generator
-from gan_trainer.checkpoint import load_checkpoint
-from gan_trainer.state import TrainState
-from gan_trainer.steps import STEPS
+from gan_trainer.systems import STEPS
+from gan_trainer.training.checkpoint import load_checkpoint
+from gan_trainer.training.state import TrainState
 
 Call = Callable[..., Result]
 SHORT = ["--images", "256", "--threads", "1"]
@@ -69,8 +69,8 @@ def test_train_export_sample(call: Call, recipe: str, opset: int) -> None:
 
 def test_the_exported_file_draws_what_the_average_draws(call: Call, run: Path) -> None:
     call("gan-export", run, "--output", "x.onnx")
-    from gan_trainer.config import Config
-    from gan_trainer.training import start_state
+    from gan_trainer.training.config import Config
+    from gan_trainer.training.loop import start_state
 
     saved = load_checkpoint(next((run / "checkpoints").glob("*.pt")))
     state = start_state(Config.from_dict(saved["config"], ""), saved)
@@ -152,7 +152,7 @@ def test_a_run_without_a_checkpoint_starts_at_the_beginning(call: Call, run: Pat
         (["mnist", "--lr", "1e9"], ["--lr"]),
         (["mnist", "--lr", "fast"], ["--lr"]),
         (["mnist", "--batch-size", "0"], ["--batch-size"]),
-        (["mnist", "--batch-size", "65000"], ["--batch-size 65000", "60000 images"]),
+        (["mnist", "--batch-size", "65000"], ["--batch-size 65000", "60,000 images"]),
         (["mnist", "--batch-size", "9999999"], ["--batch-size"]),
         (["mnist", "--threads", "0"], ["--threads"]),
         (["mnist", "--threads", "100000"], ["--threads"]),
@@ -172,7 +172,7 @@ def test_bad_arguments_get_one_line(call: Call, arguments: list[str], words: lis
 
 
 def test_one_run_is_trained_by_one_process(call: Call, run: Path) -> None:
-    from gan_trainer.runs import Run
+    from gan_trainer.runs.folder import Run
 
     for path in (run / "checkpoints").iterdir():
         path.unlink()
@@ -288,7 +288,7 @@ def test_export_refuses_bad_runs_and_places(call: Call, run: Path) -> None:
 
 
 def test_a_missing_extra_is_named(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan_trainer.cli.find_spec", lambda name: None if name == "torch" else object())
+    monkeypatch.setattr("gan_trainer.commands.train.find_spec", lambda name: None if name == "torch" else object())
     for command in ("gan-train", "gan-export"):
         assert call(command).refused("needs torch", "gan-edge[train,cpu]")
 

@@ -14,16 +14,19 @@ import torch
 from helpers import Result, leftovers
 from PIL import Image
 
-from gan_runtime import evaluation, models
+from gan_runtime import models
 from gan_runtime.errors import InputError
+from gan_runtime.evaluation import scores as evaluation
 from gan_runtime.models import shipped_features
-from gan_trainer import config as configs
-from gan_trainer import history, judge, training
 from gan_trainer.compare import cells, command, pictures
 from gan_trainer.compare.cells import Place, finish, make_folders
 from gan_trainer.compare.plan import Cell, Plan, Settings
 from gan_trainer.compare.processes import Done, Processes
-from gan_trainer.steps import STEPS
+from gan_trainer.evaluation import history
+from gan_trainer.systems import STEPS
+from gan_trainer.tasks import judge
+from gan_trainer.training import config as configs
+from gan_trainer.training import loop as training
 
 Call = Callable[..., Result]
 Commands = list[tuple[str, ...]]

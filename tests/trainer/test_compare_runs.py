@@ -12,18 +12,18 @@ import pytest
 import torch
 
 from gan_runtime import __version__
-from gan_runtime.datasets import Dataset
+from gan_runtime.data import Dataset
 from gan_runtime.errors import GanEdgeError, InputError
-from gan_trainer.checkpoint import load_checkpoint
 from gan_trainer.compare import plan as plans
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Done, Processes
 from gan_trainer.compare.speed import images_within, step_seconds
-from gan_trainer.config import Config
-from gan_trainer.data import Batches
-from gan_trainer.recipes import RECIPES
-from gan_trainer.steps import STEPS
-from gan_trainer.training import start_state
+from gan_trainer.data.batches import Batches
+from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.systems import STEPS
+from gan_trainer.training.checkpoint import load_checkpoint
+from gan_trainer.training.config import Config
+from gan_trainer.training.loop import start_state
 
 Make = Callable[..., Config]
 SETTINGS = Settings("digits", None, 60.0, 500, 1, {"betas": (0.5, 0.9), "share_passes": False, "lr": 0.01})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_runtime.evaluation import TEST, TRAIN
+from gan_runtime.evaluation.scores import TEST, TRAIN
 from gan_trainer.compare.pictures import HEIGHT, MARGIN, PLOT, WIDTH, save_curves, save_samples
 from gan_trainer.compare.plan import Plan, Settings
 from gan_trainer.compare.table import lines, markdown, processor, summarise, text

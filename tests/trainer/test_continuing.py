@@ -12,11 +12,11 @@ from helpers import SHORT, TRAIN, Result, stop_after, tensors
 
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import read_model_file
-from gan_trainer import cli
-from gan_trainer.checkpoint import load_checkpoint
-from gan_trainer.config import Config
-from gan_trainer.state import update_average
-from gan_trainer.training import start_state
+from gan_trainer.commands import train as cli
+from gan_trainer.training.checkpoint import load_checkpoint
+from gan_trainer.training.config import Config
+from gan_trainer.training.loop import start_state
+from gan_trainer.training.state import update_average
 
 Call = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("two_folders")
@@ -99,8 +99,9 @@ def test_a_run_that_is_not_at_its_end_may_change_its_length(call: Call, monkeypa
 def test_a_longer_run_is_evaluated_if_it_was_too_short_for_it(
     call: Call, digits: str, random_features: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gan_trainer import config as configs
-    from gan_trainer import history, judge
+    from gan_trainer.evaluation import history
+    from gan_trainer.tasks import judge
+    from gan_trainer.training import config as configs
 
     monkeypatch.setattr(history, "SAMPLES", 200)
     monkeypatch.setattr(history, "FINAL_SAMPLES", 400)

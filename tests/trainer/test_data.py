@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from gan_runtime.datasets import Dataset
-from gan_trainer.data import Batches
+from gan_runtime.data import Dataset
+from gan_trainer.data.batches import Batches
 
 SIZE = 50
 

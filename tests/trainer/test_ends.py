@@ -14,7 +14,7 @@ import pytest
 import torch
 from helpers import TRAIN, Result, leftovers, stop_after
 
-from gan_trainer.steps import STEPS
+from gan_trainer.systems import STEPS
 
 pytestmark = pytest.mark.usefixtures("two_folders")
 Call = Callable[..., Result]

@@ -15,8 +15,8 @@ from gan_runtime.errors import InputError, OutputError
 from gan_runtime.latents import draw_latents
 from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.model_file import read_model_file
-from gan_trainer import export as export_module
-from gan_trainer.export import OPSETS, ExportError, export, fold_batch_norm
+from gan_trainer.export import generator as export_module
+from gan_trainer.export.generator import OPSETS, ExportError, export, fold_batch_norm
 from gan_trainer.networks.layers import Reshape
 
 SIZE = ImageSize(28, 28, 1)
@@ -332,7 +332,7 @@ def test_a_network_that_ignores_its_labels_is_refused() -> None:
 def test_failures_of_torch_print_nothing(network: str) -> None:
     """In a process of its own: what native code has buffered appears only at its end."""
     code = (
-        "import torch; from gan_trainer.export import export, ExportError\n"
+        "import torch; from gan_trainer.export.generator import export, ExportError\n"
         "class Net(torch.nn.Module):\n"
         "    def forward(self, z):\n"
         "        return torch.tanh(torch.linalg.svdvals(z.view(-1, 1, 2, 2))[..., None].expand(-1, -1, 2, 2))\n"

@@ -18,12 +18,12 @@ from gan_runtime import Generator
 from gan_runtime.errors import InputError
 from gan_runtime.latents import draw_latents
 from gan_runtime.manifest import ImageSize, Latents
-from gan_trainer import export as export_module
-from gan_trainer import onnx_file
-from gan_trainer.export import ExportError, export
-from gan_trainer.export_encoder import encoder_file
-from gan_trainer.export_features import export_features
-from gan_trainer.export_points import export_points
+from gan_trainer.export import generator as export_module
+from gan_trainer.export import onnx_file
+from gan_trainer.export.encoder import encoder_file
+from gan_trainer.export.generator import ExportError, export
+from gan_trainer.export.points import export_points
+from gan_trainer.features.export import export_features
 from gan_trainer.networks.layers import Reshape
 
 DIM = 16

@@ -19,10 +19,10 @@ from gan_runtime import Encoder, Generator
 from gan_runtime.encoder import check_pair
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import ImageSize, Latents
-from gan_trainer.export_encoder import encoder_file
+from gan_trainer.export.encoder import encoder_file
+from gan_trainer.export.onnx_file import ExportError
 from gan_trainer.networks import build_networks
-from gan_trainer.onnx_file import ExportError
-from gan_trainer.recipes import RECIPES
+from gan_trainer.recipes.recipe import RECIPES
 
 Call = Callable[..., Result]
 RECIPE_FLAGS = ["--images", 512, "--threads", 1, "--eval-every", 0, "--quiet"]

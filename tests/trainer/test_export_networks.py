@@ -15,7 +15,7 @@ from torch.nn.utils import parametrizations, spectral_norm
 from gan_runtime import Generator
 from gan_runtime.errors import InputError
 from gan_runtime.latents import draw_latents
-from gan_trainer.export import ExportError, export
+from gan_trainer.export.generator import ExportError, export
 from gan_trainer.networks.layers import Reshape
 
 DIM = 16

@@ -13,14 +13,14 @@ from helpers import Result
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from gan_runtime.datasets import load_dataset
+from gan_runtime.data import load_dataset
 from gan_runtime.errors import InputError
-from gan_runtime.features import FeatureNetwork as FeatureFile
+from gan_runtime.evaluation.features import FeatureNetwork as FeatureFile
 from gan_runtime.manifest import ImageSize, read_manifest
-from gan_trainer import feature_network
-from gan_trainer.export_features import export_features
-from gan_trainer.feature_network import FEATURE_RECIPES, FeatureNetwork, FeatureRecipe, moved
-from gan_trainer.onnx_file import ExportError
+from gan_trainer.export.onnx_file import ExportError
+from gan_trainer.features import network as feature_network
+from gan_trainer.features.export import export_features
+from gan_trainer.features.network import FEATURE_RECIPES, FeatureNetwork, FeatureRecipe, moved
 
 Call = Callable[..., Result]
 STILL = FeatureRecipe(epochs=6, turn=0.0, zoom=0.0, shift=0.0)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gan_trainer import history
+from gan_trainer.evaluation import history
 
 
 def entry(images: int, fid: float, n: int = 2000, **others: float) -> dict[str, Any]:

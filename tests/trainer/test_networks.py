@@ -11,7 +11,7 @@ from gan_trainer.networks import BODIES, build_networks
 from gan_trainer.networks.assembly import Discriminator
 from gan_trainer.networks.grid import coarse_grid
 from gan_trainer.networks.layers import Dropout, MinibatchDeviation, Reshape
-from gan_trainer.recipes import RECIPES
+from gan_trainer.recipes.recipe import RECIPES
 
 SIZES = [ImageSize(side, side, channels) for side in (28, 32, 64) for channels in (1, 3)]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from gan_trainer.objectives import OBJECTIVES
+from gan_trainer.losses.adversarial import OBJECTIVES
 
 ZERO = torch.zeros(5)
 

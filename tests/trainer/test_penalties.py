@@ -5,10 +5,10 @@ import torch
 from helpers import DIGIT, new_generator
 from torch import Tensor
 
+from gan_trainer.losses.penalties import PENALTIES, gradient_penalty, penalty_at, penalty_points
 from gan_trainer.networks import BODIES, build_networks
 from gan_trainer.networks.layers import NORMS
-from gan_trainer.penalties import PENALTIES, gradient_penalty, penalty_at, penalty_points
-from gan_trainer.recipes import RECIPES
+from gan_trainer.recipes.recipe import RECIPES
 
 SHAPES = [(6, 2), (6, 1, 4, 5), (6, 3, 4, 4), (6, 7, 3, 2)]
 

@@ -12,21 +12,21 @@ from helpers import DIGIT, Result
 from PIL import Image
 
 from gan_runtime import Generator
-from gan_runtime.datasets import load_dataset
-from gan_runtime.datasets.known import POINTS
+from gan_runtime.data import load_dataset
+from gan_runtime.data.registry import POINTS
 from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.model_file import read_model_file
-from gan_trainer import history
-from gan_trainer.checkpoint import load_checkpoint
-from gan_trainer.config import make_config
-from gan_trainer.data import Batches
-from gan_trainer.drawing import draw_images
-from gan_trainer.export_points import export_points
+from gan_trainer.data.batches import Batches
+from gan_trainer.data.source import DataSource
+from gan_trainer.evaluation import history
+from gan_trainer.export.onnx_file import ExportError
+from gan_trainer.export.points import export_points
 from gan_trainer.networks import build_networks
-from gan_trainer.onnx_file import ExportError
-from gan_trainer.recipes import RECIPES
-from gan_trainer.source import DataSource
-from gan_trainer.training import start_state
+from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.tasks.drawing import draw_images
+from gan_trainer.training.checkpoint import load_checkpoint
+from gan_trainer.training.config import make_config
+from gan_trainer.training.loop import start_state
 
 Call = Callable[..., Result]
 SHORT = ("--images", 640, "--batch-size", 64, "--threads", 1, "--quiet")

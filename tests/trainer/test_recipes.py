@@ -17,18 +17,20 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from gan_runtime.errors import InputError
 from gan_runtime.generator import Generator
-from gan_trainer import checks
-from gan_trainer import config as configs
-from gan_trainer.augmentations import AUGMENTATIONS
-from gan_trainer.config import Config
+from gan_trainer.data.augment import AUGMENTATIONS
+from gan_trainer.losses.adversarial import OBJECTIVES
+from gan_trainer.losses.penalties import PENALTIES
 from gan_trainer.networks import BODIES, build_networks
 from gan_trainer.networks.grid import coarse_grid
 from gan_trainer.networks.layers import NORMS, Dropout
-from gan_trainer.objectives import OBJECTIVES
-from gan_trainer.penalties import PENALTIES
-from gan_trainer.recipes import RECIPES, Recipe
-from gan_trainer.state import TrainState, new_state, set_learning_rate
-from gan_trainer.steps import STEPS, autoencoder, joint
+from gan_trainer.recipes import checks
+from gan_trainer.recipes.recipe import RECIPES, Recipe
+from gan_trainer.systems import STEPS
+from gan_trainer.systems import bigan as joint
+from gan_trainer.systems import vae as autoencoder
+from gan_trainer.training import config as configs
+from gan_trainer.training.config import Config
+from gan_trainer.training.state import TrainState, new_state, set_learning_rate
 
 NAMES = ["gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "dragan", "hinge", "rpgan", "r3gan", "bigan", "vae"]
 Call = Callable[..., Result]
@@ -126,7 +128,7 @@ def test_the_penalty_is_in_the_only_step_of_the_only_optimiser(name: str) -> Non
 
 
 def test_a_lazy_penalty_counts_for_the_steps_between() -> None:
-    from gan_trainer.steps.common import penalties
+    from gan_trainer.training.step import penalties
 
     recipe = small("quick", penalty_every=4, penalty_weight=0.5)
     state, real = begin(recipe), torch.randn(3, 5)
@@ -140,7 +142,7 @@ def test_a_lazy_penalty_counts_for_the_steps_between() -> None:
 
 
 def test_several_penalties_are_added() -> None:
-    from gan_trainer.steps.common import penalties
+    from gan_trainer.training.step import penalties
 
     recipe = small("r3gan", penalty_weight=1.0)
     real, fake = torch.randn(2, 3, 5).unbind()

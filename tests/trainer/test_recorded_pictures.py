@@ -12,13 +12,13 @@ from helpers import Result
 from PIL import Image
 
 from gan_runtime import Encoder
-from gan_runtime.datasets import PictureOptions
+from gan_runtime.data import PictureOptions
 from gan_runtime.errors import InputError, ModelError
+from gan_runtime.images.recorded import PIPELINE, pictures_for, record, recorded
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import shipped_features
-from gan_runtime.recorded_pictures import PIPELINE, pictures_for, record, recorded
-from gan_trainer.onnx_file import finish
+from gan_trainer.export.onnx_file import finish
 
 Call = Callable[..., Result]
 SHORT = ["--size", 28, "--mode", "L", "--recipe", "vae", "--images", 256, "--batch-size", 16]

@@ -17,13 +17,13 @@ from helpers import Result, leftovers
 from PIL import Image
 
 from gan_runtime.errors import GanEdgeError
-from gan_runtime.images import save_png
-from gan_trainer.config import Config
+from gan_runtime.images.grids import save_png
+from gan_trainer.commands.repeat import command, without_flag
 from gan_trainer.report import write_report
-from gan_trainer.report.command import command, without_flag
 from gan_trainer.report.records import spread
 from gan_trainer.report.words import duration, figure
-from gan_trainer.runs import Run, create_run
+from gan_trainer.runs.folder import Run, create_run
+from gan_trainer.training.config import Config
 
 Make = Callable[..., Config]
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,7 +207,7 @@ def test_the_command_repeats_the_run(
     call: Callable[..., Result], pictures: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     configs: list[Config] = []
-    monkeypatch.setattr("gan_trainer.cli._train", lambda config, *_: configs.append(config))
+    monkeypatch.setattr("gan_trainer.commands.train._train", lambda config, *_: configs.append(config))
     monkeypatch.setenv("GAN_EDGE_DATA", str(ROOT / "data"))
     places = {"PICTURES": str(pictures), "DATA": str(ROOT / "data")}
     assert call("gan-train", *(places.get(word, word) for word in arguments), "--quiet").code == 0

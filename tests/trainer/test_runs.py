@@ -6,9 +6,9 @@ import pytest
 from helpers import leftovers
 
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
-from gan_trainer.checkpoint import list_checkpoints
-from gan_trainer.config import Config
-from gan_trainer.runs import Run, create_run, newest_run, open_run
+from gan_trainer.runs.folder import Run, create_run, newest_run, open_run
+from gan_trainer.training.checkpoint import list_checkpoints
+from gan_trainer.training.config import Config
 
 Make = Callable[..., Config]
 RUNS = Path("runs")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gan_runtime.datasets import Dataset
-from gan_trainer.config import Config
-from gan_trainer.logbook import Logbook
-from gan_trainer.progress import Silence
-from gan_trainer.runs import create_run
-from gan_trainer.signals import STOPPING, StopRequest
-from gan_trainer.training import Outcome, start_state, train
+from gan_runtime.data import Dataset
+from gan_trainer.runs.console import Silence
+from gan_trainer.runs.folder import create_run
+from gan_trainer.runs.logbook import Logbook
+from gan_trainer.training.config import Config
+from gan_trainer.training.loop import Outcome, start_state, train
+from gan_trainer.training.stop import STOPPING, StopRequest
 
 
 def test_the_first_signal_is_remembered_and_the_second_takes_its_course() -> None:

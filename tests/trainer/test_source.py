@@ -12,10 +12,10 @@ from helpers import Result
 from PIL import Image
 
 from gan_runtime import Generator
-from gan_runtime.datasets import PictureOptions, load_dataset
-from gan_runtime.datasets.decoded import renumbered
+from gan_runtime.data import PictureOptions, load_dataset
+from gan_runtime.data.cache import renumbered
 from gan_runtime.errors import DataError
-from gan_trainer.source import DataSource
+from gan_trainer.data.source import DataSource
 
 Call = Callable[..., Result]
 SHORT = ["--images", 64, "--batch-size", 16, "--threads", 1, "--quiet"]

@@ -10,16 +10,16 @@ import pytest
 import torch
 from helpers import Result
 
-from gan_runtime.datasets.known import STACKED, StackedSource
+from gan_runtime.data.registry import STACKED, StackedSource
 from gan_runtime.errors import InputError
-from gan_runtime.features import FeatureNetwork as FeatureFile
+from gan_runtime.evaluation.features import FeatureNetwork as FeatureFile
 from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.models import shipped_features
-from gan_trainer import stacked_features
-from gan_trainer.export_features import export_features
-from gan_trainer.feature_network import FeatureNetwork
-from gan_trainer.onnx_file import ExportError
-from gan_trainer.stacked_features import stack_features
+from gan_trainer.export.onnx_file import ExportError
+from gan_trainer.features import stacked as stacked_features
+from gan_trainer.features.export import export_features
+from gan_trainer.features.network import FeatureNetwork
+from gan_trainer.features.stacked import stack_features
 
 Call = Callable[..., Result]
 

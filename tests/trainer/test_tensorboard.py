@@ -65,6 +65,8 @@ def test_without_tensorboard_it_is_refused_before_the_run(call: Call, monkeypatc
     from importlib import util
 
     real = util.find_spec
-    monkeypatch.setattr("gan_trainer.cli.find_spec", lambda name: None if name == "tensorboard" else real(name))
+    monkeypatch.setattr(
+        "gan_trainer.commands.train.find_spec", lambda name: None if name == "tensorboard" else real(name)
+    )
     assert call("gan-train", *SHORT, "--tensorboard").refused("--tensorboard", "pip install tensorboard")
     assert not Path("runs").exists()

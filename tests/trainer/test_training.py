@@ -10,18 +10,18 @@ import pytest
 import torch
 from helpers import tensors
 
-from gan_runtime.datasets import Dataset
-from gan_trainer.checkpoint import list_checkpoints, load_checkpoint
-from gan_trainer.config import Config
-from gan_trainer.data import Batches
-from gan_trainer.logbook import Logbook
-from gan_trainer.meter import Diverged
-from gan_trainer.progress import Silence
-from gan_trainer.recipes import RECIPES
-from gan_trainer.runs import Run, create_run
-from gan_trainer.state import TrainState, set_learning_rate, update_average
-from gan_trainer.steps import STEPS
-from gan_trainer.training import Outcome, preview, start_state, train
+from gan_runtime.data import Dataset
+from gan_trainer.data.batches import Batches
+from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.runs.console import Silence
+from gan_trainer.runs.folder import Run, create_run
+from gan_trainer.runs.logbook import Logbook
+from gan_trainer.systems import STEPS
+from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint
+from gan_trainer.training.config import Config
+from gan_trainer.training.loop import Outcome, preview, start_state, train
+from gan_trainer.training.meter import Diverged
+from gan_trainer.training.state import TrainState, set_learning_rate, update_average
 
 Make = Callable[..., Config]
 

@@ -17,14 +17,18 @@ import torch
 from helpers import Result
 
 from gan_runtime.errors import OutputError
-from gan_runtime.evaluation import Scores
+from gan_runtime.evaluation.scores import Scores
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import read_model_file
-from gan_trainer import config as settings
-from gan_trainer import evaluating, history, judge, logbook, training
-from gan_trainer.config import Config
-from gan_trainer.recipes import RECIPES
-from gan_trainer.steps import STEPS
+from gan_trainer.evaluation import history
+from gan_trainer.evaluation import run as evaluating
+from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.runs import logbook
+from gan_trainer.systems import STEPS
+from gan_trainer.tasks import judge
+from gan_trainer.training import config as settings
+from gan_trainer.training import loop as training
+from gan_trainer.training.config import Config
 
 Call = Callable[..., Result]
 RUN = Path("runs/digits-quick")

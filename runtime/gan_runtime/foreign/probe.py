@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.draw import pad
 from gan_runtime.errors import DeviceError, ModelError
 from gan_runtime.foreign.assumptions import Assumptions
 from gan_runtime.foreign.pixels import Pixels, check_finite, find_range
@@ -19,8 +18,9 @@ from gan_runtime.foreign.shapes import NCHW, describe_port, find_layout
 from gan_runtime.latents import default_labels, draw_latents
 from gan_runtime.manifest import ImageSize, Labels, Latents
 from gan_runtime.model_file import ModelFile, Port
-from gan_runtime.roles import Roles
+from gan_runtime.request import pad
 from gan_runtime.session import Session, open_session, run_session
+from gan_runtime.signature import Roles
 from gan_runtime.workers import Workers
 
 TOGETHER = 3  # images in a run, at least: the one in the middle has neighbours on both sides

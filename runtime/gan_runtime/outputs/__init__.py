@@ -9,25 +9,25 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gan_runtime.draw import Draw
 from gan_runtime.errors import OutputError
 from gan_runtime.files import atomic_write, check_space, check_writable
 from gan_runtime.outputs.options import FOLDER, STDOUT, Options, Outcome, check_options, check_points
+from gan_runtime.request import Draw
 
 __all__ = ["STDOUT", "Options", "Outcome", "check_options", "check_output", "kind_of", "write_output"]
 
 # Modules and functions, imported when they are needed: a plain grid starts as fast as if there were nothing else.
 FILES = {  # made in one go
-    ".png": ("grids", "write_grid"),
-    ".npy": ("arrays", "write_npy"),
-    ".npz": ("arrays", "write_npz"),
-    ".gif": ("animations", "write_gif"),
-    ".webp": ("animations", "write_webp"),
+    ".png": ("outputs.picture", "write_grid"),
+    ".npy": ("outputs.arrays", "write_npy"),
+    ".npz": ("outputs.arrays", "write_npz"),
+    ".gif": ("outputs.animation", "write_gif"),
+    ".webp": ("outputs.animation", "write_webp"),
 }
-POINTS = FILES | {".png": ("scatters", "write_scatter")}  # of a generator of points, those of `OF_POINTS`
+POINTS = FILES | {".png": ("laboratory.output", "write_scatter")}  # of a generator of points, those of `OF_POINTS`
 JOBS = {  # go on where they stopped
-    ".tar": ("shards", "check_shards", "write_shards"),
-    FOLDER: ("folder", "check_folder", "write_folder"),
+    ".tar": ("outputs.shards", "check_shards", "write_shards"),
+    FOLDER: ("outputs.folder", "check_folder", "write_folder"),
 }
 
 
@@ -115,4 +115,4 @@ def _check_stdout() -> None:
 
 def _functions(names: tuple[str, ...]) -> list[Callable[..., Any]]:
     module, *functions = names
-    return [getattr(import_module(f"gan_runtime.outputs.{module}"), function) for function in functions]
+    return [getattr(import_module(f"gan_runtime.{module}"), function) for function in functions]

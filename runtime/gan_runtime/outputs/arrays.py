@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.draw import Draw
 from gan_runtime.outputs.options import Options
-from gan_runtime.outputs.work import batches
+from gan_runtime.outputs.pipeline import batches
+from gan_runtime.request import Draw
 
 LATENTS_AT_ONCE = 4096
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.draw import Draw
 from gan_runtime.errors import OutputError
 from gan_runtime.files import TEMPORARY, atomic_write, check_writable, remove_leftovers
-from gan_runtime.outputs import jobs
+from gan_runtime.outputs import resume as jobs
 from gan_runtime.outputs.arrays import in_pieces
 from gan_runtime.outputs.options import Options, Outcome
+from gan_runtime.outputs.pipeline import batches, png_encoder
 from gan_runtime.outputs.whole import is_png
-from gan_runtime.outputs.work import batches, png_encoder
+from gan_runtime.request import Draw
 
 RECORD, LABELS = "request.json", "labels.csv"
 

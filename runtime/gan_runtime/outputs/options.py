@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gan_runtime.errors import InputError
-from gan_runtime.images import Layout
+from gan_runtime.images.grids import Layout
 
 FOLDER, STDOUT = "/", "-"  # kinds of output that are no suffixes
 WALKS = (".gif", ".webp")

@@ -5,10 +5,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.draw import Draw
-from gan_runtime.images import Layout, arrange, check_grid, default_columns, write_png
+from gan_runtime.images.grids import Layout, arrange, check_grid, default_columns, write_png
 from gan_runtime.outputs.options import Options
-from gan_runtime.outputs.work import batches
+from gan_runtime.outputs.pipeline import batches
+from gan_runtime.request import Draw
 
 
 def reconstruction_layout(shape: tuple[int, ...], options: Options) -> Layout:

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from gan_runtime.draw import Draw
 from gan_runtime.files import atomic_write, check_writable, remove_leftovers_of
-from gan_runtime.outputs import jobs
+from gan_runtime.outputs import resume as jobs
 from gan_runtime.outputs.folder import RECORD, file_name
 from gan_runtime.outputs.options import Options, Outcome
+from gan_runtime.outputs.pipeline import Encode, Images, batches, png_encoder
 from gan_runtime.outputs.whole import BLOCK, is_png, next_member, tar_end, tar_header
-from gan_runtime.outputs.work import Encode, Images, batches, png_encoder
+from gan_runtime.request import Draw
 
 
 def check_shards(output: str) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write
-from gan_trainer.checks import flag
-from gan_trainer.cli import COLLAPSED as EXIT_COLLAPSED
+from gan_trainer.commands.train import COLLAPSED as EXIT_COLLAPSED
 from gan_trainer.compare.plan import Cell, Plan, software
 from gan_trainer.compare.processes import Done
-from gan_trainer.history import Entry, evaluations, has_collapsed, repeats_itself
-from gan_trainer.runs import Run
+from gan_trainer.evaluation.history import Entry, evaluations, has_collapsed, repeats_itself
+from gan_trainer.recipes.checks import flag
+from gan_trainer.runs.folder import Run
 
 RUNS, MODELS, RESULTS = "runs", "models", "results"
 OPSET = 17

@@ -7,20 +7,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gan_runtime.commandline import note
-from gan_runtime.datasets import Dataset, load_dataset
+from gan_runtime.data import Dataset, load_dataset
 from gan_runtime.errors import GanEdgeError, InputError
-from gan_runtime.features import FeatureNetwork
+from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.files import atomic_write
 from gan_runtime.models import shipped_features
+from gan_runtime.terminal.commandline import note
 from gan_trainer.compare import pictures, table
 from gan_trainer.compare.cells import DIVERGED, Place, finish, known_result, known_results, make_folders
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Processes
 from gan_trainer.compare.speed import images_within, step_seconds
-from gan_trainer.config import check_settings, find_recipe, make_config
-from gan_trainer.recipes import RECIPES
-from gan_trainer.source import DataSource
+from gan_trainer.data.source import DataSource
+from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.training.config import check_settings, find_recipe, make_config
 
 
 def check_request(settings: Settings, recipes: str | None) -> list[str]:

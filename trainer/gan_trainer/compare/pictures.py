@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gan_runtime.files import atomic_write
 from gan_runtime.generator import Generator
-from gan_runtime.images import Layout, arrange, to_pillow
+from gan_runtime.images.grids import Layout, arrange, to_pillow
 from gan_trainer.compare.table import Result
 
 SAMPLES, MARGIN, GAP = 20, 110, 4

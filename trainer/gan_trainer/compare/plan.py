@@ -13,8 +13,8 @@ from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write
 from gan_runtime.session import import_onnxruntime
 from gan_trainer import __version__
-from gan_trainer.checks import flag
-from gan_trainer.recipes import RECIPES
+from gan_trainer.recipes.checks import flag
+from gan_trainer.recipes.recipe import RECIPES
 
 PLAN = "plan.json"
 OWN = "of each recipe's own"  # in plans of gan-edge 0.1.0

@@ -7,14 +7,14 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from gan_runtime.commandline import INTERRUPTED, TERMINATED
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.files import atomic_write
+from gan_runtime.terminal.commandline import INTERRUPTED, TERMINATED
 
 MAINS = {
-    "gan-train": "from gan_trainer.cli import train_main as main",
-    "gan-export": "from gan_trainer.cli import export_main as main",
-    "gan-eval": "from gan_runtime.cli_eval import eval_main as main",
+    "gan-train": "from gan_trainer.commands.train import train_main as main",
+    "gan-export": "from gan_trainer.commands.train import export_main as main",
+    "gan-eval": "from gan_runtime.commands.evaluate import eval_main as main",
 }
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import torch
 
-from gan_runtime.datasets import Dataset
-from gan_trainer.config import Config
-from gan_trainer.data import Batches
-from gan_trainer.recipes import Recipe
-from gan_trainer.state import set_learning_rate
-from gan_trainer.steps import STEPS
-from gan_trainer.steps.common import EARLY, generator_is_due
-from gan_trainer.training import start_state
+from gan_runtime.data import Dataset
+from gan_trainer.data.batches import Batches
+from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.systems import STEPS
+from gan_trainer.training.config import Config
+from gan_trainer.training.loop import start_state
+from gan_trainer.training.state import set_learning_rate
+from gan_trainer.training.step import EARLY, generator_is_due
 
 MEASURED_SECONDS = 4.0  # of CPU, at least; whole rounds of critic steps and lazy penalties
 

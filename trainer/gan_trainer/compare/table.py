@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from gan_runtime.commandline import plain
-from gan_runtime.evaluation import TEST, TRAIN
-from gan_runtime.score_table import METRICS
+from gan_runtime.evaluation.scores import TEST, TRAIN
+from gan_runtime.evaluation.table import METRICS
+from gan_runtime.terminal.commandline import plain
 from gan_trainer.compare.cells import COLLAPSED, DIVERGED, FINISHED
 from gan_trainer.compare.plan import Plan, Settings, versions
 

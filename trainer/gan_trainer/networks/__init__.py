@@ -16,7 +16,7 @@ from gan_runtime.manifest import ImageSize
 from gan_trainer.networks import conv, dcgan, mlp, resnet
 from gan_trainer.networks.assembly import Discriminator, Encoder, Generator, JointDiscriminator
 from gan_trainer.networks.layers import with_spectral_norm
-from gan_trainer.recipes import Recipe
+from gan_trainer.recipes.recipe import Recipe
 
 BODIES: dict[str, ModuleType] = {"mlp": mlp, "conv": conv, "dcgan": dcgan, "resnet": resnet}
 

@@ -12,7 +12,7 @@ from gan_trainer.report.records import Entry, Records, read_records
 from gan_trainer.report.samples import samples
 from gan_trainer.report.settings import settings
 from gan_trainer.report.summary import summary
-from gan_trainer.runs import Run
+from gan_trainer.runs.folder import Run
 
 __all__ = ["REPORT", "write_report"]
 

@@ -1,10 +1,10 @@
 """The top of the page: what this run is, how far it is, how good, and what to know before reading on."""
 
-from gan_runtime.metrics import CEILING
-from gan_trainer.config import Config
+from gan_runtime.laboratory.metrics import CEILING
 from gan_trainer.report.plots import PERFECT, TEST, TEST_POINTS, TRAINING, metrics, real_name
 from gan_trainer.report.records import Entry, Records, number
 from gan_trainer.report.words import after, duration, figure, short
+from gan_trainer.training.config import Config
 
 NOT_MEASURED = (
     "No quality metrics: this run was not evaluated. Evaluations need --eval-every, real test images and a "

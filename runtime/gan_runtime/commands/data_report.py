@@ -1,0 +1,119 @@
+"""What gan-data says of a data set: where it is, what it holds, and whether it is sound."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from gan_runtime.data.classes import find_classes
+from gan_runtime.data.idx import decode, search
+from gan_runtime.data.listing import open_pictures
+from gan_runtime.data.pictures import PictureOptions, PictureReport, check_pictures
+from gan_runtime.data.registry import POINTS, SOURCES, STACKED, IdxFile
+from gan_runtime.errors import DataError
+from gan_runtime.laboratory.stacked import CHANNELS
+
+LABELS_HEADER = 8  # bytes of an IDX file of one axis before its data, a byte each
+
+
+def describe_known(name: str, data_dir: Path | None = None, verify: bool = False) -> dict[str, Any]:
+    """Licence, classes or modes, and splits of a key of `KNOWN`; each split with its `folder`, None if it is not found.
+
+    With `verify` the files are read, and each split that is found has its `problems`, none if it is sound.
+    """
+    if name in POINTS:
+        return _describe_points(name)
+    made = STACKED.get(name)
+    of = made.of if made else name
+    source = SOURCES[of]
+    splits: dict[str, dict[str, Any]] = {}
+    for split, files in source.splits.items():
+        folder, others = search(of, files, data_dir)
+        images = made.images[split] if made else files[1].size - LABELS_HEADER
+        splits[split] = {"images": images, "folder": folder and str(folder)} | ({"others": others} if others else {})
+        if verify and folder:
+            splits[split]["problems"] = _problems(folder, files)
+    if made:
+        return {"made of": f"three images of {of}", "modes": len(source.classes) ** CHANNELS, "splits": splits}
+    return {"licence": source.licence, "classes": len(source.classes), "splits": splits}
+
+
+def _describe_points(name: str) -> dict[str, Any]:
+    """There is nothing to be found: points are made where they are needed."""
+    source = POINTS[name]
+    made_of = f"Gaussians of deviation {source.deviation:g}"
+    splits = {split: {"points": count} for split, count in source.points.items()}
+    return {"made of": made_of, "modes": len(source.modes), "splits": splits}
+
+
+def describe_pictures(path: Path, options: PictureOptions, verify: bool = False, quiet: bool = False) -> dict[str, Any]:
+    """How many pictures a folder or archive holds, how many other files, the classes, and which pictures are bad.
+
+    Without `verify` none is decoded, so only what need not be opened to be refused is known to be bad.
+
+    Raises:
+        DataError: the folder or archive as a whole cannot be used.
+    """
+    if verify:
+        return _pictures(check_pictures(path, options, quiet))
+    with open_pictures(path, options.follow_links) as listing:
+        found = find_classes(listing, options.labels)
+        counts = Counter(found.of[name] for name in listing.names if found.of)
+        classes = {name: counts[name] for name in found.names}
+        return _pictures(
+            PictureReport(len(listing.names), listing.bad, listing.ignored, classes, listing.left_out, found.remarks)
+        )
+
+
+def as_text(report: dict[str, Any]) -> dict[str, Any]:
+    """A report of either kind for people: a fact a line."""
+    if "splits" in report:
+        facts = {name: value for name, value in report.items() if name != "splits"}
+        return facts | {name: _split_as_text(split) for name, split in report["splits"].items()}
+    bad: dict[str, str] = {}
+    for entry in report["bad"]:  # a name may occur more than once in an archive
+        name = _one_line(entry["name"])
+        bad[name] = f"{bad[name]}; {entry['reason']}" if name in bad else entry["reason"]
+    counts = zip(report["labels"].items(), report["classes"].values(), strict=True)
+    classes = {str(number): f"{_one_line(name)}, {_images(count)}" for (name, number), count in counts}
+    facts = report | {"classes": classes, "bad": bad, "labels": {}}
+    return {name: value for name, value in facts.items() if value not in ({}, [])}
+
+
+def _images(count: int) -> str:
+    return f"{count:,} {'image' if count == 1 else 'images'}"
+
+
+def _split_as_text(split: dict[str, Any]) -> str:
+    if "points" in split:
+        return f"{split['points']:,} points"
+    verdict = ""
+    if "problems" in split:
+        verdict = f": {'; '.join(split['problems']) or 'ok'}"
+    others = "".join(f"; passed over: {other}" for other in split.get("others", ()))
+    return f"{split['images']:,} images, {split['folder'] or 'not found'}{verdict}{others}"
+
+
+def _pictures(found: PictureReport) -> dict[str, Any]:
+    return {
+        "images": found.images,
+        "ignored": found.ignored,
+        "left out": found.left_out,
+        "classes": found.classes,
+        "labels": {name: number for number, name in enumerate(found.classes)},
+        "bad": [{"name": entry.name, "reason": entry.reason} for entry in found.bad],
+        "remarks": list(found.remarks),
+    }
+
+
+def _problems(folder: Path, files: tuple[IdxFile, ...]) -> list[str]:
+    problems = []
+    for file in files:
+        try:
+            decode(folder, file)
+        except DataError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _one_line(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name)

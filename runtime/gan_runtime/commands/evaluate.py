@@ -1,0 +1,203 @@
+"""gan-eval: measure exported files, and images from anywhere, beside what real images score."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gan_runtime import __version__
+from gan_runtime.terminal.commandline import note, print_result, run
+from gan_runtime.terminal.flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
+from gan_runtime.terminal.foreign_flags import with_assumptions
+from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
+
+if TYPE_CHECKING:
+    from gan_runtime.data import PictureOptions
+    from gan_runtime.evaluation.features import FeatureNetwork
+    from gan_runtime.evaluation.reference import Reference
+    from gan_runtime.evaluation.sources import Candidate
+    from gan_runtime.foreign import Assumptions
+
+
+@with_assumptions
+def evaluate(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE… DATA",
+            help="What to measure: .onnx, .npz, .npy, a folder or .zip of images; last the data set that they imitate.",
+            show_default=False,
+        ),
+    ],
+    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10**7, help="How many images of each.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Of the images drawn.")] = 0,
+    features: Annotated[
+        str | None,
+        typer.Option(help="The feature network.  [default: the one that ships for the data set]", show_default=False),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a .png: samples, each beside its nearest training images; of points a scatter.",
+            show_default=False,
+        ),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Put a card (markdown and JSON) beside each source.")] = False,
+    background: OwnBackground = None,
+    levels: OwnLevels = None,
+    max_pixels: MaxPixels = None,
+    follow_links: FollowLinks = False,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    device: Device = "auto",
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    version: Version = False,
+    *,
+    assumptions: "Assumptions | None",
+) -> None:
+    """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
+    from gan_runtime.data.registry import POINTS
+    from gan_runtime.errors import InputError
+    from gan_runtime.evaluation.sources import check_assumptions, open_candidate
+    from gan_runtime.evaluation.table import card_path, table, write_card
+    from gan_runtime.files import check_writable
+
+    *named, data = sources
+    names = list(dict.fromkeys(named))  # one that is named twice is measured once
+    if not names:
+        raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
+    reading = {"background": background, "levels": levels, "max_pixels": max_pixels}
+    reading["follow_links"] = follow_links or None
+    if data in POINTS:
+        _refuse_for_points(data, features=features, **reading, data_dir=data_dir, offline=offline or None)
+        if assumptions:
+            raise InputError(f"{', '.join(assumptions.given())}: {data} has points; leave it out")
+    for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
+        check_writable(path)  # before the time that measuring takes
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise InputError(f"{picture}: a picture ends in .png")
+    if data in POINTS:
+        report = _measure_points(names, data, n, seed, device, threads, quiet, picture)
+    else:
+        network = _open_features(data, features, device, threads, quiet)
+        like = _pictures(names, reading, quiet)
+        candidates = [
+            open_candidate(name, data, n, seed, network, device, threads, quiet, like, assumptions) for name in names
+        ]
+        check_assumptions(candidates, assumptions)
+        report = _measure_images(candidates, data, network, data_dir, offline, quiet, picture, like)
+    for name in names if write else []:
+        card = write_card(name, report)
+        if not quiet:
+            note(f"card: {card}")
+    print_result(table(report), report if as_json else None)
+
+
+def eval_main() -> None:
+    """Entry point of gan-eval."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the blocks are small: more threads only wait for each other
+    run(evaluate, "gan-eval")
+
+
+def _measure_images(
+    candidates: "list[Candidate]",
+    data: str,
+    network: "FeatureNetwork",
+    data_dir: Path | None,
+    offline: bool,
+    quiet: bool,
+    picture: Path | None,
+    like: "PictureOptions",
+) -> dict[str, Any]:
+    from gan_runtime.evaluation.reference import load_reference
+    from gan_runtime.evaluation.scores import check_n, floors, score
+
+    reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet, like=like)
+    for candidate in candidates:
+        check_n(candidate.n, reference)
+    least = min(candidate.n for candidate in candidates)
+    if any(candidate.n != least for candidate in candidates) and not quiet:
+        note(f"not all sources have as many images: the floors are those of {least:,}")
+    results: dict[str, Any] = {}
+    for candidate in candidates:
+        began = time.perf_counter()
+        scores = score(candidate.measure(network, quiet), reference, candidate.labels)
+        seconds = round(time.perf_counter() - began, 2)
+        results[candidate.name] = {"n": candidate.n, **candidate.about, **scores.to_dict(), "seconds": seconds}
+    if picture is not None:
+        _write_neighbours(picture, candidates[0], network, reference, train.images)
+    return {
+        "data": {"name": reference.name, "digest": reference.digest, "train": len(train.images)},
+        "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
+        "results": results,
+        "floors": floors(reference, least),
+        "versions": {"gan-edge": __version__},
+    }
+
+
+def _pictures(names: list[str], given: dict[str, Any], quiet: bool) -> "PictureOptions":
+    """How pictures become images where there are some: as the files to be measured were trained."""
+    from gan_runtime.images.recorded import pictures_for
+    from gan_runtime.model_file import read_model_file
+
+    models = [read_model_file(name) for name in names if name.lower().endswith(".onnx")]
+    return pictures_for(models, given, (lambda remark: None) if quiet else note)
+
+
+def _refuse_for_points(data: str, **given: Any) -> None:
+    from gan_runtime.errors import InputError
+
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"--{name.replace('_', '-')}: {data} has points, which need no features and no files; leave it out"
+            )
+
+
+def _measure_points(
+    names: list[str],
+    data: str,
+    n: int,
+    seed: int,
+    device: str,
+    threads: int | None,
+    quiet: bool,
+    picture: Path | None,
+) -> dict[str, Any]:
+    from gan_runtime.data.registry import POINTS
+    from gan_runtime.images.grids import save_png
+    from gan_runtime.laboratory.evaluation import load_points, point_report
+    from gan_runtime.laboratory.scatter import scatter
+
+    found = {name: load_points(name, data, n, seed, device, threads, quiet) for name in names}
+    report = point_report(found, data) | {"versions": {"gan-edge": __version__}}
+    if picture is not None:
+        save_png(picture, scatter(found[names[0]][0], POINTS[data].extent, POINTS[data]))
+    return report
+
+
+def _open_features(data: str, features: str | None, device: str, threads: int | None, quiet: bool) -> "FeatureNetwork":
+    from gan_runtime.errors import InputError
+    from gan_runtime.evaluation.features import FeatureNetwork
+    from gan_runtime.models import shipped_features
+
+    path = features or shipped_features(data)
+    if path is None:
+        raise InputError(f"{data}: no feature network ships for it; name one with --features (docs/quality.md)")
+    network = FeatureNetwork.load(path, device, threads)
+    if device == "auto" and not quiet:
+        note(f"device: {network.session.device}, {network.session.reason}")
+    return network
+
+
+def _write_neighbours(
+    path: Path, candidate: "Candidate", network: "FeatureNetwork", reference: "Reference", train: Any
+) -> None:
+    from gan_runtime.evaluation.nearest import beside_nearest
+    from gan_runtime.images.grids import save_png
+
+    save_png(path, beside_nearest(candidate.first(32), network, reference, train))

@@ -1,0 +1,119 @@
+"""gan-sample --reconstruct and --interpolate: pictures in, their latents, and what the generator makes of those."""
+
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gan_runtime.errors import InputError
+from gan_runtime.files import atomic_write
+from gan_runtime.images.named import check_output_is_new, load_images
+from gan_runtime.outputs.options import STDOUT, WALKS, Options, Outcome
+from gan_runtime.terminal.commandline import note
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gan_runtime.encoder import Encoder
+    from gan_runtime.generator import Generator
+    from gan_runtime.request import Draw
+
+
+def check_mode(
+    images: list[str], output: str, kind: str, *, reconstruct: bool, interpolate: bool, given: dict[str, object]
+) -> None:
+    """Refuse what does not belong together, before anything is opened.
+
+    Args:
+        images: the pictures that were named before the output.
+        output, kind: what to write.
+        reconstruct, interpolate: at most one of them.
+        given: the options that say what to draw or how, by name, as far as they were given.
+
+    Raises:
+        InputError: naming the option and the way out.
+    """
+    if reconstruct and interpolate:
+        raise InputError("--reconstruct and --interpolate: choose one")
+    if not (reconstruct or interpolate):
+        for name in ("encoder", "background", "levels", "max_pixels", "follow_links"):
+            if given.get(name) is not None:
+                flag = name.replace("_", "-")
+                raise InputError(f"--{flag}: belongs to --reconstruct or --interpolate; leave it out")
+        if images:
+            raise InputError(f"{images[0]}: pictures belong to --reconstruct or --interpolate; name one output alone")
+        return
+    flag = "--reconstruct" if reconstruct else "--interpolate"
+    for name in ("n", "seed", "start", "latents", "by_class"):
+        if given.get(name):
+            raise InputError(f"--{name.replace('_', '-')}: the pictures take its place with {flag}; leave it out")
+    if interpolate and len(images) != 2:
+        raise InputError(f"--interpolate: goes from one picture to another; name two, not {len(images)}")
+    if interpolate and kind not in WALKS:
+        raise InputError(f"--interpolate: makes a walk; end the output in {' or '.join(WALKS)}")
+    if reconstruct and not images:
+        raise InputError("--reconstruct: name the pictures before the output")
+    if reconstruct and kind not in (".png", STDOUT):
+        raise InputError("--reconstruct: makes one picture; end the output in .png, or name - for stdout")
+    if reconstruct and "rows" in given:
+        raise InputError("--rows: --reconstruct needs as many as there are pictures; give --columns, or leave it out")
+    check_output_is_new(images, output)
+
+
+class Encoded(NamedTuple):
+    """Pictures uint8 [n, h, w, c], their latents float32 [n, d], the encoder that gave them, and what was assumed."""
+
+    pictures: "NDArray[np.uint8]"
+    latents: "NDArray[np.float32]"
+    encoder: "Encoder"
+    remarks: tuple[str, ...]
+
+    def report(self) -> dict[str, Any]:
+        """Which encoder it was, for a command's report."""
+        model = self.encoder.model
+        return {"encoder": {"path": str(model.path), "sha256": model.sha256}, "assumed": list(self.remarks)}
+
+
+def encoded(
+    generator: "Generator", images: list[str], encoder: str | None, label: int | None, options: Options,
+    reading: dict[str, Any], *, reconstruct: bool,
+) -> Encoded:  # fmt: skip
+    """The latents of pictures, by the encoder that belongs to `generator`. Nothing is downloaded.
+
+    Pictures become images as the manifests of both files say, or as `reading` asks for.
+
+    Raises:
+        ModelError: `generator` has no encoder, or another one.
+        InputError, DataError: a picture cannot be read, there are too many to be shown side by side, or the generator
+            is conditional and nobody says of which class they are.
+    """
+    from gan_runtime.encoder import open_encoder_of
+    from gan_runtime.images.recorded import pictures_for
+    from gan_runtime.outputs.reconstructions import reconstruction_layout
+
+    opened = open_encoder_of(generator, encoder)
+    if generator.classes and label is None:
+        raise InputError(f"--label: {generator.model.path} draws classes; say which class the pictures are of")
+    say = (lambda remark: None) if options.quiet else note
+    like = pictures_for([generator.model, opened.model], reading, say)
+    found = load_images(images, opened.size, offline=True, quiet=options.quiet, like=like)
+    if reconstruct:
+        reconstruction_layout(found.images.shape, options)
+    latents = opened.encode_with_progress(found.images, quiet=options.quiet)
+    return Encoded(found.images, latents, opened, found.remarks)
+
+
+def write_reconstruction(output: str, originals: "NDArray[np.uint8]", draw: "Draw", options: Options) -> Outcome:
+    """Write originals above reconstructions to a .png or stdout. Raises OutputError, InputError as `write_output`."""
+    from gan_runtime.outputs.reconstructions import write_reconstructions
+
+    if output == STDOUT:
+        content = io.BytesIO()
+        write_reconstructions(content, originals, draw, options)
+        sys.stdout.buffer.write(content.getbuffer())
+        sys.stdout.buffer.flush()
+        return Outcome(output)
+    with atomic_write(Path(output)) as file:
+        write_reconstructions(file, originals, draw, options)
+    return Outcome(output)

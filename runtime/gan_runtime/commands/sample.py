@@ -1,0 +1,315 @@
+"""gan-sample and gan-info: arguments in, one call, a report out. Heavy imports wait until a command runs."""
+
+import os
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gan_runtime import __version__
+from gan_runtime.terminal.commandline import note, print_result, run
+from gan_runtime.terminal.flags import Device, Json, Quiet, Threads, Version
+from gan_runtime.terminal.foreign_flags import with_assumptions
+from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
+
+if TYPE_CHECKING:
+    from gan_runtime.foreign import Assumptions
+    from gan_runtime.generator import Generator
+    from gan_runtime.outputs import Options
+
+
+@with_assumptions
+def sample(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[IMAGES…] OUTPUT",
+            help="x.png (a grid), x.gif or x.webp (a walk), x.npy, x.npz, x.tar (shards), x/ (PNGs), or - for a PNG; "
+            "before it the pictures to reconstruct or interpolate.",
+            show_default=False,
+        ),
+    ],
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--n", "-n", min=1, max=10**9, help="How many images.  [default: 64, fewer walks]", show_default=False
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The .onnx file, or mnist or fashion-mnist, which ship.  "
+            "[default: newest generator in ./exported, else mnist]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Image i of a seed is the same on every host.")] = 0,
+    start: Annotated[int, typer.Option(min=0, max=2**62, help="Index of the first image.")] = 0,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Class of all images, its name or number.  [default: i mod classes]",
+            metavar="CLASS",
+            show_default=False,
+        ),
+    ] = None,
+    latents: Annotated[
+        str | None, typer.Option(help=".npy with latents of one's own, float [n, d]; instead of --n, --seed, --start.")
+    ] = None,
+    reconstruct: Annotated[
+        bool, typer.Option("--reconstruct", help="IMAGES above what the generator makes of their latents.")
+    ] = False,
+    interpolate: Annotated[
+        bool, typer.Option("--interpolate", help="A walk from one of two IMAGES to the other and back.")
+    ] = False,
+    encoder: Annotated[
+        str | None, typer.Option(help="For those two.  [default: x-encoder.onnx of x.onnx]", show_default=False)
+    ] = None,
+    background: OwnBackground = None,
+    levels: OwnLevels = None,
+    max_pixels: MaxPixels = None,
+    follow_links: FollowLinks = False,
+    rows: Annotated[int | None, typer.Option(min=1, max=10**6, help="Rows of a picture.")] = None,
+    columns: Annotated[
+        int | None, typer.Option(min=1, max=10**9, help="Columns of a picture.  [default: about square]")
+    ] = None,
+    padding: Annotated[
+        int | None, typer.Option(min=0, max=10**4, help="Grey pixels between the images of a picture.  [default: 0]")
+    ] = None,
+    scale: Annotated[
+        int | None, typer.Option(min=1, max=10**4, help="Size of a pixel in a picture.  [default: 1]")
+    ] = None,
+    by_class: Annotated[bool, typer.Option("--by-class", help="A picture with one column a class.")] = False,
+    frames: Annotated[int | None, typer.Option(min=2, max=10**5, help="Frames of a walk.  [default: 96]")] = None,
+    fps: Annotated[float | None, typer.Option(min=0, max=1000, help="Frames a second.  [default: 24]")] = None,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, max=10**9, help="Images a .tar.  [default: 10,000]", show_default=False)
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, max=65536, help="Images at once.  [default: as many as keep it busy]", show_default=False),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    version: Version = False,
+    *,
+    assumptions: "Assumptions | None",
+) -> None:
+    """Sample images from an exported generator with ONNX Runtime."""
+    from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
+
+    began = time.perf_counter()
+    *images, output = files
+    _check_alone(as_json and output == STDOUT, latents is not None and bool(n is not None or seed or start))
+    kind = kind_of(output)
+    given = _given(
+        rows=rows, columns=columns, padding=padding, scale=scale, by_class=by_class or None,
+        frames=frames, fps=fps, shard_size=shard_size,
+    )  # fmt: skip
+    check_options(kind, given)
+    pictures = reconstruct or interpolate
+    reading = _given(background=background, levels=levels, max_pixels=max_pixels, follow_links=follow_links or None)
+    if images or pictures or reading or encoder is not None:
+        from gan_runtime.commands.reconstruct import check_mode, encoded, write_reconstruction
+
+        asked = given | reading | {"n": n, "seed": seed, "start": start, "latents": latents, "encoder": encoder}
+        check_mode(images, output, kind, reconstruct=reconstruct, interpolate=interpolate, given=asked)
+    check_output(output)
+    options = Options(**given, quiet=quiet)
+    generator = _open_generator(model, device, threads, quiet, assumptions)
+    number = None if label is None else _class_of(generator, label, quiet)
+    shown = None
+    if pictures:
+        shown = encoded(generator, images, encoder, number, options, reading, reconstruct=reconstruct)
+    own = shown.latents if shown else _load_latents(latents) if latents is not None else None
+    count = (n or _default_n(options, kind, generator)) if own is None else len(own)
+    draw = generator.draw(count, seed, start, number, own, batch_size)
+    if shown and reconstruct:
+        outcome = write_reconstruction(output, shown.pictures, draw, options)
+    else:
+        outcome = write_output(output, draw, options)
+    report = {
+        "output": output,
+        "n": count,
+        "seed": seed if own is None else None,
+        "start": start if own is None else None,
+        "label": number,
+        **_class_names(generator, number, by_class),
+        "by_class": by_class,
+        **outcome.report(),
+        **_describe(generator),
+        **(shown.report() if shown else {}),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    if output != STDOUT:
+        print_result(outcome.name, report if as_json else None)
+
+
+@with_assumptions
+def info(
+    model: Annotated[
+        str | None, typer.Argument(help="The .onnx file, or the name of a shipped one.", show_default=False)
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare its pictures here with the exporting host's.")
+    ] = False,
+    doctor: Annotated[bool, typer.Option("--doctor", help="Report on this installation instead.")] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: Json = False,
+    version: Version = False,
+    *,
+    assumptions: "Assumptions | None",
+) -> None:
+    """Print what an exported file says of itself, or report on this installation."""
+    from gan_runtime.errors import InputError
+
+    if doctor:
+        if model is not None or check or assumptions:
+            raise InputError("--doctor: reports on the installation and takes neither a model nor flags for one")
+        return _doctor(as_json)
+    if model is None:
+        raise InputError("name a model file, or --doctor")
+    if not check and (device != "auto" or threads is not None):
+        raise InputError("--device and --threads: belong to --check")
+    from gan_runtime.commands.info import describe_model, lines, numbered
+    from gan_runtime.models import find_model
+
+    report = describe_model(find_model(model), assumptions)
+    passed = True
+    if check:
+        passed, report["check"] = _check(model, device, threads)
+    print_result(lines(numbered(report)), report if as_json else None)
+    if not passed:
+        raise typer.Exit(1)
+    return None
+
+
+def sample_main() -> None:
+    """Entry point of gan-sample."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy multiplies no matrices here: 18 ms of starting threads
+    run(sample, "gan-sample")
+
+
+def info_main() -> None:
+    """Entry point of gan-info."""
+    run(info, "gan-info")
+
+
+def _check_alone(json_and_picture: bool, latents_and_count: bool) -> None:
+    from gan_runtime.errors import InputError
+
+    if json_and_picture:
+        raise InputError("--json: would mix with the picture on stdout; name an output file")
+    if latents_and_count:
+        raise InputError("--latents: takes the place of --n, --seed and --start; leave those out")
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _class_of(generator: "Generator", label: str, quiet: bool) -> int:
+    """The number of the class that is asked for, with a remark on what it is called."""
+    from gan_runtime.errors import InputError
+
+    try:
+        number = generator.class_called(label)
+    except InputError as error:
+        raise InputError(f"--{error}") from None
+    if generator.class_names and not quiet:
+        note(f"label: {number}, class {generator.class_names[number]!r}")
+    return number
+
+
+def _class_names(generator: "Generator", number: int | None, by_class: bool) -> dict[str, Any]:
+    """What the class or, of a picture by class, the columns are called; nothing where the file does not say."""
+    names = generator.class_names
+    if names and number is not None:
+        return {"class": names[number]}
+    return {"classes": list(names)} if names and by_class else {}
+
+
+def _open_generator(
+    path: str | None, device: str, threads: int | None, quiet: bool = False, assumptions: "Assumptions | None" = None
+) -> "Generator":
+    from gan_runtime.generator import Generator
+    from gan_runtime.model_file import read_model_file
+    from gan_runtime.models import default_model, find_model
+
+    def say(remark: str) -> None:
+        if not quiet:
+            note(remark)
+
+    if path is not None:
+        model = read_model_file(find_model(path))
+    else:
+        model, remarks = default_model()
+        for remark in remarks:
+            say(remark)
+    generator = Generator.open(model, device, threads, assumptions)
+    if generator.roles.assumed:
+        say(f"model: {model.path}, {generator.roles.assumed}")
+    if device == "auto":
+        say(f"device: {generator.session.device}, {generator.session.reason}")
+    return generator
+
+
+def _default_n(options: "Options", kind: str, generator: "Generator") -> int:
+    from gan_runtime.outputs.options import DEFAULT_POINTS
+
+    return DEFAULT_POINTS if generator.points else options.default_n(kind, generator.classes)
+
+
+def _load_latents(path: str) -> Any:
+    from gan_runtime.images.array_files import load_latents
+
+    return load_latents(path)
+
+
+def _describe(generator: "Generator") -> dict[str, Any]:
+    from gan_runtime.session import import_onnxruntime
+
+    model = generator.model
+    return {
+        "model": {
+            "path": str(model.path),
+            "name": generator.manifest.name if generator.manifest else None,
+            "sha256": model.sha256,
+        },
+        **generator.roles.report(),
+        "image_shape": list(generator.image_shape),
+        "device": generator.session.device,
+        "threads": generator.threads,
+        "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},
+    }
+
+
+def _check(path: str, device: str, threads: int | None) -> tuple[bool, dict[str, Any]]:
+    from gan_runtime.errors import ModelError
+    from gan_runtime.generator import FINGERPRINT_TOLERANCE
+
+    generator = _open_generator(path, device, threads)
+    difference = generator.check_fingerprint()
+    if difference is None:
+        raise ModelError(f"{path}: has no fingerprint to check; export it with gan-export")
+    passed = difference <= FINGERPRINT_TOLERANCE
+    return passed, {
+        "device": generator.session.device,
+        "largest_difference": difference,
+        "verdict": "the pictures of the exporting host"
+        if passed
+        else "OTHER PICTURES: a damaged file, or a faulty device",
+    }
+
+
+def _doctor(as_json: bool) -> None:
+    from gan_runtime.commands.doctor import examine
+    from gan_runtime.commands.info import lines
+
+    report, problems = examine()
+    print_result(lines(report), report if as_json else None)
+    if problems:
+        raise typer.Exit(1)

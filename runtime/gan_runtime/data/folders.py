@@ -1,0 +1,127 @@
+"""The pictures in a folder and its sub-folders, and where links lead."""
+
+import os
+import stat
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+from gan_runtime.data.entries import (
+    LABEL_FILE,
+    Bad,
+    Listing,
+    in_order,
+    is_picture,
+    read_limited,
+    shallowest,
+    stamp_of,
+    stat_stamp,
+    why_left_out,
+    why_not_decodable,
+)
+
+
+def list_folder(folder: Path, follow_links: bool) -> Listing:
+    """List the pictures of a folder; a link that leads out of it is bad unless `follow_links` is set."""
+    root = folder.resolve()
+    bad: list[Bad] = []
+    label_files: list[str] = []
+    stamps: dict[str, str] = {}  # of the good ones
+    ignored, left_out = 0, Counter[str]()
+    folders, files = _walk(root, follow_links, bad, left_out)
+    for name in files:
+        path = root / name
+        if PurePosixPath(name).name == LABEL_FILE:
+            label_files.append(name)
+        elif not is_picture(name):
+            ignored += 1
+        elif reason := why_not_decodable(name) or _why_not_readable(path, root, follow_links):
+            bad.append(Bad(name, reason))
+        else:
+            stamps[name] = stat_stamp(path)
+
+    def read(name: str) -> bytes:
+        with (root / name).open("rb") as file:
+            return read_limited(file)
+
+    return Listing(
+        path=folder,
+        names=tuple(sorted(stamps)),
+        bad=in_order(bad),
+        folders=frozenset(folders),
+        ignored=ignored,
+        left_out=dict(sorted(left_out.items())),
+        label_file=shallowest(label_files),
+        stamp=stamp_of(root, stamps),
+        read=read,
+    )
+
+
+def _walk(root: Path, follow_links: bool, bad: list[Bad], left_out: Counter[str]) -> tuple[list[str], list[str]]:
+    """Names of all folders and files below `root`, but for those that go to `bad` or are counted in `left_out`.
+
+    A folder that is entered again within itself, by a link, is passed over: so every walk ends.
+    """
+    folders: list[str] = []
+    files: list[str] = []
+    pending = [("", frozenset([_identity(root)]))]
+    while pending:
+        within, outer = pending.pop()
+        try:
+            entries = sorted(path.name for path in (root / within).iterdir())
+        except OSError as error:
+            bad.append(Bad(within or ".", f"cannot be listed: {error.strerror}"))
+            continue
+        for entry in entries:
+            name = f"{within}/{entry}" if within else entry
+            path = root / name
+            if kind := why_left_out(entry):
+                left_out[kind] += 1
+            elif not _is_folder(path):
+                lost = path.is_symlink() and not path.suffix and not path.exists()  # it may have been one
+                bad += [Bad(name, "a broken link")] * lost
+                files += [name] * (not lost)
+            elif reason := _leads_out(path, root, follow_links):
+                bad.append(Bad(name, reason))
+            elif _identity(path) in outer:
+                left_out["links to a folder around them"] += 1
+            else:
+                folders.append(name)
+                pending.append((name, outer | {_identity(path)}))
+    return folders, files
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a loop of links
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    info = folder.stat()
+    return info.st_dev, info.st_ino
+
+
+def _leads_out(path: Path, root: Path, follow_links: bool) -> str:
+    """Why what the existing `path` leads to is not read, or nothing."""
+    if follow_links or not path.is_symlink():  # what is no link lies in a folder that has been entered
+        return ""
+    target = path.resolve()
+    return (
+        ""
+        if target.is_relative_to(root)
+        else f"a link that leads out of the folder, to {target}; --follow-links reads it"
+    )
+
+
+def _why_not_readable(path: Path, root: Path, follow_links: bool) -> str:
+    """Why the file at `path` is not read, or nothing."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # a loop of links, too
+        return "a broken link" if path.is_symlink() else "cannot be read"
+    if reason := _leads_out(path, root, follow_links):
+        return reason
+    if not stat.S_ISREG(mode):
+        return "not a regular file"
+    return "" if os.access(path, os.R_OK) else "may not be read by this user"

@@ -1,0 +1,52 @@
+"""Which pictures a folder or a .zip archive holds, and which of its entries can be none, without decoding any."""
+
+import struct
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gan_runtime.data.archives import list_archive
+from gan_runtime.data.entries import Bad, Listing
+from gan_runtime.data.folders import list_folder
+from gan_runtime.errors import DataError
+
+__all__ = ["Bad", "Listing", "open_pictures", "packed_otherwise"]
+
+OTHER_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")
+
+
+@contextmanager
+def open_pictures(path: Path, follow_links: bool = False) -> Iterator[Listing]:
+    """List the pictures of a folder or .zip archive; they can be read within the block.
+
+    A file counts as a picture by its suffix; others are counted as ignored. Hidden files and folders, and the caches
+    and thumbnails of desktops and file servers, are left out and counted.
+
+    Args:
+        path: the folder or archive.
+        follow_links: read what links lead to that point out of the folder; those that stay inside are always followed.
+
+    Raises:
+        DataError: the folder cannot be listed, or the archive is damaged or a zip bomb.
+    """
+    if path.is_dir():
+        yield list_folder(path, follow_links)
+        return
+    with _open_archive(path) as archive:
+        yield list_archive(path, archive)
+
+
+def packed_otherwise(path: str) -> str:
+    """What to do with an archive that is no .zip; nothing if the name is not that of one."""
+    suffix = next((suffix for suffix in OTHER_ARCHIVES if path.lower().endswith(suffix)), "")
+    return f"{suffix} archives are not read; unpack it and name the folder, or pack it as .zip" if suffix else ""
+
+
+def _open_archive(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OverflowError, struct.error) as error:
+        raise DataError(f"{path}: not a .zip archive, or a damaged one: {error}; make or download it anew") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -1,0 +1,1 @@
+"""How good images are: features, reference, metrics, scores and their table."""

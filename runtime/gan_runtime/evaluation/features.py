@@ -1,0 +1,123 @@
+"""Feature networks: images in, the vectors that they are measured by and the classes that they are read as out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.cpus import available_cpus, cpu_kind
+from gan_runtime.errors import ModelError
+from gan_runtime.evaluation.metrics import largest_probability
+from gan_runtime.manifest import ImageSize, read_manifest
+from gan_runtime.model_file import FLOAT, UINT8, ModelFile, Port, read_model_file
+from gan_runtime.onnx_model import IMAGES, ImageReader
+from gan_runtime.session import check_threads, import_onnxruntime, open_session
+from gan_runtime.workers import Workers
+
+TASK = "features"
+FEATURES, LOGITS = "features", "logits"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a feature network says of n images.
+
+    Attributes:
+        features: float32 [n, d].
+        predicted: the class of the largest logit, int64 [n].
+        confidence: its probability, the maximum of the softmax, float64 [n].
+    """
+
+    features: NDArray[np.float32]
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+
+    def at(self, chosen: NDArray[np.int64] | slice) -> "Measured":
+        """What it says of some of the images."""
+        return Measured(self.features[chosen], self.predicted[chosen], self.confidence[chosen])
+
+
+@dataclass(frozen=True)
+class FeatureNetwork(ImageReader):
+    """A feature file, open on a device.
+
+    The contract: input `images` uint8 [n, h, w, c]; outputs `features` float32 [n, d], `logits` float32 [n, classes].
+    A manifest with the task "features" may say more; a file without one is taken by these names.
+    """
+
+    name: str
+    dim: int
+    classes: int
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "FeatureNetwork":
+        """Open the file at `path` on "cpu", "cuda" or "auto".
+
+        Raises:
+            ModelError: the file is damaged, or does not keep the contract.
+            DeviceError, InputError: as `open_session`.
+        """
+        model = read_model_file(path)
+        size, dim, classes = _contract(model)
+        check_threads(threads)
+        manifest = read_manifest(model)
+        session = open_session(model, device, threads=1)
+        workers = Workers(threads or available_cpus())
+        return cls(model, session, size, workers, manifest.name if manifest else Path(path).stem, dim, classes)
+
+    @property
+    def key(self) -> str:
+        """Of what it says: on another device, ONNX Runtime or kind of processor the last digits may be others."""
+        kind = cpu_kind() if self.session.device == "cpu" else self.session.device
+        return f"{self.model.sha256} {import_onnxruntime().__version__} {kind}"
+
+    def measure(self, batches: Iterator[NDArray[np.uint8]]) -> Measured:
+        """Measure images that come batch by batch, uint8 [n, h, w, c] each.
+
+        Raises:
+            InputError: they are of another size than the network takes, or there are none.
+            DeviceError: the device fails.
+            ModelError: a feature or logit is not finite.
+        """
+        return Measured(*self.read(batches, [FEATURES, LOGITS], _kept))
+
+
+def _kept(features: NDArray[np.float32], logits: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+    """Features, classes and their probabilities: logits of a thousand classes are not kept, they would be many."""
+    return features, logits.argmax(1), largest_probability(logits)
+
+
+def _contract(model: ModelFile) -> tuple[ImageSize, int, int]:
+    """Size of the images, length of the features and number of classes, if `model` keeps the contract."""
+    manifest = read_manifest(model)
+    if manifest is not None and manifest.task != TASK:
+        raise ModelError(f"{model.path}: made for the task {manifest.task!r}, not {TASK!r}; name a feature network")
+    inputs = {port.name: port for port in model.inputs}
+    outputs = {port.name: port for port in model.outputs}
+    if set(inputs) != {IMAGES} or not {FEATURES, LOGITS} <= set(outputs):
+        raise ModelError(
+            f"{model.path}: no feature network: it has {sorted(inputs)} -> {sorted(outputs)}; it needs the input "
+            f"{IMAGES!r} and the outputs {FEATURES!r} and {LOGITS!r} (docs/quality.md)"
+        )
+    height, width, channels = _fixed(model, inputs[IMAGES], UINT8, 4)
+    (dim,), (classes,) = _fixed(model, outputs[FEATURES], FLOAT, 2), _fixed(model, outputs[LOGITS], FLOAT, 2)
+    return ImageSize(height, width, channels), dim, classes
+
+
+def _fixed(model: ModelFile, port: Port, element: int, axes: int) -> list[int]:
+    """The axes after the first of a port; they have to be numbers."""
+    shape: list[Any] = list(port.shape)
+    if (
+        port.element != element
+        or len(shape) != axes
+        or not all(isinstance(axis, int) and axis > 0 for axis in shape[1:])
+    ):
+        kinds = {FLOAT: "float32", UINT8: "uint8"}
+        raise ModelError(
+            f"{model.path}: {port.name!r} is {shape}; it has to be {kinds[element]} with {axes} axes, all but the "
+            "first of them fixed"
+        )
+    return shape[1:]

@@ -1,0 +1,34 @@
+"""How good are these images? Pure functions of their features: arrays in, numbers out, float64 by numpy alone.
+
+Features are an array [n, d], one row per image, from any network; numbers of two networks cannot be compared.
+"""
+
+from gan_runtime.evaluation.metrics.frechet import Moments, frechet_distance, frechet_distance_of
+from gan_runtime.evaluation.metrics.kernel import KernelDistance, kernel_distance
+from gan_runtime.evaluation.metrics.modes import Modes, label_accuracy, largest_probability, mode_coverage
+from gan_runtime.evaluation.metrics.neighbours import (
+    Neighbourhoods,
+    density_coverage,
+    nearest_neighbour_accuracy,
+    neighbour_distances,
+    neighbourhood_metrics,
+    precision_recall,
+)
+
+__all__ = [
+    "KernelDistance",
+    "Modes",
+    "Moments",
+    "Neighbourhoods",
+    "density_coverage",
+    "frechet_distance",
+    "frechet_distance_of",
+    "kernel_distance",
+    "label_accuracy",
+    "largest_probability",
+    "mode_coverage",
+    "nearest_neighbour_accuracy",
+    "neighbour_distances",
+    "neighbourhood_metrics",
+    "precision_recall",
+]

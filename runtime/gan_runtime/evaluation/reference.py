@@ -1,0 +1,193 @@
+"""A data set in the features of one network: what generated images are measured against, kept in the user's cache."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
+from gan_runtime.data.paths import cache_folder
+from gan_runtime.errors import InputError, OutputError
+from gan_runtime.evaluation.choice import some_in_order, some_of
+from gan_runtime.evaluation.features import FeatureNetwork, Measured
+from gan_runtime.evaluation.metrics import Moments, neighbour_distances
+from gan_runtime.files import atomic_write
+from gan_runtime.images.array_files import open_arrays
+from gan_runtime.manifest import ImageSize
+from gan_runtime.terminal.progress import progress
+
+VERSION = 3  # of what is kept
+BATCH = 1024
+NEIGHBOUR = 5  # k of precision, recall, density and coverage
+TEST_SHARE = 6  # one image in so many, chosen at random, stands for the test split of a folder, which has none
+MODES = {1: "L", 3: "RGB"}
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The real images of a data set as a feature network sees them, and what is computed from that once.
+
+    `labelled` says whether the classes of the network are those of the data.
+    """
+
+    name: str
+    digest: str
+    key: str
+    train: Measured
+    test: Measured
+    test_labels: NDArray[np.int64]
+    moments: Moments
+    test_distances: NDArray[np.float64]
+    frequencies: NDArray[np.float64]
+    labelled: bool
+
+    def among(self, n: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Features of n test images, all of them if they are fewer, and the distances to their neighbours.
+
+        Equal numbers on both sides: coverage says little of 2,000 images among 10,000.
+        """
+        if n >= len(self.test.features):
+            return self.test.features, self.test_distances
+        chosen = self.test.features[some_of(len(self.test.features), n)]
+        return chosen, neighbour_distances(chosen, NEIGHBOUR)
+
+
+def load_reference(
+    source: str,
+    network: FeatureNetwork,
+    data_dir: Path | None = None,
+    *,
+    offline: bool = False,
+    quiet: bool = False,
+    like: PictureOptions | None = None,
+) -> tuple[Reference, Dataset]:
+    """The data set `source` as `network` sees it, and its training images.
+
+    Args:
+        source: a key of `KNOWN`, or a folder or .zip of images, a sixth of which, chosen by `some_in_order`,
+            then takes the place of test images.
+        network: an open feature network.
+        data_dir: as `load_dataset`; so are the others.
+        like: how pictures become images, but for their size.
+
+    Raises:
+        DataError: as `load_dataset`.
+        InputError: the images are not of the size that the network takes, or too few.
+    """
+    train, test = load_splits(source, network.size, data_dir, offline=offline, quiet=quiet, like=like)
+    network.check_size(ImageSize(*train.images.shape[1:]), train.name)
+    if len(test.images) <= NEIGHBOUR:
+        raise InputError(f"{source}: {len(train.images)} images are too few to measure against")
+    seen, test_seen = (measure_split(split, network, quiet) for split in (train, test))
+    return make_reference((train, seen), (test, test_seen), network.classes, network.key), train
+
+
+def load_splits(
+    source: str,
+    size: ImageSize,
+    data_dir: Path | None = None,
+    *,
+    offline: bool = False,
+    quiet: bool = False,
+    like: PictureOptions | None = None,
+) -> tuple[Dataset, Dataset]:
+    """Training and test images; those of a folder or archive are made as large as `size` says."""
+    if source in KNOWN:
+        train, test = (
+            load_dataset(source, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test")
+        )
+        return train, test
+    train = load_pictures_as(source, size, quiet, like)
+    some = some_in_order(len(train.images), -(-len(train.images) // TEST_SHARE))
+    return train, replace(train, split="randomly chosen", images=train.images[some], labels=train.labels[some])
+
+
+def load_pictures_as(source: str, size: ImageSize, quiet: bool = False, like: PictureOptions | None = None) -> Dataset:
+    """A folder or .zip of images, made as large as `size` says; what is no usable picture is left out."""
+    return load_dataset(source, pictures=pictures_as(source, size, like), quiet=quiet)
+
+
+def pictures_as(source: str, size: ImageSize, like: PictureOptions | None = None) -> PictureOptions:
+    """How the pictures of `source` become images of this size, else as `like`. Raises InputError where they cannot."""
+    if size.height != size.width or size.channels not in MODES:
+        raise InputError(f"{source}: pictures become squares in grey or colour; the file takes {size}; give a .npy")
+    return replace(like or PictureOptions(), size=size.height, mode=MODES[size.channels], labels="none", skip_bad=True)
+
+
+def make_reference(
+    train: tuple[Dataset, Measured], test: tuple[Dataset, Measured], classes: int, features: str
+) -> Reference:
+    """What is computed once from both splits in the features of this digest, of a network with so many classes."""
+    (images, seen), (test_images, test_seen) = train, test
+    labelled = (images.modes or len(images.classes)) == classes
+    if labelled and images.modes:
+        counts = np.ones(classes, np.int64)  # uniform by design, as papers count it, whatever these samples hold
+    elif labelled:
+        counts = np.bincount(images.labels, minlength=classes)
+    else:  # the network knows other classes, or nobody knows any: those that it finds, each at least once
+        counts = np.bincount(seen.predicted, minlength=classes).clip(min=1)
+    return Reference(
+        name=images.name,
+        digest=images.digest,
+        key=f"{images.digest} {test_images.digest} {features}",
+        train=seen,
+        test=test_seen,
+        test_labels=test_images.labels,
+        moments=Moments.of(seen.features),
+        test_distances=neighbour_distances(test_seen.features, NEIGHBOUR),
+        frequencies=counts / counts.sum(),
+        labelled=labelled,
+    )
+
+
+def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False) -> Measured:
+    """What the network says of all images of a split, from the cache where it has been computed before."""
+    path = cached("features", f"{VERSION} {dataset.digest} {dataset.split} {len(dataset.images)} {network.key}", ".npz")
+    kept = path and _kept(path, len(dataset.images), network)
+    if kept:
+        return kept
+    title = f"measuring the {dataset.split} images of {dataset.name}"
+    with progress(title, len(dataset.images), "images", quiet=quiet) as advance:
+
+        def batches() -> Iterator[NDArray[np.uint8]]:
+            for first in range(0, len(dataset.images), BATCH):
+                batch = dataset.images[first : first + BATCH]
+                yield batch
+                advance(len(batch))
+
+        measured = network.measure(batches())
+    if path:
+        keep(path, lambda file: np.savez(file, **vars(measured)))
+    return measured
+
+
+def cached(kind: str, what: str, suffix: str) -> Path | None:
+    """Where in the user's cache that of which `what` is the key would be kept; None where there is no cache."""
+    cache = cache_folder()
+    return cache and cache / kind / f"{hashlib.sha256(what.encode()).hexdigest()[:32]}{suffix}"
+
+
+def keep(path: Path, write: Callable[[Any], Any]) -> None:
+    """Let `write` write to the file at `path`, if it can be written: without a cache things take longer, no more."""
+    with suppress(OSError, OutputError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            write(file)
+
+
+def _kept(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
+    """What an earlier call has kept; None where there is nothing, or something damaged."""
+    try:
+        with open_arrays(str(path)) as arrays:  # checks the CRC of each
+            stored = {array.name: array for array in arrays}
+            kept = Measured(*(stored[field.name].read(None) for field in fields(Measured)))
+    except (InputError, KeyError):
+        return None
+    found = [(array.dtype, array.shape) for array in vars(kept).values()]
+    fits = found == [(np.float32, (n, network.dim)), (np.int64, (n,)), (np.float64, (n,))]
+    return kept if fits and np.isfinite(kept.features).all() and kept.predicted.max() < network.classes else None

@@ -1,0 +1,158 @@
+"""How good the images of a file are, each number beside what real images score."""
+
+import json
+import zlib
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.errors import InputError
+from gan_runtime.evaluation.choice import some_of
+from gan_runtime.evaluation.features import Measured
+from gan_runtime.evaluation.metrics import (
+    frechet_distance_of,
+    kernel_distance,
+    label_accuracy,
+    mode_coverage,
+    neighbourhood_metrics,
+)
+from gan_runtime.evaluation.reference import NEIGHBOUR, Reference, cached, keep
+
+VERSION = 3  # of the floors that are kept
+TEST, TRAIN = "test images", "training images"
+KID_SUBSETS, KID_SIZE = 50, 1000
+CONFIDENT = 0.9
+DISTANCES = ("fid", "kid", "kid_deviation")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One set of images in numbers; None where a number has no meaning for it.
+
+    Attributes:
+        fid: Frechet distance to all training images (Heusel et al. 2017).
+        kid: kernel distance to all training images, mean over subsets (Binkowski et al. 2018).
+        kid_deviation: its standard deviation over subsets.
+        precision, recall: against as many test images (Kynkaanniemi et al. 2019).
+        density, coverage: against the same (Naeem et al. 2020).
+        modes: classes that occur.
+        kl: KL(these || training images) of the class frequencies, in nats; to uniform ones where there are modes.
+        confident: share of images whose class the network gives a probability of at least 0.9.
+        accuracy: share of images that are read as the class that was asked for.
+    """
+
+    fid: float | None
+    kid: float | None
+    kid_deviation: float | None
+    precision: float | None
+    recall: float | None
+    density: float | None
+    coverage: float | None
+    modes: int
+    kl: float
+    confident: float
+    accuracy: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def check_n(n: int, reference: Reference) -> None:
+    """Raise InputError where n images are fewer than the covariance of the features needs."""
+    least = max(reference.train.features.shape[1] + 1, NEIGHBOUR + 1)
+    if n < least:
+        raise InputError(
+            f"n {n}: features of {least - 1} dimensions need at least {least} images; ask for more, of a source "
+            "that has as many"
+        )
+
+
+def score(measured: Measured, reference: Reference, labels: NDArray[np.int64] | None = None) -> Scores:
+    """Measure generated images.
+
+    Args:
+        measured: what the feature network says of them.
+        reference: the data set.
+        labels: the classes asked for, int64 [n]; None for images without.
+
+    Raises:
+        InputError: there are fewer images than the covariance needs.
+    """
+    check_n(len(measured.features), reference)
+    real, distances = reference.among(len(measured.features))
+    near = neighbourhood_metrics(real, measured.features, NEIGHBOUR, distances)
+    return Scores(
+        **_distances(measured, reference),
+        **asdict(near),
+        **_classes(measured, reference, labels),
+    )
+
+
+def score_test(reference: Reference, n: int) -> Scores:
+    """What n test images score: as floor of the distances. They are what neighbours are sought among."""
+    chosen = some_of(len(reference.test.features), n)
+    some, labels = reference.test.at(chosen), reference.test_labels[chosen]
+    enough = len(chosen) > some.features.shape[1]
+    unknown = ("precision", "recall", "density", "coverage", *(() if enough else DISTANCES))
+    values = dict.fromkeys(unknown) | (_distances(some, reference) if enough else {})
+    return Scores(**values, **_classes(some, reference, labels))
+
+
+def score_train(reference: Reference, n: int) -> Scores:
+    """What n training images score, a generator that knows them by heart: as ceiling of the neighbourhoods."""
+    return score(reference.train.at(some_of(len(reference.train.features), n)), reference)
+
+
+def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
+    """What real images score beside n generated ones, from the cache where it has been computed before."""
+    what = f"{VERSION} {reference.key} {n}"
+    path = cached("floors", what, ".json")
+    kept = path and _kept(path)
+    if kept:
+        return kept
+    train, test = (min(n, len(part.features)) for part in (reference.train, reference.test))
+    found = {
+        TEST: {"n": test, **score_test(reference, test).to_dict()},
+        TRAIN: {"n": train, **score_train(reference, train).to_dict()},
+    }
+    if path:
+        keep(path, lambda file: file.write(json.dumps({"floors": found, "crc32": _check(found)}).encode()))
+    return found
+
+
+def _kept(path: Path) -> dict[str, dict[str, Any]] | None:
+    """The floors that an earlier call has kept; None where there are none, or something damaged."""
+    keys = {"n", *(field.name for field in fields(Scores))}
+    with suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
+        document = json.loads(path.read_text())
+        kept, check = document["floors"], document["crc32"]
+        complete = set(kept) == {TEST, TRAIN} and all(set(values) == keys for values in kept.values())
+        if complete and check == _check(kept):
+            return dict(kept)
+    return None
+
+
+def _check(kept: dict[str, dict[str, Any]]) -> int:
+    """What a digit that was damaged on the disk gives away."""
+    return zlib.crc32(json.dumps(kept, sort_keys=True).encode())
+
+
+def _distances(measured: Measured, reference: Reference) -> dict[str, Any]:
+    size = min(KID_SIZE, len(measured.features), len(reference.train.features))
+    kernel = kernel_distance(reference.train.features, measured.features, KID_SUBSETS, size)
+    frechet = frechet_distance_of(measured.features, reference.moments)
+    return {"fid": frechet, "kid": kernel.mean, "kid_deviation": kernel.deviation}
+
+
+def _classes(measured: Measured, reference: Reference, labels: NDArray[np.int64] | None) -> dict[str, Any]:
+    modes = mode_coverage(measured.predicted, reference.frequencies)
+    accuracy = None
+    if labels is not None and reference.labelled:
+        accuracy = label_accuracy(measured.predicted, labels)
+    confident = float(np.mean(measured.confidence >= CONFIDENT))
+    return {"modes": modes.covered, "kl": modes.divergence, "confident": confident, "accuracy": accuracy}

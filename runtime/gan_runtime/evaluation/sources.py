@@ -1,0 +1,146 @@
+"""Whatever gan-eval can measure: a generator's file, or images from anywhere."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.data import PictureOptions
+from gan_runtime.data.registry import KNOWN
+from gan_runtime.errors import InputError
+from gan_runtime.evaluation.choice import described, some_in_order
+from gan_runtime.evaluation.features import FeatureNetwork, Measured
+from gan_runtime.evaluation.reference import load_pictures_as
+from gan_runtime.foreign import Assumptions
+from gan_runtime.generator import Generator
+from gan_runtime.images.array_files import SUFFIXES
+from gan_runtime.images.arrays import load_image_array
+from gan_runtime.manifest import METADATA_KEY, Points
+from gan_runtime.model_file import read_model_file
+from gan_runtime.outputs.pipeline import batches
+from gan_runtime.terminal.commandline import note
+from gan_runtime.terminal.progress import progress
+
+BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Images to measure, batch by batch, and the classes that were asked for.
+
+    They are the first `n` of a generator, or the `rows` of `images`, all of them if None.
+    """
+
+    name: str
+    n: int
+    labels: NDArray[np.int64] | None
+    about: dict[str, Any]
+    generator: Generator | None
+    images: NDArray[np.uint8] | None
+    seed: int
+    rows: NDArray[np.int64] | None = None
+
+    def measure(self, network: FeatureNetwork, quiet: bool) -> Measured:
+        """Draw or read the images, and measure them meanwhile."""
+        if self.generator is not None:
+            with batches(self.generator.draw(self.n, self.seed), quiet=quiet) as drawn:
+                return network.measure(drawn)
+        with progress(f"measuring {self.name}", self.n, "images", quiet=quiet) as advance:
+            return network.measure(self._read(advance))
+
+    def first(self, count: int) -> NDArray[np.uint8]:
+        """The first images that a generator draws, or some of the others, uint8 [at most count, h, w, c]."""
+        if self.generator is not None:
+            return self.generator.sample(min(count, self.n), self.seed)
+        return self._at(some_in_order(self.n, count))
+
+    def _read(self, advance: Any) -> Iterator[NDArray[np.uint8]]:
+        for first in range(0, self.n, BATCH):
+            batch = self._at(np.arange(first, min(first + BATCH, self.n)))
+            yield batch
+            advance(len(batch))
+
+    def _at(self, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
+        assert self.images is not None
+        return np.asarray(self.images[chosen if self.rows is None else self.rows[chosen]])
+
+
+def open_candidate(
+    source: str,
+    data: str,
+    n: int,
+    seed: int,
+    network: FeatureNetwork,
+    device: str,
+    threads: int | None,
+    quiet: bool,
+    like: PictureOptions | None = None,
+    assumptions: Assumptions | None = None,
+) -> Candidate:
+    """A generator (.onnx), an array of images (.npy, .npz), or a folder or .zip of pictures, to be measured as `data`.
+
+    Pictures become images as `like` says, but for their size. `assumptions` are about a generator without a manifest.
+
+    Raises:
+        ModelError, DeviceError: as `Generator.load`.
+        DataError, InputError: the images cannot be read, or are not of the size that the features take.
+    """
+    if source.lower().endswith(".onnx"):
+        generator = _open_generator(source, device, threads, assumptions, quiet)
+        if isinstance(generator.size, Points):
+            raise InputError(f"{source}: draws points, and {data} has images; measure it against what it imitates")
+        network.check_size(generator.size, source)
+        _refuse_other_data(generator, data)
+        known = generator.classes == network.classes  # with others, nobody knows which is which
+        labels = np.arange(n, dtype=np.int64) % generator.classes if known else None
+        about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
+        about |= generator.roles.report()
+        return Candidate(source, n, labels, about, generator, None, seed)
+    return _open_images(source, network, n, seed, quiet, like)
+
+
+def check_assumptions(candidates: list[Candidate], assumptions: Assumptions | None) -> None:
+    """Raise InputError where nothing that is measured leaves open what `assumptions` say."""
+    if assumptions and not any(candidate.generator and candidate.generator.roles.foreign for candidate in candidates):
+        raise InputError(f"{', '.join(assumptions.given())}: belongs to an .onnx without a manifest; there is none")
+
+
+def _open_generator(
+    source: str, device: str, threads: int | None, assumptions: Assumptions | None, quiet: bool
+) -> Generator:
+    """`assumptions` are about files without a manifest, of which there may be several among others."""
+    model = read_model_file(source)
+    generator = Generator.open(model, device, threads, None if METADATA_KEY in model.metadata else assumptions)
+    if generator.roles.foreign and not quiet:
+        note(f"model: {source}, {generator.roles.assumed}")
+    return generator
+
+
+def _refuse_other_data(generator: Generator, data: str) -> None:
+    """Digits are no bad shoes: a file that says what it draws is measured against that."""
+    trained = generator.manifest.training.get("data") if generator.manifest else None
+    if trained in KNOWN and data in KNOWN and trained != data:
+        raise InputError(f"{generator.model.path}: was trained on {trained}; measure it against that, not {data}")
+
+
+def _open_images(
+    source: str, network: FeatureNetwork, n: int, seed: int, quiet: bool, like: PictureOptions | None
+) -> Candidate:
+    from gan_runtime.data.listing import packed_otherwise  # noqa: PLC0415
+    from gan_runtime.data.pictures import is_pictures  # noqa: PLC0415
+
+    if Path(source).suffix.lower() in SUFFIXES:
+        found = load_image_array(source, network.size, n)
+        for remark in () if quiet else found.remarks:
+            note(f"{source}: {remark}")
+        about = {"chosen": described(found.total, n), "assumed": list(found.remarks)}
+        return Candidate(source, len(found.images), found.labels, about, None, found.images, seed)
+    if not is_pictures(source):
+        known = "no .onnx, .npy, .npz or .zip file, and no folder; name something to measure"
+        raise InputError(f"{source}: {packed_otherwise(source) or known}")
+    images = load_pictures_as(source, network.size, quiet, like).images
+    rows = some_in_order(len(images), n)
+    return Candidate(source, len(rows), None, {"chosen": described(len(images), n)}, None, images, seed, rows)

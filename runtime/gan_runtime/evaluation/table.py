@@ -1,0 +1,92 @@
+"""The report of gan-eval as text: a row a metric, a column a source, and what real images score beside them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gan_runtime.files import atomic_write
+from gan_runtime.terminal.commandline import plain
+
+METRICS = {  # key: title, how a value is written, which way is better; a table has those that its columns have
+    "high_quality": ("high quality", "{:.2%}", "higher"),
+    "fid": ("FID", "{:.4f}", "lower"),
+    "kid": ("KID x 1000", "{:.3f}", "lower"),
+    "precision": ("precision", "{:.3f}", "higher"),
+    "recall": ("recall", "{:.3f}", "higher"),
+    "density": ("density", "{:.3f}", "higher"),
+    "coverage": ("coverage", "{:.3f}", "higher"),
+    "modes": ("modes", "{:d}", "higher"),
+    "kl": ("KL of classes", "{:.4f}", "lower"),
+    "confident": ("confident", "{:.3f}", "higher"),
+    "accuracy": ("label accuracy", "{:.3f}", "higher"),
+}
+NOTHING = "-"
+
+
+def rows(report: dict[str, Any]) -> list[list[str]]:
+    """A header and a row for each metric."""
+    named = [*report["results"].items(), *report["floors"].items()]  # a source may be called as a floor is
+    header, columns = ["", *(name for name, _ in named)], [column for _, column in named]
+    counts = [f"{column['n']:,}" if column["n"] else NOTHING for column in columns]
+    body = [
+        [title, *(_value(column, key, form) for column in columns)]
+        for key, (title, form, _) in METRICS.items()
+        if any(key in column for column in columns)
+    ]
+    return [header, ["images" if "features" in report else "points", *counts], *body]
+
+
+def table(report: dict[str, Any]) -> str:
+    """For a terminal: columns of one width each, and what the numbers were measured with."""
+    cells = rows(report)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return plain("\n".join([*lines, "", _measured_with(report)]))
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The same as a table in markdown."""
+    cells = rows(report)
+    lines = [f"| {' | '.join(row)} |" for row in cells]
+    return plain("\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:], "", _measured_with(report)]))
+
+
+def card_path(name: str) -> Path:
+    """Where the card of a source goes: beside it."""
+    source = Path(name).resolve()
+    return source.with_name(f"{source.name}.quality.md")
+
+
+def write_card(name: str, report: dict[str, Any]) -> Path:
+    """Write `<source>.quality.md` and `.json` beside a source with its own column and those of real images.
+
+    Raises:
+        OutputError: there is no such place, or it cannot be written.
+    """
+    path = card_path(name)
+    title = path.name.removesuffix(".quality.md")
+    own = report | {"results": {title: report["results"][name]}}
+    with atomic_write(path) as file:
+        file.write(f"# {title}\n\n{markdown(own)}\n".encode())
+    with atomic_write(path.with_suffix(".json")) as file:
+        file.write(json.dumps(own, indent=2).encode() + b"\n")
+    return path
+
+
+def _value(column: dict[str, Any], key: str, form: str) -> str:
+    value = column.get(key)
+    if value is None:
+        return NOTHING
+    if key == "kid":
+        return f"{form.format(1000 * value)} ± {form.format(1000 * column['kid_deviation'])}"
+    return form.format(value)
+
+
+def _measured_with(report: dict[str, Any]) -> str:
+    data, features = report["data"], report.get("features")
+    if features is None:
+        return f"high quality: within three standard deviations of the nearest mode of {data['name']}; modes: hit so"
+    return (
+        f"FID and KID against the {data['train']:,} training images of {data['name']}, precision to coverage against "
+        f"its test images; features {features['name']}, SHA-256 {features['sha256'][:16]}"
+    )

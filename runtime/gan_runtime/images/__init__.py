@@ -1,0 +1,1 @@
+"""Pictures in and out: decode, resize, arrange in grids, write PNG."""

@@ -1,0 +1,137 @@
+"""Arrays of images as people save them, as uint8 [n, h, w, c]: what is beyond doubt is taken, with a remark."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.errors import InputError
+from gan_runtime.evaluation.choice import some_in_order
+from gan_runtime.images.array_files import StoredArray, open_arrays, pick
+from gan_runtime.manifest import ImageSize
+
+ROUNDING = 1e-3  # by which a range may be overshot
+CONVERTED_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class ImageArray:
+    """Images uint8 [n, h, w, c], n of `total`, the label of each, int64 [n], if there are any, and what was assumed."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None
+    total: int
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How an array holds images: whether it is a single one, where its channels are, and what that is called."""
+
+    single: bool
+    channels_first: bool
+    remark: str
+
+
+def load_image_array(source: str, size: ImageSize, n: int | None = None) -> ImageArray:
+    """The images of a .npy, or those of a .npz and its `labels`.
+
+    Args:
+        source: the file. In a .npz the array `images` is meant, or the only one that can be images of this size.
+        size: of each image. [n, h, w, c] is expected; [n, c, h, w], a single image and, of grey ones, [n, h, w] and
+            [n, h * w] are understood.
+        n: at most so many of them, chosen by `some_in_order`; all if None.
+
+    Raises:
+        InputError: the file cannot be read, has no images of this size, or its values leave open what they mean.
+    """
+    needed = f"uint8 images {['n', *size.shape]}"
+    with open_arrays(source) as arrays:
+        array, assumed = pick(arrays, "images", lambda shape: _layout(shape, size), needed, source)
+        layout = _layout(array.shape, size)
+        if layout is None or not math.prod(array.shape):
+            raise InputError(f"{source}: {_mismatch(array, size)}{needed}")
+        total = 1 if layout.single else array.shape[0]
+        rows = None if n is None or n >= total else some_in_order(total, n)
+        values, scaled = _as_bytes(array.read(rows), source)
+        labels = _labels(arrays, total, rows, source)
+    if layout.channels_first:
+        values = np.moveaxis(values, -3, -1)
+    images = np.ascontiguousarray(values).reshape(-1, *size.shape)
+    laid_out = layout.remark and f"{list(array.shape)} {layout.remark}"
+    remarks = [remark for remark in (assumed, laid_out, scaled) if remark]
+    return ImageArray(images, labels, total, tuple(remarks))
+
+
+def _layout(shape: tuple[int, ...], size: ImageSize) -> _Layout | None:
+    """What an array of this shape holds; None where it holds no images of this size."""
+    last, first = size.shape, (size.channels, size.height, size.width)
+    grey, pixels = size.channels == 1, (size.height * size.width,)
+    known = (
+        (shape[1:] == last, _Layout(False, False, "")),
+        (shape[1:] == first, _Layout(False, True, "has its channels first")),
+        (grey and shape[1:] == last[:2], _Layout(False, False, "has grey images without an axis of channels")),
+        (grey and shape[1:] == pixels, _Layout(False, False, "has the pixels of an image in a row")),
+        (shape == last or (grey and shape == last[:2]), _Layout(True, False, "is a single image")),
+        (shape == first, _Layout(True, True, "is a single image with its channels first")),
+    )
+    return next((layout for fits, layout in known if fits), None)
+
+
+def _mismatch(array: StoredArray, size: ImageSize) -> str:
+    if array.dtype == np.uint8 and len(array.shape) == 4:
+        return f"{' x '.join(map(str, array.shape[1:]))} images, {array}; the file takes {size}: "
+    return f"{array}; the file takes "
+
+
+def _labels(
+    arrays: list[StoredArray], total: int, rows: NDArray[np.int64] | None, source: str
+) -> NDArray[np.int64] | None:
+    labels = next((array for array in arrays if array.name == "labels"), None)
+    if labels is None:
+        return None
+    if labels.problem or labels.shape != (total,) or labels.dtype.kind not in "iu":
+        kind = str(labels).removeprefix("labels: ")
+        raise InputError(f"{source}: labels {kind}; give an integer for each of the {total:,} images, or none")
+    return labels.read(rows).astype(np.int64)
+
+
+def _as_bytes(values: NDArray[Any], source: str) -> tuple[NDArray[np.uint8], str]:
+    """Values of any kind as uint8, and what was taken for what. Raises InputError where that is open."""
+    kind, low, high = values.dtype, float(values.min()), float(values.max())
+    spread = f"{kind} of {low:g} to {high:g}"
+    if kind == np.uint8:
+        return values, "its values are 0 and 1 of 255, nearly black; multiply by 255 if 1 is white" if high == 1 else ""
+    if kind == np.bool_:
+        return values.astype(np.uint8) * 255, "bool is taken for black and white"
+    if not np.isfinite([low, high]).all():
+        raise InputError(f"{source}: {kind} with values that are no finite numbers; repair them")
+    scale: tuple[float, float] | None = None
+    if kind.kind in "iu":
+        if low >= 0 and 2 <= high <= 255:
+            scale = (1, 0)
+        elif low >= 0 and 2**15 <= high < 2**16:
+            scale = (1 / 257, 0)
+    elif low >= -ROUNDING and 0.5 <= high <= 1 + ROUNDING:
+        scale = (255, 0)
+    elif -1 - ROUNDING <= low <= -0.5 and high <= 1 + ROUNDING:
+        scale = (127.5, 127.5)
+    elif low >= 0 and 32 <= high <= 255:
+        scale = (1, 0)
+    if scale is None:
+        raise InputError(
+            f"{source}: {spread}, which leaves open what is black and what is white; save uint8 of 0 to 255, or floats "
+            "of 0 to 1 or of -1 to 1"
+        )
+    meant = {255: "0 to 1", 127.5: "-1 to 1", 1: "0 to 255"}.get(scale[0], "0 to 65535")
+    return _scaled(values, *scale), f"{spread} is taken for {meant}"
+
+
+def _scaled(values: NDArray[Any], factor: float, offset: float) -> NDArray[np.uint8]:
+    scaled = np.empty(values.shape, np.uint8)
+    for first in range(0, len(values), CONVERTED_AT_ONCE):
+        part = values[first : first + CONVERTED_AT_ONCE].astype(np.float64) * factor + offset
+        scaled[first : first + CONVERTED_AT_ONCE] = np.rint(part).clip(0, 255)
+    return scaled

@@ -1,0 +1,164 @@
+"""One image file of any kind -> uint8 [size, size, channels]."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.errors import DataError
+from gan_runtime.images.colour import srgb_converter
+from gan_runtime.images.levels import DARK, FORMAT, SIGNED, WHITE, raw_modes, read_deep, to_eight_bits
+from gan_runtime.images.opening import Opened, open_picture
+from gan_runtime.images.remarks import DARK_LEVELS, NO_PROFILE, TRANSPARENT
+
+if TYPE_CHECKING:
+    from gan_runtime.data.pictures import PictureOptions
+
+CHANNELS = {"L": 1, "RGB": 3}
+LARGE = 40_000_000  # pixels from which on pictures are decoded one at a time: each may take a gigabyte
+ORIENTATION = 0x0112  # tag of EXIF
+NO_MEMORY = "needs more memory than there is"
+
+Notice = Callable[[str, float], None]
+
+
+def decoder(options: "PictureOptions") -> Callable[..., NDArray[np.uint8]]:
+    """A function from the bytes of an image file to uint8 [size, size, channels]; raises DataError with the reason.
+
+    Its second argument is told what is odd of a picture that can be used: a kind of remark, and a value.
+    """
+    from PIL import Image  # noqa: PLC0415
+
+    convert, one_at_a_time = srgb_converter(), Lock()
+
+    def decode(content: bytes, notice: Notice = lambda kind, value: None) -> NDArray[np.uint8]:
+        try:
+            opened = open_picture(content, options.max_pixels)
+            width, height = opened.image.size
+            with opened.image, one_at_a_time if width * height > LARGE else nullcontext():
+                again = lambda: open_picture(content, options.max_pixels)  # noqa: E731
+                return _to_array(opened, again, options, convert, notice)
+        except DataError:
+            raise
+        except MemoryError:
+            raise DataError(NO_MEMORY) from None
+        except Image.DecompressionBombError:
+            raise DataError("more pixels than Pillow decodes of this format; make it smaller") from None
+        except Exception as error:  # decoders of damaged files raise whatever they happen to run into
+            raise DataError(f"damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+
+    return decode
+
+
+def _to_array(
+    opened: Opened, again: Callable[[], Opened], options: "PictureOptions", convert: Any, notice: Notice
+) -> NDArray[np.uint8]:
+    """Upright, in sRGB, flattened onto the background, centre-cropped to a square, and resized with antialiasing."""
+    from PIL import Image, ImageOps  # noqa: PLC0415
+
+    side, image = options.size, opened.image
+    image.draft(None, (2 * side, 2 * side))  # a JPEG is decoded no larger than it is needed
+    colours, alpha = _eight_bits(opened, again, options, notice)
+    colours, usable = convert(colours, opened)
+    if not usable:
+        notice(NO_PROFILE, 0)
+    if alpha is not None:
+        if alpha.getextrema()[0] < 255:
+            notice(TRANSPARENT, 0)
+        canvas, seen = Image.new("RGBA", colours.size, options.background), colours.convert("RGBA")
+        seen.putalpha(alpha)
+        canvas.alpha_composite(seen)
+        colours = canvas.convert("RGB")
+    upright = _upright(colours.convert(options.mode), image)
+    square = ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS)
+    return np.asarray(square, np.uint8).reshape(side, side, CHANNELS[options.mode])
+
+
+def _eight_bits(
+    opened: Opened, again: Callable[[], Opened], options: "PictureOptions", notice: Notice
+) -> tuple[Any, Any]:
+    """Colours in mode L, RGB, CMYK or LAB, and the alpha in mode L or None."""
+    from PIL import Image  # noqa: PLC0415
+
+    upper_bits_alone = any(";16" in mode for mode in raw_modes(opened.image))  # where `deep` is None
+    deep = read_deep(opened, again)
+    if deep is None and upper_bits_alone and options.levels is not None:
+        raise DataError("--levels does not work with 16 bits of premultiplied colours or CMYK; convert it first")
+    if deep is None:
+        return _separated(opened)
+    colours = Image.fromarray(to_eight_bits(deep, options.levels))
+    if options.levels is None and not deep.declared:
+        highest = float(deep.samples.max())
+        if 0 < highest < DARK:
+            notice(DARK_LEVELS, highest)
+    alpha = None if deep.alpha is None else np.rint(deep.alpha / (WHITE / 255)).astype(np.uint8)
+    return colours, alpha if alpha is None else Image.fromarray(alpha)
+
+
+def _separated(opened: Opened) -> tuple[Any, Any]:
+    """As `_eight_bits`, of an image that has 8 bits."""
+    image = opened.image
+    covered = image.tile[0].extents if image.format == "GIF" and image.tile else None
+    image.load()
+    alpha, key = None, image.info.get("transparency")
+    if image.format == "TIFF" and SIGNED in image.tag_v2.get(FORMAT, ()):
+        raise DataError("its samples are signed numbers of 8 bits; convert it first")
+    if image.mode == "1":
+        image = image.convert("L")
+        alpha = image.point(_keyed(bool(key), 1)) if isinstance(key, int) else None  # 1 or 255, by Pillow's version
+    elif image.mode in ("LA", "La"):
+        image, alpha = image.convert("LA").split()
+    elif image.mode == "L" and isinstance(key, int):
+        alpha = image.point(_keyed(key, opened.grey_bits or 8))
+    elif image.has_transparency_data:
+        *colours, alpha = image.convert("RGBA").split()
+        image = _merged(colours)
+    elif image.mode not in ("L", "RGB", "CMYK", "LAB"):
+        image = image.convert("RGB")
+    return image, alpha if covered in (None, (0, 0, *image.size)) else _only(covered, image.size, alpha)
+
+
+def _keyed(level: int, bits: int) -> list[int]:
+    """A table from grey levels to alpha: the level that tRNS names, in `bits` bits, is transparent, the rest opaque."""
+    most = 2**bits - 1
+    transparent = (level & most) * 255 // most
+    return [0 if grey == transparent else 255 for grey in range(256)]
+
+
+def _merged(colours: list[Any]) -> Any:
+    from PIL import Image  # noqa: PLC0415
+
+    return Image.merge("RGB", colours)
+
+
+def _only(box: tuple[int, int, int, int], size: tuple[int, int], alpha: Any) -> Any:
+    """Transparent outside of `box`: the first frame of a GIF may be smaller than its screen."""
+    from PIL import Image  # noqa: PLC0415
+
+    opaque = Image.new("L", size, 0)
+    opaque.paste(alpha.crop(box) if alpha is not None else 255, box)
+    return opaque
+
+
+def _upright(picture: Any, source: Any) -> Any:
+    """`picture` turned as the EXIF data of `source`, which has been loaded, say; damaged ones say nothing."""
+    from PIL import Image  # noqa: PLC0415
+
+    turn = Image.Transpose
+    turns = {
+        2: turn.FLIP_LEFT_RIGHT,
+        3: turn.ROTATE_180,
+        4: turn.FLIP_TOP_BOTTOM,
+        5: turn.TRANSPOSE,
+        6: turn.ROTATE_270,
+        7: turn.TRANSVERSE,
+        8: turn.ROTATE_90,
+    }
+    try:
+        orientation = source.getexif().get(ORIENTATION)
+    except Exception:  # readers of damaged EXIF data raise whatever they run into
+        return picture
+    return picture.transpose(turns[orientation]) if orientation in turns else picture

@@ -1,0 +1,162 @@
+"""Samples of more than 8 bits -> grey levels of 8: which value is black and which is white."""
+
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.errors import DataError
+from gan_runtime.images.opening import BITS, Opened
+
+WHITE = 65535
+DARK = WHITE // 4  # a picture with no value above may hold fewer bits than its file
+OTHER_HALF = {  # of the bytes of 16-bit colours: Pillow keeps one byte of each two
+    f"{mode};16{order}": f"{mode};16{other}"
+    for mode in ("RGB", "RGBX", "RGBA")
+    for order, other in (("B", "L"), ("L", "B"), ("N", "B" if sys.byteorder == "little" else "L"))
+}
+GREY_ALPHA = "LA;16B"
+MIN_VALUE, MAX_VALUE, PLANES, FORMAT = 280, 281, 284, 339  # tags of TIFF 6.0
+FLOAT_MIN, FLOAT_MAX = 340, 341
+SEPARATE, SIGNED = 2, 2
+
+
+class Deep(NamedTuple):
+    """Samples [h, w] or [h, w, 3] of more than 8 bits, and alpha [h, w] in 0 … 65535 or None.
+
+    `white` is the value of white, None where nobody knows; `declared` whether the file says so itself; `inverted` that
+    white and black change places.
+    """
+
+    samples: NDArray[Any]
+    alpha: NDArray[np.uint16] | None
+    white: float | None
+    declared: bool = False
+    inverted: bool = False
+
+
+def read_deep(opened: Opened, again: Any) -> Deep | None:
+    """The samples of an image that has more than 8 bits of each; None for other images, which stay unread.
+
+    Args:
+        opened: the image.
+        again: opens it once more.
+
+    Raises:
+        DataError: it is a TIFF of 16 bits with a plane for each colour, of which Pillow takes the bytes for pixels.
+    """
+    image = opened.image
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(PLANES) == SEPARATE and max(tags.get(BITS, (8,))) > 8:
+        raise DataError("its colours of 16 bits are in separate planes, which is not read; convert it first")
+    modes = raw_modes(image)
+    if image.mode.startswith(("I", "F")):
+        return _read_grey(opened)
+    if modes == {GREY_ALPHA}:
+        return _read_grey_alpha(image)
+    if modes and modes <= set(OTHER_HALF):
+        return _read_colour(opened, again().image)
+    return None
+
+
+def raw_modes(image: Any) -> set[str]:
+    """How the samples of an image that is not loaded are stored, in Pillow's words."""
+    first = (tile.args if isinstance(tile.args, str) else tile.args[0] for tile in image.tile if tile.args)
+    return {mode for mode in first if isinstance(mode, str)}
+
+
+def to_eight_bits(deep: Deep, levels: tuple[float, float] | None) -> NDArray[np.uint8]:
+    """uint8 of the same shape: `levels`, black and white, on 0 and 255, 0 and `deep.white` if None.
+
+    Raises:
+        DataError: values lie outside of what the file can be assumed to mean, or are no numbers.
+    """
+    samples = deep.samples
+    if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+        raise DataError("has values that are no finite numbers; convert it first")
+    if levels is None:
+        if deep.white is None or samples.min() < 0 or samples.max() > deep.white:
+            raise DataError(
+                f"its values are no grey levels of 8 or 16 bits but go from {samples.min():g} to {samples.max():g}; "
+                "--levels LO HI says which of them are black and white"
+            )
+        levels = 0.0, deep.white
+    if samples.dtype == np.uint16:
+        table = _scaled(np.arange(WHITE + 1), *levels, deep.inverted)
+        return np.take(table, samples)
+    return _scaled(samples, *levels, deep.inverted)
+
+
+def _scaled(values: NDArray[Any], black: float, white: float, inverted: bool) -> NDArray[np.uint8]:
+    scaled = np.rint((values.astype(np.float64) - black) * 255 / (white - black)).clip(0, 255).astype(np.uint8)
+    return 255 - scaled if inverted else scaled
+
+
+def _read_grey(opened: Opened) -> Deep:
+    image = opened.image
+    image.load()
+    samples = np.asarray(image)
+    if samples.dtype.kind == "u":
+        samples = samples.astype(np.uint16)  # of this machine's byte order
+    alpha = None
+    if isinstance(image.info.get("transparency"), int):
+        alpha = np.where(samples == image.info["transparency"], 0, WHITE).astype(np.uint16)
+    tags = getattr(image, "tag_v2", {})
+    white, declared = _white(tags, samples, image.format)
+    return Deep(samples, alpha, white, declared, opened.inverted)
+
+
+def _white(tags: Any, samples: NDArray[Any], kind: str) -> tuple[float | None, bool]:
+    """The value that is white, and whether the file says so.
+
+    A TIFF says so by its bits per sample, or by a smallest value of 0 and a largest one of 1 (floats) or 2^k - 1. The
+    latter are otherwise statistics of one picture, which must not change how it looks (TIFF 6.0, page 37).
+    """
+    if kind == "PPM" and samples.dtype.kind == "i":
+        return WHITE, True  # Pillow scales by the header's maximum
+    floats = samples.dtype.kind == "f"
+    low, high = (_single(tags.get(tag)) for tag in ((FLOAT_MIN, FLOAT_MAX) if floats else (MIN_VALUE, MAX_VALUE)))
+    if high is not None and not low and _is_full(high, floats) and samples.max() <= high:
+        return high, True
+    if floats:
+        return None, False
+    bits = _single(tags.get(BITS)) or 16
+    if bits < 16:
+        return 2.0**bits - 1, True
+    return (32767.0 if bits == 16 and tags.get(FORMAT, (1,))[0] == SIGNED else float(WHITE)), False
+
+
+def _single(value: Any) -> float | None:
+    return float(value[0]) if isinstance(value, tuple) and value else None if value in (None, ()) else float(value)
+
+
+def _is_full(high: float, floats: bool) -> bool:
+    return (floats and high == 1) or (high > 254 and high == int(high) and not int(high) & (int(high) + 1))
+
+
+def _read_grey_alpha(image: Any) -> Deep:
+    """LA of 16 bits, which has as many bytes as RGBA of 8."""
+    image.tile = [tile._replace(args="RGBA") for tile in image.tile]
+    pairs = np.asarray(image).view(">u2").astype(np.uint16)
+    return Deep(pairs[..., 0], pairs[..., 1], WHITE)
+
+
+def _read_colour(opened: Opened, second: Any) -> Deep:
+    """RGB and RGBA of 16 bits: one byte of each sample by one decoding, the other byte by another."""
+    first = opened.image
+    second.tile = [tile._replace(args=_other_half(tile.args)) for tile in second.tile]
+    samples = np.asarray(first).astype(np.uint16)
+    samples <<= 8
+    samples |= np.asarray(second)
+    if samples.shape[2] == 4:
+        return Deep(samples[..., :3], samples[..., 3], WHITE)
+    key, alpha = first.info.get("transparency"), None
+    if key is not None:
+        alpha = np.where((samples == np.array(key)).all(-1), 0, WHITE).astype(np.uint16)
+    return Deep(samples, alpha, WHITE)
+
+
+def _other_half(args: Any) -> Any:
+    """The arguments of a decoder, of which the first or only one is the raw mode, for the other bytes."""
+    return OTHER_HALF[args] if isinstance(args, str) else (OTHER_HALF[args[0]], *args[1:])

@@ -1,0 +1,124 @@
+"""Images that a command is given by name: picture files, folders, archives, arrays, or a known data set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.data import KNOWN, PictureOptions, load_dataset
+from gan_runtime.data.entries import read_limited
+from gan_runtime.data.listing import packed_otherwise
+from gan_runtime.data.pictures import decoder, is_pictures, said
+from gan_runtime.errors import DataError, InputError
+from gan_runtime.evaluation.reference import load_pictures_as, pictures_as
+from gan_runtime.images.array_files import SUFFIXES
+from gan_runtime.images.arrays import load_image_array
+from gan_runtime.images.remarks import summarise
+from gan_runtime.manifest import ImageSize
+from gan_runtime.terminal.commandline import note
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images uint8 [n, h, w, c], what each is called, the class of each, int64 [n], where all have one, and remarks.
+
+    The remarks say what was assumed of arrays.
+    """
+
+    images: NDArray[np.uint8]
+    names: tuple[str, ...]
+    labels: NDArray[np.int64] | None
+    remarks: tuple[str, ...] = ()
+
+
+def load_images(
+    sources: Sequence[str],
+    size: ImageSize,
+    *,
+    split: str = "train",
+    data_dir: Path | None = None,
+    offline: bool = False,
+    quiet: bool = False,
+    like: PictureOptions | None = None,
+) -> Pictures:
+    """The images of all `sources`, in order; picture files are cropped and resized to `size`, arrays must have it.
+
+    Args:
+        sources: picture files, folders, .zip archives, .npy or .npz arrays, or keys of `KNOWN`.
+        size: of each image.
+        split: of a known data set.
+        data_dir, offline, quiet: as `load_dataset`.
+        like: how pictures become images, but for their size (`gan_runtime.images.recorded`).
+
+    Raises:
+        DataError, InputError: a source cannot be read, is no image, or has another size.
+    """
+    if not sources:
+        raise InputError("there are no images; name picture files, folders, .zip, .npy or .npz, or a data set")
+    parts = [_load(source, size, split, data_dir, offline, quiet, like) for source in sources]
+    known = [part.labels for part in parts if part.labels is not None]
+    return Pictures(
+        np.concatenate([part.images for part in parts]),
+        tuple(name for part in parts for name in part.names),
+        np.concatenate(known) if len(known) == len(parts) else None,
+        tuple(remark for part in parts for remark in part.remarks),
+    )
+
+
+def check_output_is_new(sources: Sequence[str], output: str) -> None:
+    """Raise InputError where the output is one of the images: somebody forgot to name one."""
+    for source in sources:
+        if Path(source).exists() and Path(output).exists() and Path(source).samefile(output):
+            raise InputError(f"{output}: is also one of the images; name another file to write")
+
+
+def _load(
+    source: str,
+    size: ImageSize,
+    split: str,
+    data_dir: Path | None,
+    offline: bool,
+    quiet: bool,
+    like: PictureOptions | None,
+) -> Pictures:
+    labels: NDArray[np.int64] | None = None
+    names: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    if source in KNOWN:
+        dataset = load_dataset(source, split, data_dir, offline=offline, quiet=quiet)
+        images, labels = dataset.images, dataset.labels
+    elif Path(source).suffix.lower() in SUFFIXES:
+        found = load_image_array(source, size)
+        images, labels = found.images, found.labels
+        remarks = tuple(f"{source}: {remark}" for remark in found.remarks)
+        for remark in () if quiet else remarks:
+            note(remark)
+    elif is_pictures(source):
+        dataset = load_pictures_as(source, size, quiet, like)
+        images, names = dataset.images, tuple(f"{source}/{name}" for name in dataset.names)
+    else:
+        images, names = _decode(source, pictures_as(source, size, like), quiet)[None], (source,)
+    shape = (size.height, size.width, size.channels)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
+        kind = f"{images.dtype} {list(images.shape)}"
+        raise InputError(f"{source}: {kind}; the model takes uint8 images {['n', *shape]}")
+    numbered = tuple(f"{source}:{i}" for i in range(len(images)))
+    return Pictures(images, names or numbered, None if labels is None else labels.astype(np.int64), remarks)
+
+
+def _decode(source: str, options: PictureOptions, quiet: bool) -> NDArray[np.uint8]:
+    """A picture file as uint8 [h, w, c]."""
+    noticed: list[tuple[str, float]] = []
+    try:
+        with Path(source).open("rb") as file:
+            content = read_limited(file)
+        pixels = decoder(options)(content, lambda *notice: noticed.append(notice))
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read: {error.strerror or error}; name an image that is there") from None
+    except DataError as error:
+        raise DataError(f"{source}: {packed_otherwise(source) or f'{error}; name a PNG, JPEG or the like'}") from None
+    for remark in () if quiet else said(summarise([source], [noticed]), options):
+        note(remark)
+    return pixels

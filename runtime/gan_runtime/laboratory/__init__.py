@@ -1,0 +1,1 @@
+"""Data sets whose modes can be counted: points in the plane and stacked digits."""

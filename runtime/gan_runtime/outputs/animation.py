@@ -1,0 +1,101 @@
+"""GIF and WebP: a walk, laid out as the grid of its images, in an endless loop."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import pairwise
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from gan_runtime.errors import InputError
+from gan_runtime.images.grids import Layout, arrange, to_pillow
+from gan_runtime.outputs.options import Options
+from gan_runtime.outputs.picture import check_by_class, labelled
+from gan_runtime.outputs.prefetch import overlap
+from gan_runtime.outputs.walk import Walk, walk
+from gan_runtime.request import Draw
+from gan_runtime.terminal.progress import progress
+
+MAX_WALK_PIXELS = 100_000_000  # of all frames together: Pillow keeps them in memory
+MAX_SECONDS = 600  # a GIF cannot show one frame for longer than 655 seconds
+GIF_FPS, WEBP_FPS = 50, 1000  # viewers show faster GIFs ten times slower; WebP counts in milliseconds
+GIF_SIDE, WEBP_SIDE = 65535, 16383
+PALETTE_FRAMES = 8
+
+
+def write_gif(file: BinaryIO, draw: Draw, options: Options) -> None:
+    """A walk as GIF: exact in grey; in colour one palette of 256 for all frames, undithered, as dither would flicker.
+
+    Raises:
+        InputError: a walk of this size or speed cannot be written, or has too few latents.
+    """
+    path, layout = _checked(draw, options, GIF_FPS, GIF_SIDE)
+    # Pillow counts in milliseconds and rounds them down to the format's hundredths.
+    durations = [10 * duration for duration in frame_durations(path.frames, options.fps, 100)]
+    palette = _palette(path, layout) if draw.generator.image_shape[2] == 3 else None
+
+    def exact(picture: Any) -> Any:
+        return picture if palette is None else picture.quantize(palette=palette, dither=0)
+
+    with _pictures(path, layout, options.quiet) as pictures:
+        _save(file, "gif", map(exact, pictures), durations)
+
+
+def write_webp(file: BinaryIO, draw: Draw, options: Options) -> None:
+    """A walk as lossless WebP. Raises InputError as `write_gif`."""
+    from PIL import features  # noqa: PLC0415
+
+    if not features.check("webp"):
+        raise InputError(".webp: this Pillow was built without it; write .gif")
+    path, layout = _checked(draw, options, WEBP_FPS, WEBP_SIDE)
+    with _pictures(path, layout, options.quiet) as pictures:
+        _save(file, "webp", pictures, frame_durations(path.frames, options.fps, 1000), lossless=True)
+
+
+def frame_durations(frames: int, fps: float, ticks: int) -> list[int]:
+    """How long each frame is shown, in units of 1/ticks second: off by less than one, all together by half of one."""
+    ends = [round(frame * ticks / fps) for frame in range(frames + 1)]
+    return [end - begin for begin, end in pairwise(ends)]
+
+
+def _checked(draw: Draw, options: Options, most_fps: int, most_side: int) -> tuple[Walk, Layout]:
+    """The walk and how its images are laid out, refused before the work where a format cannot hold it."""
+    check_by_class(draw, options)
+    frames, fps = options.frames, options.fps
+    if not 0 < fps <= most_fps:
+        raise InputError(f"--fps {fps:g}: this format takes more than 0 and at most {most_fps}")
+    if frames / fps > MAX_SECONDS:
+        way = "more a second" if frames / most_fps <= MAX_SECONDS else "fewer"
+        raise InputError(f"--fps {fps:g}: {frames} frames take more than {MAX_SECONDS} seconds; ask for {way}")
+    n = draw.n if draw.own_latents is None else 1
+    layout = options.layout(draw.generator.classes)
+    height, width = layout.size((n, *draw.generator.image_shape))
+    if max(height, width) > most_side or frames * height * width > MAX_WALK_PIXELS:
+        raise InputError(f"n {n}: {frames} frames of {width} x {height} pixels are too large; ask for fewer of either")
+    return walk(labelled(draw, options), frames), layout
+
+
+@contextmanager
+def _pictures(path: Walk, layout: Layout, quiet: bool) -> Iterator[Iterator[Any]]:
+    """The frames as Pillow images, made while earlier ones are written."""
+    frames = overlap(path.images(range(path.frames)))
+    with closing(frames), progress("sampling", path.frames, "frames", quiet=quiet) as advance:
+
+        def counted() -> Iterator[Any]:
+            for images in frames:
+                advance(1)
+                yield to_pillow(arrange(images, layout))
+
+        yield counted()
+
+
+def _palette(path: Walk, layout: Layout) -> Any:
+    """256 colours for all frames, chosen from a few of them."""
+    some = sorted({path.frames * i // PALETTE_FRAMES for i in range(PALETTE_FRAMES)})
+    return to_pillow(np.concatenate([arrange(images, layout) for images in path.images(some)])).quantize(256)
+
+
+def _save(file: BinaryIO, kind: str, pictures: Iterator[Any], durations: list[int], **settings: Any) -> None:
+    """An endless loop. Frames without a difference are merged, by Pillow or libwebp, into one that is shown longer."""
+    first = next(pictures)
+    first.save(file, kind, save_all=True, append_images=pictures, duration=durations, loop=0, **settings)

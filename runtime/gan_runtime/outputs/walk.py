@@ -1,0 +1,110 @@
+"""Walks through the latent space: closed paths on which each image of a request changes step by step."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gan_runtime.errors import InputError
+from gan_runtime.request import Draw
+
+NO_DIRECTION = 1e-9  # of unit vectors: what is left of one beside the other is rounding below this
+
+
+def slerp(a: ArrayLike, b: ArrayLike, t: float) -> NDArray[np.float32]:
+    """Spherical interpolation (Shoemake 1985; for latents White 2016, "Sampling generative networks").
+
+    Between two normal latents the way leads along the sphere where such latents are, not through its middle, where none
+    is. The direction turns evenly and the length changes evenly: other than with White's quotient, which is the same
+    for equal lengths, nearly opposite vectors are no danger. Opposite ones leave the plane of the turn open; it goes
+    through the axis that they have least to do with.
+
+    Args:
+        a: [..., d], the vectors at t = 0.
+        b: [..., d], the vectors at t = 1.
+        t: 0 to 1.
+
+    Returns:
+        float32 [..., d], computed in float64.
+    """
+    a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
+    from_length, to_length = _length(a), _length(b)
+    u, v = _unit(a), _unit(b)
+    u, v = np.where(from_length > 0, u, v), np.where(to_length > 0, v, u)  # nothing has no direction of its own
+    angle = 2.0 * np.arctan2(_length(u - v), _length(u + v))  # Kahan: arccos loses half of the digits near 0 and pi
+    turn = np.cos(t * angle) * u + np.sin(t * angle) * _unit(_beside(v, u))
+    return np.asarray(((1.0 - t) * from_length + t * to_length) * turn, np.float32)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The images of `draw` on closed paths through their `stations`, float32 [stations, n, d], in so many frames."""
+
+    draw: Draw
+    stations: NDArray[np.float32]
+    frames: int
+
+    def latents(self, frame: int) -> NDArray[np.float32]:
+        """Latents of the n images in one frame, float32 [n, d]; frame 0 is at the first station."""
+        station, rest = divmod(len(self.stations) * frame, self.frames)
+        a, b = self.stations[station], self.stations[(station + 1) % len(self.stations)]
+        t = rest / self.frames
+        if self.draw.generator.roles.latents.distribution == "normal":
+            return slerp(a, b, t)
+        return np.asarray((1.0 - t) * a.astype(np.float64) + t * b.astype(np.float64), np.float32)
+
+    def images(self, frames: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """The images of these frames, uint8 [n, h, w, c] for each of them; short ones share a run of the session."""
+        n, labels = self.draw.n, self.draw.labels(0, self.draw.n)
+        at_once = max(1, self.draw.batch_size // n)
+        for first in range(0, len(frames), at_once):
+            some = frames[first : first + at_once]
+            batch = replace(
+                self.draw,
+                n=len(some) * n,
+                own_latents=np.concatenate([self.latents(frame) for frame in some]),
+                own_labels=None if labels is None else np.tile(labels, len(some)),
+            )
+            yield from np.concatenate(list(batch.batches())).reshape(len(some), *self.draw.shape)
+
+
+def walk(draw: Draw, frames: int) -> Walk:
+    """The walk of a request.
+
+    Image i with the latent a goes to b, -a, -b and back to a, where b is the latent of the image n further on. Latents
+    of one's own are the stations of a single image instead, which visits them in order.
+
+    Raises:
+        InputError: there is only one latent, or there are fewer frames than stations.
+    """
+    if draw.own_latents is None:
+        a, b = np.split(draw.latents(0, 2 * draw.n), 2)
+        steps = Walk(draw, np.stack([a, b, -a, -b]), frames)
+    elif draw.n < 2:
+        raise InputError("--latents: a walk needs two of them at least; there is one")
+    else:
+        steps = Walk(draw.part(0, 1), draw.own_latents[:, None], frames)
+    stations = len(steps.stations)
+    if frames < stations:
+        raise InputError(f"--frames {frames}: the walk has {stations} stations; ask for {stations} frames at least")
+    return steps
+
+
+def _beside(v: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The part of the unit vectors v [..., d] at right angles to u; that of an axis where there is none."""
+    rest = v - np.sum(u * v, axis=-1, keepdims=True) * u
+    axis = np.eye(u.shape[-1])[np.argmin(np.abs(u), axis=-1)]
+    rest = np.where(_length(rest) < NO_DIRECTION, axis, rest)
+    again: NDArray[np.float64] = rest - np.sum(u * rest, axis=-1, keepdims=True) * u
+    return again
+
+
+def _unit(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    length = _length(x)
+    return x / np.where(length > 0, length, 1.0)
+
+
+def _length(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    length: NDArray[np.float64] = np.linalg.norm(x, axis=-1, keepdims=True)
+    return length

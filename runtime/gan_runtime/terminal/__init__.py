@@ -1,0 +1,1 @@
+"""What the commands of both packages share: options, error lines, progress."""

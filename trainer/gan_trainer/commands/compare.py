@@ -1,0 +1,86 @@
+"""gan-compare: recipes beside each other under one budget."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gan_runtime.terminal.commandline import note, print_result, run
+from gan_runtime.terminal.flags import DataDir, Device, Json, Offline, Quiet, Version
+from gan_trainer.commands.flags import with_recipe_flags
+
+
+@with_recipe_flags
+def compare(
+    data: Annotated[str, typer.Argument(help="A data set that features ship for: mnist, fashion-mnist, …")],
+    recipes: Annotated[
+        str | None, typer.Option(help="Names with commas between.  [default: all]", show_default=False)
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, max=10**7, help="Budget of a run: CPU seconds of its steps.", show_default=False),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Runs of each recipe.")] = 3,
+    first_seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the first of them.")] = 0,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10**7, help="Images that are measured of each file.")] = (
+        10_000
+    ),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="[default: comparisons/<data>]", show_default=False)
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Runs at once.  [default: one a processor]", show_default=False)
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of one run.")] = 1,
+    device: Device = "auto",
+    mixed_versions: Annotated[
+        bool, typer.Option("--mixed-versions", help="Go on with what other versions of the software began.")
+    ] = False,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    version: Version = False,
+    **changes: Any,
+) -> None:
+    """Train recipes under one budget, export and measure each run: one table, samples, and curves of FID over time.
+
+    The budget is --seconds or --images. Finished runs are not repeated: the same command goes on where it stopped, and
+    adds the recipes and seeds that are new in it. All recipes compute in fp32, or in what --precision says.
+    """
+    from gan_trainer.commands.train import require
+
+    require("gan-compare")
+    from gan_runtime.cpus import available_cpus
+    from gan_runtime.errors import GanEdgeError
+    from gan_trainer.compare.cells import Place, known_results
+    from gan_trainer.compare.command import check_request, compare_all, features_for, planned, report
+    from gan_trainer.compare.plan import Cell, Settings
+    from gan_trainer.training.config import choose_device, choose_precision
+
+    given = {name: value for name, value in changes.items() if value is not None}
+    chosen, _ = choose_device(device)
+    precision = choose_precision(given.pop("precision", "fp32"), chosen)
+    images, features = given.pop("images", None), features_for(data, n)
+    settings = Settings(data, images, seconds, n, threads, given, chosen, precision, features)
+    names = check_request(settings, recipes)
+    folder = output or Path("comparisons") / data
+    where = ("--data-dir", str(data_dir.resolve())) if data_dir else ()
+    place = Place(folder, (*where, *(("--offline",) if offline else ())), chosen)
+    plan = planned(place, settings, names, data_dir, offline=offline, quiet=quiet, mixed=mixed_versions)
+    cells = [Cell(recipe, seed) for seed in range(first_seed, first_seed + seeds) for recipe in names]
+    failures = compare_all(place, plan, cells, jobs or max(1, available_cpus() // threads), quiet=quiet)
+    if failures and not known_results(place, plan):
+        raise failures[0]
+    text, document = report(place, plan)
+    if not quiet:
+        note(f"written: {folder}/comparison.md, comparison.json, samples.png and curves.png")
+    if failures:
+        others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise GanEdgeError(f"{failures[0]}{others}; the table has what is finished, and the same command goes on")
+    print_result(text, document if as_json else None)
+
+
+def compare_main() -> None:
+    """Entry point of gan-compare."""
+    run(compare, "gan-compare")

@@ -1,0 +1,399 @@
+"""gan-train and gan-export: arguments in, one call, a report out. torch is imported when a command runs."""
+
+import os
+import sys
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from click.core import ParameterSource
+
+from gan_runtime.errors import DeviceError, GanEdgeError, InputError
+from gan_runtime.terminal.commandline import note, print_result, run
+from gan_runtime.terminal.flags import DataDir, Device, Json, Offline, Quiet, Version
+from gan_runtime.terminal.picture_flags import (
+    Background,
+    FollowLinks,
+    LabelsFrom,
+    Levels,
+    MaxPixels,
+    Mode,
+    Size,
+    SkipBad,
+    picture_options,
+)
+from gan_trainer.commands.flags import with_recipe_flags
+from gan_trainer.commands.list_recipes import print_recipes
+
+if TYPE_CHECKING:
+    from gan_runtime.data import Dataset
+    from gan_trainer.runs.continuing import Origin
+    from gan_trainer.runs.folder import Run
+    from gan_trainer.runs.logbook import Logbook
+    from gan_trainer.tasks.judge import AnyJudge
+    from gan_trainer.training.config import Config
+    from gan_trainer.training.loop import Outcome
+    from gan_trainer.training.state import TrainState
+
+RUNS_DIR = Path("runs")
+COLLAPSED = 3  # exit code of a run that was stopped because its generator repeats itself
+VERDICTS = {"collapsed": "the generator repeats itself", "patience": "its FID no longer falls"}
+CHANGED_BY_RESUME = ("images", "device", "threads")
+ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "offline", "tensorboard", "quiet", "as_json", "version"}
+
+RunsDir = Annotated[Path, typer.Option(help="Where run folders are.")]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What belongs to one call of gan-train and not to the run, so that it may differ when the run goes on."""
+
+    data_dir: Path | None
+    offline: bool
+    tensorboard: bool
+    quiet: bool
+    as_json: bool
+
+
+def _given(text: str, **bounds: Any) -> Any:
+    return typer.Option(help=text, show_default=False, **bounds)
+
+
+@with_recipe_flags
+def train(
+    context: typer.Context,
+    data: Annotated[
+        str | None,
+        typer.Argument(help="A name that gan-data lists, or a folder or .zip of images.", show_default=False),
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="Which one; --list-recipes prints the table.")] = "quick",
+    epochs: Annotated[float | None, _given("Length in passes over the data.", max=10**6)] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same machine, same result.")] = 0,
+    device: Device = "auto",
+    threads: Annotated[int | None, _given("Threads of one operator.  [default: all allowed]", min=1, max=1024)] = None,
+    name: Annotated[str | None, _given("Name of the run.  [default: <data>-<recipe>, numbered]")] = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    resume: Annotated[
+        Path | None, _given("Go on with this run as if it had never stopped, or for longer: --images.")
+    ] = None,
+    init_from: Annotated[
+        Path | None, _given("Begin with the weights of this run, or of this checkpoint file, and nothing else of it.")
+    ] = None,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    size: Size = None,
+    mode: Mode = None,
+    background: Background = None,
+    levels: Levels = None,
+    max_pixels: MaxPixels = None,
+    labels: LabelsFrom = None,
+    skip_bad: SkipBad = False,
+    follow_links: FollowLinks = False,
+    keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many of the last checkpoints to keep.")] = 3,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write runs/<name>/tensorboard.")] = False,
+    quiet: Quiet = False,
+    list_recipes: Annotated[bool, typer.Option("--list-recipes", help="Print the table of recipes.")] = False,
+    as_json: Json = False,
+    version: Version = False,
+    **changes: Any,
+) -> None:
+    """Train a generator; runs/<name> holds its checkpoints, its samples and its log."""
+    if list_recipes:
+        return print_recipes(as_json)
+    require("gan-train", tensorboard)
+    sitting = Sitting(data_dir, offline, tensorboard, quiet, as_json)
+    if resume is not None:
+        given = _given_with_resume(context)
+        return _resume(resume, runs_dir, sitting, {name: given.get(name) for name in CHANGED_BY_RESUME})
+    if data is None:
+        raise InputError("name a data set to train on (mnist), or a run to go on with: --resume runs/<name>")
+    if epochs is not None and not epochs > 0:
+        raise InputError(f"--epochs {epochs:g}: must be positive")
+    if changes["images"] is not None and epochs is not None:
+        raise InputError("--images and --epochs: both give the length; choose one")
+    from gan_runtime.data import load_dataset
+    from gan_trainer.data.source import DataSource
+    from gan_trainer.runs.continuing import find_origin
+    from gan_trainer.runs.folder import check_name, create_run, make_runs_dir
+    from gan_trainer.training.config import check_settings, choose_device, make_config
+
+    pictures = picture_options(
+        data, size=size, mode=mode, background=background, levels=levels, max_pixels=max_pixels, labels=labels,
+        skip_bad=skip_bad, follow_links=follow_links,
+    )  # fmt: skip
+    chosen, reason = choose_device(device)
+    check_settings(data, recipe, changes, pictures)
+    check_name(runs_dir, name)
+    origin = None if init_from is None else find_origin(init_from, runs_dir)
+    dataset = load_dataset(data, "train", data_dir, pictures, offline=offline, quiet=quiet)
+    if epochs is not None:
+        changes["images"] = max(1, round(epochs * len(dataset.images)))
+    source = DataSource.of(dataset, data, data_dir, pictures)
+    config = make_config(source, recipe, changes, seed, chosen, threads, keep_checkpoints)
+    if device == "auto" and not quiet:
+        note(f"device: {chosen}, {reason}")
+    if origin is not None:
+        config = replace(config, init_from=origin.record)
+    state = _begin(config, origin)
+    make_runs_dir(runs_dir)  # before the judge measures, which may take long
+    judge = _open_judge(config, sitting)
+    where = create_run(runs_dir, name, config)
+    return _train(config, dataset, where, state, sitting, judge, keep=origin is not None)
+
+
+def export(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="Run folder.  [default: the newest]", show_default=False)
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(help="best by its evaluations, last, or after so many images.")] = "best",
+    opset: Annotated[int, typer.Option(help="Version of the ONNX operator set, 13 to 20; exactly this one.")] = 17,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="[default: exported/<run>.onnx]", show_default=False)
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The model's own name.  [default: the run's]", show_default=False)
+    ] = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    as_json: Json = False,
+    version: Version = False,
+) -> None:
+    """Export a run's generator to one ONNX file that is verified against torch."""
+    require("gan-export")
+    from gan_trainer.export.run import choose_checkpoint, export_run
+    from gan_trainer.runs.folder import newest_run, open_run
+
+    found = open_run(source, runs_dir) if source is not None else newest_run(runs_dir)
+    if source is None:
+        note(f"run: {found.folder}, the newest in {runs_dir}")
+    chosen, why = choose_checkpoint(found, checkpoint)
+    note(f"checkpoint: {chosen}, {why}")
+    file, encoder = export_run(found, chosen, opset, output, name)
+    report: dict[str, Any] = {
+        "output": str(file.path),
+        "bytes": len(file.content),
+        "sha256": file.sha256,
+        "opset": file.opset,
+        "ir_version": file.ir_version,
+        "run": str(found.folder),
+        "checkpoint": str(chosen),
+    }
+    note(f"opset {file.opset}, IR version {file.ir_version}, {len(file.content):,} bytes, equal to torch")
+    text = str(file.path)
+    if encoder is not None:
+        report["encoder"] = {"output": str(encoder.path), "bytes": len(encoder.content), "sha256": encoder.sha256}
+        note(f"its encoder: {len(encoder.content):,} bytes, equal to torch")
+        text += f"\n{encoder.path}"
+    print_result(text, report if as_json else None)
+
+
+def train_main() -> None:
+    """Entry point of gan-train."""
+    run(train, "gan-train")
+
+
+def export_main() -> None:
+    """Entry point of gan-export."""
+    run(export, "gan-export")
+
+
+def _resume(path: Path, runs_dir: Path, sitting: Sitting, changes: dict[str, Any]) -> None:
+    from gan_trainer.runs.continuing import explain, go_on
+    from gan_trainer.runs.folder import open_run
+    from gan_trainer.training.config import choose_device
+
+    found = open_run(path, runs_dir)
+    before, saved = found.load()
+    if saved is None and before.init_from is not None:
+        raise GanEdgeError(f"{found.folder}: stopped before its first weights were saved; start it again")
+    if changes["device"] is not None:
+        changes["device"], _ = choose_device(changes["device"])
+    config = go_on(before, saved["images_seen"] if saved else 0, **changes)
+    if saved is not None and saved["images_seen"] >= config.recipe.images:
+        return _report_finished(found, before, saved, sitting)
+    for remark in explain(before, config) if not sitting.quiet else ():
+        note(remark)
+    dataset = config.data.load(sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
+    judge, state = _open_judge(config, sitting), _go_on(config, found, saved)
+    return _train(config, dataset, found, state, sitting, judge, keep=config != before)
+
+
+def _report_finished(where: "Run", config: "Config", saved: dict[str, Any], sitting: Sitting) -> None:
+    from gan_trainer.evaluation.history import has_collapsed
+    from gan_trainer.training.loop import Outcome
+
+    if not sitting.quiet:
+        note(
+            f"{where.folder} is finished: {saved['images_seen']:,} of {config.recipe.images:,} images seen; "
+            "to train it for longer, add --images"
+        )
+    collapsed = config.recipe.stop_when_collapsed and has_collapsed(where.entries())
+    checkpoint, picture = where.newest_checkpoint(), max(where.samples.glob("*.png"), default="")
+    outcome = Outcome(Path(checkpoint or ""), Path(picture), None, "collapsed" if collapsed else None, True)
+    _print_report(where, saved, outcome, sitting)
+
+
+def _open_judge(config: "Config", sitting: Sitting) -> "AnyJudge | None":
+    from gan_trainer.tasks.judge import open_judge
+
+    return open_judge(config, sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
+
+
+def _train(
+    config: "Config",
+    dataset: "Dataset",
+    where: "Run",
+    state: "TrainState",
+    sitting: Sitting,
+    judge: "AnyJudge | None",
+    *,
+    keep: bool = False,
+) -> None:
+    """Train, and report. `keep`: settings or weights are new, and have to be there whatever becomes of this sitting."""
+    from gan_trainer.runs.board import Board
+    from gan_trainer.runs.console import open_reporter
+    from gan_trainer.runs.logbook import Logbook
+    from gan_trainer.training.checkpoint import save_checkpoint
+
+    total = config.recipe.images
+    with (
+        where.locked(),
+        open_reporter(total, state.images_seen, config.data.images, sitting.quiet) as reporter,
+        closing(Board(where.folder, state.images_seen)) if sitting.tensorboard else nullcontext() as board,
+    ):
+        reporter.say(
+            f"{where.folder}: {config.recipe_name} on {config.data.name}, from image {state.images_seen:,} of "
+            f"{total:,}; {config.device}, {config.threads} threads, {config.recipe.precision}"
+        )
+        where.forget_after(state.images_seen)
+        if keep:
+            save_checkpoint(where.checkpoints, state, config, where.best_images())
+            where.write_config(config)
+        outcome = _train_or_explain(config, dataset, state, Logbook(where, reporter, board), judge)
+    _report(where, state, outcome, sitting)
+
+
+def _begin(config: "Config", origin: "Origin | None") -> "TrainState":
+    from gan_trainer.training.loop import start_state
+
+    state = start_state(config)
+    if origin is not None:
+        try:
+            state.load_weights(origin.saved)
+        except InputError as error:
+            raise InputError(f"--init-from {origin.record['run']}: {error}") from None
+    return state
+
+
+def _go_on(config: "Config", where: "Run", saved: dict[str, Any] | None) -> "TrainState":
+    from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged
+    from gan_trainer.training.config import choose_device
+    from gan_trainer.training.loop import start_state
+
+    try:
+        choose_device(config.device)  # a run that began with CUDA may go on where there is none
+    except DeviceError as error:
+        raise DeviceError(f"{error}; go on without it: --device cpu") from None
+    try:
+        return start_state(config, saved)
+    except CONTENT_ERRORS:
+        newest = where.newest_checkpoint()
+        if saved is None or newest is None:
+            raise
+        raise damaged(newest) from None
+
+
+def _train_or_explain(
+    config: "Config",
+    dataset: "Dataset",
+    state: "TrainState",
+    book: "Logbook",
+    judge: "AnyJudge | None",
+) -> "Outcome":
+    from gan_trainer.training.loop import train
+    from gan_trainer.training.meter import Diverged
+
+    where = book.run
+    try:
+        return train(config, dataset, state, book, judge)
+    except Diverged as error:
+        last = where.newest_checkpoint()
+        kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
+        book.write(state, {"warning": str(error)})
+        book.report()
+        raise Diverged(f"{where.folder}: {error}; {kept}; try a lower --lr in a new run") from None
+    except RuntimeError as error:
+        if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
+            raise
+        reason = f"not enough memory on {config.device} for --batch-size {config.recipe.batch_size}"
+        raise GanEdgeError(f"{where.folder}: {reason}; choose a smaller one in a new run") from None
+
+
+def _report(where: "Run", state: "TrainState", outcome: "Outcome", sitting: Sitting) -> None:
+    from gan_trainer.report import REPORT
+
+    seen = f"{state.images_seen:,} images"
+    if outcome.signal is not None:
+        note(f"stopped after {seen}; saved {outcome.checkpoint}; gan-train --resume {where.folder}")
+    elif outcome.finished and outcome.verdict is not None:
+        note(f"finished after {seen}, but {VERDICTS[outcome.verdict]}: exit code {COLLAPSED}")
+    elif outcome.verdict is not None:
+        note(
+            f"stopped after {seen}: {VERDICTS[outcome.verdict]}; best after {where.best_images():,} images; to go on "
+            f"until the next evaluation that says so: gan-train --resume {where.folder}"
+        )
+    elif not sitting.quiet:
+        note(f"report: {where.folder / REPORT}")
+        note(f"newest picture: {outcome.picture}")
+    _print_report(where, vars(state), outcome, sitting)
+
+
+def _print_report(where: "Run", counters: dict[str, Any], outcome: "Outcome", sitting: Sitting) -> None:
+    """The result on stdout, and the exit code that `outcome` has."""
+    from gan_trainer.report import REPORT
+
+    report = {
+        "run": str(where.folder),
+        "images": counters["images_seen"],
+        "seconds": round(counters["seconds"], 1),
+        "cpu_seconds": round(counters.get("cpu_seconds", 0.0), 1),
+        "checkpoint": str(outcome.checkpoint),
+        "picture": str(outcome.picture),
+        "report": str(where.folder / REPORT),
+        "finished": outcome.finished,
+        "stopped": outcome.verdict,
+        "best": where.best_images(),
+    }
+    print_result(str(where.folder), report if sitting.as_json else None)
+    if outcome.signal is not None:
+        raise typer.Exit(128 + outcome.signal)
+    if outcome.verdict == "collapsed":
+        raise typer.Exit(COLLAPSED)
+
+
+def require(command: str, tensorboard: bool = False) -> None:
+    """Name the missing extra. Waiting threads spin only briefly: on a busy host the default costs most of the time."""
+    missing = [name for name in ("torch", "onnx", "rich", "plotly") if find_spec(name) is None]
+    if missing:
+        raise GanEdgeError(f"{command} needs {', '.join(missing)}: pip install 'gan-edge[train,cpu]'")
+    if tensorboard and find_spec("tensorboard") is None:
+        raise GanEdgeError("--tensorboard: TensorBoard is not installed here: pip install tensorboard")
+    if "torch" not in sys.modules:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in gan-eval
+
+
+def _given_with_resume(context: typer.Context) -> dict[str, Any]:
+    """What was given on the command line. Raises InputError for what a run that goes on cannot change."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name: context.params[name] for name, source in sources.items() if source == ParameterSource.COMMANDLINE}
+    for parameter in given:
+        if parameter not in ALLOWED_WITH_RESUME.union(CHANGED_BY_RESUME):
+            option = "DATA" if parameter == "data" else f"--{parameter.replace('_', '-')}"
+            raise InputError(
+                f"{option}: a resumed run goes on with its own settings but for --images, --device and --threads; "
+                "leave it out, or start a new run"
+            )
+    return given

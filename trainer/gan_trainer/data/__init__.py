@@ -1,0 +1,1 @@
+"""Batches of images, augmentation, and the conversion between pixels and floats."""

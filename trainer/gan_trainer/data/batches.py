@@ -1,0 +1,44 @@
+"""A data set as one tensor on the device: shuffled, cut into batches and normalised there."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan_runtime.data import Dataset
+
+
+class Batches:
+    """An endless stream of batches: each epoch in an order of its own, each batch full.
+
+    Where the stream stands is no state: `at` finds any place of it from the number of images seen, so a resumed run
+    reads on exactly where it stopped.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int, device: torch.device) -> None:
+        images = dataset.images if dataset.images.flags.writeable else dataset.images.copy()
+        self._images = torch.from_numpy(images).to(device)  # on a CPU a memory-mapped array stays on the disk
+        self._labels = torch.from_numpy(dataset.labels).to(device)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._orders: dict[int, Tensor] = {}
+
+    def at(self, images_seen: int) -> tuple[Tensor, Tensor]:
+        """The batch after `images_seen` images: float [n, c, h, w] in [-1, 1] and labels int64 [n]."""
+        size = len(self._images)
+        first, last = images_seen, images_seen + self._batch_size
+        epochs = range(first // size, (last - 1) // size + 1)
+        pieces = [self._order(epoch)[max(first - epoch * size, 0) : last - epoch * size] for epoch in epochs]
+        chosen = torch.cat(pieces)
+        images = self._images.index_select(0, chosen).permute(0, 3, 1, 2)
+        if images.dtype == torch.uint8:  # points are in [-1, 1] already
+            images = images.float().div_(127.5).sub_(1.0)
+        return images, self._labels.index_select(0, chosen)
+
+    def _order(self, epoch: int) -> Tensor:
+        """Permutation of one epoch, a function of seed and epoch alone: the ranks of its own block of Philox words."""
+        if epoch not in self._orders:
+            words = np.random.Philox(key=self._seed, counter=epoch << 64).random_raw(len(self._images))
+            order = torch.from_numpy(words.argsort(kind="stable")).to(self._images.device)
+            self._orders = {number: kept for number, kept in self._orders.items() if number == epoch - 1}
+            self._orders[epoch] = order
+        return self._orders[epoch]

@@ -1,0 +1,76 @@
+"""Where a run's images come from, and what they have to be when the run goes on."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
+from gan_runtime.data.cache import renumbered
+from gan_runtime.data.registry import POINTS, PointsSource
+from gan_runtime.errors import DataError
+from gan_runtime.manifest import ImageSize
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """A data set as config.json records it: how to load it again, and what then must come out.
+
+    Args:
+        name: for people; part of the run's name.
+        source: a key of `KNOWN`, or the absolute path of a folder or archive.
+        folder: the --data-dir that was given, if any.
+        pictures: how images of a folder or archive become arrays.
+        digest, images, size, classes: of the data set that the run began with.
+    """
+
+    name: str
+    source: str
+    folder: str | None
+    pictures: PictureOptions | None
+    digest: str
+    images: int
+    size: ImageSize
+    classes: tuple[str, ...]
+
+    @property
+    def points(self) -> PointsSource | None:
+        """What the points are, if it has points and no images."""
+        return POINTS.get(self.source)
+
+    @classmethod
+    def of(cls, dataset: Dataset, source: str, folder: Path | None, pictures: PictureOptions | None) -> "DataSource":
+        """Describe a data set that was loaded from `source`."""
+        return cls(
+            name=re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "images",
+            source=source if source in KNOWN else str(Path(source).resolve()),
+            folder=str(folder.resolve()) if folder else None,
+            pictures=pictures,
+            digest=dataset.digest,
+            images=len(dataset.images),
+            size=ImageSize(*dataset.images.shape[1:]),
+            classes=dataset.classes,
+        )
+
+    def load(self, folder: Path | None = None, *, offline: bool = False, quiet: bool = False) -> Dataset:
+        """The same images again, from `folder` (or the archive of that path) if they have moved there.
+
+        Raises:
+            DataError: they cannot be found or read, or are not the same any more.
+        """
+        dataset = self._load(folder, offline, quiet)
+        if dataset.classes != self.classes and sorted(dataset.classes) == sorted(self.classes):
+            dataset = renumbered(dataset, self.classes)  # earlier versions sorted classes as text
+        if dataset.digest != self.digest:
+            raise DataError(
+                f"{self.source}: its images are no longer those that the run began with, or this gan-edge reads them "
+                "in another way; put them back, or start a new run (--init-from gives it the weights of this one)"
+            )
+        return dataset
+
+    def _load(self, folder: Path | None, offline: bool, quiet: bool) -> Dataset:
+        if self.pictures is None:
+            return load_dataset(self.source, data_dir=folder or self.folder, offline=offline, quiet=quiet)
+        where = folder or Path(self.source)
+        if not where.exists():
+            raise DataError(f"{where}: the images of this run are not there; say with --data-dir where they are now")
+        return load_dataset(str(where), pictures=self.pictures, quiet=quiet)

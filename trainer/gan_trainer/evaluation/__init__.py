@@ -1,0 +1,1 @@
+"""When a run is measured, and what the numbers say."""

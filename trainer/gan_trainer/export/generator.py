@@ -1,0 +1,281 @@
+"""Network -> one verified ONNX file. Each promise of the file is checked on its bytes before they reach their place."""
+
+import json
+import math
+from copy import deepcopy
+from dataclasses import astuple, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gan_runtime.data import PictureOptions
+from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.generator import Generator
+from gan_runtime.images.recorded import record
+from gan_runtime.manifest import (
+    FINGERPRINT_PIXELS,
+    Fingerprint,
+    ImageSize,
+    Labels,
+    Latents,
+    Manifest,
+    read_manifest,
+    spread,
+)
+from gan_runtime.model_file import ModelFile, parse_model
+from gan_runtime.signature import TASK
+from gan_trainer.data.pixels import GREY, to_pixels
+from gan_trainer.export.inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks
+from gan_trainer.export.network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export.onnx_file import EXAMPLE_ROWS, OPSETS, ExportError, check_opset, finish, to_onnx
+from gan_trainer.export.parity import Output, Rows, batch_rows, check_parity, file_rows, network_rows
+from gan_trainer.export.range import ValueRange
+from gan_trainer.training.determinism import settle_math_library
+
+__all__ = ["OPSETS", "Deployed", "ExportError", "export", "generator_file"]
+
+SUFFIX = ".onnx"
+FLOAT_TOLERANCE = 1e-4  # of values in [-1, 1]
+PIXEL_TOLERANCE = 1  # grey level: rounding may fall to either side
+COMPARED = Output("values in [-1, 1]", FLOAT_TOLERANCE), Output("grey levels", PIXEL_TOLERANCE)
+FINGERPRINT_SEED, FINGERPRINT_IMAGES = 0, 16
+
+
+class Deployed(nn.Module):
+    """The network as it is deployed: latents (and labels) -> uint8 [n, h, w, c]."""
+
+    def __init__(self, network: nn.Module, black: float = -1.0, white: float = 1.0) -> None:
+        super().__init__()
+        self.network = network
+        self.scale = 255.0 / (white - black)
+        self.offset = -black * self.scale
+        self.eval()  # else the exporter, which restores the mode it found, would put `network` into training
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Grey levels, rounded, clipped and transposed."""
+        return to_pixels(self.grey(self.network(*inputs)))
+
+    def grey(self, values: Tensor) -> Tensor:
+        """Float grey levels of the network's values, 0 where these are black and 255 where they are white."""
+        return values.float() * self.scale + self.offset
+
+
+def export(
+    module: nn.Module,
+    path: str | Path,
+    *,
+    latent_dim: int,
+    opset: int = 17,
+    classes: int = 0,
+    class_names: tuple[str, ...] = (),
+    name: str | None = None,
+    distribution: str = "normal",
+    range: tuple[float, float] | None = None,
+    clip: bool = False,
+    training: dict[str, Any] | None = None,
+    pictures: PictureOptions | None = None,
+    quality: list[dict[str, Any]] | None = None,
+) -> ModelFile:
+    """Write `module` as one self-describing ONNX file that draws what `module.eval()` draws.
+
+    Args:
+        module: latents float [n, latent_dim] or [n, latent_dim, 1, 1] (and labels int64 [n] or one-hot float
+            [n, classes] or [n, classes, 1, 1], if `classes`) -> images float [n, 1 or 3, h, w], each of which depends
+            on its own row alone. It is neither changed nor moved. The file takes latents [n, latent_dim] and labels
+            int64 [n] in any case.
+        path: the file to create or replace.
+        latent_dim: values per latent.
+        opset: version of the ONNX operator set, exactly; the IR version is the least one for it.
+        classes: how many classes the labels have; 0 for an unconditional generator.
+        class_names: what they are called; "0", "1", … if empty.
+        name: of the model, for people; the file's stem if None.
+        distribution: of the latents, "normal" N(0, 1) or "uniform" U(-1, 1).
+        range: the network's values of black and white: (-1, 1) after tanh, (0, 1) after a sigmoid, or (0, 255). None
+            assumes (-1, 1), and refuses networks that look as if they had another range.
+        clip: cut off what lies outside of the range, instead of refusing a network that leaves it.
+        training: where the model comes from, any JSON object: goes into the manifest.
+        pictures: how pictures became the images that it was trained on; commands that are given pictures do the same.
+        quality: what was measured of it, any JSON objects: goes there, too.
+
+    Returns:
+        The file as written.
+
+    Raises:
+        ExportError: torch cannot express the network at this opset, its values are not in the range, it draws random
+            numbers, its images depend on each other, or the file would draw other images than `module`.
+        InputError: an argument is out of range.
+        OutputError: `path` cannot be written. An older file there stays as it was, whatever goes wrong.
+    """
+    path = Path(path)
+    check_writable(path)
+    file = generator_file(
+        module,
+        path,
+        latent_dim=latent_dim,
+        opset=opset,
+        classes=classes,
+        class_names=class_names,
+        name=name,
+        distribution=distribution,
+        range=range,
+        clip=clip,
+        training=training,
+        pictures=pictures,
+        quality=quality,
+    )
+    with atomic_write(path) as target:
+        target.write(file.content)
+    return file
+
+
+def generator_file(
+    module: nn.Module,
+    path: Path,
+    *,
+    latent_dim: int,
+    opset: int = 17,
+    classes: int = 0,
+    class_names: tuple[str, ...] = (),
+    name: str | None = None,
+    distribution: str = "normal",
+    range: tuple[float, float] | None = None,
+    clip: bool = False,
+    training: dict[str, Any] | None = None,
+    pictures: PictureOptions | None = None,
+    quality: list[dict[str, Any]] | None = None,
+) -> ModelFile:
+    """As `export`, but nothing is written yet."""
+    check_request(path, opset, latent_dim, classes, class_names, name or path.stem, (training, quality))
+    latents = Latents(latent_dim, distribution)
+    labels = Labels(classes, tuple(class_names or map(str, np.arange(classes)))) if classes else None
+    values = ValueRange(range, clip)
+    settle_math_library()
+    network, images = adapted(frozen_copy(module), latents, classes, batch_rows(()))
+    images = _checked(images)
+    size = ImageSize(images.shape[2], images.shape[3], images.shape[1])
+    values.look_at(images)
+    manifest = Manifest(
+        name or path.stem, TASK, latents, labels, size, training or {}, quality or [], pictures=record(pictures)
+    )
+    reference, deployed = (Deployed(part, *values.ends) for part in (network, deepcopy(network)))
+    deployed.network = fold_batch_norm(without_parametrizations(deployed.network))
+    model = to_onnx(deployed, named_tensors(generator_rows(0, EXAMPLE_ROWS, latents, classes)), ["images"], opset)
+    shapes = {"images": astuple(size)}
+    file = finish(model, manifest, shapes, opset, path)
+    _check_images(file, model, reference, manifest, values)
+    draw = network_rows(network, lambda images: [to_pixels(reference.grey(images))])
+    (pixels,) = draw(generator_rows(0, FINGERPRINT_IMAGES, latents, classes))
+    return fingerprinted(file, model, manifest, shapes, pixels)
+
+
+def check_request(
+    path: Path,
+    opset: int,
+    latent_dim: int,
+    classes: int,
+    class_names: tuple[str, ...],
+    name: str,
+    about: tuple[Any, ...],
+) -> None:
+    """Raise InputError where an argument of `export` is out of range."""
+    if path.suffix.lower() != SUFFIX:
+        raise InputError(f"{path}: an exported file ends in {SUFFIX}")
+    if any(type(number) is not int for number in (opset, latent_dim, classes)):
+        raise InputError(f"opset {opset!r}, latent_dim {latent_dim!r}, classes {classes!r}: must be integers")
+    check_opset(opset)
+    if latent_dim < 1 or classes < 0 or len(class_names) not in (0, classes):
+        raise InputError(
+            f"latent_dim {latent_dim}, classes {classes}, {len(class_names)} class names: latent_dim must be positive, "
+            "and there is a name for each class, or none"
+        )
+    try:
+        json.dumps([about, class_names, name], ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"training, quality and names must be what JSON can hold: {error}") from None
+
+
+def _checked(images: object) -> Tensor:
+    """What a network gives, once it is clear that it is images."""
+    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] not in (1, 3):
+        found = list(images.shape) if isinstance(images, Tensor) else f"a {type(images).__name__}"
+        raise ExportError(f"the network gives {found}, not images [n, 1 or 3, h, w]: wrap it in a module that does")
+    if len(images) != batch_rows(()):
+        raise ExportError(f"the network gives {len(images)} images for {batch_rows(())} latents")
+    if not bool(torch.isfinite(images).all()):
+        raise ExportError("the network gives values that are not finite")
+    return images
+
+
+def _check_images(
+    file: ModelFile, model: onnx.ModelProto, reference: Deployed, manifest: Manifest, values: ValueRange
+) -> None:
+    """The file must draw what the network draws: in floats before the last rounding, and in grey levels after it."""
+    assert manifest.latents
+    assert manifest.output
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    grey = _before_rounding(model.graph)
+    probe.graph.output.append(onnx.helper.make_tensor_value_info(grey, onnx.TensorProto.FLOAT, None))
+    floats = file_rows(parse_model(probe.SerializeToString(), file.path), [grey])
+    pixels = file_rows(file, ["images"])
+
+    def convert(images: Tensor) -> list[Tensor]:
+        return [reference.grey(images) / GREY, to_pixels(reference.grey(images))]
+
+    def watched(images: Tensor) -> list[Tensor]:
+        values.look_at(images)
+        return convert(images)
+
+    def drawn(rows: Rows) -> Rows:
+        return floats(rows)[0] / GREY, *pixels(rows)
+
+    about = manifest.latents, manifest.labels.classes if manifest.labels else 0
+    n = batch_rows(manifest.output.shape)
+    usual = usual_blocks(*about, n, math.prod(manifest.output.shape))
+    check_parity(network_rows(reference.network, watched), drawn, usual, COMPARED)
+    values.check_guess()
+    check_parity(network_rows(reference.network, convert), drawn, other_blocks(*about, n), COMPARED)
+
+
+def _before_rounding(graph: onnx.GraphProto) -> str:
+    """Name of the grey values that the last Round of the graph rounds."""
+    producers = {output: node for node in graph.node for output in node.output}
+    node = producers["images"]
+    while node.op_type != "Round":
+        node = producers[node.input[0]]
+    return str(node.input[0])
+
+
+def fingerprinted(
+    file: ModelFile,
+    model: onnx.ModelProto,
+    manifest: Manifest,
+    shapes: dict[str, tuple[int, ...]],
+    expected: NDArray[np.uint8],
+) -> ModelFile:
+    """`file`, made of `model` and `manifest`, with the fingerprint of its first images; or levels of points.
+
+    `expected` are those of torch, as many as the fingerprint covers.
+
+    Raises:
+        ExportError: what would be stored is not what torch gives.
+    """
+    try:
+        generator = Generator.open(file, "cpu")
+        found = generator.levels(generator.sample(len(expected), FINGERPRINT_SEED))
+    except GanEdgeError as error:
+        raise ExportError(f"the runtime cannot draw from the file: {error}") from error
+    pixels = spread(found, FINGERPRINT_PIXELS).tobytes()
+    manifest = replace(manifest, fingerprint=Fingerprint(FINGERPRINT_SEED, len(expected), pixels))
+    file = finish(model, manifest, shapes, file.opset, file.path)
+    written = read_manifest(file)
+    difference = written.fingerprint.difference(expected) if written and written.fingerprint else 255
+    if difference > PIXEL_TOLERANCE:
+        raise ExportError(f"the fingerprint would differ from torch by {difference} grey levels")
+    return file

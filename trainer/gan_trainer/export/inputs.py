@@ -1,0 +1,113 @@
+"""What a generator is fed with: in a file always latents [n, d] and labels [n], whatever form the network takes."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gan_runtime.latents import default_labels, draw_latents
+from gan_runtime.manifest import Latents
+from gan_trainer.export.onnx_file import ExportError, first_line
+from gan_trainer.export.parity import Rows
+
+LATENTS, LABELS = "latents", "labels"
+PROBES, MAX_VALUES = 256, 2**22  # images to look at: so many, or fewer where they would have more values than that
+FAR = 2**40  # a start that no probe before it comes near
+EXTREME = 3.0  # times what a seed draws
+SINGLE_CLASSES, SINGLE_ROWS = 8, 5  # batches of one class: of so many classes, with so many rows
+
+Form: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def as_is(rows: Tensor) -> Tensor:
+    """Latents [n, d] and labels [n]: what a file takes."""
+    return rows
+
+
+def as_maps(rows: Tensor) -> Tensor:
+    """[n, d] as [n, d, 1, 1]: what a network takes that begins with a convolution, as PyTorch's DCGAN tutorial."""
+    return rows[:, :, None, None]
+
+
+def one_hot(classes: int) -> Form:
+    """Labels [n] as float [n, classes], 1 at the label's place."""
+    table = torch.eye(classes)
+    return lambda labels: nn.functional.embedding(labels, table)
+
+
+class Adapted(nn.Module):
+    """`network`, fed with latents [n, d] and labels [n] in the forms that it takes."""
+
+    def __init__(self, network: nn.Module, *forms: Form) -> None:
+        super().__init__()
+        self.network = network
+        self.forms = forms
+        self.eval()
+
+    def forward(self, *inputs: Tensor) -> object:
+        """What the network gives."""
+        return self.network(*(form(x) for form, x in zip(self.forms, inputs, strict=True)))
+
+
+def adapted(network: nn.Module, latents: Latents, classes: int, rows: int) -> tuple[nn.Module, object]:
+    """`network` as one of latents [n, d] and labels [n], with what it gives for so many rows.
+
+    Latents are tried as [n, d] and [n, d, 1, 1], labels as int64 [n] and one-hot, float [n, classes] or
+    [n, classes, 1, 1].
+
+    Raises:
+        ExportError: the network takes none of these forms.
+    """
+    inputs = generator_rows(0, rows, latents, classes)
+    forms: list[tuple[Form, ...]] = [(as_is,), (as_maps,)]
+    if classes:
+        hot = one_hot(classes)
+        forms = list(product((as_is, as_maps), (as_is, hot, lambda labels: as_maps(hot(labels)))))
+    reasons: list[str] = []
+    for form in forms:
+        fed = [one(torch.from_numpy(x.copy())) for one, x in zip(form, inputs, strict=True)]
+        shapes = " and ".join(f"{str(x.dtype).removeprefix('torch.')} {list(x.shape)}" for x in fed)
+        try:
+            with torch.no_grad():
+                found = network(*fed)
+        except Exception as error:  # somebody else's code
+            reasons.append(f"{shapes}: {first_line(error)}")
+        else:
+            return network if set(form) == {as_is} else Adapted(network, *form), found
+    what = "latents and labels" if classes else "latents"
+    raise ExportError(
+        f"the network does not take {what} as {'; nor as '.join(reasons[:: len(reasons) // 2])}; "
+        f"{f'labels are 0 to {classes - 1}; ' if classes else ''}wrap it in a module that does"
+    )
+
+
+def generator_rows(start: int, n: int, latents: Latents, classes: int) -> Rows:
+    """Latents (and labels, if there are classes) of the images start .. start + n - 1 of seed 0."""
+    z = draw_latents(0, start, n, latents.dim, latents.distribution)
+    return (z, default_labels(start, n, classes)) if classes else (z,)
+
+
+def named_tensors(rows: Rows) -> dict[str, Tensor]:
+    """The same as tensors, by the names that they have in a file."""
+    return {name: torch.from_numpy(x) for name, x in zip((LATENTS, LABELS), rows, strict=False)}
+
+
+def usual_blocks(latents: Latents, classes: int, n: int, values: int) -> list[Rows]:
+    """Batches of n images with `values` values each, as a seed draws them: near and far ones, all classes mixed."""
+    count = max(min(PROBES, MAX_VALUES // values), 2 * n, classes)
+    return [generator_rows(start, n, latents, classes) for start in (0, FAR, *range(n, count, n))]
+
+
+def other_blocks(latents: Latents, classes: int, n: int) -> list[Rows]:
+    """Batches that no seed draws but somebody may: large latents, the other distribution, and a single class each."""
+    _, *labels = generator_rows(0, n, latents, classes)
+    kinds = [EXTREME * draw_latents(1, 0, n, latents.dim, name) for name in ("normal", "uniform")]
+    z = draw_latents(2, 0, SINGLE_ROWS, latents.dim, latents.distribution)
+    singles = np.unique(np.linspace(0, classes - 1, min(classes, SINGLE_CLASSES)).astype(np.int64))
+    return [
+        *((kind.astype(np.float32), *labels) for kind in kinds),
+        *((z, np.full(SINGLE_ROWS, label, np.int64)) for label in singles),
+    ]

@@ -1,0 +1,179 @@
+"""A network as it is exported: a copy apart from the original, evaluated, and as plain as its results allow."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils import remove_spectral_norm, remove_weight_norm
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
+
+from gan_runtime.errors import InputError
+from gan_trainer.export.onnx_file import ExportError, first_line
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+def frozen_copy(module: nn.Module) -> nn.Module:
+    """`module` on the CPU, in float32 and evaluation mode, apart from the original.
+
+    Wrappers that only decide where and how a network runs (torch.compile, DataParallel) are left out.
+    """
+    if not isinstance(module, nn.Module):
+        raise InputError(f"module: expected a torch.nn.Module, not {type(module).__name__}")
+    module = _unwrapped(module)
+    _refuse(module, _is_lazy, "has no weights yet: call the network once, or load its weights, before it is exported")
+    kept = {  # results that a forward pass has left behind; torch copies leaves alone
+        id(value): value.detach().clone()
+        for part in module.modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    try:
+        with torch.no_grad():  # else a ScriptModule copies its parameters as results
+            copy = deepcopy(module, dict[int, Any](kept)).cpu().float().eval()
+    except Exception as error:  # tensors without data, locks, files: whatever a module may hold
+        raise ExportError(f"the network cannot be copied: {type(module).__name__}: {first_line(error)}") from error
+    for part in list(copy.modules()):
+        for name, child in part._modules.items():
+            if child is not None and child is not _unwrapped(child):
+                setattr(part, name, _unwrapped(child))
+    _refuse(
+        copy,
+        _takes_batch_statistics,
+        "takes its statistics from the batch even in evaluation mode, and an image must not depend on the others "
+        "in its batch: train it with track_running_stats=True",
+    )
+    return copy
+
+
+def _refuse(module: nn.Module, unfit: Callable[[nn.Module], bool], reason: str) -> None:
+    for name, part in module.named_modules():
+        if unfit(part):
+            raise ExportError(f"the network's layer {name or 'itself'} ({type(part).__name__}) {reason}")
+
+
+def _is_lazy(part: nn.Module) -> bool:
+    return any(map(is_lazy, [*part.parameters(recurse=False), *part.buffers(recurse=False)]))
+
+
+def _takes_batch_statistics(part: Any) -> bool:
+    return type(part) in NORMS and (part.training or part.running_mean is None)
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    inner = dict(module.named_children()).get("_orig_mod")  # of torch.compile; its class is slow to import
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        inner = module.module
+    return module if inner is None else _unwrapped(inner)
+
+
+def without_parametrizations(module: nn.Module) -> nn.Module:
+    """Store the weights that parametrizations compute, in place: spectral norm, weight norm and whatever else."""
+    for part in list(module.modules()):
+        if is_parametrized(part):
+            _give_own_class(part)
+            for name in list(part.parametrizations):  # type: ignore[arg-type]  # a ModuleDict
+                remove_parametrizations(part, name, leave_parametrized=True)
+        for hook in list(part._forward_pre_hooks.values()):
+            if isinstance(hook, SpectralNorm):
+                remove_spectral_norm(part, hook.name)
+            elif isinstance(hook, WeightNorm):
+                remove_weight_norm(part, hook.name)
+    return module
+
+
+def _give_own_class(part: nn.Module) -> None:
+    """Copies share the class that holds the properties of their weights: removing one would change the original."""
+    shared = type(part)
+    attributes = {key: value for key, value in vars(shared).items() if key not in ("__dict__", "__weakref__")}
+    part.__class__ = type(shared.__name__, shared.__bases__, attributes)
+
+
+def fold_batch_norm(module: nn.Module) -> nn.Module:
+    """Merge each batch norm into the layer before it, in place; ONNX Runtime does not for transposed convolutions.
+
+    Only where nothing can be meant but "first this layer, then that norm"; what is merged wrongly all the same fails
+    the comparison with the original.
+    """
+    for parent in list(module.modules()):
+        if not _runs_in_order(parent):
+            continue
+        _norms_before_shuffles(parent)
+        for (layer_name, layer), (norm_name, norm) in _neighbours(parent):
+            fused = _fused(layer, norm)
+            if fused is not None:
+                setattr(parent, layer_name, fused)
+                setattr(parent, norm_name, nn.Identity())
+    return module
+
+
+def _runs_in_order(parent: nn.Module) -> bool:
+    return getattr(type(parent), "forward", None) is nn.Sequential.forward and "forward" not in vars(parent)
+
+
+def _neighbours(parent: nn.Module) -> list[tuple[tuple[str, Any], tuple[str, Any]]]:
+    """Each child with the one that runs after it; `named_children` leaves out the second place of a repeated one."""
+    return list(pairwise(parent._modules.items()))
+
+
+def _norms_before_shuffles(parent: nn.Module) -> None:
+    """A norm after a pixel shuffle is one of all the channels that the shuffle takes together, before it."""
+    for (shuffle_name, shuffle), (norm_name, norm) in _neighbours(parent):
+        if type(shuffle) is nn.PixelShuffle and type(norm) is nn.BatchNorm2d and _are_plain(shuffle, norm):
+            setattr(parent, shuffle_name, _widened(norm, shuffle.upscale_factor**2))
+            setattr(parent, norm_name, shuffle)
+
+
+def _widened(norm: nn.BatchNorm2d, times: int) -> nn.BatchNorm2d:
+    """The same norm for so many neighbouring channels in place of each one."""
+    wide = nn.BatchNorm2d(norm.num_features * times, norm.eps, affine=norm.affine).train(norm.training)
+    values = {name: value.repeat_interleave(times) for name, value in norm.state_dict().items() if value.ndim}
+    wide.load_state_dict(wide.state_dict() | values)
+    return wide
+
+
+def _are_plain(layer: nn.Module, norm: Any) -> bool:
+    """Whether they do what their types say, the norm with the statistics that it has learned."""
+    for part in (layer, norm):
+        changed = part._forward_hooks or part._forward_pre_hooks or is_parametrized(part) or "forward" in vars(part)
+        if changed or part.training:
+            return False
+    return norm.running_mean is not None
+
+
+class _LinearNorm(nn.Module):
+    """A linear layer and the norm after it, which has the channels in the second axis: one layer for rows [n, c]."""
+
+    def __init__(self, layer: nn.Linear, norm: nn.BatchNorm1d) -> None:
+        super().__init__()
+        self.fused = fuse_linear_bn_eval(layer, norm)
+        self.apart = nn.Sequential(layer, norm)
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.fused(x) if x.ndim == 2 else self.apart(x)
+        return result
+
+
+def _fused(layer: Any, norm: Any) -> nn.Module | None:
+    """One layer that does what plain `layer` and `norm` do, or None where they are anything but plain."""
+    match type(layer), type(norm):
+        case (nn.Conv2d | nn.ConvTranspose2d, nn.BatchNorm2d):
+            fits = layer.groups == 1 and layer.out_channels == norm.num_features
+        case (nn.Linear, nn.BatchNorm1d):
+            fits = layer.out_features == norm.num_features
+        case _:
+            return None
+    if not fits or not _are_plain(layer, norm):
+        return None
+    if isinstance(layer, nn.Linear):
+        return _LinearNorm(layer, norm)
+    fused: nn.Module = fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, nn.ConvTranspose2d))
+    return fused

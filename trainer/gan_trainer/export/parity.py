@@ -1,0 +1,163 @@
+"""The check of every exported file: it gives what the network gives, and no row depends on the others in its batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gan_runtime.errors import ModelError
+from gan_runtime.manifest import ImageSize
+from gan_runtime.model_file import ModelFile
+from gan_runtime.session import one_line, open_session
+from gan_trainer.export.onnx_file import ExportError, first_line
+
+Rows: TypeAlias = tuple[NDArray[Any], ...]
+"""The inputs of a network or a file, or their outputs: as many rows in each."""
+Compute: TypeAlias = Callable[[Rows], Rows]
+
+BATCHES = (1, 1, 3, 7, 13)  # sizes; none of them that of the trace, and 64 or 16 after them
+LARGE = 2**14  # values of an image from which on a batch has 16 of them, not 64
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is compared: how far it may be apart, and in which unit."""
+
+    unit: str
+    tolerance: float
+
+
+def batch_rows(shape: tuple[int, ...]) -> int:
+    """How many images of `shape` make a batch of a comparison."""
+    return 64 if np.prod(shape) <= LARGE else 16
+
+
+def network_rows(network: nn.Module, convert: Callable[[Any], Sequence[Tensor]]) -> Compute:
+    """`network` as a function of arrays, which it cannot change; `convert` makes of its result what is compared.
+
+    Raises, when called:
+        ExportError: the network fails, or gives values that are not finite.
+    """
+
+    @torch.no_grad()
+    def compute(rows: Rows) -> Rows:
+        try:
+            found = convert(network(*(torch.from_numpy(x.copy()) for x in rows)))
+        except ExportError:
+            raise
+        except Exception as error:  # somebody else's code
+            raise ExportError(f"the network fails with a batch of {len(rows[0])}: {first_line(error)}") from error
+        if not all(bool(torch.isfinite(part).all()) for part in found):
+            raise ExportError(f"the network gives values that are not finite in a batch of {len(rows[0])}")
+        return tuple(part.numpy() for part in found)
+
+    return compute
+
+
+def file_rows(file: ModelFile, outputs: list[str]) -> Compute:
+    """A file as a function of arrays, in the order of its inputs and of `outputs`.
+
+    Raises, here and when called:
+        ExportError: ONNX Runtime cannot load or run it.
+    """
+    try:
+        session = open_session(file, "cpu").onnx
+    except ModelError as error:
+        raise ExportError(str(error)) from error
+    names = [port.name for port in file.inputs]
+
+    def compute(rows: Rows) -> Rows:
+        try:
+            return tuple(session.run(outputs, dict(zip(names, rows, strict=True))))
+        except Exception as error:  # ONNX Runtime derives straight from Exception
+            raise ExportError(
+                f"the graph fails with a batch of {len(rows[0])}, as if the network had the size of a batch built in: "
+                f"{one_line(str(error))}; use x.shape[0] without int() or view(-1, ...)"
+            ) from error
+
+    return compute
+
+
+def check_parity(
+    network: Compute,
+    file: Compute,
+    blocks: Sequence[Rows],
+    outputs: Sequence[Output],
+    origin: str = "torch",
+) -> None:
+    """Raise ExportError where a file does not give what the network gives, or rows of a batch depend on each other.
+
+    Args:
+        network: what the file was made of.
+        file: the file.
+        blocks: batches of which to compare the outputs, two at least. Rows of these two are also drawn alone, in small
+            batches, and mixed.
+        outputs: what both give.
+        origin: of the network, for messages.
+    """
+    pool, again = (_joined(blocks[:2]), _joined([network(block) for block in blocks[:2]]))
+    if not all(map(np.array_equal, again, _joined([network(block) for block in blocks[:2]]))):
+        raise ExportError("the network gives other values for the same inputs: make all that is random an input")
+    order = np.random.default_rng(0).permutation(len(pool[0]))
+    starts = np.cumsum((0, *BATCHES))
+    for chosen in [*map(slice, starts, starts[1:]), slice(0, len(blocks[0][0]))]:
+        rows, expected = _taken(pool, order[chosen]), _taken(again, order[chosen])
+        for output, found, one in zip(outputs, network(rows), expected, strict=True):
+            _check_independence(output, found, one)
+        _compare(outputs, file(rows), expected, origin)
+    for block in blocks:
+        _compare(outputs, file(block), network(block), origin)
+
+
+def _check_independence(output: Output, found: NDArray[Any], expected: NDArray[Any]) -> None:
+    change = _distance(found, expected)
+    if change <= output.tolerance:
+        return
+    raise ExportError(
+        f"what the network gives for a row depends on the others in its batch: by {change:.3g} {output.unit} in a "
+        f"batch of {len(found)}; a file draws each row by itself, so take no means or other statistics of the batch, "
+        "but stored ones"
+    )
+
+
+def _compare(outputs: Sequence[Output], found: Rows, expected: Rows, origin: str) -> None:
+    for output, here, there in zip(outputs, found, expected, strict=True):
+        n = len(there)
+        if here.shape != there.shape:
+            raise ExportError(f"batch of {n}: the graph gives {list(here.shape)}, {origin} {list(there.shape)}")
+        change = _distance(here, there)
+        if not change <= output.tolerance:
+            raise ExportError(
+                f"batch of {n}: the graph differs from {origin} by {change:.3g} {output.unit}, allowed are "
+                f"{output.tolerance:g}; does something in the network depend on the batch size or on Python values?"
+            )
+
+
+def _distance(found: NDArray[Any], expected: NDArray[Any]) -> float:
+    if found.shape != expected.shape:
+        return float("inf")
+    return float(np.abs(np.subtract(found, expected, dtype=np.float64)).max())
+
+
+def _joined(blocks: Sequence[Rows]) -> Rows:
+    return tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
+
+
+def _taken(rows: Rows, indices: NDArray[np.int64]) -> Rows:
+    return tuple(np.ascontiguousarray(part[indices]) for part in rows)
+
+
+def image_blocks(size: ImageSize) -> list[Rows]:
+    """Batches of images, the same ones each time: noise, flat grey levels, smooth slopes, and sparse strokes."""
+    n = batch_rows(size.shape)
+    shape = (n, *size.shape)
+    rng = np.random.Generator(np.random.Philox(0))
+    noise = rng.integers(0, 256, shape)
+    flat = np.broadcast_to(np.linspace(0, 255, n).reshape(n, 1, 1, 1), shape)
+    ramp = np.linspace(0, 255, size.width).reshape(1, 1, -1, 1) * rng.random((n, 1, 1, size.channels))
+    strokes = noise * (rng.random((n, *size.shape[:2], 1)) < 0.1)
+    return [(kind.astype(np.uint8),) for kind in (noise, np.broadcast_to(ramp, shape), flat, strokes)]

@@ -1,0 +1,94 @@
+"""Network -> one verified ONNX file of the task "points"."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.manifest import MAX_FINGERPRINT_IMAGES, Latents, Manifest, Points
+from gan_runtime.model_file import ModelFile
+from gan_runtime.signature import POINTS_TASK
+from gan_trainer.export.generator import FLOAT_TOLERANCE, check_request, fingerprinted
+from gan_trainer.export.inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks
+from gan_trainer.export.network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export.onnx_file import EXAMPLE_ROWS, ExportError, finish, to_onnx
+from gan_trainer.export.parity import Output, check_parity, file_rows, network_rows
+from gan_trainer.export.range import ValueRange
+from gan_trainer.training.determinism import settle_math_library
+
+ROWS = 64  # of a batch of a comparison
+OUTPUT = "points"
+
+
+class DeployedPoints(nn.Module):
+    """The network as it is deployed: latents -> points float [n, coordinates] in the units of the data."""
+
+    def __init__(self, network: nn.Module, extent: float) -> None:
+        super().__init__()
+        self.network = network
+        self.extent = extent
+        self.eval()
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Values in [-1, 1] times the extent."""
+        points: Tensor = self.network(latents).flatten(1).float() * self.extent
+        return points
+
+
+def export_points(
+    module: nn.Module,
+    path: str | Path,
+    *,
+    extent: float,
+    latent_dim: int,
+    opset: int = 17,
+    name: str | None = None,
+    distribution: str = "normal",
+    training: dict[str, Any] | None = None,
+    quality: list[dict[str, Any]] | None = None,
+) -> ModelFile:
+    """Write `module` as one self-describing ONNX file that draws the points that `module.eval()` draws.
+
+    Args:
+        module: latents float [n, latent_dim] -> points float [n, coordinates, 1, 1] in [-1, 1].
+        path, latent_dim, opset, name, distribution, training, quality: as `export` of images.
+        extent: what a value of 1 stands for.
+
+    Raises:
+        ExportError, InputError, OutputError: as `export` of images.
+    """
+    path = Path(path)
+    check_writable(path)
+    check_request(path, opset, latent_dim, 0, (), name or path.stem, (training, quality))
+    settle_math_library()
+    latents, values = Latents(latent_dim, distribution), ValueRange()
+    network, found = adapted(frozen_copy(module), latents, 0, ROWS)
+    size = Points(_coordinates(found), extent)
+    manifest = Manifest(name or path.stem, POINTS_TASK, latents, None, size, training or {}, quality or [])
+    reference, deployed = (DeployedPoints(part, extent) for part in (network, deepcopy(network)))
+    deployed.network = fold_batch_norm(without_parametrizations(deployed.network))
+    model = to_onnx(deployed, named_tensors(generator_rows(0, EXAMPLE_ROWS, latents, 0)), [OUTPUT], opset)
+    file = finish(model, manifest, {OUTPUT: size.shape}, opset, path)
+
+    def drawn(points: Tensor) -> list[Tensor]:
+        values.look_at(points / extent)
+        return [points]
+
+    draw, output = network_rows(reference, drawn), Output(f"of coordinates up to {extent:g}", FLOAT_TOLERANCE * extent)
+    blocks = [*usual_blocks(latents, 0, ROWS, size.coordinates), *other_blocks(latents, 0, ROWS)]
+    check_parity(draw, file_rows(file, [OUTPUT]), blocks, [output])
+    (points,) = draw(generator_rows(0, MAX_FINGERPRINT_IMAGES, latents, 0))
+    file = fingerprinted(file, model, manifest, {OUTPUT: size.shape}, size.levels(points))
+    with atomic_write(path) as target:
+        target.write(file.content)
+    return file
+
+
+def _coordinates(points: object) -> int:
+    """How many coordinates a network's points have."""
+    if not isinstance(points, Tensor) or points.ndim < 2 or len(points) != ROWS:
+        found = list(points.shape) if isinstance(points, Tensor) else f"a {type(points).__name__}"
+        raise ExportError(f"the network gives {found}, not points [n, coordinates]")
+    return points[0].numel()

@@ -1,0 +1,183 @@
+"""Export the generator of a run, the averaged weights of its best checkpoint, and its encoder where it has one."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import onnx
+from torch import nn
+
+from gan_runtime.encoder import SUFFIX, encoder_path
+from gan_runtime.errors import GanEdgeError, InputError, OutputError
+from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.manifest import Latents
+from gan_runtime.model_file import ModelFile
+from gan_runtime.models import EXPORTED, SHIPPED
+from gan_trainer.export.encoder import encoder_file
+from gan_trainer.export.generator import generator_file
+from gan_trainer.export.points import export_points
+from gan_trainer.networks import Networks, build_networks
+from gan_trainer.runs.folder import Run, software
+from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged, list_checkpoints, load_checkpoint
+from gan_trainer.training.config import Config
+
+
+class Exported(NamedTuple):
+    """The files of a run, as written."""
+
+    generator: ModelFile
+    encoder: ModelFile | None = None
+
+
+def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
+    """The checkpoint to export, and why that one.
+
+    Args:
+        run: a run folder.
+        wanted: "last", "best" by the run's evaluations (the last one where it has none), or a number of images.
+
+    Raises:
+        GanEdgeError: there is no such checkpoint.
+        InputError: `wanted` is none of these.
+    """
+    found = {int(path.stem): path for path in list_checkpoints(run.checkpoints)}
+    if not found:
+        raise GanEdgeError(f"{run.folder}: has no checkpoint yet; go on with gan-train --resume {run.folder}")
+    if wanted.isdecimal():
+        if int(wanted) not in found:
+            raise GanEdgeError(f"--checkpoint {wanted}: {run.folder} has {', '.join(map(str, found))}; choose one")
+        return found[int(wanted)], "asked for"
+    if wanted not in ("best", "last"):
+        raise InputError(f"--checkpoint {wanted}: choose best, last, or a number of images")
+    entry = run.best()
+    if wanted == "best" and entry:
+        return found[entry["images"]], f"the best of the run: FID {entry['fid']:.3f} of {entry['n']:,} samples"
+    return found[max(found)], "the last" if wanted == "last" else "the last: no evaluation says which is best"
+
+
+def export_run(
+    run: Run, checkpoint: Path | None = None, opset: int = 17, output: Path | None = None, name: str | None = None
+) -> Exported:
+    """Export `run` to `output`, exported/<run>.onnx if None; its encoder, if it has one, to <output>-encoder.onnx.
+
+    The encoder of points is not exported: there is no command that would take them.
+
+    Args:
+        run: a run folder.
+        checkpoint: one of its own, what `choose_checkpoint` takes for the best if None.
+        opset, output, name: as `export`.
+
+    Raises:
+        GanEdgeError: no usable checkpoint.
+        ExportError, InputError, OutputError: as `export`. Both files are verified before either is written.
+    """
+    path = checkpoint or choose_checkpoint(run)[0]
+    saved = load_checkpoint(path)
+    config = Config.from_dict(saved["config"], str(path))
+    networks = _load_networks(config, saved, path)
+    run_name = run.folder.resolve().name
+    output = output or _default_output(run_name)
+    about: dict[str, Any] = {
+        "latent_dim": config.recipe.latent_dim,
+        "distribution": config.recipe.latents,
+        "opset": opset,
+        "name": name or run_name,
+        "training": _training(config, saved),
+        "quality": _quality(run, saved["images_seen"]),
+    }
+    if output.name.endswith(SUFFIX):
+        raise InputError(f"--output {output}: files *{SUFFIX} are encoders; name the generator's otherwise")
+    check_writable(output)
+    if config.data.points:
+        return Exported(export_points(networks.generator, output, extent=config.data.points.extent, **about))
+    if networks.encoder is not None:
+        check_writable(encoder_path(output))
+    classes = config.conditions
+    generator = generator_file(  # every recipe ends in tanh, even if all that it draws is white
+        networks.generator,
+        output,
+        classes=len(classes),
+        class_names=classes,
+        range=(-1.0, 1.0),
+        pictures=config.data.pictures,
+        **about,
+    )
+    encoder = _encoder_file(networks.encoder, generator, config, about) if networks.encoder is not None else None
+    _write_together([file for file in (encoder, generator) if file])
+    return Exported(generator, encoder)
+
+
+def _load_networks(config: Config, saved: dict[str, Any], path: Path) -> Networks:
+    """The averaged generator, and the encoder if there is one."""
+    networks = build_networks(config.recipe, config.data.size, len(config.conditions))
+    try:
+        networks.generator.load_state_dict(saved["average"])
+        if networks.encoder is not None:
+            networks.encoder.load_state_dict(saved["encoder"])
+    except CONTENT_ERRORS:
+        raise damaged(path) from None
+    return networks
+
+
+def _encoder_file(encoder: nn.Module, generator: ModelFile, config: Config, about: dict[str, Any]) -> ModelFile:
+    """The verified encoder file that names `generator` as its counterpart."""
+    return encoder_file(
+        encoder,
+        encoder_path(generator.path),
+        size=config.data.size,
+        latents=Latents(config.recipe.latent_dim, config.recipe.latents),
+        opset=about["opset"],
+        name=f"{about['name']}-encoder",
+        pictures=config.data.pictures,
+        training=about["training"] | {"generator": {"name": about["name"], "sha256": generator.sha256}},
+    )
+
+
+def _write_together(files: list[ModelFile]) -> None:
+    """All of them or none: each is whole on the disk before the first takes its name."""
+    with ExitStack() as stack:
+        for file in files:
+            stack.enter_context(atomic_write(file.path)).write(file.content)
+
+
+def _default_output(run_name: str) -> Path:
+    if run_name in SHIPPED:
+        raise InputError(f"run {run_name}: has the name of a shipped model; name the file with --output")
+    output = Path(EXPORTED) / f"{run_name}.onnx"
+    _make_folder(output.parent)
+    return output
+
+
+def _training(config: Config, saved: dict[str, Any]) -> dict[str, Any]:
+    """Where the weights come from, for the manifest."""
+    origin = {"init_from": config.init_from} if config.init_from else {}
+    return origin | {
+        "recipe": config.recipe_name,
+        "data": config.data.name,
+        "images_seen": saved["images_seen"],
+        "seconds": round(saved["seconds"], 1),
+        "cpu_seconds": round(saved.get("cpu_seconds", 0.0), 1),
+        "seed": config.seed,
+        "device": config.device,
+        "precision": config.recipe.precision,
+        "software": software() | {"onnx": onnx.__version__},
+    }
+
+
+def _quality(run: Run, images_seen: int) -> list[dict[str, Any]]:
+    """The newest evaluation after so many images, with what real images score and what was measured with."""
+    entries = [entry for entry in run.entries() if entry["images"] == images_seen and "n" in entry]
+    if not entries:
+        return []
+    about = run.floors() or {}
+    real = about.get("floors")
+    floors = real.get(str(entries[-1]["n"])) if isinstance(real, dict) else None
+    measured_with = {key: about[key] for key in ("data", "features") if key in about}  # points need no features
+    return [measured_with | entries[-1] | {"floors": floors}]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from None

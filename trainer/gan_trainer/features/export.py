@@ -1,0 +1,75 @@
+"""A feature network -> one verified ONNX file of the task "features"."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_runtime.evaluation.features import FEATURES, LOGITS, TASK
+from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.manifest import ImageSize, Manifest, Measures
+from gan_runtime.model_file import ModelFile
+from gan_runtime.onnx_model import IMAGES
+from gan_trainer.export.network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export.onnx_file import EXAMPLE_ROWS, ExportError, check_opset, finish, to_onnx
+from gan_trainer.export.parity import Output, check_parity, file_rows, image_blocks, network_rows
+from gan_trainer.training.determinism import settle_math_library
+
+TOLERANCE = 1e-3  # of features and logits, whose size is about 1 to 10
+OUTPUTS = Output(FEATURES, TOLERANCE), Output(LOGITS, TOLERANCE)
+
+
+def export_features(
+    module: nn.Module,
+    path: str | Path,
+    *,
+    size: ImageSize,
+    class_names: tuple[str, ...],
+    opset: int = 17,
+    name: str | None = None,
+    training: dict[str, Any] | None = None,
+    quality: list[dict[str, Any]] | None = None,
+) -> ModelFile:
+    """Write `module` as a feature network that `gan-eval --features` takes.
+
+    Args:
+        module: uint8 [n, h, w, c] -> features float [n, d], logits float [n, classes]. It is neither changed nor moved.
+        path: the file to create or replace.
+        size: of the images.
+        class_names: what the classes of the logits are called.
+        opset: version of the ONNX operator set, exactly.
+        name: of the network, for people; the file's stem if None.
+        training: where it comes from, any JSON object.
+        quality: what was measured of it, any JSON objects.
+
+    Raises:
+        ExportError: torch cannot express the network at this opset, or the file would measure other features.
+        InputError: the opset is out of range.
+        OutputError: `path` cannot be written.
+    """
+    path = Path(path)
+    check_writable(path)
+    check_opset(opset)
+    settle_math_library()
+    reference, blocks = frozen_copy(module), image_blocks(size)
+    measure = network_rows(reference, _checked)
+    dim, classes = (part.shape[1] for part in measure(blocks[0]))
+    measures = Measures(dim, classes, class_names)
+    manifest = Manifest(
+        name or path.stem, TASK, training=training or {}, quality=quality or [], images=size, measures=measures
+    )
+    network = fold_batch_norm(without_parametrizations(deepcopy(reference)))
+    model = to_onnx(network, {IMAGES: torch.from_numpy(blocks[0][0][:EXAMPLE_ROWS])}, [FEATURES, LOGITS], opset)
+    file = finish(model, manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
+    check_parity(measure, file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS)
+    with atomic_write(path) as target:
+        target.write(file.content)
+    return file
+
+
+def _checked(found: object) -> tuple[Tensor, ...]:
+    if not isinstance(found, tuple) or [part.ndim for part in found] != [2, 2]:
+        raise ExportError("a feature network gives features [n, d] and logits [n, classes]")
+    return found

@@ -1,0 +1,99 @@
+"""Beginning with the weights of another run, and what may change when a run goes on."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_runtime.errors import GanEdgeError, InputError
+from gan_trainer.recipes.recipe import RECIPES, Recipe
+from gan_trainer.runs.folder import CHECKPOINTS, open_run
+from gan_trainer.training.checkpoint import load_checkpoint
+from gan_trainer.training.config import Config, choose_evaluation
+from gan_trainer.training.state import learning_rate
+
+
+class Origin(NamedTuple):
+    """A checkpoint whose weights a run begins with: what config.json and manifest say of it, and its content."""
+
+    record: dict[str, Any]
+    saved: dict[str, Any]
+
+
+def find_origin(path: Path, runs_dir: Path) -> Origin:
+    """The checkpoint file at `path`, or the last checkpoint of the run there or of that name in `runs_dir`.
+
+    Raises:
+        GanEdgeError: there is none, or it is damaged.
+    """
+    checkpoint = path if path.is_file() else open_run(path, runs_dir).newest_checkpoint()
+    if checkpoint is None:
+        raise GanEdgeError(f"--init-from {path}: this run has no checkpoint yet")
+    saved = load_checkpoint(checkpoint)
+    config = Config.from_dict(saved["config"], str(checkpoint))
+    folder = checkpoint.resolve().parent
+    record = {
+        "run": folder.parent.name if folder.name == CHECKPOINTS else checkpoint.stem,
+        "recipe": config.recipe_name,
+        "data": config.data.name,
+        "images_seen": saved["images_seen"],
+        "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+    }
+    return Origin(record, saved)
+
+
+def go_on(
+    config: Config, seen: int, images: int | None = None, device: str | None = None, threads: int | None = None
+) -> Config:
+    """The settings with which a run goes on after `seen` images; each change joins the configuration's history.
+
+    The learning rate is a function of the images seen and the length. After a change of length it is what it would be
+    at this point of a run of the new length: that of a run that had reached its end rises again, and then falls to the
+    new end.
+
+    Args:
+        config: the run's settings until now.
+        seen: how many images it has seen.
+        images, device, threads: what is to change; None leaves it.
+
+    Raises:
+        InputError: the new length is no more than what was seen.
+    """
+    if images is not None and images <= seen:
+        raise InputError(f"--images {images}: the run has seen {seen:,} images already; give more")
+    recipe = config.recipe if images is None else _of_length(config, images)
+    changed = replace(config, recipe=recipe, device=device or config.device, threads=threads or config.threads)
+    before, now = ({"images": c.recipe.images, "device": c.device, "threads": c.threads} for c in (config, changed))
+    changes = [
+        {"after": seen, "field": name, "old": before[name], "new": now[name]}
+        for name in now
+        if now[name] != before[name]
+    ]
+    return replace(changed, history=(*config.history, *changes))
+
+
+def explain(before: Config, now: Config) -> list[str]:
+    """Remarks on what `go_on` has changed, and on what follows from it."""
+    remarks = []
+    for change in now.history[len(before.history) :]:
+        if change["field"] == "images":
+            rates = [learning_rate(config.recipe, change["after"]) for config in (before, now)]
+            remarks.append(
+                f"length: {change['new']:,} images in place of {change['old']:,}; the learning rate follows the new "
+                f"length: {rates[1]:.3g} from here on, where it was {rates[0]:.3g}"
+            )
+        else:
+            remarks.append(
+                f"{change['field']}: {change['new']} in place of {change['old']}; results may differ in their last "
+                "bits from those of a run without this change"
+            )
+    return remarks
+
+
+def _of_length(config: Config, images: int) -> Recipe:
+    """The recipe for so many images; evaluated if it was not for being short."""
+    recipe = replace(config.recipe, images=images)
+    if recipe.eval_every or "eval_every" in config.asked or config.recipe_name not in RECIPES:
+        return recipe
+    usual = replace(recipe, eval_every=RECIPES[config.recipe_name].eval_every)
+    return replace(recipe, eval_every=choose_evaluation(usual, config.data.source, None))

@@ -1,0 +1,240 @@
+"""Run folders: runs/<name>/ with config.json, metrics.jsonl, floors.json, checkpoints/, samples/ and report.html."""
+
+import json
+import os
+import platform
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan_runtime.errors import GanEdgeError, InputError, OutputError
+from gan_runtime.files import atomic_write, lock, remove_leftovers
+from gan_trainer import __version__
+from gan_trainer.evaluation import history
+from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint
+from gan_trainer.training.config import Config
+
+CONFIG, METRICS, FLOORS = "config.json", "metrics.jsonl", "floors.json"
+CHECKPOINTS, SAMPLES = "checkpoints", "samples"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one run."""
+
+    folder: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.folder / CHECKPOINTS
+
+    @property
+    def samples(self) -> Path:
+        """Folder of the pictures of fixed samples."""
+        return self.folder / SAMPLES
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Append a line to metrics.jsonl."""
+        path = self.folder / METRICS
+        try:
+            with path.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All of metrics.jsonl; lines that are cut off or damaged are left out."""
+        try:
+            lines = (self.folder / METRICS).read_text(errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+        return [entry for entry in map(_entry, lines) if entry is not None]
+
+    def best(self, now: int | None = None) -> dict[str, Any] | None:
+        """The best evaluation of those that have a checkpoint, or get one after `now` images; None without any."""
+        kept = {now, *(int(path.stem) for path in list_checkpoints(self.checkpoints))}
+        return history.best([entry for entry in self.entries() if entry["images"] in kept])
+
+    def best_images(self, now: int | None = None) -> int | None:
+        """After how many images that was."""
+        found = self.best(now)
+        return found["images"] if found else None
+
+    def write_config(self, config: Config) -> None:
+        """Keep settings that have changed in config.json; what it says of the software stays."""
+        path = self.folder / CONFIG
+        try:
+            document = dict(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError):
+            document = {"software": software()}
+        with atomic_write(path) as file:
+            file.write(json.dumps(document | config.to_dict(), indent=2).encode() + b"\n")
+
+    def write_floors(self, document: dict[str, Any]) -> None:
+        """Keep what real images score beside the evaluations."""
+        with atomic_write(self.folder / FLOORS) as file:
+            file.write(json.dumps(document, indent=2).encode() + b"\n")
+
+    def floors(self) -> dict[str, Any] | None:
+        """What `write_floors` wrote; None where there is nothing, or something damaged."""
+        try:
+            document = json.loads((self.folder / FLOORS).read_text())
+            return document if isinstance(document, dict) else None
+        except (OSError, ValueError):
+            return None
+
+    def forget_after(self, images_seen: int) -> None:
+        """Drop what was logged after this point, and the evaluations of an end that was none: they are made anew."""
+        path = self.folder / METRICS
+        if not path.exists():
+            return
+        kept = [
+            json.dumps(entry)
+            for entry in self.entries()
+            if entry["images"] <= images_seen and entry.get("n") != history.FINAL_SAMPLES
+        ]
+        content = "".join(f"{line}\n" for line in kept).encode()
+        if content != path.read_bytes():
+            with atomic_write(path) as file:
+                file.write(content)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training this run meanwhile, and remove what killed ones left half-written.
+
+        Raises:
+            GanEdgeError: another process is training it.
+        """
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            if not lock(descriptor):
+                raise GanEdgeError(f"{self.folder}: another process is training it; wait for its end, or stop it")
+            for folder in (self.folder, self.checkpoints, self.samples):
+                remove_leftovers(folder)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def newest_checkpoint(self) -> Path | None:
+        """The last checkpoint, if there is one."""
+        return next(iter(reversed(list_checkpoints(self.checkpoints))), None)
+
+    def load(self) -> tuple[Config, dict[str, Any] | None]:
+        """Configuration and last checkpoint; None for a run that was stopped before its first one.
+
+        Raises:
+            GanEdgeError: the checkpoint or the configuration is damaged.
+        """
+        path = self.newest_checkpoint()
+        if path is not None:
+            saved = load_checkpoint(path)
+            return Config.from_dict(saved["config"], str(path)), saved
+        path = self.folder / CONFIG
+        try:
+            document = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise GanEdgeError(f"{path}: cannot be read: {error}") from None
+        return Config.from_dict(document, str(path)), None
+
+
+def check_name(runs_dir: Path, name: str | None) -> None:
+    """Raise InputError where a run cannot be called so."""
+    if name is None:
+        return
+    if not name or Path(name).name != name or name.startswith("."):
+        raise InputError(f"--name {name!r}: must be a plain folder name")
+    if (runs_dir / name).exists():
+        raise InputError(f"--name {name}: {runs_dir / name} exists; choose another name, or go on with --resume")
+
+
+def make_runs_dir(runs_dir: Path) -> None:
+    """Make the folder of runs where it is missing. Raises OutputError where no run can be made in it."""
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{runs_dir}: runs cannot be written there: {error.strerror}") from None
+    if not os.access(runs_dir, os.W_OK | os.X_OK):
+        raise OutputError(f"{runs_dir}: runs cannot be written there: Permission denied")
+
+
+def create_run(runs_dir: Path, name: str | None, config: Config) -> Run:
+    """Make a new run folder that already has its config.json when it appears.
+
+    Args:
+        runs_dir: is made where it is missing.
+        name: refused if taken; <data>-<recipe>, numbered if taken, if None.
+        config: goes into config.json.
+
+    Raises:
+        InputError: the name is taken or no plain name.
+        OutputError: the folder cannot be made.
+    """
+    check_name(runs_dir, name)
+    make_runs_dir(runs_dir)
+    try:
+        draft = runs_dir / f".new-{secrets.token_hex(8)}"
+        draft.mkdir()
+    except OSError as error:
+        raise OutputError(f"{runs_dir}: runs cannot be written there: {error.strerror}") from None
+    try:
+        for folder in (CHECKPOINTS, SAMPLES):
+            (draft / folder).mkdir()
+        (draft / CONFIG).write_text(json.dumps(config.to_dict() | {"software": software()}, indent=2) + "\n")
+        return Run(_claim(draft, runs_dir, name, f"{config.data.name}-{config.recipe_name}"))
+    except OSError as error:
+        raise OutputError(f"{runs_dir}: runs cannot be written there: {error.strerror}") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def open_run(path: Path, runs_dir: Path) -> Run:
+    """The run at `path`, or of that name in `runs_dir`. Raises GanEdgeError where there is none."""
+    for folder in (path, runs_dir / path):
+        if (folder / CONFIG).is_file() or list_checkpoints(folder / CHECKPOINTS):
+            return Run(folder)
+    raise GanEdgeError(f"run {path}: not found (a run is a folder with {CONFIG}, made by gan-train)")
+
+
+def newest_run(runs_dir: Path) -> Run:
+    """The run in `runs_dir` that wrote a checkpoint last. Raises GanEdgeError where there is none."""
+    checkpoints = [path for folder in runs_dir.glob(f"*/{CHECKPOINTS}") for path in list_checkpoints(folder)]
+    if not checkpoints:
+        raise GanEdgeError(f"{runs_dir}: no run with a checkpoint; train one with gan-train, or name a run folder")
+    return Run(max(checkpoints, key=lambda path: path.stat().st_mtime_ns).parents[1])
+
+
+def software() -> dict[str, str]:
+    """Versions that the numbers of a run depend on."""
+    return {"gan-edge": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
+
+
+def _claim(draft: Path, runs_dir: Path, name: str | None, default: str) -> Path:
+    """Give `draft` its final name. A rename onto a folder with content fails, so two processes never share one."""
+    names = [name] if name is not None else (default if i == 1 else f"{default}-{i}" for i in count(1))
+    for candidate in names:
+        folder = runs_dir / candidate
+        if not folder.exists():
+            try:
+                return draft.rename(folder)
+            except OSError:
+                if not folder.exists():
+                    raise
+    check_name(runs_dir, name)  # taken a moment ago
+    raise OutputError(f"{runs_dir}: runs cannot be written there")
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """A line of metrics.jsonl; None for one that is cut off or damaged."""
+    try:
+        entry = json.loads(line)
+        return entry if isinstance(entry, dict) and isinstance(entry["images"], int) else None
+    except (ValueError, KeyError):
+        return None

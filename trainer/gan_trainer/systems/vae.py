@@ -1,0 +1,44 @@
+"""The variational autoencoder of Kingma and Welling 2014: no adversary, the contrast to the GANs."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.training.state import TrainState
+from gan_trainer.training.step import Losses, autocast, descend
+
+
+def train_step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> Losses:
+    """One step on the negative evidence lower bound, with one reparameterised sample (Kingma and Welling 2014, eq. 10).
+
+    Args:
+        state, recipe, real, labels: as in `latent.train_step`.
+
+    Returns:
+        None, for there is no discriminator, and the bound in nats an image.
+    """
+    assert state.encoder is not None
+    condition = (labels,) if recipe.conditional else ()
+    with autocast(real, recipe):
+        mean, log_variance = state.encoder(real).float().chunk(2, 1)
+        latents = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        values = state.generator.values(latents, *condition)  # type: ignore[operator]
+    loss = reconstruction(2 * values.float(), real) + divergence(mean, log_variance)
+    descend(state.g_optimizer, loss)
+    state.g_steps += 1
+    return None, loss.detach()
+
+
+def reconstruction(logits: Tensor, real: Tensor) -> Tensor:
+    """-log p(x | z) in nats, mean over the batch: Bernoulli pixels with these logits float [n, c, h, w] (appendix C.1).
+
+    Images `real` in [-1, 1] are read as probabilities; tanh(a) stands for the probability sigmoid(2 a).
+    """
+    entropy = binary_cross_entropy_with_logits(logits, 0.5 + 0.5 * real, reduction="none")
+    return entropy.flatten(1).sum(1).mean()
+
+
+def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL of N(mean, variance) from N(0, 1), float [n, d] each; mean over the batch (appendix B)."""
+    return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()

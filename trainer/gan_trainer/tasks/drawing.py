@@ -1,0 +1,42 @@
+"""Images or points of a generator in training: the same ones, of the same latents, that its exported file will draw."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gan_runtime.latents import default_labels, draw_latents
+from gan_trainer.data.pixels import denormalise, to_pixels
+from gan_trainer.training.config import Config
+
+BATCH = 500
+
+
+def draw_images(generator: nn.Module, config: Config, n: int) -> Iterator[NDArray[Any]]:
+    """Images 0 .. n - 1 of seed 0, uint8 [at most 500, h, w, c] at a time; touches no random number of the training.
+
+    Of points float32 [at most 500, 2], in the units of the data.
+    """
+    training = generator.training
+    generator.eval()
+    try:
+        for first in range(0, n, BATCH):
+            yield _draw(generator, config, first, min(BATCH, n - first))
+    finally:
+        generator.train(training)
+
+
+@torch.no_grad()
+def _draw(generator: nn.Module, config: Config, first: int, count: int) -> NDArray[Any]:
+    classes = len(config.conditions)
+    inputs = [torch.from_numpy(draw_latents(0, first, count, config.recipe.latent_dim, config.recipe.latents))]
+    if classes:
+        inputs.append(torch.from_numpy(default_labels(first, count, classes)))
+    images = generator(*(values.to(config.device) for values in inputs))
+    if config.data.points:
+        points: NDArray[np.float32] = (images.float().flatten(1) * config.data.points.extent).cpu().numpy()
+        return points
+    return to_pixels(denormalise(images.float())).cpu().numpy()

@@ -1,0 +1,82 @@
+"""Checkpoints: one dictionary a file, written whole or not at all, loadable without running code from it."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan_runtime.errors import GanEdgeError
+from gan_runtime.files import atomic_write
+from gan_trainer import __version__
+from gan_trainer.training.config import Config
+from gan_trainer.training.state import TrainState
+
+FORMAT = "gan-edge checkpoint"
+FORMAT_VERSION = 2
+CONTENT_ERRORS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError)  # what load_state_dict may raise
+KEYS = {"config", "generator", "average", "g_optimizer", "meter", "step", "images_seen", "seconds", "rng"}
+
+
+def checkpoint_path(folder: Path, images_seen: int) -> Path:
+    """The file in `folder` for this point of a run; names sort by images seen."""
+    return folder / f"{images_seen:012d}.pt"
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints in `folder`, oldest first; files of other names are not ours."""
+    return sorted((path for path in folder.glob("*.pt") if path.stem.isdecimal()), key=lambda path: int(path.stem))
+
+
+def save_checkpoint(folder: Path, state: TrainState, config: Config, best: int | None = None) -> Path:
+    """Write the state, check that it is finite first, and remove all but the last `config.keep_checkpoints` files.
+
+    The one after `best` images is kept, too.
+
+    Raises:
+        Diverged: a weight is not finite; nothing is written.
+        OutputError: the disk is full or the folder is not writable; older checkpoints remain.
+    """
+    state.check_finite()
+    content = io.BytesIO()
+    header = {"format": FORMAT, "format_version": FORMAT_VERSION, "gan_edge": __version__, "config": config.to_dict()}
+    torch.save(header | state.state_dict(), content)
+    path = checkpoint_path(folder, state.images_seen)
+    with atomic_write(path, durable=True) as file:
+        file.write(content.getbuffer())
+    for old in list_checkpoints(folder)[: -config.keep_checkpoints]:
+        if int(old.stem) != best:
+            old.unlink()
+    return path
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The dictionary that `save_checkpoint` wrote, its tensors on the CPU.
+
+    Raises:
+        GanEdgeError: the file is missing, corrupt, foreign, from a newer version, or holds code.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise GanEdgeError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # torch raises whatever its zip and pickle readers do
+        raise GanEdgeError(
+            f"{path}: corrupt, foreign or unsafe: torch refuses to load it as plain weights "
+            f"({type(error).__name__}); remove it to go on from an older checkpoint"
+        ) from None
+    if not isinstance(saved, dict) or saved.get("format") != FORMAT:
+        raise GanEdgeError(f"{path}: not a gan-edge checkpoint")
+    if saved.get("format_version") != FORMAT_VERSION or not set(saved) >= KEYS:
+        found = f"format {saved.get('format_version')} of gan-edge {saved.get('gan_edge')}"
+        raise GanEdgeError(f"{path}: {found}; this version reads format {FORMAT_VERSION}; export it with that one")
+    if not (isinstance(saved["images_seen"], int) and isinstance(saved["seconds"], float)):
+        raise damaged(path)
+    return saved
+
+
+def damaged(path: Path) -> GanEdgeError:
+    """What to say of a checkpoint whose content is not what its format promises."""
+    return GanEdgeError(
+        f"{path}: its content does not fit its configuration; remove it to go on from an older checkpoint"
+    )

@@ -1,0 +1,166 @@
+"""The one training loop: steps, log, preview, evaluation, checkpoint."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gan_runtime.data import Dataset
+from gan_runtime.images.grids import grid
+from gan_runtime.laboratory.scatter import scatter
+from gan_trainer.data.batches import Batches
+from gan_trainer.evaluation import history
+from gan_trainer.evaluation.run import evaluate, evaluate_at_the_end
+from gan_trainer.networks import build_networks
+from gan_trainer.runs.logbook import Logbook
+from gan_trainer.systems import STEPS
+from gan_trainer.tasks.drawing import draw_images
+from gan_trainer.tasks.judge import AnyJudge
+from gan_trainer.training.checkpoint import save_checkpoint
+from gan_trainer.training.config import Config
+from gan_trainer.training.determinism import settle_math_library
+from gan_trainer.training.state import TrainState, new_state, set_learning_rate
+from gan_trainer.training.stop import StopRequest
+
+PREVIEW_IMAGES, PREVIEW_COLUMNS, PREVIEW_POINTS = 100, 10, 2_500
+STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 50}  # reading a loss makes the host wait for a GPU
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `signal` is the number of the signal that stopped it; `verdict` what its evaluations said.
+
+    A run that has its full length has `finished`, whatever its last evaluation says.
+    """
+
+    checkpoint: Path
+    picture: Path
+    signal: int | None
+    verdict: str | None
+    finished: bool
+
+
+class Clock:
+    """Seconds of training over all sittings of a run, and images per second in this one, evaluations not counted."""
+
+    def __init__(self, state: TrainState) -> None:
+        self._began = time.perf_counter()
+        self._state, self._evaluated = state, state.eval_seconds
+        self._seconds, self._images = state.seconds, state.images_seen
+        self.speed = 0.0
+
+    def tick(self) -> None:
+        """Bring the state's seconds and the speed up to now."""
+        elapsed = time.perf_counter() - self._began - (self._state.eval_seconds - self._evaluated)
+        self._state.seconds = self._seconds + elapsed
+        self.speed = (self._state.images_seen - self._images) / elapsed
+
+
+def start_state(config: Config, saved: dict[str, Any] | None = None) -> TrainState:
+    """The state of a new run, or that of a checkpoint. Seeds torch and sets its number of threads.
+
+    Args:
+        config: recipe, size of the images, classes, seed, device and threads.
+        saved: what `load_checkpoint` returned, for a run that goes on.
+    """
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    settle_math_library()
+    networks = build_networks(config.recipe, config.data.size, len(config.conditions))
+    state = new_state(networks, config.recipe, torch.device(config.device))
+    if saved is not None:
+        state.load_state_dict(saved)
+    return state
+
+
+def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, judge: AnyJudge | None = None) -> Outcome:
+    """Train until the recipe's length is reached, or until Ctrl-C or SIGTERM, or until its evaluations say to stop.
+
+    Always ends with a checkpoint.
+
+    Args:
+        config: all settings of the run.
+        dataset: its images.
+        state: as `start_state` made it.
+        book: where to tell what happens.
+        judge: what the generator is evaluated with, if it is.
+
+    Raises:
+        Diverged: a loss or weight is not finite; the last good checkpoint remains.
+        OutputError: the disk is full; the last good checkpoint remains.
+    """
+    recipe, run = config.recipe, book.run
+    batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
+    if judge is not None:
+        run.write_floors(judge.floors(history.SAMPLES))
+    clock, verdict, train_step = Clock(state), None, STEPS[recipe.family]
+    with StopRequest() as stop:
+        while state.images_seen < recipe.images and stop.number is None and verdict is None:
+            set_learning_rate(state, recipe)
+            began = time.process_time()
+            state.meter.add(*train_step(state, recipe, *batches.at(state.images_seen)))
+            state.cpu_seconds += time.process_time() - began
+            state.step += 1
+            state.images_seen += recipe.batch_size
+            clock.tick()
+            verdict = _after_step(config, state, book, judge, clock.speed)
+        finished = state.images_seen >= recipe.images
+        if finished and state.meter.steps:
+            book.losses(state, clock.speed)
+        if (finished or verdict) and judge is not None:
+            entries = evaluate_at_the_end(config, state, book, judge)
+            verdict = verdict or _verdict(config, entries, ended=True)
+        book.reporter.finish(state.images_seen)
+        checkpoint = save_checkpoint(run.checkpoints, state, config, run.best_images(state.images_seen))
+        picture = preview(config, state, book)
+        book.report()
+    return Outcome(checkpoint, picture, None if finished else stop.number, verdict, finished)
+
+
+def _after_step(config: Config, state: TrainState, book: Logbook, judge: AnyJudge | None, speed: float) -> str | None:
+    """Check, show, log, preview, evaluate and save, each when its time has come; why to stop, if there is a reason."""
+    recipe, verdict, improved = config.recipe, None, False
+
+    def due(every: int) -> bool:
+        return (state.images_seen - recipe.batch_size) // every != state.images_seen // every
+
+    if state.step % STEPS_BETWEEN_CHECKS[config.device] == 0:
+        state.meter.check(state.step)
+    if book.reporter.due():
+        book.reporter.update(state.images_seen, state.meter.mean(), speed)
+    if due(recipe.log_every):
+        book.losses(state, speed)
+    if state.images_seen >= recipe.images:
+        return None  # the end is evaluated and saved in another way
+    if judge is not None and due(recipe.eval_every):
+        entries = evaluate(config, state, book, judge)
+        improved, verdict = history.improves(entries), _verdict(config, entries)
+    if due(recipe.checkpoint_every) or improved:
+        save_checkpoint(book.run.checkpoints, state, config, book.run.best_images(state.images_seen))
+    if due(recipe.preview_every):
+        book.reporter.say(f"picture: {preview(config, state, book)}")
+        book.report()
+    return verdict
+
+
+def _verdict(config: Config, entries: list[history.Entry], *, ended: bool = False) -> str | None:
+    """What the evaluations say to, once all images are seen (`ended`) only whether the generator collapsed."""
+    recipe = config.recipe
+    if recipe.stop_when_collapsed and history.has_collapsed(entries):
+        return "collapsed"
+    if recipe.patience and not ended and history.without_progress(entries) >= recipe.patience:
+        return "patience"
+    return None
+
+
+def preview(config: Config, state: TrainState, book: Logbook) -> Path:
+    """A grid of the same latents every time, by the averaged generator; of points a scatter plot on the same axes."""
+    points = config.data.points
+    if points:
+        drawn = np.concatenate(list(draw_images(state.average, config, PREVIEW_POINTS)))
+        return book.picture(state, scatter(drawn, points.extent, points))
+    images = np.concatenate(list(draw_images(state.average, config, PREVIEW_IMAGES)))
+    return book.picture(state, grid(images, PREVIEW_COLUMNS))
