@@ -316,6 +316,27 @@ def test_a_file_is_measured_against_what_it_was_trained_on(call: Call, random_fe
     assert found["accuracy"] is None  # of four other classes
 
 
+def named(path: str, names: str) -> str:
+    import torch
+
+    from gan_trainer.export import export
+
+    torch.manual_seed(0)
+    export(small_generator(10), path, latent_dim=16, classes=10, class_names=tuple(names))
+    return path
+
+
+def test_classes_are_matched_by_their_names(call: Call, random_features: Path, network: FeatureNetwork) -> None:
+    options = ("digits", "--features", random_features, "--n", 200, "--json")
+    other, unknown = named("other.onnx", "9876543210"), named("unknown.onnx", "abcdefghij")
+    done = call("gan-eval", other, unknown, *options)
+    found = json.loads(done.out)["results"]
+    predicted = network.measure(iter([Generator.load(other).sample(200)])).predicted
+    assert found[other]["accuracy"] == np.mean(predicted == 9 - np.arange(200) % 10)
+    assert found[unknown]["accuracy"] is None
+    assert "unknown.onnx: its classes are not called as those of digits; label accuracy is left out" in done.err
+
+
 def test_features_with_other_classes_measure_all_but_the_classes(
     call: Call, conditional_model: Path, tmp_path: Path
 ) -> None:

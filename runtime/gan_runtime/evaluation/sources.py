@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.data import PictureOptions
-from gan_runtime.data.registry import KNOWN
+from gan_runtime.data.registry import KNOWN, SOURCES
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.choice import described, some_in_order
 from gan_runtime.evaluation.features import FeatureNetwork, Measured
@@ -94,8 +94,7 @@ def open_candidate(
             raise InputError(f"{source}: draws points, and {data} has images; measure it against what it imitates")
         network.check_size(generator.size, source)
         _refuse_other_data(generator, data)
-        known = generator.classes == network.classes  # with others, nobody knows which is which
-        labels = np.arange(n, dtype=np.int64) % generator.classes if known else None
+        labels = _labels_of(generator, data, network.classes, n, quiet)
         about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
         about |= generator.roles.report()
         return Candidate(source, n, labels, about, generator, None, seed)
@@ -124,6 +123,22 @@ def _refuse_other_data(generator: Generator, data: str) -> None:
     trained = generator.manifest.training.get("data") if generator.manifest else None
     if trained in KNOWN and data in KNOWN and trained != data:
         raise InputError(f"{generator.model.path}: was trained on {trained}; measure it against that, not {data}")
+
+
+def _labels_of(generator: Generator, data: str, classes: int, n: int, quiet: bool) -> NDArray[np.int64] | None:
+    """The classes of the first n images as `data` numbers them; None where they cannot be matched."""
+    if generator.classes != classes:
+        return None
+    labels = np.arange(n, dtype=np.int64) % classes
+    expected = SOURCES[data].classes if data in SOURCES else ()
+    names = generator.class_names
+    if not expected or not names or names == expected:
+        return labels
+    if set(names) != set(expected):
+        if not quiet:
+            note(f"{generator.model.path}: its classes are not called as those of {data}; label accuracy is left out")
+        return None
+    return np.array([expected.index(name) for name in names], np.int64)[labels]
 
 
 def _open_images(
