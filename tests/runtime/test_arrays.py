@@ -92,6 +92,7 @@ def test_black_and_white() -> None:
         (IMAGES / 127.5, "float64 of 0 to 2"),
         (IMAGES / 255 * 0.6 - 0.1, "float64 of -0.1 to 0.5"),
         (IMAGES / 255 * 1.2 - 0.1, "float64 of -0.1 to 1.1"),
+        (IMAGES / 255 - 0.5, "float64 of -0.5 to 0.5"),
         (np.zeros((2, 4, 4, 1)), "float64 of 0 to 0"),
         ((IMAGES > 127).astype(int), "int64 of 0 to 1"),
         (IMAGES.astype(np.uint16) * 16, "uint16 of 0 to 4080"),
@@ -115,7 +116,7 @@ def test_values_that_are_no_numbers_are_refused(value: float) -> None:
     [
         (COLOURS, "4 x 6 x 3 images, uint8 .*; the file takes 4 x 4 x 1"),
         (np.zeros((9, 48), np.uint8), r"uint8 \[9, 48\]; the file takes uint8 images \['n', 4, 4, 1\]"),
-        (np.zeros((0, 4, 4, 1), np.uint8), r"uint8 \[0, 4, 4, 1\]"),
+        (np.zeros((0, 4, 4, 1), np.uint8), r"uint8 \[0, 4, 4, 1\]: there are no images in it"),
         (np.uint8(3), r"uint8 \[\]"),
         (np.zeros((2, 4, 4, 1), complex), "no real numbers"),
         (np.array(["a"]), "no real numbers"),

@@ -51,8 +51,10 @@ def load_image_array(source: str, size: ImageSize, n: int | None = None) -> Imag
     with open_arrays(source) as arrays:
         array, assumed = pick(arrays, "images", lambda shape: _layout(shape, size), needed, source)
         layout = _layout(array.shape, size)
-        if layout is None or not math.prod(array.shape):
+        if layout is None:
             raise InputError(f"{source}: {_mismatch(array, size)}{needed}")
+        if not math.prod(array.shape):
+            raise InputError(f"{source}: {array}: there are no images in it")
         total = 1 if layout.single else array.shape[0]
         rows = None if n is None or n >= total else some_in_order(total, n)
         values, scaled = _as_bytes(array.read(rows), source)
@@ -116,7 +118,7 @@ def _as_bytes(values: NDArray[Any], source: str) -> tuple[NDArray[np.uint8], str
             scale = (1 / 257, 0)
     elif low >= -ROUNDING and 0.5 <= high <= 1 + ROUNDING:
         scale = (255, 0)
-    elif -1 - ROUNDING <= low <= -0.5 and high <= 1 + ROUNDING:
+    elif -1 - ROUNDING <= low <= -0.5 and high <= 1 + ROUNDING and max(-low, high) > 0.5 + ROUNDING:
         scale = (127.5, 127.5)
     elif low >= 0 and 32 <= high <= 255:
         scale = (1, 0)
