@@ -288,6 +288,12 @@ def test_splits_are_no_classes(splits: tuple[str, ...], capsys: pytest.CaptureFi
     assert load_dataset(f"d/wrap/{splits[0]}", pictures=FOLDERS).classes == ("cat", "dog")
 
 
+def test_splits_beside_another_folder_are_no_classes() -> None:
+    fill("d", "unlabeled/1.png", "train/1.png", "test/1.png")
+    with pytest.raises(DataError, match=r"the folders test, train are splits of the data .* name one of them: d/train"):
+        load_dataset("d", pictures=FOLDERS)
+
+
 def test_a_train_among_vehicles_is_a_class(capsys: pytest.CaptureFixture[str]) -> None:
     fill("d", "train/1.png", "bus/1.png")
     assert load_dataset("d", pictures=FOLDERS).classes == ("bus", "train")

@@ -117,11 +117,13 @@ def _refuse_no_classes(listing: Listing, of: dict[str, str], shared: tuple[str, 
         if not name.isprintable():  # neither is what is no UTF-8; and no manifest could hold it
             raise DataError(f"{listing.path}: the sub-folder {name!a} cannot be the name of a class; rename it")
     shown = ", ".join(names[:5])
-    if {name.lower() for name in names} <= SPLITS:
-        train = next((name for name in names if name.lower().startswith("train")), names[0])
+    splits = [name for name in names if name.lower() in SPLITS]
+    if len(splits) > 1 or splits == names:
+        train = next((name for name in splits if name.lower().startswith("train")), splits[0])
         one = "/".join([str(listing.path), *shared, train])
         way = f"name one of them: {one}" if listing.path.is_dir() else "unpack it and name one of them"
-        raise DataError(f"{listing.path}: the folders {shown} are splits of the data and no classes; {way}")
+        found = ", ".join(splits)
+        raise DataError(f"{listing.path}: the folders {found} are splits of the data and no classes; {way}")
     if all(_is_in_its_block(name, folder) for name, folder in of.items() if is_picture(name)):
         lacking = f"{listing.label_file} has no labels" if listing.label_file else f"there is no {LABEL_FILE}"
         raise DataError(
