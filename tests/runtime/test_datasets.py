@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,19 @@ def test_images_of_another_data_set_beside_the_right_labels_are_named(tmp_path: 
     folder = put(tmp_path / "d")
     (folder / "images.gz").write_bytes(gzip.compress(OTHERS["images"]))
     with pytest.raises(DataError, match=r"images\.gz: is of twin, beside files of another data set; put the right one"):
+        load_dataset("tiny", data_dir=folder)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_split_under_the_name_of_the_other_one_is_called_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = put_other(tmp_path / "d")
+    test = tuple(
+        IdxFile(f"test-{name}", len(content), hashlib.sha256(content).hexdigest()) for name, content in OTHERS.items()
+    )
+    monkeypatch.setitem(SOURCES, "tiny", replace(SOURCES["tiny"], splits=SOURCES["tiny"].splits | {"test": test}))
+    with pytest.raises(DataError, match=r"labels\.gz is test-labels of tiny"):
         load_dataset("tiny", data_dir=folder)
 
 

@@ -95,17 +95,17 @@ def _of_another(folder: Path, files: tuple[IdxFile, ...]) -> str:
             return ""
         other = owner(file.name, digest)
         if other:
-            return f"{path} is of {other}"
+            return f"{path} is {other}"
         unknown = f"{path} is of a data set that is not known, or was changed: its content has SHA-256 {digest}"
     return unknown
 
 
 def owner(file_name: str, digest: str) -> str | None:
-    """The known data set that has a file of this name with this content."""
+    """Which file of which known data set has this content, in words for a file called `file_name`."""
     for name, source in SOURCES.items():
         for file in (file for files in source.splits.values() for file in files):
-            if (file.name, file.sha256) == (file_name, digest):
-                return name
+            if file.sha256 == digest:
+                return f"of {name}" if file.name == file_name else f"{file.name} of {name}"
     return None
 
 
@@ -149,7 +149,7 @@ def decode(folder: Path, file: IdxFile) -> NDArray[np.uint8]:
     digest = hashlib.sha256(content).hexdigest()
     other = owner(file.name, digest)
     if digest != file.sha256 and other:
-        raise DataError(f"{path}: is of {other}, beside files of another data set; put the right one into its place")
+        raise DataError(f"{path}: is {other}, beside files of another data set; put the right one into its place")
     if digest != file.sha256:
         raise DataError(f"{path}: corrupt: its content has SHA-256 {digest}, expected {file.sha256}; {ANEW}")
     axes = content[3]
