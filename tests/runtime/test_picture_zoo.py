@@ -259,6 +259,12 @@ def test_ycbcr_and_cielab() -> None:
     assert near(stripes(content, 3)[::2], [(120, 120, 120), (255, 255, 255)], 1)
 
 
+def test_a_variant_of_a_known_format_is_not_called_unknown() -> None:
+    content = tiff(words(halves((0, 0, 0)), "<f8"), [64] * 3, TIFF_RGB)
+    with pytest.raises(DataError, match="damaged, or TIFF of a variant that is not read; convert it to PNG"):
+        decoded(content)
+
+
 # ---- which value is white: more bits than 8 in files of 16 and 32
 
 

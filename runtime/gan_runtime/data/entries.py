@@ -10,11 +10,11 @@ from typing import IO
 
 from gan_runtime.errors import DataError
 
-VERSION = 3  # of what counts as a picture, and under which name
+VERSION = 4  # of what counts as a picture, and under which name
 SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jfif .webp .gif .bmp .tif .tiff .ppm .pgm .pbm .pnm .avif".split()  # noqa: SIM905
+    ".png .apng .jpg .jpeg .jpe .jfif .webp .gif .bmp .tif .tiff .ppm .pgm .pbm .pnm .avif".split()  # noqa: SIM905
 )
-UNREADABLE = frozenset([".heic", ".heif", ".jxl", ".jp2", ".tga"])  # pictures all the same: not to be passed over
+UNREADABLE = frozenset([".heic", ".heif", ".hif", ".jxl", ".jp2", ".tga"])  # pictures all the same: counted as bad
 MAX_FILE_BYTES = 256 * 2**20
 TICK = 3 * 10**9  # nanoseconds; file systems keep times to 2 seconds (FAT) and finer
 LABEL_FILE = "dataset.json"  # of StyleGAN's dataset tool

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,28 +55,44 @@ class PictureOptions:
     follow_links: bool = False
 
     def __post_init__(self) -> None:
-        from PIL import ImageColor  # noqa: PLC0415
-
-        if self.size not in SIZES:
+        if not _is_integer(self.size) or self.size not in SIZES:
             raise InputError(f"size {self.size}: must be between {SIZES[0]} and {SIZES[-1]}")
-        if self.mode not in MODES:
+        if self.mode not in tuple(MODES):
             raise InputError(f"mode {self.mode!r}: choose {' or '.join(MODES)}")
         if self.labels not in LABELS:
             raise InputError(f"labels {self.labels!r}: choose {' or '.join(LABELS)}")
-        try:
-            ImageColor.getrgb(self.background)
-        except ValueError:
-            raise InputError(f"background {self.background!r}: not a colour; try white, black or #8040ff") from None
+        _check_background(self.background)
         if self.levels is not None:
-            object.__setattr__(self, "levels", _checked_levels(*self.levels))  # JSON has lists
-        if self.max_pixels < 1:
-            raise InputError(f"max_pixels {self.max_pixels}: must be positive")
+            object.__setattr__(self, "levels", _checked_levels(self.levels))  # JSON has lists
+        if not _is_integer(self.max_pixels) or self.max_pixels < 1:
+            raise InputError(f"max_pixels {self.max_pixels}: must be a positive integer")
 
 
-def _checked_levels(low: float, high: float) -> tuple[float, float]:
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_background(background: object) -> None:
+    from PIL import ImageColor  # noqa: PLC0415
+
+    try:
+        colour = ImageColor.getrgb(background) if isinstance(background, str) else ()
+    except ValueError:
+        colour = ()
+    if not colour:
+        raise InputError(f"background {background!r}: not a colour; try white, black or #8040ff")
+    if colour[3:] not in ((), (255,)):
+        raise InputError(f"background {background!r}: is transparent itself; try white, black or #8040ff")
+
+
+def _checked_levels(levels: Any) -> tuple[float, float]:
+    try:
+        low, high = map(float, levels)
+    except (TypeError, ValueError):
+        raise InputError(f"levels {levels!r}: give two numbers, the values of black and white") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise InputError(f"levels {low:g} {high:g}: give the value of black and then a larger one, of white")
-    return float(low), float(high)
+    return low, high
 
 
 @dataclass(frozen=True)

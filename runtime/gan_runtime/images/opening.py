@@ -89,12 +89,12 @@ def open_picture(content: bytes, max_pixels: int) -> Opened:
 
 
 def _read_header(content: bytes) -> Any:
-    for accepts, reader in _readers():
+    for kind, accepts, reader in _readers():
         if accepts(content[:16]) is True:
             try:
                 return reader(io.BytesIO(content))
-            except (SyntaxError, IndexError, TypeError, struct.error):
-                break  # as Image.open: not of this kind after all, or damaged
+            except (SyntaxError, IndexError, TypeError, struct.error):  # as Image.open
+                raise DataError(f"damaged, or {kind} of a variant that is not read; convert it to PNG") from None
     name = next((name for start, name in FOREIGN.items() if content.lstrip()[: len(start)] == start), "")
     if content[4:8] == b"ftyp" and content[8:12] in HEIC:
         name = "a HEIC picture"
@@ -103,8 +103,8 @@ def _read_header(content: bytes) -> Any:
 
 
 @cache
-def _readers() -> list[tuple[Any, Any]]:
-    """What recognises each format, and what reads it."""
+def _readers() -> list[tuple[str, Any, Any]]:
+    """The name of each format, what recognises it, and what reads it."""
     from PIL import (  # noqa: PLC0415
         AvifImagePlugin,
         BmpImagePlugin,
@@ -127,7 +127,7 @@ def _readers() -> list[tuple[Any, Any]]:
         "TIFF": TiffImagePlugin.TiffImageFile,
         "WEBP": WebPImagePlugin.WebPImageFile,
     }
-    return [(Image.OPEN[name][1], own[name]) for name in FORMATS]
+    return [(name, Image.OPEN[name][1], own[name]) for name in FORMATS]
 
 
 def _essential(content: bytes) -> tuple[bytes, dict[bytes, bytes]]:
