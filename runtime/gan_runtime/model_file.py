@@ -6,7 +6,7 @@ onnx.proto are named by number, as in `gan_runtime.protobuf`.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -19,16 +19,25 @@ from gan_runtime.randomness import draws_random_numbers
 FLOAT, UINT8, INT64 = 1, 2, 7
 """Element types of TensorProto.DataType that gan-edge files use."""
 
+REARRANGING = {
+    "Identity", "Cast", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "QuantizeLinear", "DequantizeLinear",
+}  # fmt: skip
+"""Operators that leave values where they are, or move and store them."""
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of the graph; `shape` has an int for a fixed axis, a name (or "") for a dynamic one."""
+    """An input or output of the graph; `shape` has an int for a fixed axis, a name (or "") for a dynamic one.
+
+    `operator` computes the values of an output, which may be rearranged after it; "" where that is not known.
+    """
 
     name: str
     element: int
     shape: tuple[int | str, ...]
+    operator: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,8 @@ def _parse(content: bytes, path: Path) -> ModelFile:
         raise Malformed("it has no graph, no IR version or no opset")
     (graph,) = model.messages(7)
     initializers = {tensor.text(8) for tensor in graph.messages(5)}
-    inputs = [_port(value) for value in graph.messages(11)]
+    inputs = [_port(value, least=0) for value in graph.messages(11)]
+    outputs = [_port(value, least=1) for value in graph.messages(12)]
     return ModelFile(
         path=path,
         content=content,
@@ -105,7 +115,7 @@ def _parse(content: bytes, path: Path) -> ModelFile:
         producer=" ".join(filter(None, (model.text(2), model.text(3)))),
         metadata=_unique((entry.text(1), entry.text(2)) for entry in model.messages(14)),
         inputs=tuple(port for port in inputs if port.name not in initializers),
-        outputs=tuple(_port(value) for value in graph.messages(12)),
+        outputs=tuple(replace(port, operator=_operator(graph, port.name)) for port in outputs),
         external_data=any(map(_is_external, model.walk())),
         random_ops=frozenset(message.text(4) for message in model.walk() if _is_random(message)),
     )
@@ -137,16 +147,28 @@ def _domain(opset: Message) -> str:
     return "" if opset.text(1) == "ai.onnx" else opset.text(1)
 
 
-def _port(value: Message) -> Port:
+def _operator(graph: Message, name: str) -> str:
+    """The operator of the default domain that computes the value `name`, found from the end of the graph; or ""."""
+    for node in reversed(graph.messages(1)):
+        if name in node.fields.get(2, []):
+            if node.text(7) not in ("", "ai.onnx"):
+                return ""
+            if node.text(4) not in REARRANGING:
+                return node.text(4)
+            name = str(node.fields.get(1, [""])[0])
+    return ""
+
+
+def _port(value: Message, least: int) -> Port:
     """ValueInfoProto: name, then type > tensor_type > (elem_type, shape > dim > (dim_value | dim_param))."""
     for kind in value.messages(2):
         for tensor in kind.messages(1):
-            shape = [_dimension(dim) for dims in tensor.messages(2) for dim in dims.messages(1)]
+            shape = [_dimension(dim, least) for dims in tensor.messages(2) for dim in dims.messages(1)]
             return Port(value.text(1), tensor.integer(1), tuple(shape))
     return Port(value.text(1), 0, ())
 
 
-def _dimension(dim: Message) -> int | str:
-    """Some exporters write -1 or 0 for "any"."""
+def _dimension(dim: Message, least: int) -> int | str:
+    """Some exporters write -1 for "any", and 0 in outputs; ONNX Runtime takes the 0 of an input as it is."""
     length = dim.integer(1)
-    return length if 0 < length < 2**63 else dim.text(2)
+    return length if 1 in dim.fields and least <= length < 2**63 else dim.text(2)

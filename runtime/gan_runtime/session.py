@@ -67,7 +67,7 @@ def open_session(model: ModelFile, device: str = "auto", threads: int | None = N
     if model.external_data:
         raise ModelError(
             f"{model.path}: refers to data in other files, which may be anywhere on this host; "
-            "export it as one file without external data"
+            "make it one file, with external_data=False of torch.onnx.export, or onnx.save(onnx.load(path), path)"
         )
     threads = threads or available_cpus()
     ort = import_onnxruntime()

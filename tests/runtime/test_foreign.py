@@ -76,11 +76,12 @@ def test_uniform_latents_can_be_said() -> None:
 
 
 @pytest.mark.parametrize("label_shape", [["n"], ["n", 1]])
-@pytest.mark.parametrize("element", [INT64, INT32])
+@pytest.mark.parametrize("element", [INT64, INT32, UINT8])
 def test_integer_labels_are_found_and_counted(label_shape: list, element: int) -> None:
     flat = np.array([-1])
     before = [
-        node("Reshape", ["label", "flat"], ["l"]),
+        node("Cast", ["label"], ["k"], to=INT64),
+        node("Reshape", ["k", "flat"], ["l"]),
         node("Gather", ["e", "l"], ["y"]),
         node("Add", ["z0", "y"], ["z"]),
     ]
@@ -158,6 +159,15 @@ def test_other_inputs_are_refused_until_they_get_a_constant(element: int, shape:
     assert drawn(path, inputs={"switch": 0}).std() < 1
 
 
+def test_an_input_for_no_values_is_fed_with_none() -> None:
+    """The labels of an unconditional StyleGAN, as both exporters of torch write them."""
+    before = [node("Concat", ["noise", "c"], ["z"], axis=1)]
+    inputs = [value("noise", FLOAT, ["n", DIM]), value("c", FLOAT, ["n", 0])]
+    path = generator(before=before, inputs=inputs)
+    assert close(drawn(path), pixels(expected()))
+    assert opened(path).classes == 0
+
+
 @pytest.mark.parametrize("element", [HALF, DOUBLE])
 def test_other_floats_are_converted(element: int) -> None:
     kind = np.float16 if element == HALF else np.float64
@@ -225,6 +235,14 @@ def test_two_outputs_of_images_are_refused_until_one_is_named() -> None:
         opened(path, images_output="middle")
 
 
+def test_an_output_that_is_no_image_is_called_that_and_no_flag_is_offered_that_cannot_help() -> None:
+    path = generator(after=[node("Identity", ["t"], ["image"])], output=value("image", FLOAT, ["n", 3 * SIDE * SIDE]))
+    for said in ({}, {"images_output": "image"}):
+        with pytest.raises(ModelError, match="Reshape at the end") as error:
+            opened(path, **said)
+        assert "--" not in str(error.value)
+
+
 def test_a_batch_of_one_that_is_built_in_is_found() -> None:
     baked = generator(shape=(1, 3, SIDE, SIDE), output=value("image", FLOAT, ["n", 3, SIDE, SIDE]))
     assert "1 at a time" in opened(baked).roles.assumed
@@ -268,6 +286,35 @@ def test_the_range_is_recognised_and_converted(low: float, high: float, found: t
     which = draw_latents(0, 0, 50, len(images)).argmax(axis=1)
     assert close(model.sample(50), levels[which])
     assert f"[{found[0]}, {found[1]}]" in model.roles.assumed
+
+
+@pytest.mark.parametrize(("operator", "low", "high"), [("Tanh", -1, 1), ("Sigmoid", 0, 1)])
+@pytest.mark.parametrize("bias", [-40.0, 1.0, 40.0])
+def test_the_last_activation_says_the_range_whatever_the_first_images_are_like(
+    operator: str, low: float, high: float, bias: float
+) -> None:
+    after = [
+        node("Mul", ["a", "small"], ["b"]),
+        node("Add", ["b", "bias"], ["c"]),
+        node(operator, ["c"], ["d"]),
+        node("Reshape", ["d", "s"], ["image"]),
+    ]
+    path = generator(after=after, small=np.float32(0.05), bias=np.float32(bias))
+    a = draw_latents(0, 0, N, DIM).astype(np.float64) @ weight_of() * 0.05 + bias
+    values = np.tanh(a) if operator == "Tanh" else 1 / (1 + np.exp(-a))
+    assert opened(path).roles.report()["read_as"]["images"]["range"] == [low, high]
+    assert close(drawn(path), pixels(values.reshape(N, 3, SIDE, SIDE), low, high))
+
+
+def test_a_quantised_output_is_not_in_the_range_of_its_last_activation() -> None:
+    after = [node("QuantizeLinear", ["t", "scale", "zero"], ["q"]), node("Reshape", ["q", "s"], ["image"])]
+    path = generator(
+        after=after,
+        output=value("image", UINT8, ["n", 3, SIDE, SIDE]),
+        scale=np.float32(1 / 127.5),
+        zero=np.uint8(128),
+    )
+    assert close(drawn(path), pixels(expected()), most=1.01)
 
 
 @pytest.mark.parametrize(("low", "high"), [(-2.1, 2.6), (-128, 127), (0, 20), (-0.25, 1), (0, 1000), (-1e6, 1e6)])

@@ -12,6 +12,7 @@ from gan_runtime.foreign.shapes import NCHW, NHW
 
 Range = tuple[float, float]
 SIGNED, UNIT, BYTES = (-1.0, 1.0), (0.0, 1.0), (0.0, 255.0)
+ENDS_IN = {"Tanh": SIGNED, "Sigmoid": UNIT, "HardSigmoid": UNIT}  # what an operator gives, whatever it is fed
 BYTES_FROM = 64.0  # values above this are no overshoot of 1
 NEGATIVE, SIGNED_FROM = 0.1, 0.5  # how far below 0, as a share of the highest value: at most, at least
 CUT, FAR = 0.025, 1.0  # what clipping may take away: on average, at most; as shares of the range
@@ -58,11 +59,12 @@ def check_finite(values: NDArray[Any], path: Path) -> None:
         raise ModelError(f"{path}: gives values that are not finite, in {bad} of {len(values)} images")
 
 
-def find_range(values: NDArray[Any], path: Path) -> Range:
+def find_range(values: NDArray[Any], operator: str, path: Path) -> Range:
     """Which range images are in: [0, 255], [0, 1] where hardly anything is below 0, or [-1, 1].
 
     Args:
         values: the first images, finite.
+        operator: what computes them; "" where that is not known.
         path: names the file in messages.
 
     Raises:
@@ -70,6 +72,8 @@ def find_range(values: NDArray[Any], path: Path) -> Range:
     """
     if values.dtype == np.uint8:
         return BYTES
+    if operator in ENDS_IN and values.dtype.kind == "f":
+        return ENDS_IN[operator]
     low, high = float(values.min()), float(values.max())
     unsigned = BYTES if high > BYTES_FROM or values.dtype.kind in "iu" else UNIT
     top = min(high, unsigned[1])

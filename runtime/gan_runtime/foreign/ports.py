@@ -13,12 +13,14 @@ from gan_runtime.foreign.shapes import (
     BOOL,
     DTYPES,
     FLOATS,
+    IMAGE_SHAPES,
     INTEGERS,
     NCHW,
     describe_port,
     dtype,
     find_layout,
     is_called_labels,
+    is_empty,
     is_index,
     is_labels,
     is_one_hot,
@@ -76,6 +78,7 @@ def choose_ports(model: ModelFile, said: Assumptions) -> Ports:
     left = {port.name: port for port in model.inputs}
     constants = [(_take(left, name, "--input", model), value) for name, value in said.inputs.items()]
     constants += [(left.pop(port.name), 1.0) for port in model.inputs if port.name in left and is_truncation(port)]
+    constants += [(left.pop(port.name), 0.0) for port in model.inputs if port.name in left and is_empty(port)]
     labels = _take(left, said.labels_input, "--labels-input", model) if said.labels_input else None
     latents = _take(left, said.latents_input, "--latents-input", model) if said.latents_input else None
     labels = labels or _only(left, [port for port in left.values() if is_index(port)])
@@ -146,11 +149,17 @@ def _images(model: ModelFile, said: Assumptions) -> Port:
             raise InputError(f"--images-output {said.images_output}: no such output of numbers; there are {outputs}")
         return ports[0]
     ranks = {port: _likeness(port, said) for port in model.outputs}
+    if not any(ranks.values()):
+        outputs = ", ".join(map(describe_port, model.outputs)) or "none"
+        raise ModelError(
+            f"{model.path}: not made by gan-export, and none of its outputs is {IMAGE_SHAPES}; export it with a "
+            f"Reshape at the end that gives such images (outputs: {outputs})"
+        )
     ports = [port for port, rank in ranks.items() if rank is not None and rank == min(filter(None, ranks.values()))]
     if len(ports) > 1:
         ports = [port for port in ports if IMAGES.search(port.name)]
     if len(ports) != 1:
-        raise _unclear(model, "which output is images [n, 1, 3 or 4, h, w] or [n, h, w, 1, 3 or 4]", "--images-output")
+        raise _unclear(model, f"which output is {IMAGE_SHAPES}", "--images-output")
     return ports[0]
 
 

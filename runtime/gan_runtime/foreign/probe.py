@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.errors import DeviceError, ModelError
-from gan_runtime.foreign.assumptions import Assumptions
+from gan_runtime.foreign.assumptions import LAYOUTS, Assumptions
 from gan_runtime.foreign.pixels import Pixels, check_finite, find_range
 from gan_runtime.foreign.ports import Ports, choose_ports
-from gan_runtime.foreign.shapes import NCHW, describe_port, find_layout
+from gan_runtime.foreign.shapes import IMAGE_SHAPES, NCHW, describe_port, find_layout
 from gan_runtime.latents import default_labels, draw_latents
 from gan_runtime.manifest import ImageSize, Labels, Latents
 from gan_runtime.model_file import ModelFile, Port
@@ -72,7 +72,7 @@ class Foreign:
         told = [f"no manifest: taking {ports.latents.name!r} for {ports.dim} latents from {distribution}"]
         if ports.labels:
             told.append(f"{ports.labels.name!r} for labels of {ports.classes} classes")
-        told += [f"{value:g} for {port.name!r}" for port, value in ports.constants]
+        told += [f"{value:g} for {port.name!r}" for port, value in ports.constants if 0 not in port.shape]
         told.append(f"{ports.images.name!r} for {pixels.layout} images in [{pixels.black:g}, {pixels.white:g}]")
         if self.alpha:
             told.append("alpha laid over white")
@@ -116,7 +116,7 @@ def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, 
     layout = _layout(model, ports.images, alone.shape, said)
     probe, values = probe.look(_count(alone) if said.range is None else TOGETHER)
     check_finite(values, model.path)
-    pixels = Pixels(model.path, layout, *(said.range or find_range(values, model.path)))
+    pixels = Pixels(model.path, layout, *(said.range or find_range(values, ports.images.operator, model.path)))
     image = pixels(alone)
     same = _differ(pixels(values[1:2]), image) <= TOLERANCE
     if not (same or said.unrepeatable):
@@ -205,9 +205,12 @@ def _layout(model: ModelFile, port: Port, shape: tuple[int, ...], said: Assumpti
         raise ModelError(f"{model.path}: gives {list(shape)} where {describe_port(port)} is declared; export it again")
     layout = find_layout(shape, said.layout)
     if layout is None:
+        ways = ["export it with a Reshape at the end that gives such images"]
+        ways += ["name another output with --images-output"] * (len(model.outputs) > 1)
+        ways += ["say another --layout"] * any(find_layout(shape, layout) for layout in LAYOUTS)
         raise ModelError(
-            f"{model.path}: not made by gan-export, and {port.name!r} gives {list(shape)}, which are no images "
-            "[n, 1, 3 or 4, h, w] or [n, h, w, 1, 3 or 4]; name another output with --images-output, or say --layout"
+            f"{model.path}: not made by gan-export, and {port.name!r} gives {list(shape)}, which are no "
+            f"{IMAGE_SHAPES}; {', or '.join(ways)}"
         )
     return layout
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from gan_runtime.model_file import Port
 
 DTYPES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool",
-          10: "float16", 11: "float64"}  # fmt: skip
-BOOL, FLOATS, INTEGERS = 9, (1, 10, 11), (3, 5, 6, 7)
+          10: "float16", 11: "float64", 12: "uint32", 13: "uint64"}  # fmt: skip
+BOOL, FLOATS, INTEGERS = 9, (1, 10, 11), (2, 3, 4, 5, 6, 7, 12, 13)
 NCHW, NHWC, NHW = "nchw", "nhwc", "nhw"
 CHANNELS = (1, 3, 4)
+IMAGE_SHAPES = "images [n, 1, 3 or 4, h, w] or [n, h, w, 1, 3 or 4]"
 LEAST_SIDE = 5  # of channels-last images: fewer rows could be channels
 LABELS = re.compile(r"label|class|(?<![a-z])cond|one.?hot|categor|^[cy]\d*$", re.IGNORECASE)
 TRUNCATION = re.compile(r"trunc|psi", re.IGNORECASE)
@@ -22,7 +23,7 @@ TRUNCATION = re.compile(r"trunc|psi", re.IGNORECASE)
 
 def describe_port(port: Port) -> str:
     """Name, type and shape, for people."""
-    shape = ", ".join(str(axis) or "?" for axis in port.shape)
+    shape = ", ".join("?" if axis == "" else str(axis) for axis in port.shape)
     return f"{port.name} {DTYPES.get(port.element, f'type {port.element}')} [{shape}]"
 
 
@@ -35,6 +36,11 @@ def is_truncation(port: Port) -> bool:
     """Whether it is the factor psi of StyleGAN's truncation trick, by its name: one number, or one per image."""
     single = len(port.shape) <= 2 and all(axis == 1 or isinstance(axis, str) for axis in port.shape)
     return port.element in FLOATS and single and bool(TRUNCATION.search(port.name))
+
+
+def is_empty(port: Port) -> bool:
+    """Whether it takes no values at all: [n, 0], the labels of an unconditional StyleGAN."""
+    return 0 in port.shape[1:] and port.element in DTYPES and all(isinstance(axis, int) for axis in port.shape[1:])
 
 
 def is_index(port: Port) -> bool:
