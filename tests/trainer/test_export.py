@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from gan_runtime.latents import draw_latents
 from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_trainer.export import generator as export_module
-from gan_trainer.export.generator import OPSETS, ExportError, export, fold_batch_norm
+from gan_trainer.export import network as export_network
+from gan_trainer.export.generator import OPSETS, ExportError, export
+from gan_trainer.export.network import fold_batch_norm
 from gan_trainer.networks.layers import Reshape
 
 SIZE = ImageSize(28, 28, 1)
@@ -308,12 +311,23 @@ def test_what_is_exported_is_the_network_and_not_a_guess_of_it(network: nn.Modul
     assert np.abs(Generator.load("x.onnx", device="cpu")(z) - expected).max() < 0.52
 
 
-def test_a_wrong_fold_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def careless(module: nn.Module) -> nn.Module:
-        module[1] = nn.Identity()
-        return module
+def careless(module: nn.Module, *_: object) -> nn.Module:
+    module = deepcopy(module)
+    module[1] = nn.Identity()
+    return module
 
-    monkeypatch.setattr(export_module, "fold_batch_norm", careless)
+
+def test_a_wrong_fold_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_network, "fold_batch_norm", careless)
+    network, z = with_norm(), draw_latents(1, 0, 50, 4)
+    export(network, "x.onnx", latent_dim=4)
+    with torch.no_grad():
+        expected = network.eval()(torch.from_numpy(z)).permute(0, 2, 3, 1).numpy() * 127.5 + 127.5
+    assert np.abs(Generator.load("x.onnx", device="cpu")(z) - expected).max() < 0.52
+
+
+def test_a_wrong_copy_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_module, "plain_copy", careless)
     with pytest.raises(ExportError, match="differs from torch"):
         export(with_norm(), "x.onnx", latent_dim=4)
 

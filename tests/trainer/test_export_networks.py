@@ -196,6 +196,53 @@ def test_norms_are_folded_into_neighbours_alone(which: str) -> None:
     assert agrees(network, latents())
 
 
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda self, z: self.end(self.body(z) + self.body[0](z)),
+        lambda self, z: self.end(self.body[2](self.body[1](self.body[0](z) + 1))),
+        lambda self, z: self.end(self.body(z) * self.body[1].running_var.mean()),
+    ],
+    ids=["a layer without its norm", "something between them", "statistics read"],
+)
+def test_a_sequence_whose_parts_are_used_apart_is_exported_without_folding(forward: Callable[..., Any]) -> None:
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Linear(DIM, DIM), nn.BatchNorm1d(DIM), nn.ReLU())
+    nn.init.uniform_(body[1].running_var, 0.5, 2.0)
+    network = Call(forward, body=body, end=plain())
+    with torch.no_grad():
+        expected = network.eval()(latents()).permute(0, 2, 3, 1).numpy() * 127.5 + 127.5
+    export(network, "x.onnx", latent_dim=DIM)
+    assert np.abs(Generator.load("x.onnx", "cpu")(latents().numpy()) - expected).max() < 0.52
+
+
+class Remembers(nn.Module):
+    """A network with something that its first call makes."""
+
+    def __init__(self, make: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.tail = plain()
+        self.make = make
+        self.made: Tensor | None = None
+
+    def forward(self, z: Tensor) -> Tensor:
+        if self.made is None:
+            self.made = self.make(z)
+        return self.tail(z + self.made)
+
+
+@pytest.mark.parametrize("make", [lambda z: torch.randn(1, DIM), lambda z: z[0].clone()], ids=["noise", "an input"])
+def test_what_a_first_call_stores_at_random_is_refused_until_it_is_stored(make: Callable[[Tensor], Tensor]) -> None:
+    network = Remembers(make)
+    with pytest.raises(ExportError, match="stores values when it is first called"):
+        export(network, "x.onnx", latent_dim=DIM)
+    assert network.made is None
+    with torch.no_grad():
+        network(torch.randn(3, DIM))
+    assert agrees(network, latents())
+    assert agrees(Remembers(lambda z: torch.arange(DIM) / DIM), latents())
+
+
 def test_inputs_that_a_network_changes_are_its_own_affair() -> None:
     network = Call(lambda self, z: self.tail(z.mul_(2)), tail=plain())
     z = latents()

@@ -1,6 +1,5 @@
 """An encoder -> one verified ONNX file of the task "encode"."""
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from gan_runtime.manifest import ImageSize, Latents, Manifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.onnx_model import IMAGES
 from gan_trainer.data.pixels import normalise
-from gan_trainer.export.network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export.network import frozen_copy, plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, check_opset, finish, to_onnx
 from gan_trainer.export.parity import Output, check_parity, file_rows, image_blocks, network_rows
 from gan_trainer.training.determinism import settle_math_library
@@ -69,14 +68,16 @@ def encoder_file(
     check_opset(opset)
     settle_math_library()
     network = frozen_copy(module)
-    reference, deployed = (Deployed(part, latents.dim) for part in (network, deepcopy(network)))
-    deployed.network = fold_batch_norm(without_parametrizations(deployed.network))
-    blocks, encode = image_blocks(size), network_rows(reference, lambda values: [values])
+    blocks = image_blocks(size)
+    examples = torch.from_numpy(blocks[0][0][:EXAMPLE_ROWS])
+    plain = plain_copy(network, (normalise(examples).numpy(),))
+    reference, deployed = (Deployed(part, latents.dim) for part in (network, plain))
+    encode = network_rows(reference, lambda values: [values])
     largest = max(1.0, *(float(np.abs(encode(block)[0]).max()) for block in blocks))
     manifest = Manifest(
         name or path.stem, TASK, training=training or {}, images=size, codes=latents, pictures=record(pictures)
     )
-    model = to_onnx(deployed, {IMAGES: torch.from_numpy(blocks[0][0][:EXAMPLE_ROWS])}, [LATENTS], opset)
+    model = to_onnx(deployed, {IMAGES: examples}, [LATENTS], opset)
     file = finish(model, manifest, {LATENTS: (latents.dim,)}, opset, path)
     outputs = [Output(LATENTS, TOLERANCE * largest)]
     check_parity(encode, file_rows(file, [LATENTS]), blocks, outputs)

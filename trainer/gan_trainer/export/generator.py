@@ -2,7 +2,6 @@
 
 import json
 import math
-from copy import deepcopy
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from gan_runtime.model_file import ModelFile, parse_model
 from gan_runtime.signature import TASK
 from gan_trainer.data.pixels import GREY, to_pixels
 from gan_trainer.export.inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks
-from gan_trainer.export.network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export.network import frozen_copy, plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, OPSETS, ExportError, check_opset, finish, to_onnx
 from gan_trainer.export.parity import Output, Rows, batch_rows, check_parity, file_rows, network_rows
 from gan_trainer.export.range import ValueRange
@@ -163,9 +162,10 @@ def generator_file(
     manifest = Manifest(
         name or path.stem, TASK, latents, labels, size, training or {}, quality or [], pictures=record(pictures)
     )
-    reference, deployed = (Deployed(part, *values.ends) for part in (network, deepcopy(network)))
-    deployed.network = fold_batch_norm(without_parametrizations(deployed.network))
-    model = to_onnx(deployed, named_tensors(generator_rows(0, EXAMPLE_ROWS, latents, classes)), ["images"], opset)
+    examples = generator_rows(0, EXAMPLE_ROWS, latents, classes)
+    plain = plain_copy(network, examples)
+    reference, deployed = (Deployed(part, *values.ends) for part in (network, plain))
+    model = to_onnx(deployed, named_tensors(examples), ["images"], opset)
     shapes = {"images": astuple(size)}
     file = finish(model, manifest, shapes, opset, path)
     _check_images(file, model, reference, manifest, values)

@@ -1,6 +1,7 @@
 """What a generator is fed with: in a file always latents [n, d] and labels [n], whatever form the network takes."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from itertools import product
 from typing import TypeAlias
 
@@ -72,7 +73,7 @@ def adapted(network: nn.Module, latents: Latents, classes: int, rows: int) -> tu
         shapes = " and ".join(f"{str(x.dtype).removeprefix('torch.')} {list(x.shape)}" for x in fed)
         try:
             with torch.no_grad():
-                found = network(*fed)
+                found = deepcopy(network)(*fed)  # the network itself stays as if it had never been called
         except Exception as error:  # somebody else's code
             reasons.append(f"{shapes}: {first_line(error)}")
         else:

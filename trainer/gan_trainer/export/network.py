@@ -5,6 +5,7 @@ from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -16,7 +17,10 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from gan_runtime.errors import InputError
 from gan_trainer.export.onnx_file import ExportError, first_line
+from gan_trainer.export.parity import Rows, network_rows
 
+FIRST = 2  # rows of the first call
+ALIKE = 1e-4  # of the largest value: how far the rounding of a folded network may be apart
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
@@ -72,6 +76,50 @@ def _unwrapped(module: nn.Module) -> nn.Module:
     if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         inner = module.module
     return module if inner is None else _unwrapped(inner)
+
+
+def plain_copy(network: nn.Module, rows: Rows) -> nn.Module:
+    """A copy for the exporter: without parametrizations and, where that changes no result, with batch norms folded.
+
+    Code that calls the parts of a Sequential one by one may do more with them than run them in their order.
+
+    Args:
+        network: evaluated, and never called before, so that what depends on the first call shows.
+        rows: examples, more than FIRST of them.
+
+    Raises:
+        ExportError: the network fails, or a fresh copy of it gives other results.
+    """
+    with torch.no_grad():  # else a ScriptModule copies its parameters as results
+        copies = [without_parametrizations(deepcopy(network)) for _ in range(2)]
+    first, others = (tuple(x[part] for x in rows) for part in (slice(FIRST), slice(FIRST, None)))
+    call = network_rows(network, _tensors)
+    expected = call(first)
+    for copy in (fold_batch_norm(copies[0]), copies[1]):
+        call_copy = network_rows(copy, _tensors)
+        try:
+            call_copy(others)
+            if _alike(call_copy(first), expected):
+                return copy
+        except ExportError:  # code that looks for what was folded
+            continue
+    if _alike(call(first), expected):  # else it draws random numbers at every call, which its graph will show
+        raise ExportError(
+            "the network stores values when it is first called, such as random noise, so that a fresh copy gives other "
+            "results: make them buffers that are set when it is built, or call it once before it is exported"
+        )
+    return copies[1]
+
+
+def _tensors(found: Any) -> tuple[Tensor, ...]:
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _alike(found: Rows, expected: Rows) -> bool:
+    return all(
+        a.shape == b.shape and np.abs(a - b).max() <= ALIKE * max(1.0, np.abs(b).max())
+        for a, b in zip(found, expected, strict=True)
+    )
 
 
 def without_parametrizations(module: nn.Module) -> nn.Module:

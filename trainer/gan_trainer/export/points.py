@@ -1,6 +1,5 @@
 """Network -> one verified ONNX file of the task "points"."""
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from gan_runtime.model_file import ModelFile
 from gan_runtime.signature import POINTS_TASK
 from gan_trainer.export.generator import FLOAT_TOLERANCE, check_request, fingerprinted
 from gan_trainer.export.inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks
-from gan_trainer.export.network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export.network import frozen_copy, plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, ExportError, finish, to_onnx
 from gan_trainer.export.parity import Output, check_parity, file_rows, network_rows
 from gan_trainer.export.range import ValueRange
@@ -67,9 +66,10 @@ def export_points(
     network, found = adapted(frozen_copy(module), latents, 0, ROWS)
     size = Points(_coordinates(found), extent)
     manifest = Manifest(name or path.stem, POINTS_TASK, latents, None, size, training or {}, quality or [])
-    reference, deployed = (DeployedPoints(part, extent) for part in (network, deepcopy(network)))
-    deployed.network = fold_batch_norm(without_parametrizations(deployed.network))
-    model = to_onnx(deployed, named_tensors(generator_rows(0, EXAMPLE_ROWS, latents, 0)), [OUTPUT], opset)
+    examples = generator_rows(0, EXAMPLE_ROWS, latents, 0)
+    plain = plain_copy(network, examples)
+    reference, deployed = (DeployedPoints(part, extent) for part in (network, plain))
+    model = to_onnx(deployed, named_tensors(examples), [OUTPUT], opset)
     file = finish(model, manifest, {OUTPUT: size.shape}, opset, path)
 
     def drawn(points: Tensor) -> list[Tensor]:

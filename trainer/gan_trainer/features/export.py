@@ -1,6 +1,5 @@
 """A feature network -> one verified ONNX file of the task "features"."""
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.manifest import ImageSize, Manifest, Measures
 from gan_runtime.model_file import ModelFile
 from gan_runtime.onnx_model import IMAGES
-from gan_trainer.export.network import fold_batch_norm, frozen_copy, without_parametrizations
+from gan_trainer.export.network import frozen_copy, plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, ExportError, check_opset, finish, to_onnx
 from gan_trainer.export.parity import Output, check_parity, file_rows, image_blocks, network_rows
 from gan_trainer.training.determinism import settle_math_library
@@ -54,14 +53,15 @@ def export_features(
     check_opset(opset)
     settle_math_library()
     reference, blocks = frozen_copy(module), image_blocks(size)
+    examples = blocks[0][0][:EXAMPLE_ROWS]
+    network = plain_copy(reference, (examples,))
     measure = network_rows(reference, _checked)
     dim, classes = (part.shape[1] for part in measure(blocks[0]))
     measures = Measures(dim, classes, class_names)
     manifest = Manifest(
         name or path.stem, TASK, training=training or {}, quality=quality or [], images=size, measures=measures
     )
-    network = fold_batch_norm(without_parametrizations(deepcopy(reference)))
-    model = to_onnx(network, {IMAGES: torch.from_numpy(blocks[0][0][:EXAMPLE_ROWS])}, [FEATURES, LOGITS], opset)
+    model = to_onnx(network, {IMAGES: torch.from_numpy(examples)}, [FEATURES, LOGITS], opset)
     file = finish(model, manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
     check_parity(measure, file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS)
     with atomic_write(path) as target:
