@@ -19,7 +19,7 @@ from gan_trainer.networks import build_networks
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.systems import STEPS
 
-REMARKS = ("model: ", "label: ", "encoder: ", "device: ", "run: ", "checkpoint: ", "passed over: ")
+REMARKS = ("labels: ", "model: ", "label: ", "encoder: ", "device: ", "run: ", "checkpoint: ", "passed over: ")
 DIGIT = ImageSize(28, 28, 1)
 SHORT = ("--size", 28, "--batch-size", 8, "--threads", 1, "--device", "cpu", "--width", 8, "--quiet")
 TRAIN = ("gan-train", "a", *SHORT, "--images", 64)  # eight steps on a folder of the fixture `two_folders`

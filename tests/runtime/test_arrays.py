@@ -277,9 +277,26 @@ def test_some_images_of_an_array_and_their_labels(order: str) -> None:
 def test_latents_of_gan_encode_are_taken_as_they_are() -> None:
     latents = RNG.normal(size=(3, 16)).astype(np.float32)
     np.savez("z.npz", latents=latents, names=np.array(["a", "b", "c"]), labels=np.arange(3))
-    np.testing.assert_array_equal(load_latents("z.npz"), latents)
+    np.testing.assert_array_equal(load_latents("z.npz")[0], latents)
     np.savez("z.npz", latents)
-    np.testing.assert_array_equal(load_latents("z.npz"), latents)
+    np.testing.assert_array_equal(load_latents("z.npz")[0], latents)
+
+
+def test_latents_keep_their_labels(call: Call, conditional_model: Path) -> None:
+    sample = ("gan-sample", "--model", conditional_model)
+    call(*sample, "--n", 6, "--start", 3, "seen.npz")
+    done = call(*sample, "--latents", "seen.npz", "again.npz", "--json")
+    assert json.loads(done.out)["labels"] == "seen.npz"
+    assert "labels: those of seen.npz; --label draws one class" in done.err
+    seen, again = np.load("seen.npz"), np.load("again.npz")
+    assert seen["labels"].tolist() == again["labels"].tolist() == [3, 4, 5, 6, 7, 8]
+    np.testing.assert_array_equal(seen["images"], again["images"])
+    call(*sample, "--latents", "seen.npz", "--label", 2, "twos.npz")
+    assert np.load("twos.npz")["labels"].tolist() == [2] * 6
+    np.savez("bad.npz", latents=seen["latents"], labels=np.arange(6) + 5)
+    assert call(*sample, "--latents", "bad.npz", "x.npz").refused("label 10")
+    np.savez("bad.npz", latents=seen["latents"], labels=np.arange(5))
+    assert call(*sample, "--latents", "bad.npz", "x.npz").refused("give an integer for each of the 6")
 
 
 def test_every_command_says_what_it_assumed(

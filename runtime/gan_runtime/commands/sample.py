@@ -54,7 +54,10 @@ def sample(
         ),
     ] = None,
     latents: Annotated[
-        str | None, typer.Option(help=".npy with latents of one's own, float [n, d]; instead of --n, --seed, --start.")
+        str | None,
+        typer.Option(
+            help="Your own latents [n, d], .npy, or .npz with labels [n] too; instead of --n, --seed, --start."
+        ),
     ] = None,
     reconstruct: Annotated[
         bool, typer.Option("--reconstruct", help="IMAGES above what the generator makes of their latents.")
@@ -123,9 +126,15 @@ def sample(
     shown = None
     if pictures:
         shown = encoded(generator, images, encoder, number, options, reading, reconstruct=reconstruct)
-    own = shown.latents if shown else _load_latents(latents) if latents is not None else None
+    own, labels = (shown.latents if shown else None), None
+    if latents is not None:
+        from gan_runtime.images.array_files import load_latents
+
+        own, labels = load_latents(latents, labelled=bool(generator.classes) and number is None and not by_class)
+    if labels is not None and not quiet:
+        note(f"labels: those of {latents}; --label draws one class")
     count = (n or _default_n(options, kind, generator)) if own is None else len(own)
-    draw = generator.draw(count, seed, start, number, own, batch_size)
+    draw = generator.draw(count, seed, start, number if labels is None else labels, own, batch_size)
     if shown and reconstruct:
         outcome = write_reconstruction(output, shown.pictures, draw, options)
     else:
@@ -136,6 +145,7 @@ def sample(
         "seed": seed if own is None else None,
         "start": start if own is None else None,
         "label": number,
+        **({"labels": latents} if labels is not None else {}),
         **_class_names(generator, number, by_class),
         "by_class": by_class,
         **outcome.report(),
@@ -261,12 +271,6 @@ def _default_n(options: "Options", kind: str, generator: "Generator") -> int:
     from gan_runtime.outputs.options import DEFAULT_POINTS
 
     return DEFAULT_POINTS if generator.points else options.default_n(kind, generator.classes)
-
-
-def _load_latents(path: str) -> Any:
-    from gan_runtime.images.array_files import load_latents
-
-    return load_latents(path)
 
 
 def _describe(generator: "Generator") -> dict[str, Any]:

@@ -102,15 +102,38 @@ def pick(arrays: list[StoredArray], name: str, fits: Callable[[tuple[int, ...]],
     return array, "" if named else f"{array.name} is taken for the {name}"
 
 
-def load_latents(path: str) -> NDArray[Any]:
-    """The latents of a .npy, or of a .npz as gan-encode writes it: [n, d] of real numbers. Raises InputError."""
+def load_latents(path: str, *, labelled: bool = False) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+    """The latents of a .npy, or of a .npz as gan-encode and gan-sample write it.
+
+    Args:
+        path: of the file.
+        labelled: read the `labels` of a .npz, too, where it has some.
+
+    Returns:
+        Real numbers [n, d], and int64 [n] or None.
+
+    Raises:
+        InputError: the file cannot be read, or holds no such arrays.
+    """
     called = f"--latents {path}"
     with open_arrays(path, called) as arrays:
         array, _ = pick(arrays, "latents", lambda shape: len(shape) == 2, "one array of shape [n, d]", called)
         if len(array.shape) != 2 or array.dtype.kind not in "fiu":
             raise InputError(f"{called}: {array}; needs one array of shape [n, d] of real numbers")
-        latents: NDArray[Any] = array.read(None)
-        return latents
+        return array.read(None), read_labels(arrays, array.shape[0], None, called) if labelled else None
+
+
+def read_labels(
+    arrays: list[StoredArray], total: int, rows: NDArray[np.int64] | None, source: str
+) -> NDArray[np.int64] | None:
+    """The array `labels` beside `total` images or latents, all of it or these rows; None where there is none."""
+    labels = next((array for array in arrays if array.name == "labels"), None)
+    if labels is None:
+        return None
+    if labels.problem or labels.shape != (total,) or labels.dtype.kind not in "iu":
+        kind = str(labels).removeprefix("labels: ")
+        raise InputError(f"{source}: labels {kind}; give an integer for each of the {total:,}, or none")
+    return labels.read(rows).astype(np.int64)
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, called: str) -> StoredArray:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.choice import some_in_order
-from gan_runtime.images.array_files import StoredArray, open_arrays, pick
+from gan_runtime.images.array_files import StoredArray, open_arrays, pick, read_labels
 from gan_runtime.manifest import ImageSize
 
 ROUNDING = 1e-3  # by which a range may be overshot
@@ -58,7 +58,7 @@ def load_image_array(source: str, size: ImageSize, n: int | None = None) -> Imag
         total = 1 if layout.single else array.shape[0]
         rows = None if n is None or n >= total else some_in_order(total, n)
         values, scaled = _as_bytes(array.read(rows), source)
-        labels = _labels(arrays, total, rows, source)
+        labels = read_labels(arrays, total, rows, source)
     if layout.channels_first:
         values = np.moveaxis(values, -3, -1)
     images = np.ascontiguousarray(values).reshape(-1, *size.shape)
@@ -86,18 +86,6 @@ def _mismatch(array: StoredArray, size: ImageSize) -> str:
     if array.dtype == np.uint8 and len(array.shape) == 4:
         return f"{' x '.join(map(str, array.shape[1:]))} images, {array}; the file takes {size}: "
     return f"{array}; the file takes "
-
-
-def _labels(
-    arrays: list[StoredArray], total: int, rows: NDArray[np.int64] | None, source: str
-) -> NDArray[np.int64] | None:
-    labels = next((array for array in arrays if array.name == "labels"), None)
-    if labels is None:
-        return None
-    if labels.problem or labels.shape != (total,) or labels.dtype.kind not in "iu":
-        kind = str(labels).removeprefix("labels: ")
-        raise InputError(f"{source}: labels {kind}; give an integer for each of the {total:,} images, or none")
-    return labels.read(rows).astype(np.int64)
 
 
 def _as_bytes(values: NDArray[Any], source: str) -> tuple[NDArray[np.uint8], str]:
