@@ -5,8 +5,10 @@ import operator
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -230,6 +232,8 @@ class Generator:
         if not self.classes:
             raise self._unconditional()
         y = np.asarray(labels)
+        if isinstance(labels, list | tuple) and 0 < sum(isinstance(label, str) for label in labels) < len(labels):
+            raise InputError("labels: numbers and names are mixed, and a number may be a name; give one or the other")
         if y.dtype.kind == "U":
             y = np.array([self.class_called(name) for name in y.reshape(-1).tolist()], np.int64).reshape(y.shape)
         if y.dtype.kind not in "iu" or y.shape not in ((), (n,)):
@@ -246,8 +250,10 @@ class Generator:
         """
         if not self.classes:
             raise self._unconditional()
-        if name in self.class_names:
-            return self.class_names.index(name)
+        for form in (str, partial(normalize, "NFC")):  # macOS decomposes accented letters
+            names = [form(known) for known in self.class_names]
+            if form(name) in names:
+                return names.index(form(name))
         if re.fullmatch(r"-?[0-9]+", name):
             number = int(name)
             if 0 <= number < self.classes:

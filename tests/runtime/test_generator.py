@@ -128,6 +128,16 @@ def test_labels_may_be_names(conditional_model: Path, conditional: Generator) ->
             animals.sample(1, labels=name)
 
 
+def test_names_are_found_however_their_accents_are_written(conditional_model: Path) -> None:
+    both = named(conditional_model, ("caf\u00e9", "u\u0308ber", *ANIMALS[2:]))
+    assert [both.class_called(name) for name in ("cafe\u0301", "caf\u00e9", "\u00fcber", "u\u0308ber")] == [0, 0, 1, 1]
+
+
+def test_numbers_and_names_are_not_mixed(conditional_model: Path) -> None:
+    with pytest.raises(InputError, match="numbers and names are mixed, and a number may be a name"):
+        named(conditional_model, ANIMALS).sample(2, labels=[2, "2"])
+
+
 def test_labels_decide_the_class(conditional: Generator) -> None:
     default = conditional.sample(10, seed=2)
     np.testing.assert_array_equal(default, conditional.sample(10, seed=2, labels=np.arange(10)))
