@@ -216,6 +216,17 @@ def test_a_sequence_whose_parts_are_used_apart_is_exported_without_folding(forwa
     assert np.abs(Generator.load("x.onnx", "cpu")(latents().numpy()) - expected).max() < 0.52
 
 
+@pytest.mark.parametrize("last", [Tensor.round, Tensor.floor, Tensor.byte], ids=["round", "floor", "byte"])
+def test_a_network_that_rounds_by_itself_may_fall_to_either_side(last: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Linear(DIM, 1024), nn.ReLU(), nn.Linear(1024, 32 * 32), Reshape(1, 32, 32), nn.Sigmoid())
+    network = Call(lambda self, z: last(self.body(z) * 255), body=body)
+    with torch.no_grad():
+        expected = network(latents()).permute(0, 2, 3, 1).numpy().astype(int)
+    export(network, "x.onnx", latent_dim=DIM, range=(0, 255))
+    assert np.abs(Generator.load("x.onnx", "cpu")(latents().numpy()) - expected).max() <= 1
+
+
 class Remembers(nn.Module):
     """A network with something that its first call makes."""
 
@@ -261,10 +272,14 @@ def test_inputs_that_a_network_changes_are_its_own_affair() -> None:
         (lambda: plain(nn.LazyLinear(36)), r"layer 0 \(LazyLinear\) has no weights yet"),
         (lambda: plain().to("meta"), "cannot be copied: Sequential: .*meta tensor"),
         (lambda: plain(linear(), nn.BatchNorm1d(36, track_running_stats=False)), r"layer 1 \(BatchNorm1d\) takes its"),
+        (
+            lambda: Call(lambda self, z: self.tail(z).squeeze().unsqueeze(1), tail=plain()),
+            "another size: keep the first",
+        ),
         (lambda: Call(lambda self, z: self.tail(z)[:1], tail=plain()), "1 images for 64 latents"),
         (lambda: Call(lambda self, z: self.tail(z).view(-1, 6, 6), tail=plain()), r"gives \[64, 6, 6\], not images"),
     ],
-    ids=["tuple", "dict", "channels", "lazy", "meta", "batch statistics", "images", "axes"],
+    ids=["tuple", "dict", "channels", "lazy", "meta", "batch statistics", "squeezed", "images", "axes"],
 )
 def test_what_cannot_be_a_generator_is_refused_with_the_way_out(network: Callable[[], nn.Module], words: str) -> None:
     with pytest.raises(ExportError, match=words):

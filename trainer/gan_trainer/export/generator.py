@@ -43,6 +43,8 @@ SUFFIX = ".onnx"
 FLOAT_TOLERANCE = 1e-4  # of values in [-1, 1]
 PIXEL_TOLERANCE = 1  # grey level: rounding may fall to either side
 COMPARED = Output("values in [-1, 1]", FLOAT_TOLERANCE), Output("grey levels", PIXEL_TOLERANCE)
+AS_LEVELS = Output(COMPARED[0].unit, PIXEL_TOLERANCE / GREY), COMPARED[1]
+"""The same for a network that rounds to grey levels itself."""
 FINGERPRINT_SEED, FINGERPRINT_IMAGES = 0, 16
 
 
@@ -168,7 +170,7 @@ def generator_file(
     model = to_onnx(deployed, named_tensors(examples), ["images"], opset)
     shapes = {"images": astuple(size)}
     file = finish(model, manifest, shapes, opset, path)
-    _check_images(file, model, reference, manifest, values)
+    _check_images(file, model, reference, manifest, values, images)
     draw = network_rows(network, lambda images: [to_pixels(reference.grey(images))])
     (pixels,) = draw(generator_rows(0, FINGERPRINT_IMAGES, latents, classes))
     return fingerprinted(file, model, manifest, shapes, pixels)
@@ -213,19 +215,32 @@ def _checked(images: object) -> Tensor:
 
 
 def _check_images(
-    file: ModelFile, model: onnx.ModelProto, reference: Deployed, manifest: Manifest, values: ValueRange
+    file: ModelFile,
+    model: onnx.ModelProto,
+    reference: Deployed,
+    manifest: Manifest,
+    values: ValueRange,
+    images: Tensor,
 ) -> None:
-    """The file must draw what the network draws: in floats before the last rounding, and in grey levels after it."""
+    """The file must draw what the network draws: in floats before the last rounding, and in grey levels after it.
+
+    `images` are some of the network's.
+    """
     assert manifest.latents
     assert manifest.output
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
-    grey = _before_rounding(model.graph)
-    probe.graph.output.append(onnx.helper.make_tensor_value_info(grey, onnx.TensorProto.FLOAT, None))
-    floats = file_rows(parse_model(probe.SerializeToString(), file.path), [grey])
+    name = _before_rounding(model.graph)
+    probe.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    floats = file_rows(parse_model(probe.SerializeToString(), file.path), [name])
     pixels = file_rows(file, ["images"])
 
     def convert(images: Tensor) -> list[Tensor]:
+        if images.ndim != 4:
+            raise ExportError(
+                f"the network gives {list(images.shape)} for a batch of another size: keep the first axis, without "
+                "squeeze() of all axes"
+            )
         return [reference.grey(images) / GREY, to_pixels(reference.grey(images))]
 
     def watched(images: Tensor) -> list[Tensor]:
@@ -235,12 +250,14 @@ def _check_images(
     def drawn(rows: Rows) -> Rows:
         return floats(rows)[0] / GREY, *pixels(rows)
 
+    grey = reference.grey(images)
+    compared = AS_LEVELS if torch.equal(grey, grey.round()) else COMPARED
     about = manifest.latents, manifest.labels.classes if manifest.labels else 0
     n = batch_rows(manifest.output.shape)
     usual = usual_blocks(*about, n, math.prod(manifest.output.shape))
-    check_parity(network_rows(reference.network, watched), drawn, usual, COMPARED)
+    check_parity(network_rows(reference.network, watched), drawn, usual, compared)
     values.check_guess()
-    check_parity(network_rows(reference.network, convert), drawn, other_blocks(*about, n), COMPARED)
+    check_parity(network_rows(reference.network, convert), drawn, other_blocks(*about, n), compared)
 
 
 def _before_rounding(graph: onnx.GraphProto) -> str:

@@ -116,10 +116,8 @@ def _tensors(found: Any) -> tuple[Tensor, ...]:
 
 
 def _alike(found: Rows, expected: Rows) -> bool:
-    return all(
-        a.shape == b.shape and np.abs(a - b).max() <= ALIKE * max(1.0, np.abs(b).max())
-        for a, b in zip(found, expected, strict=True)
-    )
+    pairs = [(np.asarray(a, np.float64), np.asarray(b, np.float64)) for a, b in zip(found, expected, strict=True)]
+    return all(a.shape == b.shape and np.abs(a - b).max() <= ALIKE * max(1.0, float(np.abs(b).max())) for a, b in pairs)
 
 
 def without_parametrizations(module: nn.Module) -> nn.Module:
