@@ -84,6 +84,8 @@ def test_a_nul_does_not_hide_the_end_of_a_name() -> None:
         (["Köln/Bär.png", "Möbel/Stühle.png"], "cp437"),
         (["Straße/é.png"], "cp437"),
         (["Óscar/Ávila.png"], "cp850"),
+        (["Кошки/x1.png", "Собаки/Фото 2.jpg"], "cp866"),
+        (["Деревья/1.png"], "cp866"),
         (["a/1.pn√", "b/2.png"], "cp437"),
     ],
 )

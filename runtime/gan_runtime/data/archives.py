@@ -37,6 +37,7 @@ ENCODINGS = {  # of names that do not say that they are UTF-8, and how the Unico
     "gb2312": WIDE,  # Windows in China
     "cp437": ("LATIN ",),  # what the specification says
     "cp850": ("LATIN ",),  # Windows in western Europe
+    "cp866": ("CYRILLIC ",),  # Windows in Russia
 }
 
 
@@ -153,8 +154,8 @@ def _encoding(names: list[bytes]) -> str:
 def _fits(names: list[bytes], encoding: str) -> bool:
     """Whether names make sense in an encoding.
 
-    An accented letter and the one after it look like one letter of Japanese, so in names of that kind letters that are
-    not Latin have to be the more frequent ones.
+    An accented letter and the one after it look like one letter of Japanese, and alone like one of Russian, so in names
+    of these kinds letters that are not Latin have to be the more frequent ones.
     """
     try:
         decoded = [name.decode(encoding).replace("\\", "/").rpartition(".") for name in names]
@@ -166,4 +167,4 @@ def _fits(names: list[bytes], encoding: str) -> bool:
     if not all(unicodedata.name(letter, "").startswith(ENCODINGS[encoding]) for letter in set(others)):
         return False
     latin = sum(letter.isascii() and letter.isalpha() for letter in letters)
-    return ENCODINGS[encoding] != WIDE or sum(map(str.isalpha, others)) >= latin
+    return ENCODINGS[encoding] in (("",), ("LATIN ",)) or sum(map(str.isalpha, others)) >= latin

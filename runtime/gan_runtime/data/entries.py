@@ -10,7 +10,7 @@ from typing import IO
 
 from gan_runtime.errors import DataError
 
-VERSION = 4  # of what counts as a picture, and under which name
+VERSION = 5  # of what counts as a picture, and under which name
 SUFFIXES = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .webp .gif .bmp .tif .tiff .ppm .pgm .pbm .pnm .avif".split()  # noqa: SIM905
 )
