@@ -76,6 +76,10 @@ def test_transparent_sprites_are_encoded_as_flattened_ones(on_black: str, call: 
     assert np.array_equal(encoded(call, "sprites", "--model", on_black)[0], expected)
     for i in (3, 44):
         assert np.array_equal(encoded(call, f"sprites/{i:03}.png", "--model", on_black)[0], expected[i : i + 1])
+    for source, pictures in (("sprites", {"background": "black", "levels": None}), ("x.npy", None)):
+        np.save("x.npy", np.zeros((2, 28, 28, 1), np.uint8))
+        report = json.loads(call("gan-encode", source, "z.npz", "--model", on_black, "--json").out)
+        assert report.get("pictures") == pictures
     white, remarks = encoded(call, "sprites", "--model", on_black, "--background", "white")
     assert not np.allclose(white, expected, atol=1e-3)
     assert "--background white: b-encoder.onnx was trained with black" in remarks
@@ -107,6 +111,8 @@ def test_evaluation_reads_reference_and_candidates_as_the_file_was_trained(on_bl
     done = call("gan-eval", on_black, "flat", "sprites", *features, "--background", "white")
     assert "--background white: b.onnx was trained with black" in done.err
     assert json.loads(done.out)["results"]["flat"]["fid"] > 1
+    assert reports[0]["pictures"] == {"background": "black", "levels": None}
+    assert json.loads(done.out)["pictures"]["background"] == "white"
 
 
 def test_levels_are_recorded_too(call: Call, sprites: None) -> None:

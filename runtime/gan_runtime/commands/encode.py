@@ -47,7 +47,7 @@ def encode(
     """Write the latents of images, by the encoder of a BiGAN or VAE, with ONNX Runtime."""
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable
-    from gan_runtime.images.named import check_output_is_new, load_images
+    from gan_runtime.images.named import check_output_is_new, how_decoded, load_images
     from gan_runtime.images.recorded import pictures_for
     from gan_runtime.session import import_onnxruntime
 
@@ -72,6 +72,7 @@ def encode(
         "latents": {"dim": encoder.latents.dim, "distribution": encoder.latents.distribution},
         "labels": pictures.labels is not None,
         "assumed": list(pictures.remarks),
+        **how_decoded(sources, like),
         "model": {"path": str(encoder.model.path), "sha256": encoder.model.sha256},
         "device": encoder.session.device,
         "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},

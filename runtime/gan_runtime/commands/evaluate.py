@@ -115,6 +115,7 @@ def _measure_images(
 ) -> dict[str, Any]:
     from gan_runtime.evaluation.reference import load_reference
     from gan_runtime.evaluation.scores import check_n, floors, score
+    from gan_runtime.images.named import how_decoded
 
     reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet, like=like)
     for candidate in candidates:
@@ -133,6 +134,7 @@ def _measure_images(
     return {
         "data": {"name": reference.name, "digest": reference.digest, "train": len(train.images)},
         "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
+        **how_decoded([*(candidate.name for candidate in candidates), data], like),
         "results": results,
         "floors": floors(reference, least),
         "versions": {"gan-edge": __version__},

@@ -132,7 +132,7 @@ def read_labels(
         return None
     if labels.problem or labels.shape != (total,) or labels.dtype.kind not in "iu":
         kind = str(labels).removeprefix("labels: ")
-        raise InputError(f"{source}: labels {kind}; give an integer for each of the {total:,}, or none")
+        raise InputError(f"{source}: labels {kind}; give an integer for each of the {total:,} images, or none")
     return labels.read(rows).astype(np.int64)
 
 

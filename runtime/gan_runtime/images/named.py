@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from gan_runtime.errors import DataError, InputError
 from gan_runtime.evaluation.reference import load_pictures_as, pictures_as
 from gan_runtime.images.array_files import SUFFIXES
 from gan_runtime.images.arrays import load_image_array
+from gan_runtime.images.recorded import SHARED
 from gan_runtime.images.remarks import summarise
 from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.commandline import note
@@ -72,6 +74,13 @@ def check_output_is_new(sources: Sequence[str], output: str) -> None:
     for source in sources:
         if Path(source).exists() and Path(output).exists() and Path(source).samefile(output):
             raise InputError(f"{output}: is also one of the images; name another file to write")
+
+
+def how_decoded(sources: Sequence[str], like: PictureOptions) -> dict[str, Any]:
+    """For a command's report: how those of `sources` that are pictures became images; nothing where none is."""
+    if all(source in KNOWN or source.lower().endswith((*SUFFIXES, ".onnx")) for source in sources):
+        return {}
+    return {"pictures": {name: getattr(like, name) for name in SHARED}}
 
 
 def _load(
