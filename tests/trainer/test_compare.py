@@ -15,7 +15,7 @@ from helpers import Result, leftovers
 from PIL import Image
 
 from gan_runtime import models
-from gan_runtime.errors import InputError
+from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.evaluation import scores as evaluation
 from gan_runtime.models import shipped_features
 from gan_trainer.compare import cells, command, pictures
@@ -336,6 +336,11 @@ def test_what_gan_train_calls_collapsed_is_collapsed_here(monkeypatch: pytest.Mo
 
 
 GOOD = {"fid": 1.0, "precision": 0.9, "recall": 0.5, "coverage": 0.6}
+REPORT = {"results": {"x": GOOD}, "floors": {}, "features": {}, "versions": {}}
+TRAINED: dict[str, Any] = {
+    "recipe": "gan", "seed": 0, "key": Plan(Settings("digits", 512), {"gan": 512}).key("gan"),
+    "images": 512, "cpu_seconds": 7.0, "outcome": "finished", "curve": [],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -343,7 +348,7 @@ GOOD = {"fid": 1.0, "precision": 0.9, "recall": 0.5, "coverage": 0.6}
     [
         (0, GOOD, "finished"),
         (0, GOOD | {"recall": 0.01, "coverage": 0.05}, "collapsed"),
-        (0, GOOD | {"recall": 0.01}, "finished"),  # a few real images reach far
+        (0, GOOD | {"recall": 0.01}, "collapsed"),  # some pictures per class, again and again
         (0, GOOD | {"coverage": 0.05}, "finished"),  # strokes that pass for parts of digits
         (0, GOOD | {"precision": 0.2, "recall": 0.0, "coverage": 0.0}, "finished"),  # not even plausible
         (0, GOOD | {"recall": None}, "finished"),
@@ -358,7 +363,7 @@ def test_outcomes(code: int, scores: dict[str, float], outcome: str) -> None:
         told = {
             "gan-train": {"images": 512, "cpu_seconds": 7.0},
             "gan-export": {},
-            "gan-eval": {"results": {"x": scores}},
+            "gan-eval": {"results": {"x": scores}, "floors": {}, "features": {}, "versions": {}},
         }
         return Done(name, code if name == "gan-train" else 0, json.dumps(told[name]), "")
 
@@ -370,6 +375,36 @@ def test_outcomes(code: int, scores: dict[str, float], outcome: str) -> None:
     assert cells.known_result(place, plan, cell) == found
     with pytest.raises(InputError, match=r"gan-4.json: belongs to a comparison with other settings"):
         cells.known_result(place, Plan(Settings("digits", 512, n=3), {"gan": 512}), cell)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "\xff", "[]", "3", "null", "{}"]
+    + [
+        json.dumps(TRAINED | {"report": REPORT} | change)
+        for change in (
+            {"seed": 1}, {"recipe": "vae"}, {"outcome": "banana"}, {"outcome": []}, {"images": None},
+            {"cpu_seconds": "7"}, {"curve": [3]}, {"curve": [{}]}, {"curve": {}}, {"key": 3}, {"report": None},
+            {"report": 3}, {"report": {}}, {"report": {"results": {}}}, {"report": {"results": {"x": 3}}},
+        )
+    ],
+)  # fmt: skip
+def test_damaged_results_are_measured_again_and_damaged_trainings_are_named(content: str) -> None:
+    place, cell, plan = Place(Path("x"), (), "cpu"), Cell("gan", 0), Plan(Settings("digits", 512), {"gan": 512})
+    make_folders(place.folder)
+    place.model(cell).write_bytes(b"")
+    place.result(cell).write_text(content, encoding="latin-1")
+    assert cells.known_result(place, plan, cell) is None
+    assert cells.known_results(place, plan) == []
+    place.result(cell).write_text(json.dumps(TRAINED | {"outcome": "diverged", "report": REPORT}))
+    assert cells.known_result(place, plan, cell) is None
+
+    def run(name: str, *arguments: object) -> Done:
+        raise GanEdgeError(f"{name} is run")
+
+    place.trained(cell).write_text(content, encoding="latin-1")
+    with pytest.raises(GanEdgeError, match=r"gan-0\.json: damaged; remove it and x/runs/gan-0|gan-export is run"):
+        finish(place, plan, cell, run)
 
 
 @pytest.mark.parametrize("failing", ["gan-export", "gan-eval"])

@@ -191,6 +191,8 @@ REFUSED = [
     ("wgan", {"clip": 0.0}, "--objective wgan: its critic needs a bound; give --clip or --d-norm spectral"),
     ("wgan", {"d_norm": "spectral"}, "--d-norm spectral: .*--clip 0 with it"),
     ("wgan", {"warm_critic": 3}, "--warm-critic 3: is fewer than --critic-steps"),
+    ("wgan", {"images": 99}, "comes after 6,400; give more, or a smaller --batch-size, or fewer steps with --critic-"),
+    ("quick", {"images": 63}, "comes after 64; give more, or a smaller --batch-size"),
     ("wgan", {"images": 6000}, "--images 6000: .*6,400; give more"),
     ("wgan", {"clip": float("nan")}, "--clip nan: must be a finite number"),
     ("wgan-gp", {"penalty_weight": 0.0}, "--penalty gp: has no weight"),

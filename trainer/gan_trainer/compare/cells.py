@@ -18,7 +18,10 @@ from gan_trainer.runs.folder import Run
 RUNS, MODELS, RESULTS = "runs", "models", "results"
 OPSET = 17
 DIVERGED, COLLAPSED, FINISHED = "diverged", "collapsed", "finished"
-KEYS = {"recipe", "seed", "key", "outcome", "images", "cpu_seconds", "curve", "report"}  # of a result
+OUTCOMES = (DIVERGED, COLLAPSED, FINISHED)
+KINDS = {"key": str, "images": int, "cpu_seconds": float | int, "curve": list}  # of what is kept of a training
+SHOWN = ("images", "cpu_seconds", "fid")  # of an evaluation, in the curves
+MEASURED = ("results", "floors", "features", "versions")  # in a report of gan-eval
 
 
 @dataclass(frozen=True)
@@ -52,19 +55,15 @@ class Place:
 
 
 def known_result(place: Place, plan: Plan, cell: Cell) -> dict[str, Any] | None:
-    """The result of a run that is finished; None for one that is not.
+    """The result of a run that is finished; None for one that is not, or whose result is damaged: it is measured again.
 
     Raises:
         InputError: it is the result of other settings.
     """
-    path = place.result(cell)
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError):
+    document = _read(place.result(cell), cell)
+    if document is None or not _has_report(document):
         return None
-    if not isinstance(document, dict) or not set(document) >= KEYS:
-        return None
-    _check_key(path, document, plan, cell)
+    _check_key(place.result(cell), document, plan, cell)
     return document if document["outcome"] == DIVERGED or place.model(cell).is_file() else None
 
 
@@ -107,7 +106,9 @@ def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
     """What is known of a run when its training has ended, which it does once: one that stopped early stays stopped."""
     path, where = place.trained(cell), place.run(cell)
     if path.exists():
-        document: dict[str, Any] = json.loads(path.read_text())
+        document = _read(path, cell)
+        if document is None:
+            raise GanEdgeError(f"{path}: damaged; remove it and {where.folder}, and the run is trained anew")
         _check_key(path, document, plan, cell)
         return document
     done = run("gan-train", *_training(place, plan, cell, where))
@@ -131,6 +132,33 @@ def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
 def _check_key(path: Path, document: dict[str, Any], plan: Plan, cell: Cell) -> None:
     if document["key"] != plan.key(cell.recipe):
         raise InputError(f"{path}: belongs to a comparison with other settings; choose another --output")
+
+
+def _read(path: Path, cell: Cell) -> dict[str, Any] | None:
+    """What was kept of a run; None where there is nothing, or something damaged."""
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(document, dict) or document.get("outcome") not in OUTCOMES:
+        return None
+    same = (document.get("recipe"), document.get("seed")) == (cell.recipe, cell.seed)
+    whole = all(isinstance(document.get(name), kind) for name, kind in KINDS.items())
+    return (
+        document
+        if same and whole and all(isinstance(point, dict) and set(SHOWN) <= set(point) for point in document["curve"])
+        else None
+    )
+
+
+def _has_report(result: dict[str, Any]) -> bool:
+    """Whether a result has what gan-eval said, or needs none."""
+    report = result.get("report")
+    if result["outcome"] == DIVERGED or not isinstance(report, dict):
+        return result["outcome"] == DIVERGED and report is None
+    parts = [report.get(name) for name in MEASURED]
+    scores = list(parts[0].values()) if isinstance(parts[0], dict) else []
+    return all(isinstance(part, dict) for part in parts) and bool(scores) and isinstance(scores[0], dict)
 
 
 def _keep(path: Path, document: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ def repeats_itself(scores: Entry) -> bool:
     """Whether images are good one by one and repeat each other, so that hardly any real one is within their reach.
 
     The one definition of collapse, for a run in training and for an exported file. Recall is the share of real images
-    inside the balls around the generated ones, and the balls shrink to nothing where those lie upon each other. Coverage
+    inside the balls around the generated ones, which shrink to nothing where those lie upon each other. Coverage
     decides nothing: five pictures per class, each drawn again and again, cover up to a third of the real digits, and
     a generator that has hardly begun may cover little and yet reach half of them (`hinge` after a minute: precision
     .69, recall .51, coverage .07). Of images that are not even plausible nobody can say it.

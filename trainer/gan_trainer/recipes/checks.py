@@ -210,11 +210,13 @@ def _check_critic(recipe: "Recipe") -> None:
         raise InputError(f"{flag('warm_critic', recipe.warm_critic)}: is fewer than --critic-steps; give more, or 0")
     if recipe.share_passes and max(recipe.critic_steps, recipe.warm_critic) > 1:
         raise InputError("--share-passes: needs one discriminator step for each of the generator; --no-share-passes")
-    first = max(recipe.critic_steps, recipe.warm_critic) * recipe.batch_size
+    steps = max(recipe.critic_steps, recipe.warm_critic)
+    first = steps * recipe.batch_size
     if recipe.images < first:
+        fewer = ", or fewer steps with --critic-steps and --warm-critic" if steps > 1 else ""
         raise InputError(
-            f"--images {recipe.images}: the critic's steps before the generator's first one take {first:,}; give more, "
-            f"or fewer steps with --critic-steps and --warm-critic"
+            f"--images {recipe.images}: the generator's first step comes after {first:,}; give more, or a smaller "
+            f"--batch-size{fewer}"
         )
 
 
