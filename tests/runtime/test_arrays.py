@@ -12,9 +12,9 @@ import pytest
 from helpers import Result
 
 from gan_runtime.errors import InputError
-from gan_runtime.evaluation.choice import described, some_in_order, some_of
 from gan_runtime.images.array_files import load_latents, open_arrays
 from gan_runtime.images.arrays import load_image_array
+from gan_runtime.images.choice import described, some_in_order, some_of
 from gan_runtime.manifest import ImageSize
 
 Call = Callable[..., Result]

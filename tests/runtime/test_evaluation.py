@@ -17,10 +17,10 @@ from PIL import Image
 from gan_runtime import Generator
 from gan_runtime.data import load_dataset
 from gan_runtime.errors import InputError, ModelError
-from gan_runtime.evaluation.choice import some_in_order
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.reference import Reference, load_reference, measure_split
 from gan_runtime.evaluation.scores import Scores, check_n, floors, score, score_test, score_train
+from gan_runtime.images.choice import some_in_order
 from gan_runtime.models import shipped_features
 
 Call = Callable[..., Result]

@@ -30,9 +30,9 @@ from picture_bytes import (
 from PIL import Image, ImageFile, PngImagePlugin
 
 from gan_runtime.data import PictureOptions
+from gan_runtime.data.named import load_images
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.decoding import decoder
-from gan_runtime.images.named import load_images
 from gan_runtime.images.remarks import DARK_LEVELS, NO_PROFILE, TRANSPARENT
 from gan_runtime.manifest import ImageSize
 

@@ -45,9 +45,9 @@ def encode(
     version: Version = False,
 ) -> None:
     """Write the latents of images, by the encoder of a BiGAN or VAE, with ONNX Runtime."""
+    from gan_runtime.data.named import check_output_is_new, how_decoded, load_images
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable
-    from gan_runtime.images.named import check_output_is_new, how_decoded, load_images
     from gan_runtime.images.recorded import pictures_for
     from gan_runtime.session import import_onnxruntime
 

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gan_runtime.data.named import check_output_is_new, load_images
 from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write
-from gan_runtime.images.named import check_output_is_new, load_images
 from gan_runtime.outputs.options import STDOUT, WALKS, Options, Outcome
 from gan_runtime.terminal.commandline import note
 

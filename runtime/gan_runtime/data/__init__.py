@@ -8,7 +8,7 @@ from gan_runtime.data.listing import packed_otherwise
 from gan_runtime.data.pictures import PictureOptions, is_pictures, load_pictures
 from gan_runtime.data.registry import KNOWN, POINTS, SOURCES, STACKED
 from gan_runtime.errors import DataError, InputError
-from gan_runtime.laboratory.data import make_points
+from gan_runtime.laboratory.points import make_points
 from gan_runtime.laboratory.stacked import stack
 
 __all__ = ["KNOWN", "Dataset", "PictureOptions", "load_dataset"]

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
 from gan_runtime.data.paths import cache_folder
 from gan_runtime.errors import InputError, OutputError
-from gan_runtime.evaluation.choice import some_in_order, some_of
 from gan_runtime.evaluation.features import FeatureNetwork, Measured
 from gan_runtime.evaluation.metrics import Moments, neighbour_distances
 from gan_runtime.files import atomic_write
 from gan_runtime.images.array_files import open_arrays
+from gan_runtime.images.choice import some_in_order, some_of
 from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.progress import progress
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError
-from gan_runtime.evaluation.choice import some_of
 from gan_runtime.evaluation.features import Measured
 from gan_runtime.evaluation.metrics import (
     frechet_distance_of,
@@ -21,6 +20,7 @@ from gan_runtime.evaluation.metrics import (
     neighbourhood_metrics,
 )
 from gan_runtime.evaluation.reference import NEIGHBOUR, Reference, cached, keep
+from gan_runtime.images.choice import some_of
 
 VERSION = 3  # of the floors that are kept
 TEST, TRAIN = "test images", "training images"

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from gan_runtime.data import PictureOptions
 from gan_runtime.data.registry import KNOWN, SOURCES
 from gan_runtime.errors import InputError
-from gan_runtime.evaluation.choice import described, some_in_order
 from gan_runtime.evaluation.features import FeatureNetwork, Measured
 from gan_runtime.evaluation.reference import load_pictures_as
 from gan_runtime.foreign import Assumptions
 from gan_runtime.generator import Generator
 from gan_runtime.images.array_files import SUFFIXES
 from gan_runtime.images.arrays import load_image_array
+from gan_runtime.images.choice import described, some_in_order
 from gan_runtime.manifest import METADATA_KEY, Points
 from gan_runtime.model_file import read_model_file
 from gan_runtime.outputs.pipeline import batches

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError
-from gan_runtime.evaluation.choice import some_in_order
 from gan_runtime.images.array_files import StoredArray, open_arrays, pick, read_labels
+from gan_runtime.images.choice import some_in_order
 from gan_runtime.manifest import ImageSize
 
 ROUNDING = 1e-3  # by which a range may be overshot

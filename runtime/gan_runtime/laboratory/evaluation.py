@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from gan_runtime.data import load_dataset
 from gan_runtime.data.registry import POINTS
 from gan_runtime.errors import InputError
-from gan_runtime.evaluation.choice import described, some_in_order
 from gan_runtime.generator import Generator
 from gan_runtime.images.array_files import SUFFIXES, open_arrays, pick
+from gan_runtime.images.choice import described, some_in_order
 from gan_runtime.laboratory.metrics import CEILING, PointScores, point_scores
 from gan_runtime.outputs.pipeline import batches
 
