@@ -17,7 +17,7 @@ from typing import Any
 
 from interleave import Row, machine, new_parser, publish
 
-from gan_runtime.data.registry import POINTS
+from gan_runtime.laboratory.points import POINTS
 from gan_trainer.compare.processes import Processes
 
 RECIPES = ["gan", "lsgan", "wgan", "wgan-gp", "dragan", "hinge", "rpgan", "r3gan", "bigan", "quick"]

@@ -13,7 +13,7 @@ from helpers import Result
 from PIL import Image
 from web import Web, whole
 
-from gan_runtime.data.registry import POINTS, SOURCES, STACKED, IdxFile, IdxSource
+from gan_runtime.data.registry import COMPUTED, SOURCES, IdxFile, IdxSource
 
 CONTENTS = {
     "images": bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, *range(12)]),
@@ -29,7 +29,7 @@ def known(monkeypatch: pytest.MonkeyPatch, server: Web) -> None:
     for name, body in BODIES.items():
         server.answer(f"tiny/{name}.gz", whole(body))
     files = tuple(IdxFile(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in CONTENTS.items())
-    for table in (SOURCES, STACKED, POINTS):
+    for table in (SOURCES, COMPUTED):
         for name in tuple(table):
             monkeypatch.delitem(table, name)
     for name in ("tiny", "absent"):

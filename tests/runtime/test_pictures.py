@@ -18,8 +18,9 @@ from PIL import Image, ImageDraw
 
 from gan_runtime.data import PictureOptions, load_dataset
 from gan_runtime.data.cache import decoded
-from gan_runtime.data.pictures import check_pictures, decoder
+from gan_runtime.data.pictures import check_pictures
 from gan_runtime.errors import DataError, InputError
+from gan_runtime.images.decoding import decoder
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji" / "google-64.zip"
 GREY32 = PictureOptions(size=32, mode="L")

@@ -14,10 +14,10 @@ from PIL import Image
 
 from gan_runtime import Generator
 from gan_runtime.data import load_dataset
-from gan_runtime.data.registry import POINTS, PointsSource
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.laboratory.evaluation import load_points, real_points, score_points
 from gan_runtime.laboratory.metrics import CEILING, point_scores
+from gan_runtime.laboratory.points import POINTS, PointsSource
 from gan_runtime.laboratory.scatter import CIRCLE, PAPER, SIDE, scatter
 from gan_runtime.manifest import METADATA_KEY
 

@@ -10,12 +10,12 @@ import pytest
 from helpers import Result, new_generator
 
 from gan_runtime.data import Dataset, load_dataset
-from gan_runtime.data.registry import STACKED, StackedSource
+from gan_runtime.data.registry import COMPUTED
 from gan_runtime.errors import DataError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.reference import load_reference, measure_split
 from gan_runtime.evaluation.scores import score, score_test
-from gan_runtime.laboratory.stacked import stack
+from gan_runtime.laboratory.stacked import STACKED, StackedSource, stack
 from gan_runtime.manifest import ImageSize
 from gan_runtime.models import shipped_features
 
@@ -33,6 +33,7 @@ def grey(split: str = "train") -> Dataset:
 def stacked(digits: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A known data set of 600 training and 500 test images, each made of three real digits."""
     monkeypatch.setitem(STACKED, "stacked-digits", StackedSource(digits, {"train": 600, "test": 500}))
+    monkeypatch.setitem(COMPUTED, "stacked-digits", "gan_runtime.laboratory.stacked:STACKED")
     return "stacked-digits"
 
 

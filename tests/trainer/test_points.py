@@ -13,7 +13,7 @@ from PIL import Image
 
 from gan_runtime import Generator
 from gan_runtime.data import load_dataset
-from gan_runtime.data.registry import POINTS
+from gan_runtime.laboratory.points import POINTS
 from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_trainer.data.batches import Batches

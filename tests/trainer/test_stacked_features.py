@@ -10,9 +10,10 @@ import pytest
 import torch
 from helpers import Result
 
-from gan_runtime.data.registry import STACKED, StackedSource
+from gan_runtime.data.registry import COMPUTED
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork as FeatureFile
+from gan_runtime.laboratory.stacked import STACKED, StackedSource
 from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.models import shipped_features
 from gan_trainer.export.onnx_file import ExportError
@@ -83,5 +84,6 @@ def test_nothing_is_trained(call: Call, monkeypatch: pytest.MonkeyPatch) -> None
     refused = call("gan-features", "stacked-mnist", "--epochs", 3)
     assert refused.refused("--epochs: stacked-mnist is measured in the features of mnist; leave it out")
     assert call("gan-features", "ring8").refused("choose one of mnist, fashion-mnist, stacked-mnist")
+    monkeypatch.setitem(COMPUTED, "stacked-clothes", "gan_runtime.laboratory.stacked:STACKED")
     monkeypatch.setitem(STACKED, "stacked-clothes", StackedSource("clothes", {"train": 1, "test": 1}))
     assert call("gan-features", "stacked-clothes").refused("the features of clothes, which are missing")

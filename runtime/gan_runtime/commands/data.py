@@ -103,7 +103,7 @@ def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:
 def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) -> None:
     from gan_runtime.data.download import forbidden
     from gan_runtime.data.idx import fetch, find_folder
-    from gan_runtime.data.registry import KNOWN, POINTS, SOURCES, STACKED
+    from gan_runtime.data.registry import KNOWN, SOURCES, files_needed
     from gan_runtime.errors import InputError
 
     reason = forbidden(offline)
@@ -111,8 +111,7 @@ def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) 
         raise InputError(f"--fetch: {reason} forbids downloads; leave out one of the two")
     if not names or not set(names) <= set(KNOWN):
         raise InputError(f"--fetch: name what to fetch: {' or '.join(KNOWN)}")
-    of = (STACKED[name].of if name in STACKED else name for name in names if name not in POINTS)
-    for name in dict.fromkeys(of):
+    for name in filter(None, dict.fromkeys(map(files_needed, names))):
         for files in SOURCES[name].splits.values():
             if find_folder(name, files, data_dir) is None:
                 fetch(name, files, quiet, data_dir and data_dir / name)
@@ -121,6 +120,6 @@ def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) 
 def _is_sound(report: dict[str, Any], named: bool, skip_bad: bool) -> bool:
     """What was asked for by name has to be there."""
     if "splits" in report:
-        found = [split for split in report["splits"].values() if "folder" in split]  # points need none
+        found = [split for split in report["splits"].values() if "folder" in split]  # none if computed from nothing
         return all(not split["problems"] if split["folder"] else not named for split in found)
     return report["images"] > 0 and all(report["classes"].values()) and (skip_bad or not report["bad"])

@@ -7,42 +7,32 @@ from typing import Any
 from gan_runtime.data.classes import find_classes
 from gan_runtime.data.idx import decode, search
 from gan_runtime.data.listing import open_pictures
-from gan_runtime.data.pictures import PictureOptions, PictureReport, check_pictures
-from gan_runtime.data.registry import POINTS, SOURCES, STACKED, IdxFile
+from gan_runtime.data.pictures import PictureReport, check_pictures
+from gan_runtime.data.registry import SOURCES, IdxFile, files_needed, find_computed
 from gan_runtime.errors import DataError
-from gan_runtime.laboratory.stacked import CHANNELS
+from gan_runtime.images.options import PictureOptions
 
 LABELS_HEADER = 8  # bytes of an IDX file of one axis before its data, a byte each
 
 
 def describe_known(name: str, data_dir: Path | None = None, verify: bool = False) -> dict[str, Any]:
-    """Licence, classes or modes, and splits of a key of `KNOWN`; each split with its `folder`, None if it is not found.
+    """Licence, classes or modes, and splits of a key of `KNOWN`; `folder` of a split is None if it is not found.
 
     With `verify` the files are read, and each split that is found has its `problems`, none if it is sound.
     """
-    if name in POINTS:
-        return _describe_points(name)
-    made = STACKED.get(name)
-    of = made.of if made else name
+    computed, of = find_computed(name), files_needed(name)
+    if computed and not of:
+        return computed.facts() | {"splits": {split: computed.counts(split) for split in ("train", "test")}}
     source = SOURCES[of]
     splits: dict[str, dict[str, Any]] = {}
     for split, files in source.splits.items():
         folder, others = search(of, files, data_dir)
-        images = made.images[split] if made else files[1].size - LABELS_HEADER
-        splits[split] = {"images": images, "folder": folder and str(folder)} | ({"others": others} if others else {})
+        counts = computed.counts(split) if computed else {"images": files[1].size - LABELS_HEADER}
+        splits[split] = counts | {"folder": folder and str(folder)} | ({"others": others} if others else {})
         if verify and folder:
             splits[split]["problems"] = _problems(folder, files)
-    if made:
-        return {"made of": f"three images of {of}", "modes": len(source.classes) ** CHANNELS, "splits": splits}
-    return {"licence": source.licence, "classes": len(source.classes), "splits": splits}
-
-
-def _describe_points(name: str) -> dict[str, Any]:
-    """There is nothing to be found: points are made where they are needed."""
-    source = POINTS[name]
-    made_of = f"Gaussians of deviation {source.deviation:g}"
-    splits = {split: {"points": count} for split, count in source.points.items()}
-    return {"made of": made_of, "modes": len(source.modes), "splits": splits}
+    facts = computed.facts() if computed else {"licence": source.licence, "classes": len(source.classes)}
+    return facts | {"splits": splits}
 
 
 def describe_pictures(path: Path, options: PictureOptions, verify: bool = False, quiet: bool = False) -> dict[str, Any]:
@@ -84,8 +74,8 @@ def _images(count: int) -> str:
 
 
 def _split_as_text(split: dict[str, Any]) -> str:
-    if "points" in split:
-        return f"{split['points']:,} points"
+    if "folder" not in split:  # computed from nothing
+        return ", ".join(f"{count:,} {unit}" for unit, count in split.items())
     verdict = ""
     if "problems" in split:
         verdict = f": {'; '.join(split['problems']) or 'ok'}"

@@ -14,11 +14,11 @@ from gan_runtime.terminal.foreign_flags import with_assumptions
 from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
 
 if TYPE_CHECKING:
-    from gan_runtime.data import PictureOptions
     from gan_runtime.evaluation.features import FeatureNetwork
     from gan_runtime.evaluation.reference import Reference
     from gan_runtime.evaluation.sources import Candidate
     from gan_runtime.foreign import Assumptions
+    from gan_runtime.images.options import PictureOptions
 
 
 @with_assumptions
@@ -60,7 +60,7 @@ def evaluate(
     assumptions: "Assumptions | None",
 ) -> None:
     """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
-    from gan_runtime.data.registry import POINTS
+    from gan_runtime.data.registry import own_evaluation
     from gan_runtime.errors import InputError
     from gan_runtime.evaluation.sources import check_assumptions, open_candidate
     from gan_runtime.evaluation.table import card_path, table, write_card
@@ -72,16 +72,16 @@ def evaluate(
         raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
     reading = {"background": background, "levels": levels, "max_pixels": max_pixels}
     reading["follow_links"] = follow_links or None
-    if data in POINTS:
-        _refuse_for_points(data, features=features, **reading, data_dir=data_dir, offline=offline or None)
-        if assumptions:
-            raise InputError(f"{', '.join(assumptions.given())}: {data} has points; leave it out")
+    own = own_evaluation(data)
+    if own:
+        given = {"features": features, **reading, "data_dir": data_dir, "offline": offline or None}
+        own.check_options(data, given, assumptions)
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
         check_writable(path)  # before the time that measuring takes
     if picture is not None and picture.suffix.lower() != ".png":
         raise InputError(f"{picture}: a picture ends in .png")
-    if data in POINTS:
-        report = _measure_points(names, data, n, seed, device, threads, quiet, picture)
+    if own:
+        report = own.evaluate(names, data, n, seed, device, threads, quiet, picture)
     else:
         network = _open_features(data, features, device, threads, quiet)
         like = _pictures(names, reading, quiet)
@@ -113,9 +113,9 @@ def _measure_images(
     picture: Path | None,
     like: "PictureOptions",
 ) -> dict[str, Any]:
+    from gan_runtime.data.named import how_decoded
     from gan_runtime.evaluation.reference import load_reference
     from gan_runtime.evaluation.scores import check_n, floors, score
-    from gan_runtime.images.named import how_decoded
 
     reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet, like=like)
     for candidate in candidates:
@@ -148,38 +148,6 @@ def _pictures(names: list[str], given: dict[str, Any], quiet: bool) -> "PictureO
 
     models = [read_model_file(name) for name in names if name.lower().endswith(".onnx")]
     return pictures_for(models, given, (lambda remark: None) if quiet else note)
-
-
-def _refuse_for_points(data: str, **given: Any) -> None:
-    from gan_runtime.errors import InputError
-
-    for name, value in given.items():
-        if value is not None:
-            raise InputError(
-                f"--{name.replace('_', '-')}: {data} has points, which need no features and no files; leave it out"
-            )
-
-
-def _measure_points(
-    names: list[str],
-    data: str,
-    n: int,
-    seed: int,
-    device: str,
-    threads: int | None,
-    quiet: bool,
-    picture: Path | None,
-) -> dict[str, Any]:
-    from gan_runtime.data.registry import POINTS
-    from gan_runtime.images.grids import save_png
-    from gan_runtime.laboratory.evaluation import load_points, point_report
-    from gan_runtime.laboratory.scatter import scatter
-
-    found = {name: load_points(name, data, n, seed, device, threads, quiet) for name in names}
-    report = point_report(found, data) | {"versions": {"gan-edge": __version__}}
-    if picture is not None:
-        save_png(picture, scatter(found[names[0]][0], POINTS[data].extent, POINTS[data]))
-    return report
 
 
 def _open_features(data: str, features: str | None, device: str, threads: int | None, quiet: bool) -> "FeatureNetwork":

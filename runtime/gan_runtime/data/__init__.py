@@ -5,11 +5,10 @@ from pathlib import Path
 from gan_runtime.data.dataset import Dataset
 from gan_runtime.data.idx import load_idx
 from gan_runtime.data.listing import packed_otherwise
-from gan_runtime.data.pictures import PictureOptions, is_pictures, load_pictures
-from gan_runtime.data.registry import KNOWN, POINTS, SOURCES, STACKED
+from gan_runtime.data.pictures import is_pictures, load_pictures
+from gan_runtime.data.registry import KNOWN, SOURCES, find_computed
 from gan_runtime.errors import DataError, InputError
-from gan_runtime.laboratory.points import make_points
-from gan_runtime.laboratory.stacked import stack
+from gan_runtime.images.options import PictureOptions
 
 __all__ = ["KNOWN", "Dataset", "PictureOptions", "load_dataset"]
 
@@ -26,26 +25,24 @@ def load_dataset(
     """Read and verify one split of a data set.
 
     Args:
-        source: a key of `KNOWN`, or the path of a folder or .zip archive of images, which is one split, "train".
+        source: a key of `KNOWN`, or the path of a folder or .zip archive of images, which has one split, "train".
         split: "train" or "test".
-        data_dir: folder with the files, or with a folder `source` that has them; the only place searched if given.
-            Otherwise $GAN_EDGE_DATA, the checkout's data/, the user's cache and Debian's /usr/share/datasets are
-            searched in this order, and what is in none of them is downloaded into the cache.
-        pictures: how the images of a folder or archive become arrays of one shape; only for those.
+        data_dir: the folder that has the files, or has a folder `source` with them. If given, only this folder is
+            searched. Otherwise $GAN_EDGE_DATA, the checkout's data/, the user's cache and Debian's /usr/share/datasets
+            are searched in this order, and missing files are downloaded into the cache.
+        pictures: how the images of a folder or archive are decoded; only for those.
         offline: never download.
-        quiet: no progress and no remarks on stderr.
+        quiet: print no progress and no remarks on stderr.
 
     Raises:
-        DataError: unknown name or split, missing files, content that does not have the expected SHA-256, or images
-            that cannot be read.
-        InputError: options that do not belong to the source, or are out of range.
+        DataError: the name or split is unknown, files are missing or do not have the expected SHA-256, or images cannot
+            be read.
+        InputError: an option does not apply to the source, or is out of range.
     """
     if source in KNOWN and pictures is not None:
         raise InputError(f"{source}: its images are used as they are; size, mode, … are for folders and archives")
-    if source in POINTS:
-        return make_points(source, split)
-    if source in STACKED:
-        return _stack(source, split, data_dir, offline, quiet)
+    if computed := find_computed(source):
+        return computed.load(source, split, data_dir, offline, quiet)
     if source in SOURCES:
         return load_idx(source, split, data_dir, offline, quiet)
     if not is_pictures(source):
@@ -55,8 +52,3 @@ def load_dataset(
     if split != "train" or data_dir is not None:
         raise InputError(f"{source}: a folder or archive of images is one split and found by its path alone")
     return load_pictures(Path(source), pictures or PictureOptions(), quiet)
-
-
-def _stack(name: str, split: str, data_dir: str | Path | None, offline: bool, quiet: bool) -> Dataset:
-    made = STACKED[name]
-    return stack(name, load_idx(made.of, split, data_dir, offline, quiet), made.images[split])

@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from gan_runtime.data.entries import (
-    LABEL_FILE,
     Bad,
     Listing,
     in_order,
@@ -25,6 +24,7 @@ from gan_runtime.data.entries import (
     why_too_large,
 )
 from gan_runtime.errors import DataError
+from gan_runtime.images.options import LABEL_FILE
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # at most 1032 to 1: no other one is needed for pictures
 OTHER_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}

@@ -32,10 +32,10 @@ from gan_runtime.data.classes import Classes, find_classes
 from gan_runtime.data.dataset import Dataset
 from gan_runtime.data.listing import Bad, Listing, open_pictures
 from gan_runtime.data.paths import cache_folder
-from gan_runtime.data.pictures import MODES, PictureOptions, decoder
 from gan_runtime.errors import DataError, OutputError
 from gan_runtime.files import atomic_write
-from gan_runtime.images.decoding import NO_MEMORY
+from gan_runtime.images.decoding import NO_MEMORY, decoder
+from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.images.remarks import Remark, summarise
 from gan_runtime.terminal.commandline import note
 from gan_runtime.terminal.progress import progress
@@ -117,7 +117,7 @@ def _labelled(listing: Listing, pixels: _Pixels, classes: Classes) -> Decoded:
 
 
 def _pixels(listing: Listing, options: PictureOptions, quiet: bool) -> _Pixels:
-    shape = (len(listing.names), options.size, options.size, MODES[options.mode])
+    shape = (len(listing.names), options.size, options.size, CHANNELS[options.mode])
     cache = cache_folder()
     obstacle = _obstacle(cache) if cache else ""
     if cache and (cache / "decoded").is_dir():  # of another user, perhaps: what may not be written may be read

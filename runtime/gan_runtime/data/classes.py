@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import Any
 from unicodedata import normalize
 
-from gan_runtime.data.entries import LABEL_FILE, Listing, is_picture
+from gan_runtime.data.entries import Listing, is_picture
 from gan_runtime.errors import DataError
+from gan_runtime.images.options import LABEL_FILE
 
 SPLITS = frozenset("train training test testing val valid validation dev eval evaluation holdout".split())  # noqa: SIM905
 SHARD = 1000  # pictures of one folder of StyleGAN's and FFHQ's archives

@@ -17,7 +17,6 @@ SUFFIXES = frozenset(
 UNREADABLE = frozenset([".heic", ".heif", ".hif", ".jxl", ".jp2", ".tga"])  # pictures all the same: counted as bad
 MAX_FILE_BYTES = 256 * 2**20
 TICK = 3 * 10**9  # nanoseconds; file systems keep times to 2 seconds (FAT) and finer
-LABEL_FILE = "dataset.json"  # of StyleGAN's dataset tool
 LEFT_OUT = {  # what desktops, cameras' programs, file servers and archivers leave beside pictures, in lower case
     "@*": "server folders",  # @eaDir of Synology, @Recycle of QNAP
     "#recycle": "server folders",

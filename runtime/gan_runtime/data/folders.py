@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from gan_runtime.data.entries import (
-    LABEL_FILE,
     Bad,
     Listing,
     in_order,
@@ -18,6 +17,7 @@ from gan_runtime.data.entries import (
     why_left_out,
     why_not_decodable,
 )
+from gan_runtime.images.options import LABEL_FILE
 
 
 def list_folder(folder: Path, follow_links: bool) -> Listing:

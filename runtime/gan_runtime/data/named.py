@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.data import KNOWN, PictureOptions, load_dataset
+from gan_runtime.data import KNOWN, Dataset, load_dataset
 from gan_runtime.data.entries import read_limited
 from gan_runtime.data.listing import packed_otherwise
-from gan_runtime.data.pictures import decoder, is_pictures, said
+from gan_runtime.data.pictures import is_pictures
 from gan_runtime.errors import DataError, InputError
-from gan_runtime.evaluation.reference import load_pictures_as, pictures_as
 from gan_runtime.images.array_files import SUFFIXES
 from gan_runtime.images.arrays import load_image_array
+from gan_runtime.images.decoding import decoder
+from gan_runtime.images.options import PictureOptions, pictures_as
 from gan_runtime.images.recorded import SHARED
-from gan_runtime.images.remarks import summarise
+from gan_runtime.images.remarks import said, summarise
 from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.commandline import note
 
@@ -67,6 +68,11 @@ def load_images(
         np.concatenate(known) if len(known) == len(parts) else None,
         tuple(remark for part in parts for remark in part.remarks),
     )
+
+
+def load_pictures_as(source: str, size: ImageSize, quiet: bool = False, like: PictureOptions | None = None) -> Dataset:
+    """The pictures of a folder or .zip, decoded to images of this size; those that cannot be used are skipped."""
+    return load_dataset(source, pictures=pictures_as(source, size, like), quiet=quiet)
 
 
 def check_output_is_new(sources: Sequence[str], output: str) -> None:

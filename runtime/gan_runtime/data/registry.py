@@ -1,14 +1,17 @@
-"""The data sets that are known by name: their files, where they can be had, and on which terms; or what makes them."""
+"""The data sets known by name: their files, mirrors and licences, or the module that computes them."""
 
-import math
 from collections import ChainMap
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from gan_runtime.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
 class IdxFile:
-    """A file of LeCun's IDX format; size in bytes and digest are those of its uncompressed content."""
+    """A file in LeCun's IDX format. Size in bytes and SHA-256 are those of the uncompressed content."""
 
     name: str
     size: int
@@ -17,7 +20,7 @@ class IdxFile:
 
 @dataclass(frozen=True)
 class IdxSource:
-    """Images and labels of each split as IDX files; each mirror has `<file>.gz` under its address."""
+    """Images and labels of each split as IDX files. Each mirror serves `<mirror><file>.gz`."""
 
     splits: dict[str, tuple[IdxFile, IdxFile]]
     classes: tuple[str, ...]
@@ -25,25 +28,25 @@ class IdxSource:
     mirrors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class StackedSource:
-    """Images in colour, each channel a grey image of the data set `of`, drawn at random; how many in each split."""
+class ComputedSource(Protocol):
+    """A data set that is computed, from nothing or from the files of another data set."""
 
-    of: str
-    images: dict[str, int]
+    @property
+    def of(self) -> str:
+        """The key of `SOURCES` whose files are needed; "" if none are."""
 
+    @property
+    def evaluation(self) -> str:
+        """The module that measures generators of such data; "" if a feature network does, as for all images."""
 
-@dataclass(frozen=True)
-class PointsSource:
-    """Points in the plane, as many of each Gaussian around one of the `modes`; how many in each split.
+    def load(self, name: str, split: str, data_dir: str | Path | None, offline: bool, quiet: bool) -> Dataset:
+        """As `load_dataset`."""
 
-    `extent` is what no coordinate reaches: networks see points divided by it, pictures show a square of twice its side.
-    """
+    def counts(self, split: str) -> dict[str, int]:
+        """Size of a split by its unit: {"images": 26000}."""
 
-    modes: tuple[tuple[float, float], ...]
-    deviation: float
-    extent: float
-    points: dict[str, int]
+    def facts(self) -> dict[str, Any]:
+        """What it is made of, and the number of its modes, for gan-data."""
 
 
 SOURCES = {
@@ -128,19 +131,31 @@ SOURCES = {
     ),
 }
 
-# 128,000 training images as Lin et al. 2018, "PacGAN", section 4; 26,000 are what it and Srivastava et al. 2017,
-# "VEEGAN", section 4, count modes among
-STACKED = {"stacked-mnist": StackedSource("mnist", {"train": 128_000, "test": 26_000})}
-
-# Srivastava et al. 2017, "VEEGAN", section 4.1, and Lin et al. 2018, "PacGAN", section 4.1. Metz et al. 2017 have the
-# ring twice as large as those, and its deviation, too: the same task.
-_DIAGONAL, _STEPS = math.sqrt(2.0), (-4.0, -2.0, 0.0, 2.0, 4.0)
-_RING = ((2.0, 0.0), (_DIAGONAL, _DIAGONAL), (0.0, 2.0), (-_DIAGONAL, _DIAGONAL))
-_POINTS = {"train": 100_000, "test": 100_000}
-POINTS = {
-    "ring8": PointsSource((*_RING, *((-x, -y) for x, y in _RING)), 0.02, 2.5, _POINTS),
-    "grid25": PointsSource(tuple((x, y) for x in _STEPS for y in _STEPS), 0.05, 5.0, _POINTS),
+COMPUTED = {  # module and table of each `ComputedSource`; the modules are above this one and imported on demand
+    "stacked-mnist": "gan_runtime.laboratory.stacked:STACKED",
+    "ring8": "gan_runtime.laboratory.points:POINTS",
+    "grid25": "gan_runtime.laboratory.points:POINTS",
 }
 
-# every name: files that are found, what is made of them, and what is made of nothing
-KNOWN: ChainMap[str, Any] = ChainMap(POINTS, STACKED, SOURCES)
+KNOWN: ChainMap[str, Any] = ChainMap(COMPUTED, SOURCES)  # every name
+
+
+def find_computed(name: str) -> ComputedSource | None:
+    """The computed data set of this name; None for any other name."""
+    if name not in COMPUTED:
+        return None
+    module, table = COMPUTED[name].split(":")
+    source: ComputedSource = getattr(import_module(module), table)[name]
+    return source
+
+
+def files_needed(name: str) -> str:
+    """The key of `SOURCES` whose files a key of `KNOWN` needs; "" if it needs none."""
+    computed = find_computed(name)
+    return computed.of if computed else name
+
+
+def own_evaluation(name: str) -> Any:
+    """The module that measures generators of this data, with `check_options` and `evaluate`; None for images."""
+    computed = find_computed(name)
+    return import_module(computed.evaluation) if computed and computed.evaluation else None

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
+from gan_runtime.data import KNOWN, Dataset, load_dataset
+from gan_runtime.data.named import load_pictures_as
 from gan_runtime.data.paths import cache_folder
 from gan_runtime.errors import InputError, OutputError
 from gan_runtime.evaluation.features import FeatureNetwork, Measured
@@ -18,6 +19,7 @@ from gan_runtime.evaluation.metrics import Moments, neighbour_distances
 from gan_runtime.files import atomic_write
 from gan_runtime.images.array_files import open_arrays
 from gan_runtime.images.choice import some_in_order, some_of
+from gan_runtime.images.options import PictureOptions
 from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.progress import progress
 
@@ -25,7 +27,6 @@ VERSION = 3  # of what is kept
 BATCH = 1024
 NEIGHBOUR = 5  # k of precision, recall, density and coverage
 TEST_SHARE = 6  # one image in so many, chosen at random, stands for the test split of a folder, which has none
-MODES = {1: "L", 3: "RGB"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,18 +106,6 @@ def load_splits(
     train = load_pictures_as(source, size, quiet, like)
     some = some_in_order(len(train.images), -(-len(train.images) // TEST_SHARE))
     return train, replace(train, split="randomly chosen", images=train.images[some], labels=train.labels[some])
-
-
-def load_pictures_as(source: str, size: ImageSize, quiet: bool = False, like: PictureOptions | None = None) -> Dataset:
-    """A folder or .zip of images, made as large as `size` says; what is no usable picture is left out."""
-    return load_dataset(source, pictures=pictures_as(source, size, like), quiet=quiet)
-
-
-def pictures_as(source: str, size: ImageSize, like: PictureOptions | None = None) -> PictureOptions:
-    """How the pictures of `source` become images of this size, else as `like`. Raises InputError where they cannot."""
-    if size.height != size.width or size.channels not in MODES:
-        raise InputError(f"{source}: pictures become squares in grey or colour; the file takes {size}; give a .npy")
-    return replace(like or PictureOptions(), size=size.height, mode=MODES[size.channels], labels="none", skip_bad=True)
 
 
 def make_reference(

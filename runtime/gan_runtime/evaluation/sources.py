@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.data import PictureOptions
+from gan_runtime.data.listing import packed_otherwise
+from gan_runtime.data.named import load_pictures_as
+from gan_runtime.data.pictures import is_pictures
 from gan_runtime.data.registry import KNOWN, SOURCES
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork, Measured
-from gan_runtime.evaluation.reference import load_pictures_as
 from gan_runtime.foreign import Assumptions
 from gan_runtime.generator import Generator
 from gan_runtime.images.array_files import SUFFIXES
 from gan_runtime.images.arrays import load_image_array
 from gan_runtime.images.choice import described, some_in_order
-from gan_runtime.manifest import METADATA_KEY, Points
+from gan_runtime.images.options import PictureOptions
+from gan_runtime.manifest import METADATA_KEY, ImageSize
 from gan_runtime.model_file import read_model_file
 from gan_runtime.outputs.pipeline import batches
 from gan_runtime.terminal.commandline import note
@@ -90,8 +92,10 @@ def open_candidate(
     """
     if source.lower().endswith(".onnx"):
         generator = _open_generator(source, device, threads, assumptions, quiet)
-        if isinstance(generator.size, Points):
-            raise InputError(f"{source}: draws points, and {data} has images; measure it against what it imitates")
+        if not isinstance(generator.size, ImageSize):
+            raise InputError(
+                f"{source}: draws {generator.roles.output_name}, and {data} has images; name the data that it imitates"
+            )
         network.check_size(generator.size, source)
         _refuse_other_data(generator, data)
         labels = _labels_of(generator, data, network.classes, n, quiet)
@@ -144,9 +148,6 @@ def _labels_of(generator: Generator, data: str, classes: int, n: int, quiet: boo
 def _open_images(
     source: str, network: FeatureNetwork, n: int, seed: int, quiet: bool, like: PictureOptions | None
 ) -> Candidate:
-    from gan_runtime.data.listing import packed_otherwise  # noqa: PLC0415
-    from gan_runtime.data.pictures import is_pictures  # noqa: PLC0415
-
     if Path(source).suffix.lower() in SUFFIXES:
         found = load_image_array(source, network.size, n)
         for remark in () if quiet else found.remarks:

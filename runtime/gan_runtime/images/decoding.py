@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,9 @@ from gan_runtime.errors import DataError
 from gan_runtime.images.colour import srgb_converter
 from gan_runtime.images.levels import DARK, FORMAT, SIGNED, WHITE, raw_modes, read_deep, to_eight_bits
 from gan_runtime.images.opening import Opened, open_picture
+from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.images.remarks import DARK_LEVELS, NO_PROFILE, TRANSPARENT
 
-if TYPE_CHECKING:
-    from gan_runtime.data.pictures import PictureOptions
-
-CHANNELS = {"L": 1, "RGB": 3}
 LARGE = 40_000_000  # pixels from which on pictures are decoded one at a time: each may take a gigabyte
 ORIENTATION = 0x0112  # tag of EXIF
 NO_MEMORY = "needs more memory than there is"
@@ -25,7 +22,7 @@ NO_MEMORY = "needs more memory than there is"
 Notice = Callable[[str, float], None]
 
 
-def decoder(options: "PictureOptions") -> Callable[..., NDArray[np.uint8]]:
+def decoder(options: PictureOptions) -> Callable[..., NDArray[np.uint8]]:
     """A function from the bytes of an image file to uint8 [size, size, channels]; raises DataError with the reason.
 
     Its second argument is told what is odd of a picture that can be used: a kind of remark, and a value.
@@ -54,7 +51,7 @@ def decoder(options: "PictureOptions") -> Callable[..., NDArray[np.uint8]]:
 
 
 def _to_array(
-    opened: Opened, again: Callable[[], Opened], options: "PictureOptions", convert: Any, notice: Notice
+    opened: Opened, again: Callable[[], Opened], options: PictureOptions, convert: Any, notice: Notice
 ) -> NDArray[np.uint8]:
     """Upright, in sRGB, flattened onto the background, centre-cropped to a square, and resized with antialiasing."""
     from PIL import Image, ImageOps  # noqa: PLC0415
@@ -78,7 +75,7 @@ def _to_array(
 
 
 def _eight_bits(
-    opened: Opened, again: Callable[[], Opened], options: "PictureOptions", notice: Notice
+    opened: Opened, again: Callable[[], Opened], options: PictureOptions, notice: Notice
 ) -> tuple[Any, Any]:
     """Colours in mode L, RGB, CMYK or LAB, and the alpha in mode L or None."""
     from PIL import Image  # noqa: PLC0415

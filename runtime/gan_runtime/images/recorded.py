@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from gan_runtime.data import PictureOptions
 from gan_runtime.errors import InputError, ModelError
+from gan_runtime.images.options import PictureOptions
 from gan_runtime.manifest import Manifest, read_manifest
 from gan_runtime.model_file import ModelFile
 

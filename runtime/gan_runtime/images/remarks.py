@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gan_runtime.images.options import PictureOptions
+
 DARK_LEVELS, NO_PROFILE, TRANSPARENT = "dark", "profile", "transparent"
 
 
@@ -41,3 +43,9 @@ def summarise(names: Sequence[str], noticed: Sequence[Sequence[tuple[str, float]
             known = found.get(kind, Remark(kind, 0, name))
             found[kind] = Remark(kind, known.count + 1, known.first, max(known.value, value))
     return tuple(found[kind] for kind in sorted(found))
+
+
+def said(remarks: tuple[Remark, ...], options: PictureOptions) -> tuple[str, ...]:
+    """The remarks as text. The one on transparency is left out where the user has chosen a background."""
+    chosen = options.background != PictureOptions.background
+    return tuple(remark.text(options.background) for remark in remarks if not (chosen and remark.kind == TRANSPARENT))

@@ -6,17 +6,50 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime import __version__
 from gan_runtime.data import load_dataset
-from gan_runtime.data.registry import POINTS
 from gan_runtime.errors import InputError
+from gan_runtime.foreign import Assumptions
 from gan_runtime.generator import Generator
 from gan_runtime.images.array_files import SUFFIXES, open_arrays, pick
 from gan_runtime.images.choice import described, some_in_order
+from gan_runtime.images.grids import save_png
 from gan_runtime.laboratory.metrics import CEILING, PointScores, point_scores
+from gan_runtime.laboratory.points import POINTS
+from gan_runtime.laboratory.scatter import scatter
 from gan_runtime.outputs.pipeline import batches
 
 TEST, PERFECT = "test points", "perfect sampler"
 Found = tuple[NDArray[np.float32], dict[str, Any]]
+
+
+def check_options(data: str, given: dict[str, Any], assumptions: Assumptions | None) -> None:
+    """Raise InputError for options of gan-eval that have no meaning for points."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"--{name.replace('_', '-')}: {data} has points, which need no features and no files; leave it out"
+            )
+    if assumptions:
+        raise InputError(f"{', '.join(assumptions.given())}: {data} has points; leave it out")
+
+
+def evaluate(
+    sources: list[str],
+    data: str,
+    n: int,
+    seed: int,
+    device: str,
+    threads: int | None,
+    quiet: bool,
+    picture: Path | None,
+) -> dict[str, Any]:
+    """The report of gan-eval on the points of each source; `picture` is where a scatter plot of the first one goes."""
+    found = {source: load_points(source, data, n, seed, device, threads, quiet) for source in sources}
+    report = point_report(found, data) | {"versions": {"gan-edge": __version__}}
+    if picture is not None:
+        save_png(picture, scatter(found[sources[0]][0], POINTS[data].extent, POINTS[data]))
+    return report
 
 
 def score_points(points: NDArray[np.float32], data: str) -> PointScores:

@@ -4,9 +4,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from gan_runtime.data.registry import POINTS
 from gan_runtime.errors import InputError
 from gan_runtime.images.grids import write_png
+from gan_runtime.laboratory.points import POINTS
 from gan_runtime.laboratory.scatter import scatter
 from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.pipeline import batches

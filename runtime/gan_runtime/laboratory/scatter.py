@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.data.registry import PointsSource
 from gan_runtime.laboratory.metrics import REACH
+from gan_runtime.laboratory.points import PointsSource
 
 SIDE = 512  # pixels
 PAPER, INK, CIRCLE = (255, 255, 255), (20, 60, 140), (220, 120, 90)

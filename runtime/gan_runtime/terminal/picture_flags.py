@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from gan_runtime.data import PictureOptions
+    from gan_runtime.images.options import PictureOptions
 
 
 def _given(text: str) -> Any:

@@ -39,9 +39,9 @@ def features(
     from gan_trainer.commands.train import require
 
     require("gan-features")
-    from gan_runtime.data.registry import STACKED
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable
+    from gan_runtime.laboratory.stacked import STACKED
     from gan_trainer.features.network import FEATURE_RECIPES
 
     if data not in (*FEATURE_RECIPES, *STACKED):

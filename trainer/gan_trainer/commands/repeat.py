@@ -5,7 +5,7 @@ import shlex
 from dataclasses import asdict
 from typing import Any
 
-from gan_runtime.data import PictureOptions
+from gan_runtime.images.options import PictureOptions
 from gan_trainer.commands.train import train
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.training.config import Config

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gan_runtime.data import PictureOptions
 from gan_runtime.encoder import LATENTS, TASK
+from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.recorded import record
 from gan_runtime.manifest import ImageSize, Latents, Manifest
 from gan_runtime.model_file import ModelFile

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gan_runtime.data import PictureOptions
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.generator import Generator
+from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.recorded import record
 from gan_runtime.manifest import (
     FINGERPRINT_PIXELS,

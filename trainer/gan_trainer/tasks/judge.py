@@ -7,13 +7,13 @@ from typing import Any, Protocol
 import numpy as np
 from torch import nn
 
-from gan_runtime.data.registry import POINTS
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.reference import Reference, load_reference
 from gan_runtime.evaluation.scores import TEST, Scores, floors, score
 from gan_runtime.laboratory.evaluation import point_floors, score_points
 from gan_runtime.laboratory.metrics import CEILING, PointScores
+from gan_runtime.laboratory.points import POINTS
 from gan_runtime.models import shipped_features
 from gan_runtime.terminal.commandline import note
 from gan_trainer.tasks.drawing import draw_images

@@ -6,10 +6,9 @@ from typing import Any
 import torch
 
 from gan_runtime.cpus import available_cpus
-from gan_runtime.data import PictureOptions
-from gan_runtime.data.pictures import MODES
-from gan_runtime.data.registry import POINTS
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
+from gan_runtime.images.options import CHANNELS, PictureOptions
+from gan_runtime.laboratory.points import POINTS
 from gan_runtime.manifest import ImageSize
 from gan_runtime.models import shipped_features
 from gan_runtime.session import MAX_THREADS
@@ -158,7 +157,7 @@ def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictu
     """Refuse what `make_config` would refuse, as far as it shows without the data: decoding them may take minutes."""
     recipe = _changed(source, recipe_name, changes)
     if pictures is not None:
-        build_networks(recipe, ImageSize(pictures.size, pictures.size, MODES[pictures.mode]), 0)
+        build_networks(recipe, ImageSize(pictures.size, pictures.size, CHANNELS[pictures.mode]), 0)
 
 
 def make_config(
