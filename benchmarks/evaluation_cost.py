@@ -58,11 +58,10 @@ def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], 
     from gan_trainer.data.batches import Batches
     from gan_trainer.data.source import DataSource
     from gan_trainer.evaluation import history
-    from gan_trainer.systems import STEPS
+    from gan_trainer.runs.settings import make_config
+    from gan_trainer.systems import SYSTEMS, start_state
     from gan_trainer.tasks.judge import open_judge
-    from gan_trainer.training.config import make_config
-    from gan_trainer.training.loop import start_state
-    from gan_trainer.training.state import set_learning_rate
+    from gan_trainer.training.schedule import set_learning_rate
 
     data = load_dataset("mnist", "train", options.data_dir)
     source = DataSource.of(data, "mnist", options.data_dir, None)
@@ -77,15 +76,15 @@ def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], 
 
     def training() -> None:
         for _ in range(options.steps):
-            state.meter.add(*STEPS[recipe.family](state, recipe, *batches.at(state.images_seen)))
+            state.meter.add(*SYSTEMS[recipe.system].step(state, recipe, *batches.at(state.images_seen)))
             state.meter.check(state.step)
             state.step += 1
             state.images_seen += recipe.batch_size
 
     sides = {
         "training": training,
-        "evaluation": lambda: judge.scores(state.average, config, history.SAMPLES),
-        "end": lambda: judge.scores(state.average, config, history.FINAL_SAMPLES),
+        "evaluation": lambda: judge.scores(state.averaged("generator"), config, history.SAMPLES),
+        "end": lambda: judge.scores(state.averaged("generator"), config, history.FINAL_SAMPLES),
     }
     return sides, recipe.eval_every, recipe.batch_size, recipe.images
 

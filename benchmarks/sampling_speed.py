@@ -102,12 +102,12 @@ def build_network(name: str, folder: Path) -> Network:
 
     from gan_runtime.manifest import ImageSize
     from gan_trainer.export.generator import export
-    from gan_trainer.networks import build_networks
     from gan_trainer.recipes.recipe import RECIPES as TABLE
+    from gan_trainer.systems import new_networks
 
     recipe = TABLE[name]
     classes = 10 if recipe.conditional else 0
-    module = build_networks(recipe, ImageSize(28, 28, 1), classes).generator
+    module = new_networks(recipe, ImageSize(28, 28, 1), classes)["generator"]
     module.eval()
     file = folder / f"{name}.onnx"
     export(module, file, latent_dim=recipe.latent_dim, classes=classes)

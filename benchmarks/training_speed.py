@@ -133,11 +133,13 @@ def compare_losses(dataset: "Dataset", steps: int = 3) -> float:
 
     loop = DocumentLoop(dataset.images, dataset.labels)
     state, recipe = _new_state("fp32")
-    for ours, theirs in ((state.generator, loop.generator), (state.discriminator, loop.discriminator)):
+    for ours, theirs in (
+        (state.networks["generator"], loop.generator),
+        (state.networks["discriminator"], loop.discriminator),
+    ):
         _copy_weights(theirs, ours)
-    assert state.discriminator is not None
     loop.discriminator.eval()
-    state.discriminator.eval()
+    state.networks["discriminator"].eval()
     batches = Batches(dataset, recipe.batch_size, 0, torch.device("cpu"))
     largest = 0.0
     for number in range(steps):
@@ -179,12 +181,12 @@ def _new_state(precision: str) -> "tuple[TrainState, Recipe]":
     import torch
 
     from gan_runtime.manifest import ImageSize
-    from gan_trainer.networks import build_networks
     from gan_trainer.recipes.recipe import RECIPES
+    from gan_trainer.systems import new_networks
     from gan_trainer.training.state import new_state
 
     recipe = replace(RECIPES["gan"], precision=precision)
-    return new_state(build_networks(recipe, ImageSize(28, 28, 1), 0), recipe, torch.device("cpu")), recipe
+    return new_state(new_networks(recipe, ImageSize(28, 28, 1), 0), recipe, torch.device("cpu")), recipe
 
 
 def _copy_weights(source: "nn.Module", target: "nn.Module") -> None:

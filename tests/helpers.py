@@ -3,7 +3,7 @@
 import os
 import signal
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ import torch
 from onnx import TensorProto, helper
 
 from gan_runtime.manifest import ImageSize
-from gan_trainer.networks import build_networks
 from gan_trainer.recipes.recipe import RECIPES
-from gan_trainer.systems import STEPS
+from gan_trainer.systems import SYSTEMS, new_networks
 
 REMARKS = ("labels: ", "model: ", "label: ", "encoder: ", "device: ", "run: ", "checkpoint: ", "passed over: ")
 DIGIT = ImageSize(28, 28, 1)
@@ -48,7 +47,7 @@ class Result:
 
 def new_generator(recipe: str, classes: int = 0, size: ImageSize = DIGIT, **changes: Any) -> torch.nn.Module:
     """The generator of a recipe with random weights, for grey digits unless `size` says otherwise."""
-    return build_networks(replace(RECIPES[recipe], **changes), size, classes).generator
+    return new_networks(replace(RECIPES[recipe], **changes), size, classes)["generator"]
 
 
 def small_generator(classes: int = 10) -> torch.nn.Module:
@@ -102,14 +101,19 @@ def tensors(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int, number: int = signal.SIGTERM) -> None:
     """Send this process a signal at the n-th step of a training."""
-    honest = STEPS["latent"]
+    honest = SYSTEMS["gan"].step
 
     def step(state: Any, *rest: Any) -> Any:
         if state.step + 1 == steps:
             os.kill(os.getpid(), number)
         return honest(state, *rest)
 
-    monkeypatch.setitem(STEPS, "latent", step)
+    replace_step(monkeypatch, step)
+
+
+def replace_step(monkeypatch: pytest.MonkeyPatch, step: Callable[..., Any]) -> None:
+    """Let the system of GANs make other steps."""
+    monkeypatch.setitem(SYSTEMS, "gan", replace(SYSTEMS["gan"], step=step))
 
 
 def idx(values: np.ndarray) -> bytes:

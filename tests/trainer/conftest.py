@@ -7,7 +7,8 @@ from PIL import Image
 from gan_runtime.data import Dataset
 from gan_runtime.manifest import ImageSize
 from gan_trainer.data.source import DataSource
-from gan_trainer.training.config import Config, make_config
+from gan_trainer.runs.settings import make_config
+from gan_trainer.training.config import Config
 
 
 @pytest.fixture

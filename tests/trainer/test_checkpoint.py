@@ -12,9 +12,9 @@ import torch
 from helpers import leftovers
 
 from gan_runtime.errors import GanEdgeError
+from gan_trainer.systems import start_state
 from gan_trainer.training.checkpoint import FORMAT, load_checkpoint, save_checkpoint
 from gan_trainer.training.config import Config
-from gan_trainer.training.loop import start_state
 
 
 class Malicious:
@@ -62,7 +62,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(make: Callable[..., Config], tmp
     code = (
         "import sys; from pathlib import Path; from gan_trainer.training.checkpoint import *;"
         "from gan_trainer.training.config import *;"
-        "from gan_trainer.training.loop import start_state; saved = load_checkpoint(Path(sys.argv[1]));"
+        "from gan_trainer.systems import start_state; saved = load_checkpoint(Path(sys.argv[1]));"
         "config = Config.from_dict(saved['config'], ''); state = start_state(config, saved); state.images_seen = 8;"
         "save_checkpoint(Path(sys.argv[1]).parent, state, config)"
     )

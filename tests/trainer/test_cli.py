@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import Result, leftovers
+from helpers import Result, leftovers, replace_step
 from PIL import Image
 
 from gan_runtime import Generator
-from gan_trainer.systems import STEPS
+from gan_trainer.systems import SYSTEMS
 from gan_trainer.training.checkpoint import load_checkpoint
 from gan_trainer.training.state import TrainState
 
@@ -69,15 +69,15 @@ def test_train_export_sample(call: Call, recipe: str, opset: int) -> None:
 
 def test_the_exported_file_draws_what_the_average_draws(call: Call, run: Path) -> None:
     call("gan-export", run, "--output", "x.onnx")
+    from gan_trainer.systems import start_state
     from gan_trainer.training.config import Config
-    from gan_trainer.training.loop import start_state
 
     saved = load_checkpoint(next((run / "checkpoints").glob("*.pt")))
     state = start_state(Config.from_dict(saved["config"], ""), saved)
     generator = Generator.load("x.onnx")
     z = np.random.default_rng(0).normal(size=(20, generator.latent_dim)).astype(np.float32)
     with torch.no_grad():
-        images = state.average.eval()(torch.from_numpy(z), torch.arange(20) % 10)
+        images = state.averaged("generator").eval()(torch.from_numpy(z), torch.arange(20) % 10)
     expected = (images * 127.5 + 127.5).round().permute(0, 2, 3, 1).numpy()
     assert np.abs(generator(z).astype(int) - expected).max() <= 1
 
@@ -126,7 +126,10 @@ def test_a_run_without_a_checkpoint_starts_at_the_beginning(call: Call, run: Pat
     assert call("gan-export", run).refused("no checkpoint")
     assert call("gan-train", "--resume", run, "--quiet").code == 0
     again = load_checkpoint(next((run / "checkpoints").glob("*.pt")))
-    assert all(torch.equal(first["average"][name], again["average"][name]) for name in first["average"])
+    assert all(
+        torch.equal(first["averages"]["generator"][name], again["averages"]["generator"][name])
+        for name in first["averages"]["generator"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,17 +209,15 @@ def test_a_relative_data_dir_is_found_from_everywhere(
 
 
 def test_divergence_names_step_place_checkpoint_and_way_out(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = STEPS["latent"]
+    honest = SYSTEMS["gan"].step
 
     def poisoned(state: TrainState, *rest: Any) -> Any:
-        d_loss, g_loss = honest(state, *rest)
-        return d_loss * (float("nan") if state.step == 2 else 1.0), g_loss
+        losses = honest(state, *rest)
+        return losses | {"d_loss": losses["d_loss"] * (float("nan") if state.step == 2 else 1.0)}
 
-    monkeypatch.setitem(STEPS, "latent", poisoned)
+    replace_step(monkeypatch, poisoned)
     done = call("gan-train", "mnist", *SHORT, "--checkpoint-every", 64, "--quiet")
-    assert done.refused(
-        "diverged at step 3", "loss of the discriminator is nan", f"{128:012d}.pt", "lower --lr", code=1
-    )
+    assert done.refused("diverged at step 3", "d_loss is nan", f"{128:012d}.pt", "lower --lr", code=1)
     assert load_checkpoint(Path(f"runs/mnist-quick/checkpoints/{128:012d}.pt"))["images_seen"] == 128
 
 
@@ -224,7 +225,7 @@ def test_too_little_memory_is_no_traceback(call: Call, monkeypatch: pytest.Monke
     def greedy(*_: Any) -> torch.Tensor:
         return torch.empty(2**60)
 
-    monkeypatch.setitem(STEPS, "latent", greedy)
+    replace_step(monkeypatch, greedy)
     assert call("gan-train", "mnist", *SHORT, "--quiet").refused("not enough memory", "--batch-size 64")
 
 
@@ -271,8 +272,8 @@ def test_export_refuses_bad_runs_and_places(call: Call, run: Path) -> None:
         assert call("gan-export", run).refused(checkpoint.name, "corrupt")
         assert call("gan-train", "--resume", run).refused(checkpoint.name, "corrupt")
     for key, value in {
-        "average": {"other": torch.zeros(1)},
-        "generator": [1],
+        "averages": {"generator": {"other": torch.zeros(1)}},
+        "networks": {"generator": [1]},
         "images_seen": "x",
         "rng": {"cpu": torch.zeros(3, dtype=torch.uint8), "cuda": None},
         "format_version": "2",
@@ -281,7 +282,7 @@ def test_export_refuses_bad_runs_and_places(call: Call, run: Path) -> None:
         saved = torch.load(io.BytesIO(content), weights_only=True)
         torch.save(saved | {key: value} | ({"images_seen": 64} if key != "images_seen" else {}), checkpoint)
         assert call("gan-train", "--resume", run).refused(checkpoint.name), key
-        if key not in ("generator", "rng"):
+        if key != "rng":
             assert call("gan-export", run).refused(checkpoint.name), key
     assert not list(Path("exported").glob("*.onnx"))
     assert not leftovers(Path())

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from helpers import Result, leftovers
+from helpers import Result, leftovers, replace_step
 from PIL import Image
 
 from gan_runtime import models
@@ -23,7 +23,7 @@ from gan_trainer.compare.cells import Place, finish, make_folders
 from gan_trainer.compare.plan import Cell, Plan, Settings
 from gan_trainer.compare.processes import Done, Processes
 from gan_trainer.evaluation import history
-from gan_trainer.systems import STEPS
+from gan_trainer.runs import settings
 from gan_trainer.tasks import judge
 from gan_trainer.training import config as configs
 from gan_trainer.training import loop as training
@@ -45,7 +45,7 @@ def _shipped(monkeypatch: pytest.MonkeyPatch, digits: str) -> None:
     path = shipped_features("mnist")
     if path is None:
         pytest.skip("the features for mnist are not here")
-    for module in (models, configs, judge, command):
+    for module in (models, settings, judge, command):
         monkeypatch.setattr(module, "shipped_features", {digits: path}.get)
 
 
@@ -189,12 +189,12 @@ def test_a_lost_result_is_made_again_from_the_finished_run(call: Call, ran: Comm
 def test_a_run_that_diverges_is_counted_and_has_no_numbers(
     call: Call, ran: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(STEPS, "latent", lambda *_: (torch.tensor(0.5), torch.tensor(float("nan"))))
+    replace_step(monkeypatch, lambda *_: {"d_loss": torch.tensor(0.5), "g_loss": torch.tensor(float("nan"))})
     done = call(*TWO)
     assert done.code == 0, done
     found = result("gan-0")
     assert (found["outcome"], found["report"], found["curve"]) == ("diverged", None, [])
-    assert found["reason"].startswith("diverged at step 1: the loss of the generator is nan")
+    assert found["reason"].startswith("diverged at step 1: g_loss is nan")
     assert found["images"] == 64
     bigan, gan = done.out.splitlines()[1:3]
     assert bigan.split()[:2] == ["bigan", "1"]
@@ -276,7 +276,7 @@ def test_a_budget_of_seconds(call: Call, ran: Commands, monkeypatch: pytest.Monk
 
 def test_all_recipes_compute_in_one_precision(call: Call, ran: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of them have "auto" in the table, which is bf16 on some processors."""
-    monkeypatch.setattr(configs, "choose_precision", lambda wanted, device: "bf16" if wanted == "auto" else wanted)
+    monkeypatch.setattr(settings, "choose_precision", lambda wanted, device: "bf16" if wanted == "auto" else wanted)
     assert call(*COMPARE, "--recipes", "quick,gan", "--seeds", 1, "--quiet", "--width", 8).code == 0
     for name in ("quick-0", "gan-0"):
         found = json.loads((FOLDER / "runs" / name / "config.json").read_text())

@@ -13,10 +13,10 @@ from helpers import SHORT, TRAIN, Result, stop_after, tensors
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_trainer.commands import train as cli
+from gan_trainer.systems import start_state
 from gan_trainer.training.checkpoint import load_checkpoint
 from gan_trainer.training.config import Config
-from gan_trainer.training.loop import start_state
-from gan_trainer.training.state import update_average
+from gan_trainer.training.state import update_averages
 
 Call = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("two_folders")
@@ -100,12 +100,12 @@ def test_a_longer_run_is_evaluated_if_it_was_too_short_for_it(
     call: Call, digits: str, random_features: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gan_trainer.evaluation import history
+    from gan_trainer.runs import settings
     from gan_trainer.tasks import judge
-    from gan_trainer.training import config as configs
 
     monkeypatch.setattr(history, "SAMPLES", 200)
     monkeypatch.setattr(history, "FINAL_SAMPLES", 400)
-    for module in (configs, judge):
+    for module in (settings, judge):
         monkeypatch.setattr(module, "shipped_features", {digits: random_features}.get)
     for name, more, expected in (("short", (), 120_000), ("never", ("--eval-every", 0), 0)):
         call("gan-train", digits, "--images", 64, "--width", 8, "--threads", 1, "--quiet", "--name", name, *more)
@@ -146,10 +146,10 @@ def test_a_run_begins_with_the_weights_of_another(call: Call, origin: str) -> No
     )
     assert done.code == 0, done
     before, begun, end = saved("first", 64), saved("second", 0), saved("second", 16)
-    for part in ("generator", "discriminator", "average"):
-        for name, tensor in before[part].items():
-            assert torch.equal(begun[part][name], tensor), (part, name)
-    assert begun["g_optimizer"]["state"] == {}
+    for part, owner in (("networks", "generator"), ("networks", "discriminator"), ("averages", "generator")):
+        for name, tensor in before[part][owner].items():
+            assert torch.equal(begun[part][owner][name], tensor), (part, owner, name)
+    assert begun["optimizers"]["g"]["state"] == {}
     assert (begun["step"], begun["images_seen"], begun["images_before"], end["images_before"]) == (0, 0, 64, 64)
     record = config("second")["init_from"]
     assert {name: record[name] for name in ("run", "recipe", "data", "images_seen")} == {
@@ -205,10 +205,10 @@ def test_origins_that_are_none_are_refused(call: Call) -> None:
 def test_an_average_that_was_there_is_not_forgotten_at_once(make: Callable[..., Config]) -> None:
     settings = make(ema_half_life=1000, batch_size=8)
     state = start_state(settings)
-    weight, average = next(state.generator.parameters()), next(state.average.parameters())
+    weight, average = next(state.networks["generator"].parameters()), next(state.averaged("generator").parameters())
     weight.data.fill_(1.0)
     for before, share in ((0, 1 - 0.5 ** (8 / 0.8)), (10**6, 1 - 0.5 ** (8 / 1000))):
         average.data.fill_(0.0)
         state.images_before = before
-        update_average(state, settings.recipe, 8)
+        update_averages(state, settings.recipe, 8)
         torch.testing.assert_close(average, torch.full_like(average, share))

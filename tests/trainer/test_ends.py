@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import TRAIN, Result, leftovers, stop_after
+from helpers import TRAIN, Result, leftovers, replace_step, stop_after
 
-from gan_trainer.systems import STEPS
+from gan_trainer.systems import SYSTEMS
 
 pytestmark = pytest.mark.usefixtures("two_folders")
 Call = Callable[..., Result]
@@ -42,13 +42,13 @@ def test_stopped_by_a_signal(call: Call, monkeypatch: pytest.MonkeyPatch, number
 
 
 def test_diverged(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = STEPS["latent"]
+    honest = SYSTEMS["gan"].step
 
     def poisoned(state: Any, *rest: Any) -> Any:
-        d_loss, g_loss = honest(state, *rest)
-        return d_loss * (torch.nan if state.step == 4 else 1.0), g_loss
+        losses = honest(state, *rest)
+        return losses | {"d_loss": losses["d_loss"] * (torch.nan if state.step == 4 else 1.0)}
 
-    monkeypatch.setitem(STEPS, "latent", poisoned)
+    replace_step(monkeypatch, poisoned)
     assert call(*TRAIN, "--checkpoint-every", 16).refused("diverged at step 5", "try a lower --lr", code=1)
     assert checkpoints() == [16, 32]
 

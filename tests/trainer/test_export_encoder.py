@@ -21,8 +21,8 @@ from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import ImageSize, Latents
 from gan_trainer.export.encoder import encoder_file
 from gan_trainer.export.onnx_file import ExportError
-from gan_trainer.networks import build_networks
 from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.systems import new_networks
 
 Call = Callable[..., Result]
 RECIPE_FLAGS = ["--images", 512, "--threads", 1, "--eval-every", 0, "--quiet"]
@@ -32,7 +32,7 @@ TRAINED: dict[tuple[object, ...], list[bytes]] = {}
 
 def encoder_of(recipe: str, size: ImageSize = DIGIT) -> torch.nn.Module:
     torch.manual_seed(0)
-    encoder = build_networks(replace(RECIPES[recipe], width=8), size, 0).encoder
+    encoder = new_networks(replace(RECIPES[recipe], width=8), size, 0)["encoder"]
     assert encoder is not None
     return encoder.eval()
 

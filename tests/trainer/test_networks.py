@@ -7,11 +7,12 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from gan_runtime.errors import InputError
 from gan_runtime.manifest import ImageSize
-from gan_trainer.networks import BODIES, build_networks
+from gan_trainer.networks import BODIES
 from gan_trainer.networks.assembly import Discriminator
 from gan_trainer.networks.grid import coarse_grid
 from gan_trainer.networks.layers import Dropout, MinibatchDeviation, Reshape
 from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.systems import new_networks
 
 SIZES = [ImageSize(side, side, channels) for side in (28, 32, 64) for channels in (1, 3)]
 
@@ -21,13 +22,15 @@ SIZES = [ImageSize(side, side, channels) for side in (28, 32, 64) for channels i
 @pytest.mark.parametrize("name", RECIPES)
 def test_networks_fit_each_other(name: str, classes: int, size: ImageSize) -> None:
     recipe = replace(RECIPES[name], width=8)
-    generator, discriminator, encoder = build_networks(recipe, size, classes)
+    networks = new_networks(recipe, size, classes)
+    generator, discriminator, encoder = (networks.get(name) for name in ("generator", "discriminator", "encoder"))
+    assert generator is not None
     condition = (torch.arange(4),) if classes else ()
     images = generator(torch.randn(4, recipe.latent_dim), *condition)
     assert images.shape == (4, size.channels, size.height, size.width)
     assert images.abs().max() <= 1
     codes = () if encoder is None else encoder(images)
-    if recipe.family == "autoencoder":
+    if recipe.system == "vae":
         assert codes.shape == (4, 2 * recipe.latent_dim)
         assert discriminator is None
     else:
@@ -37,16 +40,17 @@ def test_networks_fit_each_other(name: str, classes: int, size: ImageSize) -> No
 
 @pytest.mark.parametrize("network", BODIES)
 def test_every_network_has_a_generator_without_norm(network: str) -> None:
-    networks = build_networks(replace(RECIPES["quick"], network=network, g_norm="none", width=8), SIZES[0], 10)
-    assert not [module for module in networks.generator.modules() if "Norm" in type(module).__name__]
+    networks = new_networks(replace(RECIPES["quick"], network=network, g_norm="none", width=8), SIZES[0], 10)
+    assert not [module for module in networks["generator"].modules() if "Norm" in type(module).__name__]
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.family != "autoencoder"])
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.system != "vae"])
 def test_logits_are_no_probabilities(name: str, conditional: bool) -> None:
     """What the last layer says comes out: no sigmoid on the way, which would flatten losses and penalties."""
     recipe = replace(RECIPES[name], width=8, d_norm="none", penalty="none", penalty_weight=0.0, clip=1.0)
-    _, discriminator, encoder = build_networks(recipe, SIZES[0], 10 if conditional else 0)
+    networks = new_networks(recipe, SIZES[0], 10 if conditional else 0)
+    discriminator, encoder = networks["discriminator"], networks.get("encoder")
     assert isinstance(discriminator, Discriminator)
     images, labels = torch.randn(4, 1, 28, 28), (torch.arange(4),) if conditional else ()
     codes = () if encoder is None else (torch.randn(4, recipe.latent_dim),)
@@ -71,7 +75,7 @@ def test_the_deviation_of_four_images_is_one_more_channel() -> None:
 
 
 def test_real_and_generated_images_in_one_batch_do_not_see_each_other() -> None:
-    discriminator = build_networks(replace(RECIPES["quick"], width=8, minibatch_std=True), SIZES[0], 10).discriminator
+    discriminator = new_networks(replace(RECIPES["quick"], width=8, minibatch_std=True), SIZES[0], 10)["discriminator"]
     assert discriminator is not None
     real, fake, labels = torch.randn(8, 1, 28, 28), torch.randn(8, 1, 28, 28), torch.arange(8)
     with torch.no_grad():
@@ -86,7 +90,7 @@ def test_real_and_generated_images_in_one_batch_do_not_see_each_other() -> None:
 def test_spectral_norm_makes_the_largest_singular_value_of_every_weight_one(network: str, conditional: bool) -> None:
     torch.manual_seed(0)
     recipe = replace(RECIPES["hinge"], network=network, width=8)
-    discriminator = build_networks(recipe, SIZES[0], 10 if conditional else 0).discriminator
+    discriminator = new_networks(recipe, SIZES[0], 10 if conditional else 0)["discriminator"]
     assert discriminator is not None
     labels = (torch.arange(4),) if conditional else ()
     with torch.no_grad():
@@ -109,7 +113,10 @@ def test_the_coarse_grid_is_small(side: int) -> None:
 
 def test_width_is_a_setting() -> None:
     narrow, wide = (
-        sum(p.numel() for p in build_networks(replace(RECIPES["quick"], width=width), SIZES[0], 10)[0].parameters())
+        sum(
+            p.numel()
+            for p in new_networks(replace(RECIPES["quick"], width=width), SIZES[0], 10)["generator"].parameters()
+        )
         for width in (16, 32)
     )
     assert narrow < wide == 244_420
@@ -127,8 +134,7 @@ def shapes(network: nn.Module) -> list[object]:
 
 
 def test_the_documents_networks_to_the_letter() -> None:
-    generator, discriminator, _ = build_networks(RECIPES["gan"], SIZES[0], classes=0)
-    assert discriminator is not None
+    generator, discriminator = new_networks(RECIPES["gan"], SIZES[0], classes=0).values()
     assert shapes(generator) == [(100, 256), "leaky", (256, 512), "leaky", (512, 1024), "leaky", (1024, 784), "tanh"]
     expected = [
         (784, 1024),
@@ -162,13 +168,13 @@ def test_the_documents_settings_to_the_letter() -> None:
 
 def test_an_unknown_network_is_refused() -> None:
     with pytest.raises(InputError, match="transformer"):
-        build_networks(replace(RECIPES["gan"], network="transformer"), SIZES[0], 0)
+        new_networks(replace(RECIPES["gan"], network="transformer"), SIZES[0], 0)
 
 
 @pytest.mark.parametrize("size", [ImageSize(30, 30, 1), ImageSize(28, 32, 1), ImageSize(36, 36, 3)], ids=str)
 def test_sizes_that_cannot_be_drawn_are_refused(size: ImageSize) -> None:
     with pytest.raises(InputError, match=f"{size.height} x {size.width} pixels"):
-        build_networks(RECIPES["quick"], size, classes=10)
+        new_networks(RECIPES["quick"], size, classes=10)
 
 
 def test_dropout_drops_the_share_it_should_and_keeps_the_mean() -> None:

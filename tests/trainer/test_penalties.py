@@ -6,9 +6,10 @@ from helpers import DIGIT, new_generator
 from torch import Tensor
 
 from gan_trainer.losses.penalties import PENALTIES, gradient_penalty, penalty_at, penalty_points
-from gan_trainer.networks import BODIES, build_networks
+from gan_trainer.networks import BODIES
 from gan_trainer.networks.layers import NORMS
 from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.systems import new_networks
 
 SHAPES = [(6, 2), (6, 1, 4, 5), (6, 3, 4, 4), (6, 7, 3, 2)]
 
@@ -144,7 +145,7 @@ def test_only_batch_norm_lets_a_discriminator_mix_images(network: str, d_norm: s
 
     torch.manual_seed(0)
     recipe = replace(RECIPES["quick"], network=network, d_norm=d_norm, width=8, penalty="none", penalty_weight=0.0)
-    discriminator = build_networks(recipe, DIGIT, 10).discriminator
+    discriminator = new_networks(recipe, DIGIT, 10)["discriminator"]
     assert discriminator is not None
     for module in discriminator.modules():
         if type(module).__name__ == "Dropout":

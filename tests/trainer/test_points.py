@@ -21,12 +21,11 @@ from gan_trainer.data.source import DataSource
 from gan_trainer.evaluation import history
 from gan_trainer.export.onnx_file import ExportError
 from gan_trainer.export.points import export_points
-from gan_trainer.networks import build_networks
 from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.runs.settings import make_config
+from gan_trainer.systems import new_networks, start_state
 from gan_trainer.tasks.drawing import draw_images
 from gan_trainer.training.checkpoint import load_checkpoint
-from gan_trainer.training.config import make_config
-from gan_trainer.training.loop import start_state
 
 Call = Callable[..., Result]
 SHORT = ("--images", 640, "--batch-size", 64, "--threads", 1, "--quiet")
@@ -90,7 +89,7 @@ def test_a_resumed_run_goes_on_as_if_never_stopped(call: Call) -> None:
     Path("runs/cut/checkpoints/000000000640.pt").unlink()
     assert call("gan-train", "--resume", "runs/cut", "--quiet").code == 0
     whole, cut = (load_checkpoint(Path(f"runs/{name}/checkpoints/000000000640.pt")) for name in ("whole", "cut"))
-    for one, other in zip(whole["average"].values(), cut["average"].values(), strict=True):
+    for one, other in zip(whole["averages"]["generator"].values(), cut["averages"]["generator"].values(), strict=True):
         assert torch.equal(one, other)
 
 
@@ -130,16 +129,16 @@ def test_points_are_drawn_in_the_units_of_the_data() -> None:
     assert (source.size, source.points) == (ImageSize(1, 1, 2), POINTS["grid25"])
     config = make_config(source, "gan", {"images": 128}, 0, "cpu", 1, 3)
     state = start_state(config)
-    points = np.concatenate(list(draw_images(state.average, config, 600)))
+    points = np.concatenate(list(draw_images(state.averaged("generator"), config, 600)))
     assert points.shape == (600, 2)
-    state.average.squash = torch.nn.Threshold(1e9, 0.5)  # 0.5 in place of whatever it draws
-    (half,) = draw_images(state.average, config, 3)
+    state.averaged("generator").squash = torch.nn.Threshold(1e9, 0.5)  # 0.5 in place of whatever it draws
+    (half,) = draw_images(state.averaged("generator"), config, 3)
     np.testing.assert_array_equal(half, np.full((3, 2), 2.5, np.float32))
 
 
 def test_the_width_of_an_mlp_counts() -> None:
     def layers(width: int) -> list[tuple[int, ...]]:
-        generator, discriminator, _ = build_networks(replace(RECIPES["gan"], width=width), DIGIT, 0)
+        generator, discriminator = new_networks(replace(RECIPES["gan"], width=width), DIGIT, 0).values()
         assert discriminator is not None
         weights = [*generator.parameters(), *discriminator.parameters()]
         return [tuple(weight.shape) for weight in weights if weight.ndim == 2]
@@ -153,7 +152,7 @@ def test_a_network_that_is_not_finite_is_not_exported(tmp_path: Path) -> None:
     config = make_config(
         DataSource.of(load_dataset("ring8"), "ring8", None, None), "gan", {"images": 128}, 0, "cpu", 1, 3
     )
-    generator = start_state(config).generator
+    generator = start_state(config).networks["generator"]
     with torch.no_grad():
         next(generator.parameters()).fill_(float("nan"))
     with pytest.raises(ExportError, match="values that are not finite"):

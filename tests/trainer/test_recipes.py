@@ -20,17 +20,19 @@ from gan_runtime.generator import Generator
 from gan_trainer.data.augment import AUGMENTATIONS
 from gan_trainer.losses.adversarial import OBJECTIVES
 from gan_trainer.losses.penalties import PENALTIES
-from gan_trainer.networks import BODIES, build_networks
+from gan_trainer.networks import BODIES
 from gan_trainer.networks.grid import coarse_grid
 from gan_trainer.networks.layers import NORMS, Dropout
 from gan_trainer.recipes import checks
 from gan_trainer.recipes.recipe import RECIPES, Recipe
-from gan_trainer.systems import STEPS
+from gan_trainer.runs import settings
+from gan_trainer.systems import SYSTEMS, new_networks
 from gan_trainer.systems import bigan as joint
 from gan_trainer.systems import vae as autoencoder
 from gan_trainer.training import config as configs
 from gan_trainer.training.config import Config
-from gan_trainer.training.state import TrainState, new_state, set_learning_rate
+from gan_trainer.training.schedule import set_learning_rate
+from gan_trainer.training.state import TrainState, new_state
 
 NAMES = ["gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "dragan", "hinge", "rpgan", "r3gan", "bigan", "vae"]
 Call = Callable[..., Result]
@@ -38,12 +40,12 @@ Call = Callable[..., Result]
 
 def begin(recipe: Recipe, classes: int = 0) -> TrainState:
     torch.manual_seed(0)
-    return new_state(build_networks(recipe, DIGIT, classes), recipe, torch.device("cpu"))
+    return new_state(SYSTEMS[recipe.system], new_networks(recipe, DIGIT, classes), recipe, torch.device("cpu"))
 
 
-def step(state: TrainState, recipe: Recipe) -> tuple[Any, Any]:
+def step(state: TrainState, recipe: Recipe) -> dict[str, torch.Tensor]:
     real = torch.rand(8, 1, 28, 28) * 2 - 1
-    losses = STEPS[recipe.family](state, recipe, real, torch.arange(8))
+    losses = SYSTEMS[recipe.system].step(state, recipe, real, torch.arange(8))
     state.step, state.images_seen = state.step + 1, state.images_seen + 8
     return losses
 
@@ -78,15 +80,16 @@ def test_settings_of_the_papers(name: str, settings: dict[str, Any]) -> None:
 def test_every_network_of_a_recipe_learns(name: str, conditional: bool) -> None:
     recipe = small(name, conditional=conditional, warm_critic=0)
     state = begin(recipe, 8 if conditional else 0)
-    before = {part: deepcopy(dict(net.named_parameters())) for part, net in state.present(state.NETWORKS).items()}
+    trained = state.networks | {"average": state.averaged("generator")}
+    before = {part: deepcopy(dict(net.named_parameters())) for part, net in trained.items()}
     for _ in range(3 * recipe.critic_steps):
         step(state, recipe)
     state.check_finite()
     for part, weights in before.items():
-        now = dict(getattr(state, part).named_parameters())
+        now = dict(trained[part].named_parameters())
         still = [name for name, old in weights.items() if torch.equal(now[name], old)]
         assert set(still) <= {"head.bias"}, part  # in differences of logits it cancels
-    assert all(weight.requires_grad for weight in state.generator.parameters())
+    assert all(weight.requires_grad for weight in state.networks["generator"].parameters())
 
 
 def test_after_every_critic_step_all_weights_are_within_the_clip() -> None:
@@ -94,19 +97,18 @@ def test_after_every_critic_step_all_weights_are_within_the_clip() -> None:
     state = begin(recipe)
     for _ in range(6):
         step(state, recipe)
-        assert state.discriminator is not None
-        assert max(weight.abs().max() for weight in state.discriminator.parameters()) <= recipe.clip
+        assert max(weight.abs().max() for weight in state.networks["discriminator"].parameters()) <= recipe.clip
 
 
 def test_the_critic_makes_its_steps_and_its_authors_extra_steps() -> None:
     recipe = small("wgan", network="mlp", g_norm="none", d_norm="none", critic_steps=2, warm_critic=4)
     state = begin(recipe)
-    turns = [step(state, recipe)[1] is not None for _ in range(25 * 4 + 6 * 2)]
+    turns = ["g_loss" in step(state, recipe) for _ in range(25 * 4 + 6 * 2)]
     moments = [i + 1 for i, turn in enumerate(turns) if turn]
     assert moments[:25] == list(range(4, 101, 4))
     assert {b - a for a, b in pairwise(moments[24:])} == {2}
-    state.g_steps, state.d_steps = 500, 0
-    assert [step(state, recipe)[1] is not None for _ in range(6)] == [False, False, False, True, False, True]
+    state.counters["g_steps"], state.counters["d_steps"] = 500, 0
+    assert ["g_loss" in step(state, recipe) for _ in range(6)] == [False, False, False, True, False, True]
 
 
 @pytest.mark.parametrize("name", ["wgan-gp", "dragan", "r3gan"])
@@ -120,15 +122,16 @@ def test_the_penalty_is_in_the_only_step_of_the_only_optimiser(name: str) -> Non
         hook = register_optimizer_step_post_hook(lambda optimizer, *_, stepped=stepped: stepped.append(optimizer))
         step(state, recipe)
         hook.remove()
-        assert stepped == [state.d_optimizer, state.g_optimizer]
-        assert state.discriminator is not None
-        weights[weight] = torch.cat([weight.detach().flatten() for weight in state.discriminator.parameters()])
+        assert stepped == [state.optimizers["d"], state.optimizers["g"]]
+        weights[weight] = torch.cat(
+            [weight.detach().flatten() for weight in state.networks["discriminator"].parameters()]
+        )
     first, second = weights.values()
     assert not torch.equal(first, second)
 
 
 def test_a_lazy_penalty_counts_for_the_steps_between() -> None:
-    from gan_trainer.training.step import penalties
+    from gan_trainer.systems.gan import penalties
 
     recipe = small("quick", penalty_every=4, penalty_weight=0.5)
     state, real = begin(recipe), torch.randn(3, 5)
@@ -142,7 +145,7 @@ def test_a_lazy_penalty_counts_for_the_steps_between() -> None:
 
 
 def test_several_penalties_are_added() -> None:
-    from gan_trainer.training.step import penalties
+    from gan_trainer.systems.gan import penalties
 
     recipe = small("r3gan", penalty_weight=1.0)
     real, fake = torch.randn(2, 3, 5).unbind()
@@ -288,13 +291,13 @@ def test_what_is_still_auto_is_computed_with_by_nobody() -> None:
     for recipe in (RECIPES["quick"], replace(RECIPES["quick"], precision="fp32"), RECIPES["r3gan"]):
         assert recipe.unresolved
         with pytest.raises(InputError, match=r"--(augment|precision) auto: is not yet chosen"):
-            STEPS["latent"](begin(recipe, 10), recipe, images, torch.zeros(2, dtype=torch.int64))
+            SYSTEMS["gan"].step(begin(recipe, 10), recipe, images, torch.zeros(2, dtype=torch.int64))
 
 
 def test_a_configuration_holds_what_was_chosen_beside_what_was_asked_for(
     make: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(configs, "choose_precision", lambda wanted, device: "bf16" if wanted == "auto" else wanted)
+    monkeypatch.setattr(settings, "choose_precision", lambda wanted, device: "bf16" if wanted == "auto" else wanted)
     config = make(precision="auto", augment="auto")
     assert (config.recipe.precision, config.recipe.augment) == ("bf16", "colour,translation,cutout")
     assert (config.asked["precision"], config.asked["augment"]) == ("auto", "auto")
@@ -353,16 +356,15 @@ def test_names_that_checks_knows_are_those_of_the_tables() -> None:
     assert tuple(AUGMENTATIONS) == checks.AUGMENTATIONS
     assert checks.CHOICES["network"] == tuple(BODIES)
     assert checks.CHOICES["g_norm"] == NORMS
-    assert checks.CHOICES["family"] == tuple(STEPS)
+    assert checks.CHOICES["system"] == tuple(SYSTEMS)
 
 
 def test_no_encoder_drops_features() -> None:
     for name, dropout in (("bigan", 0.3), ("vae", 0.0)):
-        networks = build_networks(replace(RECIPES[name], network="mlp", dropout=dropout), DIGIT, 0)
-        assert networks.encoder is not None
-        assert not [module for module in networks.encoder.modules() if isinstance(module, Dropout)]
+        networks = new_networks(replace(RECIPES[name], network="mlp", dropout=dropout), DIGIT, 0)
+        assert not [module for module in networks["encoder"].modules() if isinstance(module, Dropout)]
     for name in ("bigan", "wgan", "wgan-gp"):
-        discriminator = build_networks(replace(RECIPES[name], network="mlp"), DIGIT, 0).discriminator
+        discriminator = new_networks(replace(RECIPES[name], network="mlp"), DIGIT, 0)["discriminator"]
         assert discriminator is not None
         assert not [module for module in discriminator.modules() if isinstance(module, Dropout)]
 
@@ -383,11 +385,14 @@ def test_generator_and_encoder_minimise_the_loss_with_the_roles_swapped(objectiv
     """The labels of the pairs change places, and the gradients of both networks are those of that loss."""
     recipe = small("bigan", objective=objective, lr=1e-30, weight_decay=0.0)
     state, real = begin(recipe), torch.rand(8, 1, 28, 28) * 2 - 1
-    state.discriminator = Pairs()
-    state.d_optimizer = torch.optim.Adam(state.discriminator.parameters(), lr=0.0)
+    state.networks["discriminator"] = Pairs()
+    state.optimizers["d"] = torch.optim.Adam(state.networks["discriminator"].parameters(), lr=0.0)
     torch.manual_seed(1)
-    d_loss, g_loss = joint.train_step(state, recipe, real, torch.zeros(8, dtype=torch.int64))
-    gradients = [weight.grad for part in (state.generator, state.encoder) for weight in part.parameters()]
+    losses = joint.step(state, recipe, real, torch.zeros(8, dtype=torch.int64))
+    d_loss, g_loss = losses["d_loss"], losses["g_loss"]
+    gradients = [
+        weight.grad for part in (state.networks["generator"], state.networks["encoder"]) for weight in part.parameters()
+    ]
     torch.manual_seed(1)
     drawn, encoded = joint.pairs(state, recipe, real, ())
     real_logits, fake_logits = (joint.judge(state, recipe, pair, ()) for pair in (encoded, drawn))
@@ -396,9 +401,11 @@ def test_generator_and_encoder_minimise_the_loss_with_the_roles_swapped(objectiv
         swapped = -OBJECTIVES[objective].d_loss(real_logits, fake_logits)
     torch.testing.assert_close(g_loss, swapped.detach())
     torch.testing.assert_close(d_loss, OBJECTIVES[objective].d_loss(real_logits, fake_logits).detach())
-    state.g_optimizer.zero_grad()
+    state.optimizers["g"].zero_grad()
     swapped.backward()
-    again = [weight.grad for part in (state.generator, state.encoder) for weight in part.parameters()]
+    again = [
+        weight.grad for part in (state.networks["generator"], state.networks["encoder"]) for weight in part.parameters()
+    ]
     for one, other in zip(gradients, again, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -483,7 +490,7 @@ def test_augmentations_are_not_offered_where_there_are_none(recipe: str) -> None
 @pytest.mark.parametrize(("name", "value"), [("network", "foo"), ("network", "conv"), ("augment", "blur")])
 def test_of_points_only_what_points_have_is_offered(name: str, value: str) -> None:
     with pytest.raises(InputError, match=r"leave it out.*ring8 has points"):
-        configs.check_settings("ring8", "quick", {name: value}, None)
+        settings.check_settings("ring8", "quick", {name: value}, None)
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 5, 29, 30, 33, 65, 100, 130, 255])

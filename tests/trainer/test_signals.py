@@ -11,8 +11,9 @@ from gan_runtime.data import Dataset
 from gan_trainer.runs.console import Silence
 from gan_trainer.runs.folder import create_run
 from gan_trainer.runs.logbook import Logbook
+from gan_trainer.systems import start_state
 from gan_trainer.training.config import Config
-from gan_trainer.training.loop import Outcome, start_state, train
+from gan_trainer.training.loop import Outcome, train
 from gan_trainer.training.stop import STOPPING, StopRequest
 
 

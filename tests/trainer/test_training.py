@@ -16,12 +16,13 @@ from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.runs.console import Silence
 from gan_trainer.runs.folder import Run, create_run
 from gan_trainer.runs.logbook import Logbook
-from gan_trainer.systems import STEPS
+from gan_trainer.systems import SYSTEMS, start_state
 from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint
 from gan_trainer.training.config import Config
-from gan_trainer.training.loop import Outcome, preview, start_state, train
+from gan_trainer.training.loop import Outcome, preview, train
 from gan_trainer.training.meter import Diverged
-from gan_trainer.training.state import TrainState, set_learning_rate, update_average
+from gan_trainer.training.schedule import set_learning_rate
+from gan_trainer.training.state import TrainState, update_averages
 
 Make = Callable[..., Config]
 
@@ -53,7 +54,7 @@ def test_same_seed_same_result(recipe: str, precision: str, make: Make, dataset:
     assert same(first.checkpoint, second.checkpoint)
     assert logged(a) == logged(b)
     _, other = run_of(replace(config, seed=1), dataset, "c")
-    weights = [load_checkpoint(outcome.checkpoint)["generator"] for outcome in (first, other)]
+    weights = [load_checkpoint(outcome.checkpoint)["networks"]["generator"] for outcome in (first, other)]
     assert not all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
@@ -91,7 +92,7 @@ def test_what_is_only_looked_at_changes_nothing(make: Make, dataset: Dataset) ->
     _, rare = run_of(make(preview_every=10_000, log_every=10_000, checkpoint_every=10_000), dataset, "rare")
     _, often = run_of(make(preview_every=8, log_every=8, checkpoint_every=8), dataset, "often")
     a, b = load_checkpoint(rare.checkpoint), load_checkpoint(often.checkpoint)
-    for part in ("generator", "discriminator", "average", "g_optimizer", "d_optimizer", "rng"):
+    for part in ("networks", "averages", "optimizers", "rng"):
         for (name, one), (_, other) in zip(tensors(a[part], part), tensors(b[part], part), strict=True):
             assert torch.equal(one, other), name
 
@@ -115,13 +116,13 @@ def test_previews_come_in_time_and_compare(make: Make, dataset: Dataset) -> None
     state = start_state(config, saved)
     before = (run.samples / f"{96:012d}.png").read_bytes()
     assert preview(config, state, Logbook(run, Silence())).read_bytes() == before
-    assert state.average.training
+    assert state.averaged("generator").training
 
 
 PARTS = {
-    "latent": ("generator", "discriminator"),
-    "joint": ("generator", "discriminator", "encoder"),
-    "autoencoder": ("generator", "encoder"),
+    "gan": ("generator", "discriminator"),
+    "bigan": ("generator", "discriminator", "encoder"),
+    "vae": ("generator", "encoder"),
 }
 
 
@@ -133,13 +134,15 @@ class Poison(Silence):
 
     def due(self) -> bool:
         if self.state.images_seen == 64:
-            next(getattr(self.state, self.part).parameters()).data[0] = float("inf")
+            next((self.state.networks | {"average": self.state.averaged("generator")})[self.part].parameters()).data[
+                0
+            ] = float("inf")
         return False
 
 
 @pytest.mark.parametrize(
     ("recipe", "part"),
-    [(name, part) for name, recipe in RECIPES.items() for part in PARTS[recipe.family]],
+    [(name, part) for name, recipe in RECIPES.items() for part in PARTS[recipe.system]],
 )
 def test_losses_that_are_not_finite_stop_the_run(recipe: str, part: str, make: Make, dataset: Dataset) -> None:
     config = make(recipe)
@@ -152,7 +155,7 @@ def test_losses_that_are_not_finite_stop_the_run(recipe: str, part: str, make: M
 def test_weights_that_are_not_finite_leave_the_last_good_checkpoint(make: Make, dataset: Dataset) -> None:
     config = make(checkpoint_every=40)
     run, state = create_run(Path("runs"), "a", config), start_state(config)
-    with pytest.raises(Diverged, match=r"diverged at step 10: average\.embedding\.weight is not finite"):
+    with pytest.raises(Diverged, match=r"diverged at step 10: average\.generator\.embedding\.weight is not finite"):
         train(config, dataset, state, Logbook(run, Poison(state, "average")))
     assert [path.stem for path in list_checkpoints(run.checkpoints)] == [f"{40:012d}"]
     assert load_checkpoint(run.newest_checkpoint())["images_seen"] == 40
@@ -166,21 +169,20 @@ def test_the_rate_is_constant_then_falls_to_zero(make: Make) -> None:
         state.images_seen = seen
         rates.append(set_learning_rate(state, config.recipe))
     assert rates == pytest.approx([0.01, 0.01, 0.01, 0.005, 0.00002])
-    assert state.d_optimizer is not None
-    assert state.d_optimizer.param_groups[0]["lr"] == rates[-1]
+    assert state.optimizers["d"].param_groups[0]["lr"] == rates[-1]
 
 
 def test_the_average_forgets_by_half_in_a_half_life(make: Make) -> None:
     config = make(ema_half_life=80, batch_size=8)
     state = start_state(config)
     state.images_seen = 10**6
-    weight, average = next(state.generator.parameters()), next(state.average.parameters())
+    weight, average = next(state.networks["generator"].parameters()), next(state.averaged("generator").parameters())
     weight.data.fill_(1.0)
     average.data.fill_(0.0)
     for _ in range(10):  # 80 images
-        update_average(state, config.recipe, 8)
+        update_averages(state, config.recipe, 8)
     torch.testing.assert_close(average, torch.full_like(average, 0.5))
-    statistics = dict(state.average.named_buffers())
+    statistics = dict(state.averaged("generator").named_buffers())
     assert any("running_mean" in name for name in statistics)
 
 
@@ -188,14 +190,16 @@ def test_the_average_counts_the_images_of_all_critic_steps(make: Make, dataset: 
     config = make("wgan-gp", ema_half_life=80, critic_steps=5, warm_critic=0)
     state = start_state(config)
     state.images_seen = 10**6
-    old = next(state.average.parameters()).data.fill_(0.0)
-    now = next(state.generator.parameters())
+    old = next(state.averaged("generator").parameters()).data.fill_(0.0)
+    now = next(state.networks["generator"].parameters())
     for i in range(10):  # 80 images, two steps of the generator
-        state.generator.requires_grad_(True)
+        state.networks["generator"].requires_grad_(True)
         with torch.no_grad():
             now.fill_(1.0)
-        STEPS["latent"](state, replace(config.recipe, lr=1e-30), *Batches(dataset, 8, 0, torch.device("cpu")).at(8 * i))
-    assert state.g_steps == 2
+        SYSTEMS["gan"].step(
+            state, replace(config.recipe, lr=1e-30), *Batches(dataset, 8, 0, torch.device("cpu")).at(8 * i)
+        )
+    assert state.counters["g_steps"] == 2
     torch.testing.assert_close(old, torch.full_like(old, 0.5), atol=1e-3, rtol=0)
 
 
@@ -206,7 +210,7 @@ def test_resumed_where_the_extra_critic_steps_end(steps: int, make: Make, datase
     whole, outcome = run_of(config, dataset, "whole")
     run, _ = run_of(config, dataset, "stopped", StopAfter(steps, signal.SIGTERM))
     resumed = train(config, dataset, start_state(*Run(run.folder).load()), Logbook(run, Silence()))
-    assert load_checkpoint(resumed.checkpoint)["g_steps"] == 25 + (84 - 75) // 2
+    assert load_checkpoint(resumed.checkpoint)["counters"]["g_steps"] == 25 + (84 - 75) // 2
     assert same(outcome.checkpoint, resumed.checkpoint)
     assert logged(whole) == logged(run)
 
@@ -220,7 +224,7 @@ def test_losses_that_there_are_not_are_not_logged(make: Make, dataset: Dataset) 
 
 def test_without_average_the_generator_is_exported_itself(make: Make) -> None:
     state = start_state(make("gan"))
-    assert state.average is state.generator
+    assert state.averaged("generator") is state.networks["generator"]
 
 
 def test_threads_of_the_run_are_restored(make: Make) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import Result
+from helpers import Result, replace_step
 
 from gan_runtime.errors import OutputError
 from gan_runtime.evaluation.scores import Scores
@@ -23,10 +23,8 @@ from gan_runtime.model_file import read_model_file
 from gan_trainer.evaluation import history
 from gan_trainer.evaluation import run as evaluating
 from gan_trainer.recipes.recipe import RECIPES
-from gan_trainer.runs import logbook
-from gan_trainer.systems import STEPS
+from gan_trainer.runs import logbook, settings
 from gan_trainer.tasks import judge
-from gan_trainer.training import config as settings
 from gan_trainer.training import loop as training
 from gan_trainer.training.config import Config
 
@@ -217,10 +215,10 @@ def test_evaluations_that_were_asked_for_are_made_or_refused(call: Call, tmp_pat
 
 
 def test_a_diverging_run_says_so_in_its_log(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(STEPS, "latent", lambda *_: torch.tensor([0.5, math.nan]))
+    replace_step(monkeypatch, lambda *_: {"d_loss": torch.tensor(0.5), "g_loss": torch.tensor(math.nan)})
     done = call(*TRAIN, "--quiet")
-    assert done.refused("runs/digits-quick: diverged at step 1: the loss of the generator is nan", "try a lower --lr")
-    assert logged()[-1]["warning"] == "diverged at step 1: the loss of the generator is nan"
+    assert done.refused("runs/digits-quick: diverged at step 1: g_loss is nan", "try a lower --lr")
+    assert logged()[-1]["warning"] == "diverged at step 1: g_loss is nan"
 
 
 def test_the_clock_has_no_say_in_what_a_run_does(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,8 @@ def train(
     from gan_trainer.data.source import DataSource
     from gan_trainer.runs.continuing import find_origin
     from gan_trainer.runs.folder import check_name, create_run, make_runs_dir
-    from gan_trainer.training.config import check_settings, choose_device, make_config
+    from gan_trainer.runs.settings import check_settings, make_config
+    from gan_trainer.training.config import choose_device
 
     pictures = picture_options(
         data, size=size, mode=mode, background=background, levels=levels, max_pixels=max_pixels, labels=labels,
@@ -276,7 +277,7 @@ def _train(
 
 
 def _begin(config: "Config", origin: "Origin | None") -> "TrainState":
-    from gan_trainer.training.loop import start_state
+    from gan_trainer.systems import start_state
 
     state = start_state(config)
     if origin is not None:
@@ -288,9 +289,9 @@ def _begin(config: "Config", origin: "Origin | None") -> "TrainState":
 
 
 def _go_on(config: "Config", where: "Run", saved: dict[str, Any] | None) -> "TrainState":
+    from gan_trainer.systems import start_state
     from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged
     from gan_trainer.training.config import choose_device
-    from gan_trainer.training.loop import start_state
 
     try:
         choose_device(config.device)  # a run that began with CUDA may go on where there is none

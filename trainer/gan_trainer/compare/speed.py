@@ -1,18 +1,16 @@
 """From CPU seconds to images: what a step of a recipe costs here."""
 
 import time
-from dataclasses import dataclass
 
 import torch
 
 from gan_runtime.data import Dataset
 from gan_trainer.data.batches import Batches
 from gan_trainer.recipes.recipe import Recipe
-from gan_trainer.systems import STEPS
+from gan_trainer.systems import SYSTEMS, start_state
 from gan_trainer.training.config import Config
-from gan_trainer.training.loop import start_state
-from gan_trainer.training.state import set_learning_rate
-from gan_trainer.training.step import EARLY, generator_is_due
+from gan_trainer.training.schedule import set_learning_rate
+from gan_trainer.training.step import EARLY, count_generator_step, generator_is_due
 
 MEASURED_SECONDS = 4.0  # of CPU, at least; whole rounds of critic steps and lazy penalties
 
@@ -26,17 +24,17 @@ def step_seconds(config: Config, dataset: Dataset, least: float = MEASURED_SECON
     recipe = config.recipe
     state = start_state(config)
     batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
-    state.g_steps = EARLY + 1
+    state.counters["g_steps"] = EARLY + 1
     set_learning_rate(state, recipe)  # once: more images may be shown here than the recipe's schedule has
     seconds: dict[bool, list[float]] = {False: [], True: []}
     whole = recipe.critic_steps * recipe.penalty_every
     while state.step < 2 * whole or sum(map(sum, seconds.values())) < least or state.step % whole:
         began = time.process_time()
-        _, g_loss = STEPS[recipe.family](state, recipe, *batches.at(state.images_seen))
+        losses = state.system.step(state, recipe, *batches.at(state.images_seen))
         state.step += 1
         state.images_seen += recipe.batch_size
         if state.step > whole:  # the first ones pay for what is only made once
-            seconds[g_loss is not None].append(time.process_time() - began)
+            seconds["g_loss" in losses].append(time.process_time() - began)
     alone, both = (sum(some) / len(some) if some else 0.0 for some in seconds.values())
     return alone, both
 
@@ -49,21 +47,14 @@ def images_within(recipe: Recipe, cpu_seconds: float, alone: float, both: float)
         cpu_seconds: the budget.
         alone, both: as `step_seconds` returns them.
     """
-    state, spent, steps = _Turns(), 0.0, 0
+    alone_first = "d" in SYSTEMS[recipe.system].optimizers
+    counters, spent, steps = {"g_steps": 0, "d_steps": 0}, 0.0, 0
     while spent < cpu_seconds:
         steps += 1
-        state.d_steps += 1
-        if recipe.family == "autoencoder" or generator_is_due(state, recipe):
-            state.g_steps, state.d_steps = state.g_steps + 1, 0
+        counters["d_steps"] += 1
+        if not alone_first or generator_is_due(counters, recipe):
+            count_generator_step(counters)
             spent += both
         else:
             spent += alone or both  # never for nothing: a warm critic may be the only one that steps alone
     return steps * recipe.batch_size
-
-
-@dataclass
-class _Turns:
-    """Steps of a run that is only replayed."""
-
-    g_steps: int = 0
-    d_steps: int = 0

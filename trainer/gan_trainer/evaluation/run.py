@@ -11,14 +11,14 @@ from gan_runtime.errors import GanEdgeError
 from gan_trainer.evaluation import history
 from gan_trainer.runs.logbook import Logbook
 from gan_trainer.tasks.judge import AnyJudge
-from gan_trainer.training.checkpoint import CONTENT_ERRORS, checkpoint_path, load_checkpoint
+from gan_trainer.training.checkpoint import CONTENT_ERRORS, averaged_weights, checkpoint_path, load_checkpoint
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
 
 
 def evaluate(config: Config, state: TrainState, book: Logbook, judge: AnyJudge) -> list[history.Entry]:
     """Measure the averaged generator, log and show what comes out; returns all entries of the run."""
-    _measure(config, state, book, judge, state.average, (history.SAMPLES,))
+    _measure(config, state, book, judge, state.averaged("generator"), (history.SAMPLES,))
     return _watched(state, book)
 
 
@@ -30,7 +30,7 @@ def evaluate_at_the_end(config: Config, state: TrainState, book: Logbook, judge:
     """
     counts = (history.SAMPLES, history.FINAL_SAMPLES)
     known = any(entry["images"] == state.images_seen for entry in history.evaluations(book.run.entries()))
-    _measure(config, state, book, judge, state.average, counts[1:] if known else counts)
+    _measure(config, state, book, judge, state.averaged("generator"), counts[1:] if known else counts)
     entries = book.run.entries() if known else _watched(state, book)
     best = min(history.evaluations(entries), key=lambda entry: float(entry["fid"]), default=None)  # of images
     earlier = _earlier(state, book, best["images"]) if best and best["images"] != state.images_seen else None
@@ -51,9 +51,10 @@ def _watched(state: TrainState, book: Logbook) -> list[history.Entry]:
 
 def _earlier(state: TrainState, book: Logbook, images: int) -> nn.Module | None:
     """The averaged generator as it was after so many images; None where its checkpoint is gone or damaged."""
-    generator = deepcopy(state.average)
+    generator = deepcopy(state.averaged("generator"))
     try:
-        generator.load_state_dict(load_checkpoint(checkpoint_path(book.run.checkpoints, images))["average"])
+        saved = load_checkpoint(checkpoint_path(book.run.checkpoints, images))
+        generator.load_state_dict(averaged_weights(saved, "generator"))
     except (GanEdgeError, *CONTENT_ERRORS) as error:
         book.reporter.say(f"not measured again after {images:,} images: {error}")
         return None

@@ -16,9 +16,9 @@ from gan_runtime.models import EXPORTED, SHIPPED
 from gan_trainer.export.encoder import encoder_file
 from gan_trainer.export.generator import generator_file
 from gan_trainer.export.points import export_points
-from gan_trainer.networks import Networks, build_networks
 from gan_trainer.runs.folder import Run, software
-from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged, list_checkpoints, load_checkpoint
+from gan_trainer.systems import new_networks
+from gan_trainer.training.checkpoint import CONTENT_ERRORS, averaged_weights, damaged, list_checkpoints, load_checkpoint
 from gan_trainer.training.config import Config
 
 
@@ -89,12 +89,12 @@ def export_run(
         raise InputError(f"--output {output}: files *{SUFFIX} are encoders; name the generator's otherwise")
     check_writable(output)
     if config.data.points:
-        return Exported(export_points(networks.generator, output, extent=config.data.points.extent, **about))
-    if networks.encoder is not None:
+        return Exported(export_points(networks["generator"], output, extent=config.data.points.extent, **about))
+    if "encoder" in networks:
         check_writable(encoder_path(output))
     classes = config.conditions
     generator = generator_file(  # every recipe ends in tanh, even if all that it draws is white
-        networks.generator,
+        networks["generator"],
         output,
         classes=len(classes),
         class_names=classes,
@@ -102,21 +102,21 @@ def export_run(
         pictures=config.data.pictures,
         **about,
     )
-    encoder = _encoder_file(networks.encoder, generator, config, about) if networks.encoder is not None else None
+    encoder = _encoder_file(networks["encoder"], generator, config, about) if "encoder" in networks else None
     _write_together([file for file in (encoder, generator) if file])
     return Exported(generator, encoder)
 
 
-def _load_networks(config: Config, saved: dict[str, Any], path: Path) -> Networks:
-    """The averaged generator, and the encoder if there is one."""
-    networks = build_networks(config.recipe, config.data.size, len(config.conditions))
+def _load_networks(config: Config, saved: dict[str, Any], path: Path) -> dict[str, nn.Module]:
+    """The generator, and the encoder if there is one: their averages where the run keeps some."""
+    networks = new_networks(config.recipe, config.data.size, len(config.conditions))
+    deployed: dict[str, nn.Module] = {name: networks[name] for name in ("generator", "encoder") if name in networks}
     try:
-        networks.generator.load_state_dict(saved["average"])
-        if networks.encoder is not None:
-            networks.encoder.load_state_dict(saved["encoder"])
+        for name, network in deployed.items():
+            network.load_state_dict(averaged_weights(saved, name))
     except CONTENT_ERRORS:
         raise damaged(path) from None
-    return networks
+    return deployed
 
 
 def _encoder_file(encoder: nn.Module, generator: ModelFile, config: Config, about: dict[str, Any]) -> ModelFile:

@@ -23,7 +23,7 @@ AUGMENTATIONS = ("colour", "translation", "cutout")
 KINDS = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}
 STD_GROUP = 4  # images that minibatch standard deviation looks at together
 CHOICES = {
-    "family": ("latent", "joint", "autoencoder"),
+    "system": ("gan", "bigan", "vae"),
     "network": ("mlp", "conv", "dcgan", "resnet"),
     "g_norm": ("none", "batch", "layer"),
     "d_norm": ("none", "batch", "layer", "spectral"),
@@ -41,13 +41,13 @@ def check_recipe(recipe: "Recipe") -> None:
     check_precision(recipe.precision)
     if recipe.minibatch_std and recipe.batch_size % STD_GROUP:
         raise InputError(f"{flag('batch_size', recipe.batch_size)}: --minibatch-std looks at four images; give 4, 8, …")
-    if recipe.family == "autoencoder":
+    if recipe.system == "vae":
         _check_autoencoder(recipe)
         return
     if recipe.objective == ELBO:
         raise InputError(f"--objective {ELBO}: is that of an autoencoder; choose --recipe vae")
     _check_choice(recipe, "objective", recipe.objective, OBJECTIVES)
-    if recipe.family == "joint":
+    if recipe.system == "bigan":
         _check_joint(recipe)
     check_augmentation(recipe.augment)
     _check_penalties(recipe)
@@ -78,14 +78,13 @@ def check_changes(recipe: "Recipe", given: Collection[str]) -> None:
     """Refuse flags that were given and change nothing, by the names of their fields."""
     idle = {
         "betas": recipe.optimizer == "rmsprop" and "--optimizer rmsprop has none",
-        "minibatch_std": (recipe.network != "conv" or recipe.family == "autoencoder")
-        and "only a conv discriminator has it",
+        "minibatch_std": (recipe.network != "conv" or recipe.system == "vae") and "only a conv discriminator has it",
         "dropout": recipe.network != "mlp" and f"the network {recipe.network} has none",
         "penalty_every": not recipe.penalties
-        and f"there is no penalty; {'give --penalty' if recipe.family == 'latent' else 'leave it out'}",
+        and f"there is no penalty; {'give --penalty' if recipe.system == 'gan' else 'leave it out'}",
         "decay": recipe.decay_from == 1 and "the rate does not fall; give --decay-from",
         "lr_end": recipe.decay_from == 1 and "the rate does not fall; give --decay-from",
-        "d_norm": recipe.family == "autoencoder" and "a VAE has no discriminator",
+        "d_norm": recipe.system == "vae" and "a VAE has no discriminator",
     }
     for name, reason in idle.items():
         if name in given and reason:
@@ -100,7 +99,7 @@ def check_for_points(recipe: "Recipe", given: Mapping[str, Any], source: str) ->
         "patience": given.get("patience") and "follows the FID of images; leave it out",
         "stop_when_collapsed": given.get("stop_when_collapsed") and "looks at images; the modes of points show it",
     }
-    if recipe.family == "autoencoder":
+    if recipe.system == "vae":
         raise InputError(f"--recipe vae: reads values as the probabilities of pixels, and {source} has points")
     for name, reason in idle.items():
         if reason:

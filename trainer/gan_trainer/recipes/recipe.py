@@ -26,7 +26,7 @@ class Recipe:
     """Networks, objective, optimisers and lengths. Everything that is counted is counted in real images shown."""
 
     source: str
-    family: str = "latent"  # of training steps: latent, joint (an encoder's pairs are judged, too) or autoencoder
+    system: str = "gan"  # a key of SYSTEMS
     network: str = _setting("dcgan", "mlp, conv, dcgan or resnet.")
     width: int = _setting(
         32, "Channels at half the image's side; the mlp's layers have 8 to 32 times as many.", min=2, max=4096
@@ -198,7 +198,7 @@ RECIPES = {
     ),
     "bigan": Recipe(
         source="bidirectional GAN (Donahue et al. 2017): the discriminator sees images with latents",
-        family="joint",
+        system="bigan",
         network="mlp",
         d_norm="none",
         latent_dim=50,
@@ -210,7 +210,7 @@ RECIPES = {
     ),
     "vae": Recipe(
         source="variational autoencoder (Kingma and Welling 2014), the contrast to the GANs",
-        family="autoencoder",
+        system="vae",
         objective="elbo",
         latent_dim=20,
         lr=1e-3,

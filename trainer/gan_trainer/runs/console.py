@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from gan_runtime.terminal.commandline import note, plain
 
-Losses: TypeAlias = tuple[float | None, float | None]  # means of discriminator and generator; None for no steps
+Losses: TypeAlias = dict[str, float]  # means by name
 
 REFRESH_SECONDS = 0.5
 
@@ -132,7 +132,7 @@ def open_reporter(total: int, done: int, epoch: int, quiet: bool) -> Iterator[Re
 
 
 def _show(losses: Losses) -> str:
-    return "  ".join(f"{name} {loss:.3f}" for name, loss in zip("dg", losses, strict=True) if loss is not None)
+    return "  ".join(f"{name.removesuffix('_loss')} {loss:.3f}" for name, loss in losses.items())
 
 
 def _clock(seconds: float) -> str:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_trainer.recipes.recipe import RECIPES, Recipe
 from gan_trainer.runs.folder import CHECKPOINTS, open_run
+from gan_trainer.runs.settings import choose_evaluation
 from gan_trainer.training.checkpoint import load_checkpoint
-from gan_trainer.training.config import Config, choose_evaluation
-from gan_trainer.training.state import learning_rate
+from gan_trainer.training.config import Config
+from gan_trainer.training.schedule import learning_rate
 
 
 class Origin(NamedTuple):

@@ -38,9 +38,9 @@ class Logbook:
         means = state.meter.mean()
         state.meter.reset()
         self.reporter.logged(state.images_seen, means, speed)
-        rate = state.g_optimizer.param_groups[0]["lr"]
-        losses = {name: mean for name, mean in zip(("d_loss", "g_loss"), means, strict=True) if mean is not None}
-        self.write(state, losses | {"lr": rate, "g_steps": state.g_steps, "images_per_second": round(speed, 1)})
+        rate = next(iter(state.optimizers.values())).param_groups[0]["lr"]
+        counters = {name: state.counters[name] for name in state.system.logged}
+        self.write(state, means | {"lr": rate} | counters | {"images_per_second": round(speed, 1)})
 
     def warn(self, state: TrainState, message: str) -> None:
         """Say what goes wrong, at once and in the log."""

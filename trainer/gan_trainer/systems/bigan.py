@@ -1,59 +1,80 @@
-"""Generator and encoder against a discriminator of pairs: the BiGAN of Donahue et al. 2017."""
+"""The BiGAN of Donahue et al. 2017: a generator and an encoder against a discriminator of pairs."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from gan_runtime.manifest import ImageSize
 from gan_trainer.losses.adversarial import OBJECTIVES
+from gan_trainer.networks import new_encoder, new_features, new_generator
+from gan_trainer.networks.assembly import JointDiscriminator
+from gan_trainer.networks.layers import with_spectral_norm
 from gan_trainer.recipes.recipe import Recipe
 from gan_trainer.training.state import TrainState
-from gan_trainer.training.step import Losses, autocast, clip_weights, descend, draw_latents, generator_is_due
+from gan_trainer.training.step import (
+    autocast,
+    clip_weights,
+    count_generator_step,
+    descend,
+    draw_latents,
+    frozen,
+    generator_is_due,
+)
+from gan_trainer.training.system import System
 
 Pairs = tuple[Tensor, Tensor]
 
 
-def train_step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> Losses:
+def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
+    """A generator, a discriminator of pairs of image and latent, and an encoder."""
+    body = recipe.network, size, recipe.width
+    generator = new_generator(*body, recipe.g_norm, recipe.latent_dim, classes)
+    layers, features = new_features(*body, recipe.d_norm, recipe.dropout, minibatch_std=recipe.minibatch_std)
+    discriminator: nn.Module = JointDiscriminator(layers, features, recipe.latent_dim, classes)
+    if recipe.d_norm == "spectral":
+        discriminator = with_spectral_norm(discriminator)
+    encoder = new_encoder(*body, recipe.g_norm, recipe.latent_dim)
+    return {"generator": generator, "discriminator": discriminator, "encoder": encoder}
+
+
+def step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Tell (x, E(x)) from (G(z), z); then train G and E on the same loss with the roles of the pairs swapped.
 
-    Donahue et al. 2017, equation 2, and section 3.5 for the swapped labels: the loss of G and E has both kinds of pairs
-    in it, so the real ones train E and the generated ones G, in one step of one optimiser. -log(1 - D) of the real
+    Donahue et al. 2017, equation 2, and section 3.5 for the swapped labels: the loss of G and E contains both kinds of
+    pairs, so the real ones train E and the generated ones G, in one step of one optimizer. -log(1 - D) of the real
     pairs is the generator's loss at the negated logit.
 
     Args:
-        state, recipe, real, labels: as in `latent.train_step`.
+        state, recipe, real, labels: as in `gan.step`.
 
     Returns:
-        The discriminator's loss, and that of generator and encoder.
+        The discriminator's loss, and that of generator and encoder if they made a step.
     """
-    assert state.discriminator is not None
-    assert state.d_optimizer is not None
     condition = (labels,) if recipe.conditional else ()
     objective = OBJECTIVES[recipe.objective]
     drawn, encoded = pairs(state, recipe, real, condition)
     d_loss = objective.d_loss(
         judge(state, recipe, detached(encoded), condition), judge(state, recipe, detached(drawn), condition)
     )
-    descend(state.d_optimizer, d_loss)
+    descend(state, "d", d_loss)
     if recipe.clip:
-        clip_weights(state.discriminator, recipe.clip)
-    state.d_steps += 1
-    if not generator_is_due(state, recipe):
-        return d_loss.detach(), None
-    state.discriminator.requires_grad_(False)
-    real_logits, fake_logits = (judge(state, recipe, pair, condition) for pair in (encoded, drawn))
-    g_loss = objective.g_loss(real_logits, fake_logits)
-    if not objective.paired:  # a relativistic loss has both kinds of logits in it already
-        g_loss = g_loss + objective.g_loss(-fake_logits, -real_logits)
-    descend(state.g_optimizer, g_loss)
-    state.discriminator.requires_grad_(True)
-    state.g_steps, state.d_steps = state.g_steps + 1, 0
-    return d_loss.detach(), g_loss.detach()
+        clip_weights(state.networks["discriminator"], recipe.clip)
+    state.counters["d_steps"] += 1
+    if not generator_is_due(state.counters, recipe):
+        return {"d_loss": d_loss.detach()}
+    with frozen(state.networks["discriminator"]):
+        real_logits, fake_logits = (judge(state, recipe, pair, condition) for pair in (encoded, drawn))
+        g_loss = objective.g_loss(real_logits, fake_logits)
+        if not objective.paired:  # a relativistic loss contains both kinds of logits already
+            g_loss = g_loss + objective.g_loss(-fake_logits, -real_logits)
+        descend(state, "g", g_loss)
+    count_generator_step(state.counters)
+    return {"d_loss": d_loss.detach(), "g_loss": g_loss.detach()}
 
 
 def pairs(state: TrainState, recipe: Recipe, real: Tensor, condition: tuple[Tensor, ...]) -> tuple[Pairs, Pairs]:
     """(G(z), z) and (x, E(x))."""
-    assert state.encoder is not None
     latents = draw_latents(recipe, real)
     with autocast(real, recipe):
-        images, codes = state.generator(latents, *condition), state.encoder(real)
+        images, codes = state.networks["generator"](latents, *condition), state.networks["encoder"](real)
     return (images.float(), latents), (real, codes.float())
 
 
@@ -64,7 +85,15 @@ def detached(pair: Pairs) -> Pairs:
 
 def judge(state: TrainState, recipe: Recipe, pair: Pairs, condition: tuple[Tensor, ...]) -> Tensor:
     """Logits of pairs of image and latent, float [n]."""
-    assert state.discriminator is not None
     with autocast(pair[0], recipe):
-        logits: Tensor = state.discriminator(*pair, *condition)
+        logits: Tensor = state.networks["discriminator"](*pair, *condition)
     return logits.float()
+
+
+SYSTEM = System(
+    networks,
+    step,
+    optimizers={"g": ("generator", "encoder"), "d": ("discriminator",)},
+    averaged=(),
+    counters=("g_steps", "d_steps"),
+)

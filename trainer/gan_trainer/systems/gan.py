@@ -1,50 +1,68 @@
-"""Latents to images: the GAN of Goodfellow et al. 2014 and its descendants."""
+"""The GAN of Goodfellow et al. 2014 and its descendants: a generator against a discriminator."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from gan_runtime.manifest import ImageSize
 from gan_trainer.data.augment import augment
 from gan_trainer.losses.adversarial import OBJECTIVES
+from gan_trainer.losses.penalties import PENALTIES, Critic, gradient_penalty
+from gan_trainer.networks import new_features, new_generator
+from gan_trainer.networks.assembly import Discriminator
+from gan_trainer.networks.layers import with_spectral_norm
 from gan_trainer.recipes.recipe import Recipe
-from gan_trainer.training.state import TrainState, update_average
+from gan_trainer.training.state import TrainState, update_averages
 from gan_trainer.training.step import (
-    Losses,
     autocast,
     clip_weights,
+    count_generator_step,
     descend,
     draw_latents,
+    frozen,
     generator_is_due,
-    penalties,
 )
+from gan_trainer.training.system import System
 
 
-def train_step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> Losses:
+def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
+    """A generator and a discriminator."""
+    generator = new_generator(recipe.network, size, recipe.width, recipe.g_norm, recipe.latent_dim, classes)
+    layers, features = new_features(
+        recipe.network, size, recipe.width, recipe.d_norm, recipe.dropout, minibatch_std=recipe.minibatch_std
+    )
+    discriminator: nn.Module = Discriminator(layers, features, classes)
+    if recipe.d_norm == "spectral":
+        discriminator = with_spectral_norm(discriminator)
+    return {"generator": generator, "discriminator": discriminator}
+
+
+def step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """A discriminator step on one batch, and a generator step when it is due (Goodfellow et al. 2014, algorithm 1).
 
     Args:
-        state: is changed in place.
+        state: changed in place.
         recipe: objective, penalties, precision, and whether both steps share their passes.
         real: float [n, c, h, w] in [-1, 1].
         labels: int64 [n]; an unconditional recipe ignores them.
 
     Returns:
-        The discriminator's loss without its penalties, and the generator's.
+        The discriminator's loss without its penalties, and the generator's if it made a step.
     """
     condition = (labels,) if recipe.conditional else ()
     with torch.set_grad_enabled(recipe.share_passes):
         fake = generate(state, recipe, real, condition)
     d_loss, real_logits = discriminator_step(state, recipe, real, fake.detach(), condition)
-    if not generator_is_due(state, recipe):
-        return d_loss, None
+    if not generator_is_due(state.counters, recipe):
+        return {"d_loss": d_loss}
     if not recipe.share_passes:
         fake = generate(state, recipe, real, condition)
         if OBJECTIVES[recipe.objective].paired:
             with torch.no_grad():
                 real_logits = discriminate(state, recipe, real, condition)
-    images = state.d_steps * recipe.batch_size
+    images = state.counters["d_steps"] * recipe.batch_size
     g_loss = generator_step(state, recipe, real_logits, fake, condition)
-    update_average(state, recipe, images)
-    return d_loss, g_loss
+    update_averages(state, recipe, images)
+    return {"d_loss": d_loss, "g_loss": g_loss}
 
 
 def discriminator_step(
@@ -52,11 +70,9 @@ def discriminator_step(
 ) -> tuple[Tensor, Tensor]:
     """One step of the discriminator: its loss, and the real logits.
 
-    Real and generated images go through it in one batch, except under batch norm: each kind has statistics of its own
-    (Radford et al. 2016, and all code since).
+    Real and generated images pass through it in one batch, except under batch norm: each kind has its own statistics
+    (Radford et al. 2016).
     """
-    assert state.discriminator is not None
-    assert state.d_optimizer is not None
     if recipe.d_norm == "batch":
         real_logits, fake_logits = (discriminate(state, recipe, images, condition) for images in (real, fake))
     else:
@@ -64,10 +80,10 @@ def discriminator_step(
         real_logits, fake_logits = discriminate(state, recipe, torch.cat([real, fake]), both).chunk(2)
     loss = OBJECTIVES[recipe.objective].d_loss(real_logits, fake_logits)
     total = loss + penalties(state, recipe, lambda images: discriminate(state, recipe, images, condition), real, fake)
-    descend(state.d_optimizer, total)
+    descend(state, "d", total)
     if recipe.clip:
-        clip_weights(state.discriminator, recipe.clip)
-    state.d_steps += 1
+        clip_weights(state.networks["discriminator"], recipe.clip)
+    state.counters["d_steps"] += 1
     return loss.detach(), real_logits.detach()
 
 
@@ -75,27 +91,38 @@ def generator_step(
     state: TrainState, recipe: Recipe, real_logits: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
 ) -> Tensor:
     """One step of the generator through the discriminator, whose weights need no gradients meanwhile: its loss."""
-    assert state.discriminator is not None
-    state.discriminator.requires_grad_(False)
-    loss = OBJECTIVES[recipe.objective].g_loss(real_logits, discriminate(state, recipe, fake, condition))
-    descend(state.g_optimizer, loss)
-    state.discriminator.requires_grad_(True)
-    state.g_steps, state.d_steps = state.g_steps + 1, 0
+    with frozen(state.networks["discriminator"]):
+        loss = OBJECTIVES[recipe.objective].g_loss(real_logits, discriminate(state, recipe, fake, condition))
+        descend(state, "g", loss)
+    count_generator_step(state.counters)
     return loss.detach()
+
+
+def penalties(state: TrainState, recipe: Recipe, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | float:
+    """The weighted sum of the recipe's penalties; 0 in steps between two of them (Karras et al. 2020, section 3.1)."""
+    if not recipe.penalties or state.step % recipe.penalty_every:
+        return 0.0
+    kinds = [PENALTIES[name] for name in recipe.penalties]
+    total = sum(gradient_penalty(critic, real, fake, kind.where, kind.form) for kind in kinds)
+    return recipe.penalty_every * recipe.penalty_weight * total
 
 
 def generate(state: TrainState, recipe: Recipe, real: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
     """As many images as `real` has, from fresh latents: float [n, c, h, w]."""
     latents = draw_latents(recipe, real)
     with autocast(real, recipe):
-        images: Tensor = state.generator(latents, *condition)
+        images: Tensor = state.networks["generator"](latents, *condition)
     return images.float()
 
 
 def discriminate(state: TrainState, recipe: Recipe, images: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
     """Logits of the images, augmented if the recipe says so, float [n]."""
-    assert state.discriminator is not None
     seen = augment(images, recipe.augmentations)
     with autocast(images, recipe):
-        logits: Tensor = state.discriminator(seen, *condition)
+        logits: Tensor = state.networks["discriminator"](seen, *condition)
     return logits.float()
+
+
+SYSTEM = System(
+    networks, step, optimizers={"g": ("generator",), "d": ("discriminator",)}, counters=("g_steps", "d_steps")
+)

@@ -1,33 +1,41 @@
 """The variational autoencoder of Kingma and Welling 2014: no adversary, the contrast to the GANs."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from gan_runtime.manifest import ImageSize
+from gan_trainer.networks import new_encoder, new_generator
 from gan_trainer.recipes.recipe import Recipe
 from gan_trainer.training.state import TrainState
-from gan_trainer.training.step import Losses, autocast, descend
+from gan_trainer.training.step import autocast, descend
+from gan_trainer.training.system import System
 
 
-def train_step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> Losses:
+def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
+    """A generator, which is the decoder, and an encoder that gives means and variances."""
+    body = recipe.network, size, recipe.width, recipe.g_norm, recipe.latent_dim
+    return {"generator": new_generator(*body, classes), "encoder": new_encoder(*body, spread=True)}
+
+
+def step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """One step on the negative evidence lower bound, with one reparameterised sample (Kingma and Welling 2014, eq. 10).
 
     Args:
-        state, recipe, real, labels: as in `latent.train_step`.
+        state, recipe, real, labels: as in `gan.step`.
 
     Returns:
-        None, for there is no discriminator, and the bound in nats an image.
+        The bound in nats per image, as the generator's loss.
     """
-    assert state.encoder is not None
     condition = (labels,) if recipe.conditional else ()
     with autocast(real, recipe):
-        mean, log_variance = state.encoder(real).float().chunk(2, 1)
+        mean, log_variance = state.networks["encoder"](real).float().chunk(2, 1)
         latents = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        values = state.generator.values(latents, *condition)  # type: ignore[operator]
+        values = state.networks["generator"].values(latents, *condition)  # type: ignore[operator]
     loss = reconstruction(2 * values.float(), real) + divergence(mean, log_variance)
-    descend(state.g_optimizer, loss)
-    state.g_steps += 1
-    return None, loss.detach()
+    descend(state, "g", loss)
+    state.counters["g_steps"] += 1
+    return {"g_loss": loss.detach()}
 
 
 def reconstruction(logits: Tensor, real: Tensor) -> Tensor:
@@ -42,3 +50,6 @@ def reconstruction(logits: Tensor, real: Tensor) -> Tensor:
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL of N(mean, variance) from N(0, 1), float [n, d] each; mean over the batch (appendix B)."""
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
+
+
+SYSTEM = System(networks, step, optimizers={"g": ("generator", "encoder")}, averaged=(), counters=("g_steps",))

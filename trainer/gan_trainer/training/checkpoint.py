@@ -1,21 +1,23 @@
-"""Checkpoints: one dictionary a file, written whole or not at all, loadable without running code from it."""
+"""Checkpoints: one dictionary per file, written whole or not at all, loadable without running code from it."""
 
 import io
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.files import atomic_write
 from gan_trainer import __version__
 from gan_trainer.training.config import Config
+from gan_trainer.training.format2 import from_format_2
 from gan_trainer.training.state import TrainState
 
 FORMAT = "gan-edge checkpoint"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CONTENT_ERRORS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError)  # what load_state_dict may raise
-KEYS = {"config", "generator", "average", "g_optimizer", "meter", "step", "images_seen", "seconds", "rng"}
+KEYS = {"config", "networks", "averages", "optimizers", "extra", "meter", "counters", *TrainState.PROGRESS, "rng"}
 
 
 def checkpoint_path(folder: Path, images_seen: int) -> Path:
@@ -24,7 +26,7 @@ def checkpoint_path(folder: Path, images_seen: int) -> Path:
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints in `folder`, oldest first; files of other names are not ours."""
+    """Checkpoints in `folder`, oldest first; files of other names are ignored."""
     return sorted((path for path in folder.glob("*.pt") if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
 
@@ -51,7 +53,7 @@ def save_checkpoint(folder: Path, state: TrainState, config: Config, best: int |
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """The dictionary that `save_checkpoint` wrote, its tensors on the CPU.
+    """The dictionary that `save_checkpoint` wrote, its tensors on the CPU. One of format 2 is brought up to date.
 
     Raises:
         GanEdgeError: the file is missing, corrupt, foreign, from a newer version, or holds code.
@@ -67,12 +69,30 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise GanEdgeError(f"{path}: not a gan-edge checkpoint")
-    if saved.get("format_version") != FORMAT_VERSION or not set(saved) >= KEYS:
-        found = f"format {saved.get('format_version')} of gan-edge {saved.get('gan_edge')}"
-        raise GanEdgeError(f"{path}: {found}; this version reads format {FORMAT_VERSION}; export it with that one")
-    if not (isinstance(saved["images_seen"], int) and isinstance(saved["seconds"], float)):
+    version = saved.get("format_version")
+    try:
+        current = from_format_2(saved) if version == 2 else saved
+    except CONTENT_ERRORS:
+        raise damaged(path) from None
+    if version not in (2, FORMAT_VERSION) or not set(current) >= KEYS:
+        found = f"format {version} of gan-edge {saved.get('gan_edge')}"
+        raise GanEdgeError(
+            f"{path}: {found}; this version reads formats 2 and {FORMAT_VERSION}; export it with that one"
+        )
+    weights = [current[part] for part in ("networks", "averages")]
+    if not (
+        isinstance(current["images_seen"], int)
+        and isinstance(current["seconds"], float)
+        and all(isinstance(one, dict) and all(isinstance(w, dict) for w in one.values()) for one in weights)
+    ):
         raise damaged(path)
-    return saved
+    return current
+
+
+def averaged_weights(saved: dict[str, Any], name: str) -> dict[str, Tensor]:
+    """The average of a network in a checkpoint; its weights as they are where no average was kept."""
+    weights: dict[str, Tensor] = saved["averages"].get(name) or saved["networks"][name]
+    return weights
 
 
 def damaged(path: Path) -> GanEdgeError:

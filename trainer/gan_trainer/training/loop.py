@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,15 +13,13 @@ from gan_runtime.laboratory.scatter import scatter
 from gan_trainer.data.batches import Batches
 from gan_trainer.evaluation import history
 from gan_trainer.evaluation.run import evaluate, evaluate_at_the_end
-from gan_trainer.networks import build_networks
 from gan_trainer.runs.logbook import Logbook
-from gan_trainer.systems import STEPS
 from gan_trainer.tasks.drawing import draw_images
 from gan_trainer.tasks.judge import AnyJudge
 from gan_trainer.training.checkpoint import save_checkpoint
 from gan_trainer.training.config import Config
-from gan_trainer.training.determinism import settle_math_library
-from gan_trainer.training.state import TrainState, new_state, set_learning_rate
+from gan_trainer.training.schedule import set_learning_rate
+from gan_trainer.training.state import TrainState
 from gan_trainer.training.stop import StopRequest
 
 PREVIEW_IMAGES, PREVIEW_COLUMNS, PREVIEW_POINTS = 100, 10, 2_500
@@ -59,23 +56,6 @@ class Clock:
         self.speed = (self._state.images_seen - self._images) / elapsed
 
 
-def start_state(config: Config, saved: dict[str, Any] | None = None) -> TrainState:
-    """The state of a new run, or that of a checkpoint. Seeds torch and sets its number of threads.
-
-    Args:
-        config: recipe, size of the images, classes, seed, device and threads.
-        saved: what `load_checkpoint` returned, for a run that goes on.
-    """
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    settle_math_library()
-    networks = build_networks(config.recipe, config.data.size, len(config.conditions))
-    state = new_state(networks, config.recipe, torch.device(config.device))
-    if saved is not None:
-        state.load_state_dict(saved)
-    return state
-
-
 def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, judge: AnyJudge | None = None) -> Outcome:
     """Train until the recipe's length is reached, or until Ctrl-C or SIGTERM, or until its evaluations say to stop.
 
@@ -96,12 +76,12 @@ def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, ju
     batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
     if judge is not None:
         run.write_floors(judge.floors(history.SAMPLES))
-    clock, verdict, train_step = Clock(state), None, STEPS[recipe.family]
+    clock, verdict = Clock(state), None
     with StopRequest() as stop:
         while state.images_seen < recipe.images and stop.number is None and verdict is None:
             set_learning_rate(state, recipe)
             began = time.process_time()
-            state.meter.add(*train_step(state, recipe, *batches.at(state.images_seen)))
+            state.meter.add(state.system.step(state, recipe, *batches.at(state.images_seen)))
             state.cpu_seconds += time.process_time() - began
             state.step += 1
             state.images_seen += recipe.batch_size
@@ -160,7 +140,7 @@ def preview(config: Config, state: TrainState, book: Logbook) -> Path:
     """A grid of the same latents every time, by the averaged generator; of points a scatter plot on the same axes."""
     points = config.data.points
     if points:
-        drawn = np.concatenate(list(draw_images(state.average, config, PREVIEW_POINTS)))
+        drawn = np.concatenate(list(draw_images(state.averaged("generator"), config, PREVIEW_POINTS)))
         return book.picture(state, scatter(drawn, points.extent, points))
-    images = np.concatenate(list(draw_images(state.average, config, PREVIEW_IMAGES)))
+    images = np.concatenate(list(draw_images(state.averaged("generator"), config, PREVIEW_IMAGES)))
     return book.picture(state, grid(images, PREVIEW_COLUMNS))

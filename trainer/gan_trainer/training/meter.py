@@ -14,46 +14,52 @@ class Diverged(GanEdgeError):
 
 
 class LossMeter:
-    """Mean losses (discriminator, generator) since the last reset, kept on the device. Not every step has both."""
+    """Means of losses by name since the last reset, kept on the device. A step need not have every loss."""
 
     def __init__(self, device: torch.device) -> None:
-        self._sum = torch.zeros(2, device=device)
-        self._counts = [0, 0]
+        self._device = device
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
 
-    def add(self, d_loss: Tensor | None, g_loss: Tensor | None) -> None:
+    def add(self, losses: dict[str, Tensor]) -> None:
         """Count one step's losses, scalars."""
-        for i, loss in enumerate((d_loss, g_loss)):
-            if loss is not None:
-                self._sum[i] += loss
-                self._counts[i] += 1
+        for name, loss in losses.items():
+            if name in self._sums:
+                self._sums[name] += loss
+                self._counts[name] += 1
+            else:
+                self._sums[name], self._counts[name] = loss.float().clone(), 1
 
     def check(self, step: int) -> None:
         """Raise Diverged if any loss since the last reset was not finite."""
-        for name, value in zip(("discriminator", "generator"), self._sum.tolist(), strict=True):
+        for name, value in self._totals().items():
             if not math.isfinite(value):
-                raise Diverged(f"diverged at step {step}: the loss of the {name} is {value}")
+                raise Diverged(f"diverged at step {step}: {name} is {value}")
 
     @property
     def steps(self) -> int:
         """How many steps were counted since the last reset."""
-        return max(self._counts)
+        return max(self._counts.values(), default=0)
 
-    def mean(self) -> tuple[float | None, float | None]:
-        """Discriminator, generator; None for what no step had."""
-        means = (total / n if n else None for total, n in zip(self._sum.tolist(), self._counts, strict=True))
-        d_loss, g_loss = means
-        return d_loss, g_loss
+    def mean(self) -> dict[str, float]:
+        """The mean of each loss that a step had, in the order of their names."""
+        return {name: total / self._counts[name] for name, total in sorted(self._totals().items())}
 
     def reset(self) -> None:
         """Start again."""
-        self._sum.zero_()
-        self._counts = [0, 0]
+        self._sums, self._counts = {}, {}
 
     def state_dict(self) -> dict[str, Any]:
         """For checkpoints: a resumed run logs what the run would have logged."""
-        return {"sum": self._sum, "counts": list(self._counts)}
+        return {"sums": dict(self._sums), "counts": dict(self._counts)}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go back to what `state_dict` returned."""
-        self._sum.copy_(saved["sum"])
-        self._counts = list(saved["counts"])
+        self._sums = {name: total.to(self._device) for name, total in saved["sums"].items()}
+        self._counts = dict(saved["counts"])
+
+    def _totals(self) -> dict[str, float]:
+        """All sums, read from the device at once."""
+        if not self._sums:
+            return {}
+        return dict(zip(self._sums, torch.stack(list(self._sums.values())).tolist(), strict=True))

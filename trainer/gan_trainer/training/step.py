@@ -1,23 +1,23 @@
-"""What the families' steps have in common."""
+"""What the steps of several systems have in common."""
 
-from typing import Protocol, TypeAlias
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from gan_trainer.losses.penalties import PENALTIES, Critic, gradient_penalty
 from gan_trainer.recipes.recipe import Recipe
 from gan_trainer.training.state import TrainState
 
-Losses: TypeAlias = tuple[Tensor | None, Tensor | None]
-EARLY, LONG_INTERVAL = 25, 500  # generator steps: when a Wasserstein critic is trained for longer
+EARLY, LONG_INTERVAL = 25, 500  # generator steps after which a Wasserstein critic is trained for longer
 
 
-class Turns(Protocol):
-    """As much of a `TrainState` as says whose turn it is."""
-
-    g_steps: int
-    d_steps: int
+def descend(state: TrainState, name: str, loss: Tensor) -> None:
+    """One step of the optimizer `name`. Gradients are computed and applied here and nowhere else."""
+    optimizer = state.optimizers[name]
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
 
 
 def draw_latents(recipe: Recipe, like: Tensor) -> Tensor:
@@ -28,26 +28,25 @@ def draw_latents(recipe: Recipe, like: Tensor) -> Tensor:
     return torch.randn(shape, device=like.device)
 
 
-def penalties(state: TrainState, recipe: Recipe, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | float:
-    """The weighted sum of the recipe's penalties; 0 in steps between two of them (Karras et al. 2020, section 3.1)."""
-    if not recipe.penalties or state.step % recipe.penalty_every:
-        return 0.0
-    kinds = [PENALTIES[name] for name in recipe.penalties]
-    total = sum(gradient_penalty(critic, real, fake, kind.where, kind.form) for kind in kinds)
-    return recipe.penalty_every * recipe.penalty_weight * total
-
-
-def generator_is_due(state: Turns, recipe: Recipe) -> bool:
+def generator_is_due(counters: dict[str, int], recipe: Recipe) -> bool:
     """Whether the discriminator has made its steps (Arjovsky et al. 2017, algorithm 1, and its authors' code)."""
-    warm = recipe.warm_critic and (state.g_steps < EARLY or state.g_steps % LONG_INTERVAL == 0)
-    return state.d_steps >= (recipe.warm_critic if warm else recipe.critic_steps)
+    warm = recipe.warm_critic and (counters["g_steps"] < EARLY or counters["g_steps"] % LONG_INTERVAL == 0)
+    return counters["d_steps"] >= (recipe.warm_critic if warm else recipe.critic_steps)
 
 
-def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step of an optimiser, from no gradients."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+def count_generator_step(counters: dict[str, int]) -> None:
+    """Count a step of the generator; the discriminator's steps are counted from it on."""
+    counters["g_steps"], counters["d_steps"] = counters["g_steps"] + 1, 0
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[nn.Module]:
+    """A network whose weights need no gradients within the block."""
+    network.requires_grad_(False)
+    try:
+        yield network
+    finally:
+        network.requires_grad_(True)
 
 
 @torch.no_grad()

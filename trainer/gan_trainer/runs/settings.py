@@ -1,0 +1,127 @@
+"""The settings of a new run: a recipe with its changes, every choice made by data and device."""
+
+from dataclasses import replace
+from typing import Any
+
+from gan_runtime.cpus import available_cpus
+from gan_runtime.errors import InputError
+from gan_runtime.images.options import CHANNELS, PictureOptions
+from gan_runtime.laboratory.points import POINTS
+from gan_runtime.manifest import ImageSize
+from gan_runtime.models import shipped_features
+from gan_trainer.data.source import DataSource
+from gan_trainer.evaluation import history
+from gan_trainer.recipes.checks import STD_GROUP, check_changes, check_for_points
+from gan_trainer.recipes.recipe import RECIPES, Recipe
+from gan_trainer.systems import new_networks
+from gan_trainer.training.config import Config, choose_augmentation, choose_precision
+
+POINTS_OWN = {  # of a recipe for points, where nothing else was asked for
+    "network": "mlp",
+    "width": 8,  # hidden layers of 64 to 256 are enough for two coordinates
+    "precision": "fp32",  # bf16 cannot tell points of one mode apart
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`. Raises InputError where there is none."""
+    if name not in RECIPES:
+        raise InputError(f"recipe {name!r}: unknown; choose one of {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
+    """Refuse what `make_config` would refuse, as far as it shows without the data: decoding them may take minutes."""
+    recipe = _changed(source, recipe_name, changes)
+    if pictures is not None:
+        new_networks(recipe, ImageSize(pictures.size, pictures.size, CHANNELS[pictures.mode]), 0)
+
+
+def make_config(
+    data: DataSource,
+    recipe_name: str,
+    changes: dict[str, Any],
+    seed: int,
+    device: str,
+    threads: int | None,
+    keep_checkpoints: int,
+) -> Config:
+    """The settings of a new run, every choice made.
+
+    Args:
+        data: what to train on.
+        recipe_name: a key of `RECIPES`.
+        changes: fields of the recipe that differ from the table; None leaves a field as it is.
+        seed: of everything random.
+        device: cpu or cuda, as `choose_device` returns it.
+        threads: all processors that this process may use if None.
+        keep_checkpoints: how many of the last ones to keep.
+
+    Raises:
+        InputError: as the functions above, a batch larger than the data set, classes asked for where there are none,
+            or networks that cannot draw such images.
+    """
+    recipe = _changed(data.source, recipe_name, changes)
+    _check_batch(recipe, data)
+    if changes.get("conditional") and not data.classes:
+        way = "--labels folders makes sub-folders classes" if data.pictures else "leave it out"
+        raise InputError(f"--conditional: {data.name} has no classes; {way}")
+    recipe = replace(
+        recipe,
+        conditional=recipe.conditional and bool(data.classes),
+        precision=choose_precision(recipe.precision, device),
+        augment=choose_augmentation(recipe.augment, data.images),
+        eval_every=choose_evaluation(recipe, data.source, changes.get("eval_every")),
+    )
+    threads = available_cpus() if threads is None else threads
+    asked = {name: value for name, value in changes.items() if value is not None}
+    config = Config(data, recipe_name, recipe, seed, device, threads, keep_checkpoints, asked)
+    new_networks(config.recipe, data.size, len(config.conditions))  # refuses now what could not be built later
+    return config
+
+
+def _check_batch(recipe: Recipe, data: DataSource) -> None:
+    """Raise InputError where a batch is larger than the data set, with a size that will be accepted."""
+    if recipe.batch_size <= data.images:
+        return
+    step = STD_GROUP if recipe.minibatch_std else 1
+    smallest: int = Recipe.__dataclass_fields__["batch_size"].metadata["bounds"]["min"]
+    least, most = max(smallest, step), data.images // step * step
+    found = f"{data.name} has {data.images:,} {'image' if data.images == 1 else 'images'}"
+    if most < least:
+        raise InputError(f"{found}: too few to train on; at least {least} are needed")
+    sizes = f"{most} or fewer" if most > least else f"{most}"
+    groups = f", in steps of {step}" if step > 1 and most > least else ""
+    raise InputError(f"--batch-size {recipe.batch_size}: {found}; choose {sizes}{groups}")
+
+
+def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
+    given = {name: value for name, value in changes.items() if value is not None}
+    if given.get("penalty") == "none":
+        given = {"penalty_weight": 0.0} | given
+    own: dict[str, Any] = POINTS_OWN if source in POINTS else {}
+    if source in POINTS:
+        check_for_points(find_recipe(recipe_name), given, source)
+    recipe = replace(find_recipe(recipe_name), **own | given)
+    check_changes(recipe, given)
+    return recipe
+
+
+def choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> int:
+    """Images between two evaluations, 0 for none. The clock has no say: what a run does follows from its counters.
+
+    Without being asked: as the recipe says, where there are features, and more images to learn than to measure.
+    """
+    watched = bool(recipe.patience or recipe.stop_when_collapsed)
+    if not recipe.eval_every:
+        if watched:
+            raise InputError("--patience, --stop-when-collapsed: need evaluations; leave out --eval-every 0")
+        return 0
+    if source in POINTS or shipped_features(source) is not None:
+        return recipe.eval_every if asked or watched or recipe.images >= history.FINAL_SAMPLES else 0
+    if asked or watched:
+        raise InputError(
+            f"--eval-every, --patience, --stop-when-collapsed: no feature network ships for {source}; leave them out, "
+            "and measure the exported file with gan-eval --features"
+        )
+    return 0

@@ -1,0 +1,24 @@
+"""The learning rate over the course of a run."""
+
+import math
+
+from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.training.state import TrainState
+
+
+def learning_rate(recipe: Recipe, images_seen: int) -> float:
+    """The rate at this point of a run: constant, then falling from `decay_from` to `lr_end` of itself at the end."""
+    progress = min(1.0, images_seen / recipe.images)
+    rest = (1.0 - progress) / (1.0 - recipe.decay_from) if progress > recipe.decay_from else 1.0
+    if recipe.decay == "cosine":
+        rest = 0.5 - 0.5 * math.cos(math.pi * rest)
+    return recipe.lr * (recipe.lr_end + (1.0 - recipe.lr_end) * rest)
+
+
+def set_learning_rate(state: TrainState, recipe: Recipe) -> float:
+    """Give all optimizers the rate of this point of the run, and return it."""
+    rate = learning_rate(recipe, state.images_seen)
+    for optimizer in state.optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+    return rate
