@@ -148,10 +148,11 @@ def _way_out(message: str) -> str:
 
 
 def one_line(message: str) -> str:
-    """A message of ONNX Runtime without colours, time stamps and source positions."""
+    """A message of ONNX Runtime without colours, time stamps, source positions and C++ signatures."""
     message = re.sub(r"\x1b\[[0-9;]*m", "", message)
     message = re.sub(r"\d{4}-\d\d-\d\d [\d:.]+ \[[A-Z]:[^\]]*\]\s*", "", message)
     message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", message.strip())
     message = re.sub(r"^Load model from .*? failed:", "", message)
-    message = re.sub(r"\S*/onnxruntime/\S+:\d+ (?:\S+ )?", "", message)
+    signature = r"(?:\S+ )?onnxruntime::\S+?\([^()]*\) "
+    message = re.sub(rf"\S*/onnxruntime/\S+:\d+ (?:{signature}|\S+ )?", "", message)
     return " ".join(message.split()).rstrip(".")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_runtime.errors import ModelError
 from gan_runtime.manifest import ImageSize, Labels, Latents, Manifest, Points, read_manifest
-from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile
+from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port
 from gan_runtime.randomness import random_numbers
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def generator_roles(model: ModelFile, manifest: Manifest) -> Roles:
         or ("labels" in inputs and inputs["labels"].element != INT64)
         or (output.element, output.shape[1:]) != (element, manifest.output.shape)
     ):
-        raise _contradiction(model, f"{model.inputs} -> {model.outputs}")
+        raise _contradiction(model, f"{_shapes(model.inputs)} -> {_shapes(model.outputs)}")
     if model.random_ops:
         raise random_numbers(model)
     batch = latents.shape[0] if isinstance(latents.shape[0], int) else None
@@ -100,6 +100,10 @@ def is_generator(model: ModelFile) -> bool:
         if model.random_ops:
             raise
         return False
+
+
+def _shapes(ports: tuple[Port, ...]) -> str:
+    return ", ".join(f"{port.name} {list(port.shape)} of type {port.element}" for port in ports)
 
 
 def _contradiction(model: ModelFile, found: str) -> ModelError:

@@ -203,6 +203,7 @@ def test_models_from_the_future_are_refused(file: ModelFile, field: str, value: 
     with pytest.raises(ModelError, match=f"{message}.*upgrade ONNX Runtime") as refused:
         open_session(parse_model(model.SerializeToString(), file.path), "cpu")
     assert "\n" not in str(refused.value)
+    assert "::" not in str(refused.value)
 
 
 def test_commands_turn_telemetry_off_unless_it_was_turned_on() -> None:
