@@ -217,10 +217,12 @@ class Generator:
     def check_latents(self, latents: ArrayLike) -> NDArray[np.float32]:
         """`latents` as float32 [n, latent_dim], or an InputError that says what is wrong with them."""
         try:
+            if np.iscomplexobj(latents):
+                raise TypeError
             with np.errstate(over="ignore"):  # what overflows is not finite, and refused below
                 z = np.ascontiguousarray(latents, dtype=np.float32)
         except (TypeError, ValueError):
-            raise InputError("latents: not an array of numbers") from None
+            raise InputError("latents: not an array of real numbers") from None
         if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
             raise InputError(f"latents of shape {list(z.shape)}: the model takes [n, {self.latent_dim}], n at least 1")
         if not np.isfinite(z).all():

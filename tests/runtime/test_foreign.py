@@ -612,3 +612,30 @@ def test_features_that_are_drawn_at_random_are_refused(random_features: Path, ca
     onnx.save(model, "features.onnx")
     refused = call("gan-eval", "x.npy", "mnist", "--features", "features.onnx")
     assert refused.refused("features.onnx: its graph draws random numbers (RandomUniform)")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"range": 5}, {"range": (1,)}, {"range": "0:1"}, {"range": ("a", "b")}, {"range": (1e-45, 2e-45)},
+        {"latent_dim": "16"}, {"latent_dim": 2.5}, {"classes": True}, {"inputs": {"psi": "0.5"}}, {"inputs": None},
+        {"inputs": {"psi": float("nan")}},
+    ],
+)  # fmt: skip
+def test_assumptions_of_a_wrong_type_are_bad_input(said: dict) -> None:
+    with pytest.raises(InputError, match="must be"):
+        Assumptions(**said)
+
+
+def test_a_range_may_be_any_pair_of_numbers() -> None:
+    assert Assumptions(range=np.array([0, 255])).range == (0.0, 255.0)  # type: ignore[arg-type]
+
+
+def test_a_layout_that_no_output_has_is_refused_by_its_name() -> None:
+    with pytest.raises(InputError, match=r"--layout nhwc: .*no output that can be so"):
+        opened(generator(), layout="nhwc")
+
+
+def test_complex_latents_are_refused() -> None:
+    with pytest.raises(InputError, match="not an array of real numbers"):
+        opened(generator())(np.zeros((2, DIM), complex))

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from types import MappingProxyType
+from typing import Any
 
 from gan_runtime.errors import InputError
 from gan_runtime.manifest import DISTRIBUTIONS
 
 LAYOUTS = ("nchw", "nhwc")
+NARROWEST = 1e-30  # range
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,35 @@ class Assumptions:
     """Whether images that differ from run to run, or with their batch, are accepted."""
 
     def __post_init__(self) -> None:
-        if self.range is not None and not (all(map(math.isfinite, self.range)) and self.range[0] < self.range[1]):
-            raise InputError(f"range {self.range[0]:g}:{self.range[1]:g}: must be two numbers, the lower one first")
+        if self.range is not None:
+            object.__setattr__(self, "range", _pair(self.range))
         for name, choices in {"layout": LAYOUTS, "distribution": DISTRIBUTIONS}.items():
             if getattr(self, name) not in (None, *choices):
                 raise InputError(f"{name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")
         for name in ("latent_dim", "classes"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise InputError(f"{name} {getattr(self, name)}: must be at least 1")
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 1):
+                raise InputError(f"{name} {value!r}: must be an integer of at least 1")
+        if not isinstance(self.inputs, Mapping) or not all(map(_is_number, self.inputs.values())):
+            raise InputError(f"inputs {self.inputs!r}: must be finite numbers by the names of inputs")
 
     def given(self) -> list[str]:
         """What is said, as the flags of a command."""
         default = Assumptions()
         said = [entry.name for entry in fields(self) if getattr(self, entry.name) != getattr(default, entry.name)]
         return ["--input" if name == "inputs" else f"--{name.replace('_', '-')}" for name in said]
+
+
+def _pair(values: Any) -> tuple[float, float]:
+    """`values` as two numbers, the lower one first, that are far enough apart for float32."""
+    try:
+        low, high = map(float, values)
+    except (TypeError, ValueError):
+        raise InputError(f"range {values!r}: must be two numbers, the lower one first, as (-1, 1)") from None
+    if not (math.isfinite(high - low) and high - low >= NARROWEST):
+        raise InputError(f"range {low:g}:{high:g}: must be two numbers, the lower one first")
+    return low, high
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)

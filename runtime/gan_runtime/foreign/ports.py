@@ -151,6 +151,8 @@ def _images(model: ModelFile, said: Assumptions) -> Port:
     ranks = {port: _likeness(port, said) for port in model.outputs}
     if not any(ranks.values()):
         outputs = ", ".join(map(describe_port, model.outputs)) or "none"
+        if any(_likeness(port, Assumptions()) for port in model.outputs):
+            raise InputError(f"--layout {said.layout}: {model.path} has no output that can be so; there are {outputs}")
         raise ModelError(
             f"{model.path}: not made by gan-export, and none of its outputs is {IMAGE_SHAPES}; export it with a "
             f"Reshape at the end that gives such images (outputs: {outputs})"
