@@ -11,6 +11,7 @@ from gan_trainer.networks import BODIES
 from gan_trainer.networks.assembly import Discriminator
 from gan_trainer.networks.grid import coarse_grid
 from gan_trainer.networks.layers import Dropout, MinibatchDeviation, Reshape
+from gan_trainer.recipes.checks import changed
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.systems import new_networks
 
@@ -48,7 +49,9 @@ def test_every_network_has_a_generator_without_norm(network: str) -> None:
 @pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.system != "vae"])
 def test_logits_are_no_probabilities(name: str, conditional: bool) -> None:
     """What the last layer says comes out: no sigmoid on the way, which would flatten losses and penalties."""
-    recipe = replace(RECIPES[name], width=8, d_norm="none", penalty="none", penalty_weight=0.0, clip=1.0)
+    recipe = changed(
+        RECIPES[name], {"width": 8, "d_norm": "none", "penalty": "none", "penalty_weight": 0.0, "clip": 1.0}
+    )
     networks = new_networks(recipe, SIZES[0], 10 if conditional else 0)
     discriminator, encoder = networks["discriminator"], networks.get("encoder")
     assert isinstance(discriminator, Discriminator)

@@ -1,4 +1,4 @@
-"""A flag of gan-train for every field of a recipe that has a help text."""
+"""A flag of gan-train for every field of a system's recipes that has a help text."""
 
 import inspect
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
-from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.recipes.recipe import SETTINGS
 
 PANEL = "Recipe: every field can be changed"
 TYPERS = ("min", "max")  # the bounds that typer checks itself; the recipe checks all of them
@@ -15,10 +15,15 @@ TYPERS = ("min", "max")  # the bounds that typer checks itself; the recipe check
 
 def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
     """`command` with its **changes spelled out as keyword arguments, None where a flag is not given."""
-    signature, hints = inspect.signature(command), get_type_hints(Recipe)
+    signature = inspect.signature(command)
     own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    added = [_parameter(field, hints[field.name]) for field in fields(Recipe) if "help" in field.metadata]
-    command.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    added = {
+        field.name: _parameter(field, get_type_hints(settings)[field.name])
+        for settings in SETTINGS.values()
+        for field in fields(settings)
+        if "help" in field.metadata
+    }
+    command.__signature__ = signature.replace(parameters=[*own, *added.values()])  # type: ignore[attr-defined]
     return command
 
 

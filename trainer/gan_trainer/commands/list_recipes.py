@@ -16,7 +16,4 @@ def print_recipes(as_json: bool) -> None:
 
 
 def _row(name: str, recipe: Recipe) -> tuple[str, ...]:
-    bounds = [f"+ {recipe.penalty_weight:g} {recipe.penalty}"] if recipe.penalties else []
-    bounds += [f"clip {recipe.clip:g}"] if recipe.clip else []
-    bounds += ["spectral norm"] if recipe.d_norm == "spectral" else []
-    return name, recipe.network, " ".join([recipe.objective, *bounds]), recipe.source
+    return name, recipe.network, recipe.summary, recipe.source

@@ -19,8 +19,8 @@ from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Processes
 from gan_trainer.compare.speed import images_within, step_seconds
 from gan_trainer.data.source import DataSource
-from gan_trainer.recipes.recipe import RECIPES
-from gan_trainer.runs.settings import check_settings, find_recipe, make_config
+from gan_trainer.recipes.recipe import RECIPES, find_recipe
+from gan_trainer.runs.settings import check_settings, make_config
 
 
 def check_request(settings: Settings, recipes: str | None) -> list[str]:

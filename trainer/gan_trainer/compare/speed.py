@@ -6,11 +6,12 @@ import torch
 
 from gan_runtime.data import Dataset
 from gan_trainer.data.batches import Batches
+from gan_trainer.recipes.adversarial import EARLY
 from gan_trainer.recipes.recipe import Recipe
-from gan_trainer.systems import SYSTEMS, start_state
+from gan_trainer.systems import start_state
 from gan_trainer.training.config import Config
 from gan_trainer.training.schedule import set_learning_rate
-from gan_trainer.training.step import EARLY, count_generator_step, generator_is_due
+from gan_trainer.training.step import count_generator_step
 
 MEASURED_SECONDS = 4.0  # of CPU, at least; whole rounds of critic steps and lazy penalties
 
@@ -27,7 +28,7 @@ def step_seconds(config: Config, dataset: Dataset, least: float = MEASURED_SECON
     state.counters["g_steps"] = EARLY + 1
     set_learning_rate(state, recipe)  # once: more images may be shown here than the recipe's schedule has
     seconds: dict[bool, list[float]] = {False: [], True: []}
-    whole = recipe.critic_steps * recipe.penalty_every
+    whole = recipe.cycle
     while state.step < 2 * whole or sum(map(sum, seconds.values())) < least or state.step % whole:
         began = time.process_time()
         losses = state.system.step(state, recipe, *batches.at(state.images_seen))
@@ -47,12 +48,11 @@ def images_within(recipe: Recipe, cpu_seconds: float, alone: float, both: float)
         cpu_seconds: the budget.
         alone, both: as `step_seconds` returns them.
     """
-    alone_first = "d" in SYSTEMS[recipe.system].optimizers
     counters, spent, steps = {"g_steps": 0, "d_steps": 0}, 0.0, 0
     while spent < cpu_seconds:
         steps += 1
         counters["d_steps"] += 1
-        if not alone_first or generator_is_due(counters, recipe):
+        if recipe.generator_is_due(counters):
             count_generator_step(counters)
             spent += both
         else:

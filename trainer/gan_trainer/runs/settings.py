@@ -11,8 +11,8 @@ from gan_runtime.manifest import ImageSize
 from gan_runtime.models import shipped_features
 from gan_trainer.data.source import DataSource
 from gan_trainer.evaluation import history
-from gan_trainer.recipes.checks import STD_GROUP, check_changes, check_for_points
-from gan_trainer.recipes.recipe import RECIPES, Recipe
+from gan_trainer.recipes.checks import AUTO, changed, check_changes, check_for_points
+from gan_trainer.recipes.recipe import Recipe, find_recipe
 from gan_trainer.systems import new_networks
 from gan_trainer.training.config import Config, choose_augmentation, choose_precision
 
@@ -21,13 +21,6 @@ POINTS_OWN = {  # of a recipe for points, where nothing else was asked for
     "width": 8,  # hidden layers of 64 to 256 are enough for two coordinates
     "precision": "fp32",  # bf16 cannot tell points of one mode apart
 }
-
-
-def find_recipe(name: str) -> Recipe:
-    """The recipe called `name`. Raises InputError where there is none."""
-    if name not in RECIPES:
-        raise InputError(f"recipe {name!r}: unknown; choose one of {', '.join(RECIPES)}")
-    return RECIPES[name]
 
 
 def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
@@ -66,11 +59,12 @@ def make_config(
     if changes.get("conditional") and not data.classes:
         way = "--labels folders makes sub-folders classes" if data.pictures else "leave it out"
         raise InputError(f"--conditional: {data.name} has no classes; {way}")
+    if "augment" in recipe.unresolved:
+        recipe = changed(recipe, {"augment": choose_augmentation(AUTO, data.images)})
     recipe = replace(
         recipe,
         conditional=recipe.conditional and bool(data.classes),
         precision=choose_precision(recipe.precision, device),
-        augment=choose_augmentation(recipe.augment, data.images),
         eval_every=choose_evaluation(recipe, data.source, changes.get("eval_every")),
     )
     threads = available_cpus() if threads is None else threads
@@ -84,7 +78,7 @@ def _check_batch(recipe: Recipe, data: DataSource) -> None:
     """Raise InputError where a batch is larger than the data set, with a size that will be accepted."""
     if recipe.batch_size <= data.images:
         return
-    step = STD_GROUP if recipe.minibatch_std else 1
+    step = recipe.batch_step
     smallest: int = Recipe.__dataclass_fields__["batch_size"].metadata["bounds"]["min"]
     least, most = max(smallest, step), data.images // step * step
     found = f"{data.name} has {data.images:,} {'image' if data.images == 1 else 'images'}"
@@ -97,12 +91,11 @@ def _check_batch(recipe: Recipe, data: DataSource) -> None:
 
 def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
     given = {name: value for name, value in changes.items() if value is not None}
-    if given.get("penalty") == "none":
-        given = {"penalty_weight": 0.0} | given
+    recipe = find_recipe(recipe_name)
     own: dict[str, Any] = POINTS_OWN if source in POINTS else {}
     if source in POINTS:
-        check_for_points(find_recipe(recipe_name), given, source)
-    recipe = replace(find_recipe(recipe_name), **own | given)
+        check_for_points(recipe, given, source)
+    recipe = changed(recipe, own | recipe.implied(given) | given)
     check_changes(recipe, given)
     return recipe
 

@@ -1,12 +1,13 @@
 """The table of systems. Each module names its networks and optimizers, and has a step that reads like its paper."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
 from gan_runtime.manifest import ImageSize
-from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.recipes.recipe import RECIPES, SETTINGS, Recipe
 from gan_trainer.systems import bigan, gan, vae
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import settle_math_library
@@ -14,6 +15,18 @@ from gan_trainer.training.state import TrainState, new_state
 from gan_trainer.training.system import System
 
 SYSTEMS: dict[str, System] = {"gan": gan.SYSTEM, "bigan": bigan.SYSTEM, "vae": vae.SYSTEM}
+
+
+def register(system: System, settings: type[Recipe], recipes: Mapping[str, Recipe]) -> None:
+    """Add a system to the tables: its recipes can be trained, resumed and exported by name.
+
+    Args:
+        system: networks and step.
+        settings: the class of its recipes; its field `system` has the system's name.
+        recipes: recipes of that class by name.
+    """
+    SYSTEMS[settings.system], SETTINGS[settings.system] = system, settings
+    RECIPES.update(recipes)
 
 
 def new_networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:

@@ -7,7 +7,7 @@ from gan_trainer.losses.adversarial import OBJECTIVES
 from gan_trainer.networks import new_encoder, new_features, new_generator
 from gan_trainer.networks.assembly import JointDiscriminator
 from gan_trainer.networks.layers import with_spectral_norm
-from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.recipes.bigan import BiganRecipe
 from gan_trainer.training.state import TrainState
 from gan_trainer.training.step import (
     autocast,
@@ -16,14 +16,13 @@ from gan_trainer.training.step import (
     descend,
     draw_latents,
     frozen,
-    generator_is_due,
 )
 from gan_trainer.training.system import System
 
 Pairs = tuple[Tensor, Tensor]
 
 
-def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
+def networks(recipe: BiganRecipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
     """A generator, a discriminator of pairs of image and latent, and an encoder."""
     body = recipe.network, size, recipe.width
     generator = new_generator(*body, recipe.g_norm, recipe.latent_dim, classes)
@@ -35,7 +34,7 @@ def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Modu
     return {"generator": generator, "discriminator": discriminator, "encoder": encoder}
 
 
-def step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def step(state: TrainState, recipe: BiganRecipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Tell (x, E(x)) from (G(z), z); then train G and E on the same loss with the roles of the pairs swapped.
 
     Donahue et al. 2017, equation 2, and section 3.5 for the swapped labels: the loss of G and E contains both kinds of
@@ -58,7 +57,7 @@ def step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> dic
     if recipe.clip:
         clip_weights(state.networks["discriminator"], recipe.clip)
     state.counters["d_steps"] += 1
-    if not generator_is_due(state.counters, recipe):
+    if not recipe.generator_is_due(state.counters):
         return {"d_loss": d_loss.detach()}
     with frozen(state.networks["discriminator"]):
         real_logits, fake_logits = (judge(state, recipe, pair, condition) for pair in (encoded, drawn))
@@ -70,7 +69,7 @@ def step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> dic
     return {"d_loss": d_loss.detach(), "g_loss": g_loss.detach()}
 
 
-def pairs(state: TrainState, recipe: Recipe, real: Tensor, condition: tuple[Tensor, ...]) -> tuple[Pairs, Pairs]:
+def pairs(state: TrainState, recipe: BiganRecipe, real: Tensor, condition: tuple[Tensor, ...]) -> tuple[Pairs, Pairs]:
     """(G(z), z) and (x, E(x))."""
     latents = draw_latents(recipe, real)
     with autocast(real, recipe):
@@ -83,7 +82,7 @@ def detached(pair: Pairs) -> Pairs:
     return pair[0].detach(), pair[1].detach()
 
 
-def judge(state: TrainState, recipe: Recipe, pair: Pairs, condition: tuple[Tensor, ...]) -> Tensor:
+def judge(state: TrainState, recipe: BiganRecipe, pair: Pairs, condition: tuple[Tensor, ...]) -> Tensor:
     """Logits of pairs of image and latent, float [n]."""
     with autocast(pair[0], recipe):
         logits: Tensor = state.networks["discriminator"](*pair, *condition)

@@ -10,7 +10,7 @@ from gan_trainer.losses.penalties import PENALTIES, Critic, gradient_penalty
 from gan_trainer.networks import new_features, new_generator
 from gan_trainer.networks.assembly import Discriminator
 from gan_trainer.networks.layers import with_spectral_norm
-from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.recipes.gan import GanRecipe
 from gan_trainer.training.state import TrainState, update_averages
 from gan_trainer.training.step import (
     autocast,
@@ -19,12 +19,11 @@ from gan_trainer.training.step import (
     descend,
     draw_latents,
     frozen,
-    generator_is_due,
 )
 from gan_trainer.training.system import System
 
 
-def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
+def networks(recipe: GanRecipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
     """A generator and a discriminator."""
     generator = new_generator(recipe.network, size, recipe.width, recipe.g_norm, recipe.latent_dim, classes)
     layers, features = new_features(
@@ -36,7 +35,7 @@ def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Modu
     return {"generator": generator, "discriminator": discriminator}
 
 
-def step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def step(state: TrainState, recipe: GanRecipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """A discriminator step on one batch, and a generator step when it is due (Goodfellow et al. 2014, algorithm 1).
 
     Args:
@@ -52,7 +51,7 @@ def step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> dic
     with torch.set_grad_enabled(recipe.share_passes):
         fake = generate(state, recipe, real, condition)
     d_loss, real_logits = discriminator_step(state, recipe, real, fake.detach(), condition)
-    if not generator_is_due(state.counters, recipe):
+    if not recipe.generator_is_due(state.counters):
         return {"d_loss": d_loss}
     if not recipe.share_passes:
         fake = generate(state, recipe, real, condition)
@@ -66,7 +65,7 @@ def step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> dic
 
 
 def discriminator_step(
-    state: TrainState, recipe: Recipe, real: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
+    state: TrainState, recipe: GanRecipe, real: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
 ) -> tuple[Tensor, Tensor]:
     """One step of the discriminator: its loss, and the real logits.
 
@@ -88,7 +87,7 @@ def discriminator_step(
 
 
 def generator_step(
-    state: TrainState, recipe: Recipe, real_logits: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
+    state: TrainState, recipe: GanRecipe, real_logits: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
 ) -> Tensor:
     """One step of the generator through the discriminator, whose weights need no gradients meanwhile: its loss."""
     with frozen(state.networks["discriminator"]):
@@ -98,7 +97,7 @@ def generator_step(
     return loss.detach()
 
 
-def penalties(state: TrainState, recipe: Recipe, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | float:
+def penalties(state: TrainState, recipe: GanRecipe, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | float:
     """The weighted sum of the recipe's penalties; 0 in steps between two of them (Karras et al. 2020, section 3.1)."""
     if not recipe.penalties or state.step % recipe.penalty_every:
         return 0.0
@@ -107,7 +106,7 @@ def penalties(state: TrainState, recipe: Recipe, critic: Critic, real: Tensor, f
     return recipe.penalty_every * recipe.penalty_weight * total
 
 
-def generate(state: TrainState, recipe: Recipe, real: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
+def generate(state: TrainState, recipe: GanRecipe, real: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
     """As many images as `real` has, from fresh latents: float [n, c, h, w]."""
     latents = draw_latents(recipe, real)
     with autocast(real, recipe):
@@ -115,7 +114,7 @@ def generate(state: TrainState, recipe: Recipe, real: Tensor, condition: tuple[T
     return images.float()
 
 
-def discriminate(state: TrainState, recipe: Recipe, images: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
+def discriminate(state: TrainState, recipe: GanRecipe, images: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
     """Logits of the images, augmented if the recipe says so, float [n]."""
     seen = augment(images, recipe.augmentations)
     with autocast(images, recipe):

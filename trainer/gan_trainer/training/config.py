@@ -17,7 +17,7 @@ from gan_trainer.recipes.checks import (
     check_precision,
     check_resolved,
 )
-from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.recipes.recipe import SETTINGS, Recipe
 from gan_trainer.training.format2 import system_of
 
 DEVICES = ("cpu", "cuda")
@@ -75,7 +75,7 @@ class Config:
             values = {
                 one.name: document[one.name] for one in fields(cls) if one.name in document
             }  # older ones have fewer
-            values["recipe"], values["asked"] = _settings_of(values)
+            values["recipe"], values["asked"] = _settings_of(values, origin)
             values["history"] = tuple(values.get("history", ()))
             data = dict(values["data"])
             data["pictures"] = PictureOptions(**data["pictures"]) if data["pictures"] else None
@@ -85,11 +85,21 @@ class Config:
             raise GanEdgeError(f"{origin}: not a configuration of this version of gan-edge ({error})") from None
 
 
-def _settings_of(document: dict[str, Any]) -> tuple[Recipe, dict[str, Any]]:
-    """Recipe, and what of it was asked for. `eval_share` is of gan-edge 0.1.0: 0 where evaluations were asked for."""
+def _settings_of(document: dict[str, Any], origin: str) -> tuple[Recipe, dict[str, Any]]:
+    """Recipe, and what of it was asked for. `eval_share` is of gan-edge 0.1.0: 0 where evaluations were asked for.
+
+    Recipes of gan-edge 0.1.0 had the fields of all systems.
+    """
     recipe = system_of(document["recipe"])
+    name = recipe.pop("system")
+    if name not in SETTINGS:
+        raise GanEdgeError(f"{origin}: its system {name!r} is unknown; register it with gan_trainer.systems.register")
+    settings = SETTINGS[name]
+    own = {one.name for one in fields(settings) if one.init}
+    others = {one.name for system in SETTINGS.values() for one in fields(system)} - own
     asked = {"eval_every": recipe["eval_every"]} if recipe.pop("eval_share", None) == 0 else {}
-    return Recipe(**_with_tuples(recipe)), _with_tuples(asked | document.get("asked", {}))
+    recipe = {name: value for name, value in recipe.items() if name not in others}
+    return settings(**_with_tuples(recipe)), _with_tuples(asked | document.get("asked", {}))
 
 
 def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:

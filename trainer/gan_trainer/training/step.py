@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from gan_trainer.recipes.recipe import Recipe
 from gan_trainer.training.state import TrainState
 
-EARLY, LONG_INTERVAL = 25, 500  # generator steps after which a Wasserstein critic is trained for longer
-
 
 def descend(state: TrainState, name: str, loss: Tensor) -> None:
     """One step of the optimizer `name`. Gradients are computed and applied here and nowhere else."""
@@ -26,12 +24,6 @@ def draw_latents(recipe: Recipe, like: Tensor) -> Tensor:
     if recipe.latents == "uniform":
         return torch.rand(shape, device=like.device) * 2 - 1
     return torch.randn(shape, device=like.device)
-
-
-def generator_is_due(counters: dict[str, int], recipe: Recipe) -> bool:
-    """Whether the discriminator has made its steps (Arjovsky et al. 2017, algorithm 1, and its authors' code)."""
-    warm = recipe.warm_critic and (counters["g_steps"] < EARLY or counters["g_steps"] % LONG_INTERVAL == 0)
-    return counters["d_steps"] >= (recipe.warm_critic if warm else recipe.critic_steps)
 
 
 def count_generator_step(counters: dict[str, int]) -> None:

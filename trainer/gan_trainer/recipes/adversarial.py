@@ -1,0 +1,98 @@
+"""Settings of all systems that train a generator against a discriminator."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gan_runtime.errors import InputError
+from gan_trainer.recipes.base import NORMS, Recipe, setting
+from gan_trainer.recipes.checks import accepts, check_choice, flag, one_of
+
+OBJECTIVES = ("minimax", "non-saturating", "lsgan", "wgan", "hinge", "rpgan", "ragan")
+STD_GROUP = 4  # images that minibatch standard deviation compares
+EARLY, LONG_INTERVAL = 25, 500  # generator steps after which a Wasserstein critic is trained for longer
+
+
+@dataclass(frozen=True)
+class AdversarialRecipe(Recipe):
+    """The discriminator, the objective, and how many steps the discriminator makes."""
+
+    d_norm: str = setting(
+        "batch", "Normalisation in the discriminator: none, batch, layer, or spectral on its weights.",
+        (*NORMS, "spectral"),
+    )  # fmt: skip
+    dropout: float = setting(0.0, "Dropout after each layer of an mlp discriminator.", min=0.0, max=0.99)
+    minibatch_std: bool = setting(False, "Show a conv discriminator how much images, four at a time, differ.")
+    objective: str = setting("non-saturating", "minimax, non-saturating, lsgan, wgan, hinge, rpgan or ragan.")
+    clip: float = setting(0.0, "Bound of the critic's weights after each of its steps; 0: none.", min=0.0, max=1e3)
+    critic_steps: int = setting(1, "Discriminator steps per generator step.", min=1, max=1000)
+    warm_critic: int = setting(
+        0, "Discriminator steps for the first 25 generator steps and for every 500th; 0: --critic-steps.",
+        min=0, max=1000,
+    )  # fmt: skip
+
+    def check(self) -> None:
+        """Raise InputError where the discriminator's settings contradict each other."""
+        super().check()
+        if self.objective == "elbo":
+            raise InputError("--objective elbo: is that of an autoencoder; choose --recipe vae")
+        check_choice(self, "objective", self.objective, OBJECTIVES)
+        if self.minibatch_std and self.batch_size % STD_GROUP:
+            words = "--minibatch-std looks at four images; give 4, 8, …"
+            raise InputError(f"{flag('batch_size', self.batch_size)}: {words}")
+        if self.objective == "wgan" and not self.bounded:
+            bounds: dict[str, dict[str, Any]] = {
+                "--clip": {"clip": 0.01},
+                "--penalty": {"penalty": "gp", "penalty_weight": 10.0},
+                "--d-norm spectral": {"d_norm": "spectral"},
+            }
+            ways = [way for way, values in bounds.items() if accepts(self, **values)] or bounds
+            raise InputError(f"--objective wgan: its critic needs a bound; give {one_of(ways)}")
+        if self.clip and self.d_norm == "spectral":
+            raise InputError("--d-norm spectral: divides the weights that --clip bounds; give --clip 0 with it")
+        if 0 < self.warm_critic < self.critic_steps:
+            raise InputError(f"{flag('warm_critic', self.warm_critic)}: is fewer than --critic-steps; give more, or 0")
+        steps = max(self.critic_steps, self.warm_critic)
+        first = steps * self.batch_size
+        if self.images < first:
+            fewer = ", or fewer steps with --critic-steps and --warm-critic" if steps > 1 else ""
+            raise InputError(
+                f"--images {self.images}: the generator's first step comes after {first:,}; give more, or a smaller "
+                f"--batch-size{fewer}"
+            )
+
+    @property
+    def bounded(self) -> bool:
+        """Whether something keeps the critic close to a Lipschitz function."""
+        return bool(self.clip) or self.d_norm == "spectral"
+
+    def idle(self) -> dict[str, str]:
+        """Fields of the discriminator that its network does not have."""
+        std = {"minibatch_std": "only a conv discriminator has it"} if self.network != "conv" else {}
+        dropout = {"dropout": f"the network {self.network} has none"} if self.network != "mlp" else {}
+        return super().idle() | std | dropout
+
+    def generator_is_due(self, counters: Mapping[str, int]) -> bool:
+        """Whether the discriminator has made its steps (Arjovsky et al. 2017, algorithm 1, and its authors' code)."""
+        warm = self.warm_critic and (counters["g_steps"] < EARLY or counters["g_steps"] % LONG_INTERVAL == 0)
+        return counters["d_steps"] >= (self.warm_critic if warm else self.critic_steps)
+
+    @property
+    def batch_step(self) -> int:
+        """Batch sizes must be multiples of it."""
+        return STD_GROUP if self.minibatch_std else 1
+
+    @property
+    def cycle(self) -> int:
+        """Steps after which their costs repeat."""
+        return self.critic_steps
+
+    @property
+    def summary(self) -> str:
+        """The objective, and what bounds the discriminator."""
+        return " ".join([self.objective, *self.bounds()])
+
+    def bounds(self) -> list[str]:
+        """What bounds the discriminator, in words."""
+        clip = [f"clip {self.clip:g}"] if self.clip else []
+        return clip + (["spectral norm"] if self.d_norm == "spectral" else [])

@@ -1,0 +1,126 @@
+"""What the recipes of all systems have in common. Each system's own settings stand in a file beside this one.
+
+Every field with a help text is a flag of gan-train, with the field's own bounds. A recipe that cannot work cannot be
+made. Nothing here imports torch, so that commands can print their help without it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from gan_runtime.errors import InputError
+from gan_trainer.recipes.checks import AUTO, check_fields, check_precision, check_resolved, flag
+
+EPOCH = 60_000  # images
+NETWORKS = ("mlp", "conv", "dcgan", "resnet")
+NORMS = ("none", "batch", "layer")
+
+
+def setting(default: Any, text: str, choices: tuple[str, ...] = (), **bounds: Any) -> Any:
+    """A field with its help text, and its choices or bounds.
+
+    `min` and `max` belong to the range, `above` and `below` do not.
+    """
+    return field(default=default, metadata={"help": text, "choices": choices, "bounds": bounds})
+
+
+def many(default: Any, text: str, least: int = 1) -> Any:
+    """A field that counts images."""
+    return setting(default, text, min=least, max=10**12)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Networks, optimizer, lengths and intervals. Everything that is counted is counted in real images shown.
+
+    A system's subclass adds its own fields, gives `system` its name, and extends `check` and `idle`.
+    """
+
+    source: str
+    system: str = field(default="", init=False)  # a key of SYSTEMS
+    network: str = setting("dcgan", "mlp, conv, dcgan or resnet.", NETWORKS)
+    width: int = setting(
+        32, "Channels at half the image's side; the mlp's layers have 8 to 32 times as many.", min=2, max=4096
+    )
+    g_norm: str = setting("batch", "Normalisation in the generator: none, batch or layer.", NORMS)
+    conditional: bool = setting(False, "Tell the networks classes.  [default: if recipe and data have them]")
+    latent_dim: int = setting(100, "Values per latent.", min=1, max=4096)
+    latents: str = setting("normal", "normal: N(0, 1), or uniform: U(-1, 1).", ("normal", "uniform"))
+    optimizer: str = setting("adam", "adam or rmsprop.", ("adam", "rmsprop"))
+    lr: float = setting(2e-4, "Learning rate of all networks.", above=0.0, max=1.0)
+    betas: tuple[float, float] = setting((0.5, 0.999), "Decay rates of Adam's two moments.", min=0.0, below=1.0)
+    weight_decay: float = setting(0.0, "L2 penalty on all weights.", min=0.0, max=1.0)
+    decay: str = setting("linear", "How the learning rate falls: linear or cosine.", ("linear", "cosine"))
+    decay_from: float = setting(1.0, "Share of the run after which it falls.", min=0.0, max=1.0)
+    lr_end: float = setting(0.0, "Learning rate at the end, as a share of --lr.", min=0.0, max=1.0)
+    batch_size: int = setting(64, "Images per step.", min=2, max=65536)
+    images: int = many(30 * EPOCH, "Length: real images to show.")
+    ema_half_life: int = many(0, "Images after which an old weight counts half in the average; 0: no average.", 0)
+    precision: str = setting("fp32", "fp32, bf16, or auto: bf16 where the device computes in it.")
+    eval_every: int = many(2 * EPOCH, "Images between two evaluations; 0: none.  [default: where features ship]", 0)
+    patience: int = setting(0, "Stop after so many evaluations without a better FID; 0: never.", min=0, max=10**6)
+    stop_when_collapsed: bool = setting(False, "End with exit code 3 when the generator repeats itself.")
+    log_every: int = many(12_800, "Images between two lines of the log.")
+    preview_every: int = many(EPOCH, "Images between two pictures of fixed samples.")
+    checkpoint_every: int = many(EPOCH, "Images between two checkpoints.")
+
+    only_images: ClassVar[str] = ""  # why the system cannot learn points, if it cannot
+
+    def __post_init__(self) -> None:
+        """Raise InputError, naming the field, where one is out of range or two contradict each other."""
+        check_fields(self)
+        check_precision(self.precision)
+        self.check()
+
+    def check(self) -> None:
+        """Raise InputError where fields contradict each other. They are within their bounds already."""
+
+    def idle(self) -> dict[str, str]:
+        """Fields that change nothing as the others are, and why."""
+        fixed = dict.fromkeys(("decay", "lr_end"), "the rate does not fall; give --decay-from")
+        rates = {"betas": "--optimizer rmsprop has none"} if self.optimizer == "rmsprop" else {}
+        return rates | (fixed if self.decay_from == 1 else {})
+
+    @classmethod
+    def implied(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of other fields that follow from those that are `given`."""
+        return {}
+
+    def generator_is_due(self, counters: Mapping[str, int]) -> bool:
+        """Whether the generator makes a step after this batch."""
+        return True
+
+    @property
+    def batch_step(self) -> int:
+        """Batch sizes must be multiples of it."""
+        return 1
+
+    @property
+    def cycle(self) -> int:
+        """Steps after which their costs repeat."""
+        return 1
+
+    @property
+    def summary(self) -> str:
+        """What is minimised, in a few words."""
+        return self.system
+
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        """Fields that are still "auto": device and data decide what they become (`make_config`)."""
+        return tuple(name for name in ("precision", "augment") if getattr(self, name, None) == AUTO)
+
+    @property
+    def bf16(self) -> bool:
+        """Whether matrix products and convolutions are computed in bf16. Raises InputError for "auto"."""
+        check_resolved("precision", self.precision)
+        return self.precision == "bf16"
+
+
+def check_no_average(recipe: Recipe) -> None:
+    """Raise InputError where an average is asked for and the generator has an encoder as its counterpart."""
+    if recipe.ema_half_life:
+        raise InputError(
+            f"{flag('ema_half_life', recipe.ema_half_life)}: an average of the generator would not fit the encoder; "
+            "leave it out"
+        )

@@ -1,0 +1,90 @@
+"""Settings of GANs: penalties on the discriminator, augmentation, shared passes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gan_runtime.errors import InputError
+from gan_trainer.recipes.adversarial import AdversarialRecipe
+from gan_trainer.recipes.base import setting
+from gan_trainer.recipes.checks import accepts, check_augmentation, check_choice, check_resolved, flag, one_of
+
+PENALTIES = ("gp", "gp0", "dragan", "r1", "r2")
+
+
+@dataclass(frozen=True)
+class GanRecipe(AdversarialRecipe):
+    """A generator against a discriminator of images."""
+
+    system: str = field(default="gan", init=False)
+    penalty: str = setting("none", "On the discriminator's gradient: gp, gp0, dragan, r1, r2, some of them, or none.")
+    penalty_weight: float = setting(0.0, "Factor of the penalty; of R1 and R2 it is half of gamma.", min=0.0, max=1e6)
+    penalty_every: int = setting(1, "Steps between two penalties; each counts so many times.", min=1, max=1000)
+    share_passes: bool = setting(False, "The discriminator step's generated images serve the generator step, too.")
+    augment: str = setting(
+        "none", "colour,translation,cutout or some of them, none, or auto: all for a small data set."
+    )
+
+    def check(self) -> None:
+        """Raise InputError where penalties, passes or other settings contradict each other."""
+        check_augmentation(self.augment)
+        self._check_penalties()
+        super().check()
+        if self.share_passes and max(self.critic_steps, self.warm_critic) > 1:
+            raise InputError("--share-passes: needs one discriminator step per generator step; --no-share-passes")
+
+    def _check_penalties(self) -> None:
+        for name in self.penalties:
+            check_choice(self, "penalty", name, PENALTIES)
+        if len(set(self.penalties)) < len(self.penalties):
+            raise InputError(f"{flag('penalty', self.penalty)}: names one twice; give it a larger --penalty-weight")
+        if self.penalties and not self.penalty_weight:
+            raise InputError(f"{flag('penalty', self.penalty)}: has no weight; give --penalty-weight")
+        if self.penalty_weight and not self.penalties:
+            raise InputError(f"{flag('penalty_weight', self.penalty_weight)}: there is no penalty; give --penalty")
+        if self.penalties and self.d_norm == "batch":
+            norms = [norm for norm in ("none", "layer", "spectral") if accepts(self, d_norm=norm)] or ["none"]
+            raise InputError(
+                f"{flag('penalty', self.penalty)}: is computed per image, and batch norm in the discriminator mixes "
+                f"images; choose --d-norm {one_of(norms)}"
+            )
+
+    def idle(self) -> dict[str, str]:
+        """`penalty_every`, where there is no penalty."""
+        every = {} if self.penalties else {"penalty_every": "there is no penalty; give --penalty"}
+        return super().idle() | every
+
+    @classmethod
+    def implied(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """No penalty has no weight."""
+        return {"penalty_weight": 0.0} if given.get("penalty") == "none" else {}
+
+    @property
+    def bounded(self) -> bool:
+        """Whether something keeps the critic close to a Lipschitz function."""
+        return super().bounded or bool(self.penalties)
+
+    @property
+    def cycle(self) -> int:
+        """Steps after which their costs repeat."""
+        return self.critic_steps * self.penalty_every
+
+    def bounds(self) -> list[str]:
+        """What bounds the discriminator, in words."""
+        penalty = [f"+ {self.penalty_weight:g} {self.penalty}"] if self.penalties else []
+        return penalty + super().bounds()
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """Names of the augmentations, in order. Raises InputError for "auto"."""
+        check_resolved("augment", self.augment)
+        return _names(self.augment)
+
+    @property
+    def penalties(self) -> tuple[str, ...]:
+        """Names of the penalties, which all have the same weight."""
+        return _names(self.penalty)
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return () if value == "none" else tuple(value.split(","))

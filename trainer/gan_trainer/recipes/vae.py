@@ -1,0 +1,28 @@
+"""Settings of variational autoencoders, which have no other settings than all systems."""
+
+from dataclasses import dataclass, field
+
+from gan_runtime.errors import InputError
+from gan_trainer.recipes.base import Recipe, check_no_average
+from gan_trainer.recipes.checks import flag
+
+
+@dataclass(frozen=True)
+class VaeRecipe(Recipe):
+    """An encoder and a decoder, which is the generator."""
+
+    system: str = field(default="vae", init=False)
+    objective: str = field(default="elbo", init=False)
+
+    only_images = "reads values as the probabilities of pixels"
+
+    def check(self) -> None:
+        """Raise InputError for latents that are not N(0, 1), or an average."""
+        if self.latents != "normal":
+            raise InputError(f"{flag('latents', self.latents)}: vae has no use for it; leave it out")
+        check_no_average(self)
+
+    @property
+    def summary(self) -> str:
+        """The evidence lower bound."""
+        return self.objective
