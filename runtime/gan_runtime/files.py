@@ -136,16 +136,17 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def lock(descriptor: int, *, wait: bool = False) -> bool:
-    """Take the lock of an open file or folder, which ends with the process, however that ends.
+def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:
+    """Lock an open file or folder until it is closed, at the latest when the process ends.
 
     Returns:
-        False where another process has it, unless `wait` is set. Where there are no locks nobody has one.
+        False if somebody else has a lock that excludes this one, unless `wait` is set. Without support of the system or
+        file system nobody has a lock.
     """
     if fcntl is None:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks

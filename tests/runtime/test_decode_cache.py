@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,11 +14,11 @@ import numpy as np
 import pytest
 from bad_pictures import png
 
-from gan_runtime.data import PictureOptions
-from gan_runtime.data import cache as module
-from gan_runtime.data.cache import Decoded, decoded
-from gan_runtime.data.listing import Listing
-from gan_runtime.errors import DataError
+from gan_runtime.data import PictureOptions, cache
+from gan_runtime.data import decoded as module
+from gan_runtime.data.decoded import Decoded, decoded
+from gan_runtime.data.listing import Listing, open_pictures
+from gan_runtime.errors import DataError, InputError, OutputError
 
 GREY = PictureOptions(size=32, mode="L", skip_bad=True)
 CACHE = Path("cache/gan-edge")
@@ -43,6 +45,11 @@ def read(folder: Path, options: PictureOptions = GREY) -> Decoded:
 def entry() -> Path:
     (found,) = (CACHE / "decoded").iterdir()
     return found
+
+
+def marks() -> list[Path]:
+    """Files in entries that name what the entry was compared with."""
+    return [path for path in CACHE.glob("decoded/*/*") if path.name not in (cache.IMAGES, cache.ABOUT)]
 
 
 def greys(found: Decoded) -> list[int]:
@@ -84,14 +91,14 @@ def test_a_picture_that_is_mended_counts_again() -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"\n", bytes(64), b"0" * 63, b"<html>"])
-def test_an_emptied_memory_of_contents_serves_no_other_pictures(damage: bytes) -> None:
+def test_damaged_marks_of_entries_serve_no_other_pictures(damage: bytes) -> None:
     black, white = fill("black", 0), fill("white", 255)
     for folder in (black, white):
         read(folder)
-    for path in (CACHE / "contents").iterdir():
+    for path in marks():
         path.write_bytes(damage)
     assert (greys(read(black)), greys(read(white))) == ([0], [255])
-    assert all(len(path.read_text()) == 64 for path in (CACHE / "contents").iterdir())
+    assert len(marks()) == 2
 
 
 @pytest.mark.parametrize("damage", ["zeroed", "emptied", "one bit", "longer", "of others", "emptied about", "about 0"])
@@ -149,12 +156,12 @@ def test_a_file_that_was_written_a_moment_ago_is_read_again(monkeypatch: pytest.
     picture = folder / "0.png"
     picture.write_bytes(png(mode="L", colour=10))
     assert greys(read(folder)) == [10]
-    assert not list((CACHE / "contents").iterdir())
+    assert not marks()
     archive = Path("a.zip")
     with zipfile.ZipFile(archive, "w") as file:
         file.write(picture)
     assert greys(read(archive)) == [10]
-    assert not list((CACHE / "contents").iterdir())
+    assert not marks()
 
 
 def test_a_disk_that_fails_once_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,8 +197,8 @@ def test_pictures_that_change_while_they_are_read_are_not_kept_as_others(monkeyp
     folder = fill("d", 10)
     real = module._content
 
-    def changing(listing: Listing, cache: Path, quiet: bool) -> str:
-        content = real(listing, cache, quiet)
+    def changing(listing: Listing, quiet: bool) -> str:
+        content = real(listing, quiet)
         (folder / "0.png").write_bytes(png(mode="L", colour=99))
         return content
 
@@ -228,7 +235,7 @@ def test_a_cache_that_takes_nothing_is_read(
 ) -> None:
     folder, other = fill("d", 10, 20), fill("other", 30)
     assert isinstance(read(folder).images, np.memmap)
-    monkeypatch.setattr(module, "_obstacle", lambda cache: "Read-only file system")
+    monkeypatch.setattr(module, "obstacle", lambda cache: "Read-only file system")
     assert isinstance(decoded(folder, GREY).images, np.memmap)
     assert "cannot be used" not in capsys.readouterr().err
     assert greys(decoded(other, GREY)) == [30]
@@ -241,7 +248,7 @@ def test_two_processes_at_once_on_a_damaged_entry() -> None:
     (entry() / "images.u8").write_bytes(b"")
     code = (
         "from pathlib import Path; from gan_runtime.data import PictureOptions;"
-        "from gan_runtime.data.cache import decoded; import json;"
+        "from gan_runtime.data.decoded import decoded; import json;"
         "print(decoded(Path('d'), PictureOptions(32, 'L'), True).images[:, 0, 0, 0].tolist())"
     )
     processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)]
@@ -250,3 +257,106 @@ def test_two_processes_at_once_on_a_damaged_entry() -> None:
         assert sorted(json.loads(out)) == list(range(40))
     assert sorted(greys(read(folder))) == list(range(40))
     assert not list((CACHE / "decoded").glob(".new-*"))
+
+
+MB = 10**6
+LARGE = PictureOptions(size=256, mode="RGB")  # 0.2 MB per picture
+
+
+def kept(*folders: Path) -> list[Path]:
+    """Those of these folders whose pictures are in the cache; asking is no use of them."""
+    return [folder for folder in folders if [*CACHE.glob(f"decoded/*/{mark_of(folder)}")]]
+
+
+def mark_of(folder: Path) -> str:
+    with open_pictures(folder) as listing:
+        return module._key(listing.stamp, LARGE)
+
+
+def use(folder: Path) -> Decoded:
+    found = decoded(folder, LARGE, quiet=True)
+    time.sleep(0.01)  # the order of uses has to show in the times of the file system
+    return found
+
+
+def test_the_least_recently_used_pictures_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAN_EDGE_CACHE_MB", "2")
+    one, two, three = (fill(name, *range(start, start + 4)) for name, start in (("one", 0), ("two", 10), ("three", 20)))
+    for folder in (one, two, one, three):  # 0.8 MB each
+        use(folder)
+    assert kept(one, two, three) == [one, three]
+    assert sum(path.stat().st_size for path in CACHE.rglob(cache.IMAGES)) <= 2 * MB
+    use(fill("huge", *range(30, 45)))  # more than the limit by itself
+    assert kept(one, two, three, Path("huge")) == [Path("huge")]
+    use(one)
+    assert kept(one, two, three, Path("huge")) == [one]
+
+
+def test_what_is_in_use_is_not_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAN_EDGE_CACHE_MB", "0")
+    one, two, three = fill("one", 1), fill("two", 2), fill("three", 3)
+    code = (
+        "import sys; from pathlib import Path; from gan_runtime.data.decoded import decoded;"
+        "from gan_runtime.images.options import PictureOptions;"
+        "found = decoded(Path('two'), PictureOptions(256, 'RGB'), True); print('ready', flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin
+    assert process.stdout
+    try:
+        use(two)  # so that the process finds it
+        assert process.stdout.readline() == b"ready\n"
+        mine = use(one).images
+        use(three)
+        assert kept(one, two, three) == [one, two, three]
+        np.testing.assert_array_equal(mine, 1)
+        process.send_signal(signal.SIGKILL)  # takes its lock with it
+        process.wait()
+        del mine
+        use(fill("four", 4))
+        assert kept(one, two, three) == []
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_killed_process_leaves_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fill("d", 10, 20)
+    code = (
+        "import os; from pathlib import Path; from gan_runtime.data import decoded as module;"
+        "from gan_runtime.images.options import PictureOptions;"
+        "module.digest_of_images = lambda images: os.kill(os.getpid(), 9);"
+        "module.decoded(Path('d'), PictureOptions(32, 'L'), True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (draft,) = CACHE.glob("decoded/.new-*")
+    assert greys(read(folder)) == [10, 20]
+    assert draft.exists()  # it might be of a process that has just begun
+    monkeypatch.setattr(cache, "DRAFT_GRACE", 0)
+    with cache.new_draft(CACHE / "decoded", (1, 1)) as (live, _):
+        assert greys(read(fill("other", 30))) == [30]
+        assert (draft.exists(), live.exists()) == (False, True)
+    assert not list(CACHE.glob("decoded/.new-*"))
+
+
+def test_a_full_disk_takes_the_room_of_what_nobody_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = fill("one", 1), fill("two", 2)
+    mine = use(one)
+
+    def usage(path: Path) -> object:
+        return type("Usage", (), {"free": MB * (2 - 2 * len([*path.glob("[!.]*")]))})()
+
+    monkeypatch.setattr("gan_runtime.data.cache.shutil.disk_usage", usage)
+    with pytest.raises(OutputError, match="decoded images need 0 MB, the disk has 0 MB left; set XDG_CACHE_HOME"):
+        use(two)
+    del mine
+    use(two)
+    assert kept(one, two) == [two]
+
+
+@pytest.mark.parametrize("value", ["-1", "much", "1.5", "²"])
+def test_a_size_limit_is_a_number(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("GAN_EDGE_CACHE_MB", value)
+    with pytest.raises(InputError, match=f"GAN_EDGE_CACHE_MB={value}: must be a size in MB"):
+        use(fill("one", 1))

@@ -17,7 +17,7 @@ from bad_pictures import bomb_png, make_bad_folder, png
 from PIL import Image, ImageDraw
 
 from gan_runtime.data import PictureOptions, load_dataset
-from gan_runtime.data.cache import decoded
+from gan_runtime.data.decoded import decoded
 from gan_runtime.data.pictures import check_pictures
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.decoding import decoder

@@ -13,7 +13,7 @@ from PIL import Image
 
 from gan_runtime import Generator
 from gan_runtime.data import PictureOptions, load_dataset
-from gan_runtime.data.cache import renumbered
+from gan_runtime.data.decoded import renumbered
 from gan_runtime.errors import DataError
 from gan_trainer.data.source import DataSource
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_runtime.data.cache import Decoded, decoded
 from gan_runtime.data.dataset import Dataset
+from gan_runtime.data.decoded import Decoded, decoded
 from gan_runtime.data.listing import Bad
 from gan_runtime.errors import DataError
 from gan_runtime.images.options import PictureOptions

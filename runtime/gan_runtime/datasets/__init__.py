@@ -2,9 +2,9 @@
 
 import sys
 
-from gan_runtime.data import KNOWN, Dataset, PictureOptions, cache, dataset, listing, load_dataset, pictures
+from gan_runtime.data import KNOWN, Dataset, PictureOptions, dataset, decoded, listing, load_dataset, pictures
 
 __all__ = ["KNOWN", "Dataset", "PictureOptions", "load_dataset"]
 
-MOVED = {"dataset": dataset, "decoded": cache, "listing": listing, "pictures": pictures}
+MOVED = {"dataset": dataset, "decoded": decoded, "listing": listing, "pictures": pictures}
 sys.modules |= {f"{__name__}.{name}": module for name, module in MOVED.items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
-from gan_runtime.data.cache import renumbered
+from gan_runtime.data.decoded import renumbered
 from gan_runtime.errors import DataError
 from gan_runtime.laboratory.points import POINTS, PointsSource
 from gan_runtime.manifest import ImageSize

@@ -1,0 +1,239 @@
+"""The pictures of a folder or archive as one array, decoded once on all cores and then read from the user's cache.
+
+The cache holds images, and which pictures cannot be decoded. Classes, ignored files and files that cannot be opened are
+those of the folder as it is now.
+"""
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, astuple, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.cpus import available_cpus
+from gan_runtime.data.cache import ROWS_AT_ONCE, digest_of_images, new_draft, obstacle, open_entry, publish
+from gan_runtime.data.classes import Classes, find_classes
+from gan_runtime.data.dataset import Dataset
+from gan_runtime.data.listing import Bad, Listing, open_pictures
+from gan_runtime.data.paths import cache_folder
+from gan_runtime.errors import DataError
+from gan_runtime.images.decoding import NO_MEMORY, decoder
+from gan_runtime.images.options import CHANNELS, PictureOptions
+from gan_runtime.images.remarks import Remark, summarise
+from gan_runtime.terminal.commandline import note
+from gan_runtime.terminal.progress import progress
+
+VERSION = 4  # of the way from files to images, and of what the cache holds
+CODECS = ("jpg", "zlib", "libtiff", "webp", "avif", "littlecms2")  # libraries that determine what Pillow decodes
+DAMAGE = (DataError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError)
+MAX_THREADS = 16  # each may hold a picture of hundreds of megabytes
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Images uint8 [n, size, size, channels] of the usable pictures in order of their names, and all about the rest."""
+
+    images: NDArray[np.uint8]
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    bad: tuple[Bad, ...]
+    ignored: int
+    left_out: dict[str, int]
+    class_remarks: tuple[str, ...]
+    digest: str
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    """Images of the pictures that can be decoded, and why the others cannot, by their index in the listing.
+
+    `content` is the digest of what was decoded, "" if another attempt may find other content.
+    """
+
+    images: NDArray[np.uint8]
+    bad: dict[int, str]
+    digest: Any  # of the images, running: labels follow
+    remarks: tuple[Remark, ...]
+    content: str = ""
+
+
+def decoded(path: Path, options: PictureOptions, quiet: bool = False) -> Decoded:
+    """The pictures of a folder or .zip archive, from the cache where they have been decoded before.
+
+    Raises:
+        DataError: the folder or archive as a whole cannot be used, or changes while it is read.
+        OutputError: the disk has no room for the decoded images.
+    """
+    with open_pictures(path, options.follow_links) as listing:
+        classes = find_classes(listing, options.labels)
+        return _labelled(listing, _pixels(listing, options, quiet), classes)
+
+
+def renumbered(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
+    """The same pictures with their classes in another order."""
+    numbers = np.array([classes.index(name) for name in dataset.classes], np.int64)
+    labels = numbers[dataset.labels]
+    digest = _digest_of_labels(digest_of_images(dataset.images), classes, labels)
+    return replace(dataset, labels=labels, classes=classes, digest=digest)
+
+
+def _labelled(listing: Listing, pixels: _Pixels, classes: Classes) -> Decoded:
+    good = tuple(name for index, name in enumerate(listing.names) if index not in pixels.bad)
+    numbers = {name: number for number, name in enumerate(classes.names)}
+    labels = np.array([numbers[classes.of[name]] if numbers else 0 for name in good], np.int64)
+    bad = [Bad(listing.names[index], reason) for index, reason in pixels.bad.items()]
+    return Decoded(
+        images=pixels.images,
+        names=good,
+        labels=labels,
+        classes=classes.names,
+        bad=tuple(sorted([*bad, *listing.bad], key=lambda entry: entry.name)),
+        ignored=listing.ignored,
+        left_out=listing.left_out,
+        class_remarks=classes.remarks,
+        digest=_digest_of_labels(pixels.digest, classes.names, labels),
+        remarks=pixels.remarks,
+    )
+
+
+def _pixels(listing: Listing, options: PictureOptions, quiet: bool) -> _Pixels:
+    shape = (len(listing.names), options.size, options.size, CHANNELS[options.mode])
+    cache = cache_folder()
+    folder = cache / "decoded" if cache else Path()
+    problem = obstacle(folder) if cache else ""
+    if cache and folder.is_dir():  # it may be read-only
+        mark = _key(listing.stamp, options) if listing.stamp else ""  # of an entry that was compared with these files
+        for marked in folder.glob(f"*/{mark}") if mark else ():
+            if found := _open(marked.parent, len(listing.names)):
+                return found
+        content = _content(listing, quiet)
+        entry = folder / _key(content, options)
+        if found := _open(entry, len(listing.names)):
+            _mark(entry, mark)
+            return found
+        if not problem:
+            with new_draft(folder, shape) as (draft, rows):
+                pixels = _decode(listing, options, rows, quiet)
+                if pixels.content and content and pixels.content != content:
+                    raise DataError(f"{listing.path}: its pictures changed while they were read; try again later")
+                if pixels.content and content:
+                    _mark(draft, mark)
+                    about = {"bad": list(pixels.bad.items()), "remarks": [astuple(each) for each in pixels.remarks]}
+                    publish(draft, entry, pixels.images, pixels.digest.hexdigest(), about)
+                return _open(entry, len(listing.names)) or pixels
+    if problem and not quiet:
+        note(f"{cache}: cannot be used ({problem}); pictures are decoded into memory, each time anew")
+    return _decode(listing, options, np.zeros(shape, np.uint8), quiet)
+
+
+def _mark(entry: Path, mark: str) -> None:
+    with suppress(OSError):  # the cache may be read-only
+        if mark:
+            (entry / mark).touch()
+
+
+def _content(listing: Listing, quiet: bool) -> str:
+    """Digest of all names and contents; "" if one cannot be read for now."""
+    digests = []
+    with progress(f"reading {listing.path.name}", len(listing.names), "images", quiet=quiet) as advance:
+        for name in listing.names:
+            digests.append(_read(listing, name)[2])
+            advance(1)
+    return _digest_of_all(listing, digests)
+
+
+def _read(listing: Listing, name: str) -> tuple[bytes, str, str]:
+    """The bytes of a picture, why there are none, and their digest, "" if another attempt may succeed."""
+    try:
+        content = listing.read(name)
+    except OSError as error:  # of the disk or the network, not of the picture
+        return b"", f"cannot be read: {error.strerror or error}", ""
+    except DAMAGE as error:
+        return b"", str(error), str(error)
+    return content, "", hashlib.sha256(content).hexdigest()
+
+
+def _digest_of_all(listing: Listing, digests: list[str]) -> str:
+    lines = (f"{name!a} {digest}\n" for name, digest in zip(listing.names, digests, strict=True))
+    return hashlib.sha256("".join(lines).encode()).hexdigest() if all(digests) else ""
+
+
+def _key(source: str, options: PictureOptions) -> str:
+    """Digest of everything that determines the images of a source."""
+    shaping = asdict(options)
+    del shaping["labels"], shaping["skip_bad"], shaping["follow_links"]
+    what = [VERSION, _codecs(), source, shaping]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+
+
+def _codecs() -> list[str | None]:
+    """Versions of Pillow and of the libraries that it decodes with."""
+    import PIL  # noqa: PLC0415
+    from PIL import features  # noqa: PLC0415
+
+    known = {*features.modules, *features.codecs, *features.features}
+    return [PIL.__version__, *(features.version(name) if name in known else None for name in CODECS)]
+
+
+def _open(entry: Path, pictures: int) -> _Pixels | None:
+    """What an entry holds; None if it is missing, damaged, or about another number of pictures."""
+    images, digest, about = open_entry(entry) or (None, None, {})
+    with suppress(ValueError, KeyError, TypeError):
+        bad = {int(index): str(reason) for index, reason in about["bad"]}
+        remarks = tuple(Remark(*remark) for remark in about["remarks"])
+        if images is not None and len(images) + len(bad) == pictures:
+            return _Pixels(images, bad, digest, remarks)
+    return None
+
+
+def _digest_of_labels(images: Any, classes: tuple[str, ...], labels: NDArray[np.int64]) -> str:
+    digest = images.copy()
+    digest.update(json.dumps([classes, labels.tolist()]).encode())
+    return str(digest.hexdigest())
+
+
+def _decode(listing: Listing, options: PictureOptions, rows: NDArray[np.uint8], quiet: bool) -> _Pixels:
+    """Decode every picture into its row of `rows`, then close the gaps that bad ones leave."""
+    decode = decoder(options)
+    noticed: list[list[tuple[str, float]]] = [[] for _ in listing.names]
+
+    def fill(index: int) -> tuple[str, str]:
+        content, reason, digest = _read(listing, listing.names[index])
+        if reason:
+            return reason, digest
+        try:
+            rows[index] = decode(content, lambda *notice: noticed[index].append(notice))
+        except (DataError, ValueError) as error:
+            return str(error), digest * (str(error) != NO_MEMORY)
+        return "", digest
+
+    with progress(f"decoding {listing.path.name}", len(rows), "images", quiet=quiet) as advance:
+        done = list(_in_threads(fill, len(rows), advance))
+    bad = {index: reason for index, (reason, _) in enumerate(done) if reason}
+    good = [index for index in range(len(rows)) if index not in bad]
+    for first in range(0, len(good) if bad else 0, ROWS_AT_ONCE):
+        chosen = good[first : first + ROWS_AT_ONCE]
+        rows[first : first + len(chosen)] = rows[chosen]
+    images, content = rows[: len(good)], _digest_of_all(listing, [digest for _, digest in done])
+    return _Pixels(images, bad, digest_of_images(images), summarise(listing.names, noticed), content)
+
+
+def _in_threads(work: Callable[[int], Any], count: int, advance: Callable[[int], None]) -> Iterator[Any]:
+    """Results of `work` for 0 .. count - 1, in order; pillow decodes and resizes outside of Python's lock."""
+    pool = ThreadPoolExecutor(min(available_cpus(), MAX_THREADS))
+    try:
+        for result in pool.map(work, range(count)):
+            advance(1)
+            yield result
+    finally:
+        pool.shutdown(cancel_futures=True)
