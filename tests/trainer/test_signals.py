@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,16 +46,37 @@ def test_another_thread_takes_no_signals() -> None:
     assert found == [(before, None)]
 
 
-def test_a_run_may_be_trained_in_another_thread(make: Callable[..., Config], dataset: Dataset, tmp_path: Path) -> None:
-    config = make("gan", images=16)
+def run_of(config: Config, dataset: Dataset, folder: Path, stop: StopRequest | None = None) -> Outcome:
+    book = Logbook(create_run(folder, None, config), Silence())
+    return train(config, dataset, start_state(config), book, stop=stop)
 
-    def run() -> Outcome:
-        book = Logbook(create_run(tmp_path, "a", config), Silence())
-        return train(config, dataset, start_state(config), book)
 
+def test_a_run_may_be_trained_in_another_thread_and_stopped_from_this_one(
+    make: Callable[..., Config], dataset: Dataset, tmp_path: Path
+) -> None:
+    stop = StopRequest()
     with ThreadPoolExecutor(1) as pool:
-        outcome = pool.submit(run).result()
-    assert (outcome.signal, outcome.checkpoint.exists()) == (None, True)
+        outcome = pool.submit(run_of, make("gan", images=16), dataset, tmp_path).result()
+        assert (outcome.signal, outcome.finished, outcome.checkpoint.exists()) == (None, True, True)
+        endless = pool.submit(run_of, make("gan", images=10**9), dataset, tmp_path, stop)
+        stop.number = signal.SIGTERM
+        outcome = endless.result(timeout=60)
+    assert (outcome.signal, outcome.finished, outcome.checkpoint.exists()) == (signal.SIGTERM, False, True)
+
+
+def test_the_library_leaves_signals_to_the_program(
+    make: Callable[..., Config], dataset: Dataset, tmp_path: Path
+) -> None:
+    before, config = [signal.getsignal(number) for number in STOPPING], make("gan", images=16)
+    found: list[Any] = []
+
+    class Watching(Silence):
+        def due(self) -> bool:
+            found.extend(signal.getsignal(number) for number in STOPPING)
+            return False
+
+    train(config, dataset, start_state(config), Logbook(create_run(tmp_path, None, config), Watching()))
+    assert found == before * 2, "at each of two steps"
 
 
 def test_a_handler_that_is_not_of_python_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,13 +23,15 @@ from gan_trainer.training.loop import Outcome, preview, train
 from gan_trainer.training.meter import Diverged
 from gan_trainer.training.schedule import set_learning_rate
 from gan_trainer.training.state import TrainState, update_averages
+from gan_trainer.training.stop import StopRequest
 
 Make = Callable[..., Config]
 
 
 def run_of(config: Config, dataset: Dataset, name: str, reporter: Any = None) -> tuple[Run, Outcome]:
     run = create_run(Path("runs"), name, config)
-    return run, train(config, dataset, start_state(config), Logbook(run, reporter or Silence()))
+    with StopRequest() as stop:  # as gan-train does
+        return run, train(config, dataset, start_state(config), Logbook(run, reporter or Silence()), stop=stop)
 
 
 def same(one: Path, other: Path) -> bool:

@@ -315,10 +315,12 @@ def _train_or_explain(
 ) -> "Outcome":
     from gan_trainer.training.loop import train
     from gan_trainer.training.meter import Diverged
+    from gan_trainer.training.stop import StopRequest
 
     where = book.run
     try:
-        return train(config, dataset, state, book, judge)
+        with StopRequest() as stop:
+            return train(config, dataset, state, book, judge, stop)
     except Diverged as error:
         last = where.newest_checkpoint()
         kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"

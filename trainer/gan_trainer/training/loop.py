@@ -56,10 +56,18 @@ class Clock:
         self.speed = (self._state.images_seen - self._images) / elapsed
 
 
-def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, judge: AnyJudge | None = None) -> Outcome:
-    """Train until the recipe's length is reached, or until Ctrl-C or SIGTERM, or until its evaluations say to stop.
+def train(
+    config: Config,
+    dataset: Dataset,
+    state: TrainState,
+    book: Logbook,
+    judge: AnyJudge | None = None,
+    stop: StopRequest | None = None,
+) -> Outcome:
+    """Train until the recipe's length is reached, or until `stop` or the evaluations say to stop.
 
-    Always ends with a checkpoint.
+    Always ends with a checkpoint. Signals are left to the program: one that wants Ctrl-C and SIGTERM to end the run at
+    its next step enters a `StopRequest` around the call, as gan-train does.
 
     Args:
         config: all settings of the run.
@@ -67,6 +75,7 @@ def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, ju
         state: as `start_state` made it.
         book: where to tell what happens.
         judge: what the generator is evaluated with, if it is.
+        stop: ends the run at its next step once it has a `number`, which any thread may give it.
 
     Raises:
         Diverged: a loss or weight is not finite; the last good checkpoint remains.
@@ -77,26 +86,26 @@ def train(config: Config, dataset: Dataset, state: TrainState, book: Logbook, ju
     if judge is not None:
         run.write_floors(judge.floors(history.SAMPLES))
     clock, verdict = Clock(state), None
-    with StopRequest() as stop:
-        while state.images_seen < recipe.images and stop.number is None and verdict is None:
-            set_learning_rate(state, recipe)
-            began = time.process_time()
-            state.meter.add(state.system.step(state, recipe, *batches.at(state.images_seen)))
-            state.cpu_seconds += time.process_time() - began
-            state.step += 1
-            state.images_seen += recipe.batch_size
-            clock.tick()
-            verdict = _after_step(config, state, book, judge, clock.speed)
-        finished = state.images_seen >= recipe.images
-        if finished and state.meter.steps:
-            book.losses(state, clock.speed)
-        if (finished or verdict) and judge is not None:
-            entries = evaluate_at_the_end(config, state, book, judge)
-            verdict = verdict or _verdict(config, entries, ended=True)
-        book.reporter.finish(state.images_seen)
-        checkpoint = save_checkpoint(run.checkpoints, state, config, run.best_images(state.images_seen))
-        picture = preview(config, state, book)
-        book.report()
+    stop = stop or StopRequest()
+    while state.images_seen < recipe.images and stop.number is None and verdict is None:
+        set_learning_rate(state, recipe)
+        began = time.process_time()
+        state.meter.add(state.system.step(state, recipe, *batches.at(state.images_seen)))
+        state.cpu_seconds += time.process_time() - began
+        state.step += 1
+        state.images_seen += recipe.batch_size
+        clock.tick()
+        verdict = _after_step(config, state, book, judge, clock.speed)
+    finished = state.images_seen >= recipe.images
+    if finished and state.meter.steps:
+        book.losses(state, clock.speed)
+    if (finished or verdict) and judge is not None:
+        entries = evaluate_at_the_end(config, state, book, judge)
+        verdict = verdict or _verdict(config, entries, ended=True)
+    book.reporter.finish(state.images_seen)
+    checkpoint = save_checkpoint(run.checkpoints, state, config, run.best_images(state.images_seen))
+    picture = preview(config, state, book)
+    book.report()
     return Outcome(checkpoint, picture, None if finished else stop.number, verdict, finished)
 
 
