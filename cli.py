@@ -18,7 +18,7 @@ from gan_trainer.commands import train as trainer  # noqa: E402
 from gan_trainer.commands.compare import compare  # noqa: E402
 from gan_trainer.commands.features import features  # noqa: E402
 
-app = new_app(no_args_is_help=True)
+app = new_app()
 app.command()(trainer.train)
 app.command()(trainer.export)
 app.command()(runtime.sample)
@@ -30,4 +30,5 @@ app.command()(compare)
 app.command()(features)
 
 if __name__ == "__main__":
+    sys.argv[1:] = sys.argv[1:] or ["--help"]
     sys.exit(run_app(app, "cli.py"))
