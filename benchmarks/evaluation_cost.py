@@ -57,7 +57,7 @@ def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], 
     from gan_runtime.data import load_dataset
     from gan_trainer.data.batches import Batches
     from gan_trainer.data.source import DataSource
-    from gan_trainer.evaluation import history
+    from gan_trainer.runs import history
     from gan_trainer.runs.settings import make_config
     from gan_trainer.systems import SYSTEMS, start_state
     from gan_trainer.tasks.judge import open_judge

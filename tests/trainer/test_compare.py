@@ -22,11 +22,11 @@ from gan_trainer.compare import cells, command, pictures
 from gan_trainer.compare.cells import Place, finish, make_folders
 from gan_trainer.compare.plan import Cell, Plan, Settings
 from gan_trainer.compare.processes import Done, Processes
-from gan_trainer.evaluation import history
-from gan_trainer.runs import settings
+from gan_trainer.evaluation.run import RunEvaluator
+from gan_trainer.runs import history, settings
 from gan_trainer.tasks import judge
 from gan_trainer.training import config as configs
-from gan_trainer.training import loop as training
+from gan_trainer.training.loop import Evaluation
 
 Call = Callable[..., Result]
 Commands = list[tuple[str, ...]]
@@ -154,13 +154,13 @@ def test_other_settings_are_refused_by_name(
 
 def test_a_stopped_run_goes_on_where_it_stopped(call: Call, ran: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        evaluate = training.evaluate
+        during = RunEvaluator.during
 
-        def stop(*arguments: Any) -> list[history.Entry]:
+        def stop(*arguments: Any) -> Evaluation:
             os.kill(os.getpid(), signal.SIGTERM)
-            return evaluate(*arguments)
+            return during(*arguments)
 
-        patch.setattr(training, "evaluate", stop)
+        patch.setattr(RunEvaluator, "during", stop)
         assert call(*ONE, "--quiet").refused("stopped after 128 images", "gan-train --resume")
     assert not list((FOLDER / "results").iterdir())
     ran.clear()

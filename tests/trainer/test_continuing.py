@@ -99,8 +99,7 @@ def test_a_run_that_is_not_at_its_end_may_change_its_length(call: Call, monkeypa
 def test_a_longer_run_is_evaluated_if_it_was_too_short_for_it(
     call: Call, digits: str, random_features: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gan_trainer.evaluation import history
-    from gan_trainer.runs import settings
+    from gan_trainer.runs import history, settings
     from gan_trainer.tasks import judge
 
     monkeypatch.setattr(history, "SAMPLES", 200)

@@ -10,7 +10,7 @@ from gan_runtime.data import load_dataset
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.metrics.neighbours import neighbourhood_metrics
 from gan_runtime.models import shipped_features
-from gan_trainer.evaluation import history
+from gan_trainer.runs import history
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 

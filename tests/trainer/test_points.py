@@ -18,10 +18,10 @@ from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_trainer.data.batches import Batches
 from gan_trainer.data.source import DataSource
-from gan_trainer.evaluation import history
 from gan_trainer.export.onnx_file import ExportError
 from gan_trainer.export.points import export_points
 from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.runs import history
 from gan_trainer.runs.settings import make_config
 from gan_trainer.systems import new_networks, start_state
 from gan_trainer.tasks.drawing import draw_images

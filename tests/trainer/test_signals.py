@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from gan_runtime.data import Dataset
-from gan_trainer.runs.console import Silence
 from gan_trainer.runs.folder import create_run
-from gan_trainer.runs.logbook import Logbook
 from gan_trainer.systems import start_state
+from gan_trainer.tasks.drawing import preview
 from gan_trainer.training.config import Config
-from gan_trainer.training.loop import Outcome, train
+from gan_trainer.training.logbook import Logbook
+from gan_trainer.training.loop import Outcome, run_loop
+from gan_trainer.training.observer import Observer
+from gan_trainer.training.state import TrainState
 from gan_trainer.training.stop import STOPPING, StopRequest
 
 
@@ -47,8 +49,8 @@ def test_another_thread_takes_no_signals() -> None:
 
 
 def run_of(config: Config, dataset: Dataset, folder: Path, stop: StopRequest | None = None) -> Outcome:
-    book = Logbook(create_run(folder, None, config), Silence())
-    return train(config, dataset, start_state(config), book, stop=stop)
+    book = Logbook(create_run(folder, None, config))
+    return run_loop(config, dataset, start_state(config), book, preview, stop=stop)
 
 
 def test_a_run_may_be_trained_in_another_thread_and_stopped_from_this_one(
@@ -70,12 +72,11 @@ def test_the_library_leaves_signals_to_the_program(
     before, config = [signal.getsignal(number) for number in STOPPING], make("gan", images=16)
     found: list[Any] = []
 
-    class Watching(Silence):
-        def due(self) -> bool:
+    class Watching(Observer):
+        def stepped(self, state: TrainState) -> None:
             found.extend(signal.getsignal(number) for number in STOPPING)
-            return False
 
-    train(config, dataset, start_state(config), Logbook(create_run(tmp_path, None, config), Watching()))
+    run_loop(config, dataset, start_state(config), Logbook(create_run(tmp_path, None, config), [Watching()]), preview)
     assert found == before * 2, "at each of two steps"
 
 

@@ -13,14 +13,15 @@ from helpers import tensors
 from gan_runtime.data import Dataset
 from gan_trainer.data.batches import Batches
 from gan_trainer.recipes.recipe import RECIPES
-from gan_trainer.runs.console import Silence
 from gan_trainer.runs.folder import Run, create_run
-from gan_trainer.runs.logbook import Logbook
 from gan_trainer.systems import SYSTEMS, start_state
+from gan_trainer.tasks.drawing import preview
 from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint
 from gan_trainer.training.config import Config
-from gan_trainer.training.loop import Outcome, preview, train
+from gan_trainer.training.logbook import Logbook
+from gan_trainer.training.loop import Outcome, run_loop
 from gan_trainer.training.meter import Diverged
+from gan_trainer.training.observer import Observer
 from gan_trainer.training.schedule import set_learning_rate
 from gan_trainer.training.state import TrainState, update_averages
 from gan_trainer.training.stop import StopRequest
@@ -28,10 +29,11 @@ from gan_trainer.training.stop import StopRequest
 Make = Callable[..., Config]
 
 
-def run_of(config: Config, dataset: Dataset, name: str, reporter: Any = None) -> tuple[Run, Outcome]:
+def run_of(config: Config, dataset: Dataset, name: str, observer: Observer | None = None) -> tuple[Run, Outcome]:
     run = create_run(Path("runs"), name, config)
     with StopRequest() as stop:  # as gan-train does
-        return run, train(config, dataset, start_state(config), Logbook(run, reporter or Silence()), stop=stop)
+        book = Logbook(run, [observer] if observer else [])
+        return run, run_loop(config, dataset, start_state(config), book, preview, stop=stop)
 
 
 def same(one: Path, other: Path) -> bool:
@@ -60,17 +62,16 @@ def test_same_seed_same_result(recipe: str, precision: str, make: Make, dataset:
     assert not all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-class StopAfter(Silence):
+class StopAfter(Observer):
     """Sends this process a signal at the n-th step."""
 
     def __init__(self, steps: int, number: int) -> None:
         self.steps, self.number = steps, number
 
-    def due(self) -> bool:
+    def stepped(self, state: TrainState) -> None:
         self.steps -= 1
         if self.steps == 0:
             os.kill(os.getpid(), self.number)
-        return False
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -84,7 +85,7 @@ def test_resumed_equals_never_stopped(recipe: str, precision: str, steps: int, m
     assert stopped.checkpoint.stem == f"{8 * steps:012d}"
     loaded, saved = Run(run.folder).load()
     assert loaded == config
-    resumed = train(loaded, dataset, start_state(loaded, saved), Logbook(run, Silence()))
+    resumed = run_loop(loaded, dataset, start_state(loaded, saved), Logbook(run), preview)
     assert resumed.signal is None
     assert same(outcome.checkpoint, resumed.checkpoint)
     assert logged(whole) == logged(run)
@@ -117,7 +118,7 @@ def test_previews_come_in_time_and_compare(make: Make, dataset: Dataset) -> None
     config, saved = run.load()
     state = start_state(config, saved)
     before = (run.samples / f"{96:012d}.png").read_bytes()
-    assert preview(config, state, Logbook(run, Silence())).read_bytes() == before
+    assert run.save_picture(96, preview(config, state)).read_bytes() == before
     assert state.averaged("generator").training
 
 
@@ -128,18 +129,16 @@ PARTS = {
 }
 
 
-class Poison(Silence):
+class Poison(Observer):
     """Makes a weight of one network infinite once 64 images have been seen."""
 
     def __init__(self, state: TrainState, part: str) -> None:
         self.state, self.part = state, part
 
-    def due(self) -> bool:
-        if self.state.images_seen == 64:
-            next((self.state.networks | {"average": self.state.averaged("generator")})[self.part].parameters()).data[
-                0
-            ] = float("inf")
-        return False
+    def stepped(self, state: TrainState) -> None:
+        if state.images_seen == 64:
+            networks = self.state.networks | {"average": self.state.averaged("generator")}
+            next(networks[self.part].parameters()).data[0] = float("inf")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +149,7 @@ def test_losses_that_are_not_finite_stop_the_run(recipe: str, part: str, make: M
     config = make(recipe)
     run, state = create_run(Path("runs"), "a", config), start_state(config)
     with pytest.raises(Diverged, match=r"diverged at step (9|10): .*(is not finite|is (nan|inf))"):
-        train(config, dataset, state, Logbook(run, Poison(state, part)))
+        run_loop(config, dataset, state, Logbook(run, [Poison(state, part)]), preview)
     assert load_checkpoint(run.newest_checkpoint())["images_seen"] == 40
 
 
@@ -158,7 +157,7 @@ def test_weights_that_are_not_finite_leave_the_last_good_checkpoint(make: Make, 
     config = make(checkpoint_every=40)
     run, state = create_run(Path("runs"), "a", config), start_state(config)
     with pytest.raises(Diverged, match=r"diverged at step 10: average\.generator\.embedding\.weight is not finite"):
-        train(config, dataset, state, Logbook(run, Poison(state, "average")))
+        run_loop(config, dataset, state, Logbook(run, [Poison(state, "average")]), preview)
     assert [path.stem for path in list_checkpoints(run.checkpoints)] == [f"{40:012d}"]
     assert load_checkpoint(run.newest_checkpoint())["images_seen"] == 40
 
@@ -211,7 +210,7 @@ def test_resumed_where_the_extra_critic_steps_end(steps: int, make: Make, datase
     config = make("wgan", **tiny)
     whole, outcome = run_of(config, dataset, "whole")
     run, _ = run_of(config, dataset, "stopped", StopAfter(steps, signal.SIGTERM))
-    resumed = train(config, dataset, start_state(*Run(run.folder).load()), Logbook(run, Silence()))
+    resumed = run_loop(config, dataset, start_state(*Run(run.folder).load()), Logbook(run), preview)
     assert load_checkpoint(resumed.checkpoint)["counters"]["g_steps"] == 25 + (84 - 75) // 2
     assert same(outcome.checkpoint, resumed.checkpoint)
     assert logged(whole) == logged(run)

@@ -20,12 +20,11 @@ from gan_runtime.errors import OutputError
 from gan_runtime.evaluation.scores import Scores
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import read_model_file
-from gan_trainer.evaluation import history
 from gan_trainer.evaluation import run as evaluating
 from gan_trainer.recipes.recipe import RECIPES
-from gan_trainer.runs import logbook, settings
+from gan_trainer.report import page
+from gan_trainer.runs import history, settings
 from gan_trainer.tasks import judge
-from gan_trainer.training import loop as training
 from gan_trainer.training.config import Config
 
 Call = Callable[..., Result]
@@ -176,7 +175,7 @@ def test_a_run_that_is_killed_at_its_end_is_evaluated_when_it_goes_on(
     arguments = (*TRAIN, "--eval-every", 256, "--checkpoint-every", 128)
     call(*arguments, "--name", "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(training, "evaluate_at_the_end", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        patch.setattr(evaluating.RunEvaluator, "at_the_end", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
         child = os.fork()
         if not child:
             call(*arguments, "--name", "killed")
@@ -190,7 +189,7 @@ def test_a_report_that_cannot_be_written_stops_no_training(call: Call, monkeypat
     def full(run: object) -> None:
         raise OutputError("report.html: cannot be written: No space left on device")
 
-    monkeypatch.setattr(logbook, "write_report", full)
+    monkeypatch.setattr(page, "write_report", full)
     done = call(*TRAIN, "--preview-every", 256)
     assert done.code == 0
     assert "no report: report.html: cannot be written" in done.err

@@ -30,11 +30,11 @@ from gan_trainer.commands.list_recipes import print_recipes
 
 if TYPE_CHECKING:
     from gan_runtime.data import Dataset
+    from gan_trainer.evaluation.run import Judge
     from gan_trainer.runs.continuing import Origin
     from gan_trainer.runs.folder import Run
-    from gan_trainer.runs.logbook import Logbook
-    from gan_trainer.tasks.judge import AnyJudge
     from gan_trainer.training.config import Config
+    from gan_trainer.training.logbook import Logbook
     from gan_trainer.training.loop import Outcome
     from gan_trainer.training.state import TrainState
 
@@ -222,7 +222,7 @@ def _resume(path: Path, runs_dir: Path, sitting: Sitting, changes: dict[str, Any
 
 
 def _report_finished(where: "Run", config: "Config", saved: dict[str, Any], sitting: Sitting) -> None:
-    from gan_trainer.evaluation.history import has_collapsed
+    from gan_trainer.runs.history import has_collapsed
     from gan_trainer.training.loop import Outcome
 
     if not sitting.quiet:
@@ -236,7 +236,7 @@ def _report_finished(where: "Run", config: "Config", saved: dict[str, Any], sitt
     _print_report(where, saved, outcome, sitting)
 
 
-def _open_judge(config: "Config", sitting: Sitting) -> "AnyJudge | None":
+def _open_judge(config: "Config", sitting: Sitting) -> "Judge | None":
     from gan_trainer.tasks.judge import open_judge
 
     return open_judge(config, sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
@@ -248,23 +248,24 @@ def _train(
     where: "Run",
     state: "TrainState",
     sitting: Sitting,
-    judge: "AnyJudge | None",
+    judge: "Judge | None",
     *,
     keep: bool = False,
 ) -> None:
     """Train, and report. `keep`: settings or weights are new, and have to be there whatever becomes of this sitting."""
+    from gan_trainer.report.page import Page
     from gan_trainer.runs.board import Board
-    from gan_trainer.runs.console import open_reporter
-    from gan_trainer.runs.logbook import Logbook
+    from gan_trainer.runs.console import open_console
     from gan_trainer.training.checkpoint import save_checkpoint
+    from gan_trainer.training.logbook import Logbook
 
     total = config.recipe.images
     with (
         where.locked(),
-        open_reporter(total, state.images_seen, config.data.images, sitting.quiet) as reporter,
+        open_console(str(where.folder), total, state.images_seen, config.data.images, sitting.quiet) as console,
         closing(Board(where.folder, state.images_seen)) if sitting.tensorboard else nullcontext() as board,
     ):
-        reporter.say(
+        console.said(
             f"{where.folder}: {config.recipe_name} on {config.data.name}, from image {state.images_seen:,} of "
             f"{total:,}; {config.device}, {config.threads} threads, {config.recipe.precision}"
         )
@@ -272,7 +273,8 @@ def _train(
         if keep:
             save_checkpoint(where.checkpoints, state, config, where.best_images())
             where.write_config(config)
-        outcome = _train_or_explain(config, dataset, state, Logbook(where, reporter, board), judge)
+        observers = [console, *([board] if board else []), Page(where, console.said)]
+        outcome = _train_or_explain(config, dataset, state, where, Logbook(where, observers), judge)
     _report(where, state, outcome, sitting)
 
 
@@ -310,22 +312,24 @@ def _train_or_explain(
     config: "Config",
     dataset: "Dataset",
     state: "TrainState",
+    where: "Run",
     book: "Logbook",
-    judge: "AnyJudge | None",
+    judge: "Judge | None",
 ) -> "Outcome":
-    from gan_trainer.training.loop import train
+    from gan_trainer.evaluation.run import RunEvaluator
+    from gan_trainer.tasks.drawing import preview
+    from gan_trainer.training.loop import run_loop
     from gan_trainer.training.meter import Diverged
     from gan_trainer.training.stop import StopRequest
 
-    where = book.run
+    evaluator = None if judge is None else RunEvaluator(config, where, judge)
     try:
         with StopRequest() as stop:
-            return train(config, dataset, state, book, judge, stop)
+            return run_loop(config, dataset, state, book, preview, evaluator, stop)
     except Diverged as error:
         last = where.newest_checkpoint()
         kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
         book.write(state, {"warning": str(error)})
-        book.report()
         raise Diverged(f"{where.folder}: {error}; {kept}; try a lower --lr in a new run") from None
     except RuntimeError as error:
         if "out of memory" not in str(error) and "can't allocate memory" not in str(error):

@@ -11,9 +11,9 @@ from gan_runtime.files import atomic_write
 from gan_trainer.commands.train import COLLAPSED as EXIT_COLLAPSED
 from gan_trainer.compare.plan import Cell, Plan, software
 from gan_trainer.compare.processes import Done
-from gan_trainer.evaluation.history import Entry, evaluations, has_collapsed, repeats_itself
 from gan_trainer.recipes.checks import flag
 from gan_trainer.runs.folder import Run
+from gan_trainer.runs.history import Entry, evaluations, has_collapsed, repeats_itself
 
 RUNS, MODELS, RESULTS = "runs", "models", "results"
 OPSET = 17

@@ -1,82 +1,115 @@
-"""Evaluations of a run: when it is their turn, and at its end."""
+"""The evaluations of a run: during training, and at its end."""
 
 import time
 from copy import deepcopy
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from torch import nn
 
 from gan_runtime.errors import GanEdgeError
-from gan_trainer.evaluation import history
-from gan_trainer.runs.logbook import Logbook
-from gan_trainer.tasks.judge import AnyJudge
+from gan_trainer.runs import history
+from gan_trainer.runs.folder import Run
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, averaged_weights, checkpoint_path, load_checkpoint
 from gan_trainer.training.config import Config
+from gan_trainer.training.logbook import Logbook
+from gan_trainer.training.loop import Evaluation
 from gan_trainer.training.state import TrainState
 
 
-def evaluate(config: Config, state: TrainState, book: Logbook, judge: AnyJudge) -> list[history.Entry]:
-    """Measure the averaged generator, log and show what comes out; returns all entries of the run."""
-    _measure(config, state, book, judge, state.averaged("generator"), (history.SAMPLES,))
-    return _watched(state, book)
+class Judge(Protocol):
+    """What the generator of a run is measured with."""
+
+    def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Any]:
+        """Scores of the first samples of seed 0, for each of `counts`: dataclasses of numbers."""
+
+    def words(self, scores: Any, n: int) -> str:
+        """Scores of n samples for people."""
+
+    def floors(self, *counts: int) -> dict[str, Any]:
+        """Scores of real samples for each of `counts`, and what was measured with: the content of floors.json."""
 
 
-def evaluate_at_the_end(config: Config, state: TrainState, book: Logbook, judge: AnyJudge) -> list[history.Entry]:
-    """Measure with more images: the last generator, and the one that was best so far if that is another one.
+@dataclass(frozen=True)
+class RunEvaluator:
+    """Measures the averaged generator of a run, and says when the run should stop."""
 
-    Returns:
-        All entries of the run until then; those of more images are not among them.
-    """
-    counts = (history.SAMPLES, history.FINAL_SAMPLES)
-    known = any(entry["images"] == state.images_seen for entry in history.evaluations(book.run.entries()))
-    _measure(config, state, book, judge, state.averaged("generator"), counts[1:] if known else counts)
-    entries = book.run.entries() if known else _watched(state, book)
-    best = min(history.evaluations(entries), key=lambda entry: float(entry["fid"]), default=None)  # of images
-    earlier = _earlier(state, book, best["images"]) if best and best["images"] != state.images_seen else None
-    if best and earlier is not None:
-        place: dict[str, Any] = {key: best[key] for key in ("images", "step", "seconds", "cpu_seconds") if key in best}
-        _measure(config, state, book, judge, earlier, counts[1:], place)
-    book.run.write_floors(judge.floors(*counts))
-    return entries
+    config: Config
+    run: Run
+    judge: Judge
 
+    def begin(self) -> None:
+        """Write the floors: scores of real samples."""
+        self.run.write_floors(self.judge.floors(history.SAMPLES))
 
-def _watched(state: TrainState, book: Logbook) -> list[history.Entry]:
-    """All entries, after a warning if the last evaluation gives reason to one."""
-    entries = book.run.entries()
-    if history.collapses_now(entries):
-        book.warn(state, history.COLLAPSED.format(**history.evaluations(entries)[-1]))
-    return entries
+    def during(self, state: TrainState, book: Logbook) -> Evaluation:
+        """Measure the averaged generator, and log and show the scores."""
+        self._measure(state, book, state.averaged("generator"), (history.SAMPLES,))
+        entries = self._watch(state, book)
+        return Evaluation(history.improves(entries), self._verdict(entries))
 
+    def at_the_end(self, state: TrainState, book: Logbook) -> str | None:
+        """Measure with more images: the last generator, and the best one so far if that is another one.
 
-def _earlier(state: TrainState, book: Logbook, images: int) -> nn.Module | None:
-    """The averaged generator as it was after so many images; None where its checkpoint is gone or damaged."""
-    generator = deepcopy(state.averaged("generator"))
-    try:
-        saved = load_checkpoint(checkpoint_path(book.run.checkpoints, images))
-        generator.load_state_dict(averaged_weights(saved, "generator"))
-    except (GanEdgeError, *CONTENT_ERRORS) as error:
-        book.reporter.say(f"not measured again after {images:,} images: {error}")
+        Returns:
+            "collapsed" where it has, and the recipe asks.
+        """
+        counts = (history.SAMPLES, history.FINAL_SAMPLES)
+        known = any(entry["images"] == state.images_seen for entry in history.evaluations(self.run.entries()))
+        self._measure(state, book, state.averaged("generator"), counts[1:] if known else counts)
+        entries = self.run.entries() if known else self._watch(state, book)
+        best = min(history.evaluations(entries), key=lambda entry: float(entry["fid"]), default=None)
+        earlier = self._earlier(state, book, best["images"]) if best and best["images"] != state.images_seen else None
+        if best and earlier is not None:
+            place: dict[str, Any] = {
+                key: best[key] for key in ("images", "step", "seconds", "cpu_seconds") if key in best
+            }
+            self._measure(state, book, earlier, counts[1:], place)
+        self.run.write_floors(self.judge.floors(*counts))
+        return self._verdict(entries, ended=True)
+
+    def _watch(self, state: TrainState, book: Logbook) -> list[history.Entry]:
+        """All entries, after a warning if the last evaluation gives reason to one."""
+        entries = self.run.entries()
+        if history.collapses_now(entries):
+            book.warn(state, history.COLLAPSED.format(**history.evaluations(entries)[-1]))
+        return entries
+
+    def _verdict(self, entries: list[history.Entry], *, ended: bool = False) -> str | None:
+        """Why to stop; once all images are seen (`ended`) only whether the generator collapsed."""
+        recipe = self.config.recipe
+        if recipe.stop_when_collapsed and history.has_collapsed(entries):
+            return "collapsed"
+        if recipe.patience and not ended and history.without_progress(entries) >= recipe.patience:
+            return "patience"
         return None
-    return generator
 
+    def _earlier(self, state: TrainState, book: Logbook, images: int) -> nn.Module | None:
+        """The averaged generator after so many images; None where its checkpoint is missing or damaged."""
+        generator = deepcopy(state.averaged("generator"))
+        try:
+            saved = load_checkpoint(checkpoint_path(self.run.checkpoints, images))
+            generator.load_state_dict(averaged_weights(saved, "generator"))
+        except (GanEdgeError, *CONTENT_ERRORS) as error:
+            book.say(f"not measured again after {images:,} images: {error}")
+            return None
+        return generator
 
-def _measure(
-    config: Config,
-    state: TrainState,
-    book: Logbook,
-    judge: AnyJudge,
-    generator: nn.Module,
-    counts: tuple[int, ...],
-    place: dict[str, Any] | None = None,
-) -> None:
-    """Log the scores of `generator`, which belongs to another `place` of the run if it is an earlier one."""
-    began = time.perf_counter()
-    found = judge.scores(generator, config, *counts)
-    seconds = time.perf_counter() - began
-    state.eval_seconds += seconds
-    for n, scores in zip(counts, found, strict=True):
-        book.write(state, {"n": n} | asdict(scores) | {"eval_seconds": round(seconds, 3)} | (place or {}))
-    images = (place or {}).get("images", state.images_seen)
-    words = judge.words(found[-1], counts[-1])
-    book.reporter.say(f"evaluated after {images:,} images: {words} ({counts[-1]:,} samples)")
+    def _measure(
+        self,
+        state: TrainState,
+        book: Logbook,
+        generator: nn.Module,
+        counts: tuple[int, ...],
+        place: dict[str, Any] | None = None,
+    ) -> None:
+        """Log the scores of `generator`, which belongs to another `place` of the run if it is an earlier one."""
+        began = time.perf_counter()
+        found = self.judge.scores(generator, self.config, *counts)
+        seconds = time.perf_counter() - began
+        state.eval_seconds += seconds
+        for n, scores in zip(counts, found, strict=True):
+            book.write(state, {"n": n} | asdict(scores) | {"eval_seconds": round(seconds, 3)} | (place or {}))
+        images = (place or {}).get("images", state.images_seen)
+        words = self.judge.words(found[-1], counts[-1])
+        book.say(f"evaluated after {images:,} images: {words} ({counts[-1]:,} samples)")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gan_runtime.errors import GanEdgeError
-from gan_trainer.evaluation import history
+from gan_trainer.runs import history
 from gan_trainer.runs.folder import CONFIG, Run
 from gan_trainer.training.config import Config
 

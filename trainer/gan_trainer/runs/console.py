@@ -1,124 +1,95 @@
-"""What a person sees of a long run: a bar on a terminal, plain lines elsewhere, all on stderr."""
+"""What a person sees of a run: a progress bar on a terminal, plain lines elsewhere, all on stderr."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from gan_runtime.terminal.commandline import note, plain
-
-Losses: TypeAlias = dict[str, float]  # means by name
+from gan_trainer.training.observer import Observer
+from gan_trainer.training.state import TrainState
 
 REFRESH_SECONDS = 0.5
 
 
-class Reporter(Protocol):
-    """How the training loop tells where it is."""
+class Quiet(Observer):
+    """Shows warnings only."""
 
-    def due(self) -> bool:
-        """Whether `update` would show anything now: reading losses from a device has a price."""
+    def __init__(self, name: str) -> None:
+        self.name = name
 
-    def update(self, images_seen: int, losses: Losses, speed: float) -> None:
-        """Where the run stands: real images seen, mean losses (discriminator, generator), images per second."""
-
-    def logged(self, images_seen: int, losses: Losses, speed: float) -> None:
-        """As `update`, at the points that metrics.jsonl records."""
-
-    def finish(self, images_seen: int) -> None:
-        """The last update: where the run ended."""
-
-    def say(self, message: str) -> None:
-        """A remark."""
-
-    def warn(self, message: str) -> None:
-        """Something goes wrong: also told to those who want no remarks."""
+    def warned(self, message: str) -> None:
+        """One line."""
+        note(f"warning: {self.name}: {message}")
 
 
-class Silence:
-    """Says nothing."""
+class Lines(Quiet):
+    """A line for each entry of the log: for files and pipes."""
 
-    def due(self) -> bool:
-        """Never."""
-        return False
-
-    def update(self, images_seen: int, losses: Losses, speed: float) -> None:
-        """Nothing."""
-
-    logged = update
-
-    def finish(self, images_seen: int) -> None:
-        """Nothing."""
-
-    def say(self, message: str) -> None:
-        """Nothing."""
-
-    def warn(self, message: str) -> None:
-        """One line all the same."""
-        note(f"warning: {message}")
-
-
-class Lines(Silence):
-    """A line for each logged point: for files and pipes."""
-
-    def __init__(self, total: int, epoch: int) -> None:
+    def __init__(self, name: str, total: int, epoch: int) -> None:
+        super().__init__(name)
         self.total, self.epoch = total, epoch
 
-    def logged(self, images_seen: int, losses: Losses, speed: float) -> None:
-        """One line."""
-        left = max(0, self.total - images_seen) / speed if speed else 0.0
-        note(
-            f"{images_seen:,}/{self.total:,} images (epoch {images_seen / self.epoch:.1f})  {_show(losses)}  "
-            f"{speed:,.0f} images/s  {_clock(left)} left"
-        )
+    def logged(self, state: TrainState, entry: dict[str, Any]) -> None:
+        """One line for mean losses; evaluations and warnings have lines of their own."""
+        if "lr" not in entry:
+            return
+        left = max(0, self.total - state.images_seen) / state.speed if state.speed else 0.0
+        seen = f"{state.images_seen:,}/{self.total:,} images (epoch {state.images_seen / self.epoch:.1f})"
+        note(f"{seen}  {_losses(entry)}  {state.speed:,.0f} images/s  {_clock(left)} left")
 
-    def say(self, message: str) -> None:
+    def said(self, message: str) -> None:
         """One line."""
         note(message)
 
 
-class Bar:
+class Bar(Lines):
     """A progress bar: for terminals."""
 
-    def __init__(self, progress: Progress, total: int, done: int) -> None:
+    def __init__(self, name: str, total: int, done: int, progress: Progress) -> None:
+        super().__init__(name, total, epoch=1)
         self._progress = progress
         self._task = progress.add_task("", total=total, completed=done, speed=0.0)
         self._next = 0.0
 
-    def due(self) -> bool:
-        """Twice a second."""
-        return time.monotonic() >= self._next
+    def stepped(self, state: TrainState) -> None:
+        """Move the bar, twice per second."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + REFRESH_SECONDS
+            self._show(state, state.meter.mean())
 
-    def update(self, images_seen: int, losses: Losses, speed: float) -> None:
+    def logged(self, state: TrainState, entry: dict[str, Any]) -> None:
         """Move the bar."""
-        self._next = time.monotonic() + REFRESH_SECONDS
-        self._progress.update(self._task, completed=images_seen, description=_show(losses), speed=speed)
+        if "lr" in entry:
+            self._show(state, entry)
 
-    logged = update
-
-    def finish(self, images_seen: int) -> None:
+    def ended(self, state: TrainState) -> None:
         """Move the bar to where it stays."""
-        self._progress.update(self._task, completed=images_seen)
+        self._progress.update(self._task, completed=state.images_seen)
 
-    def say(self, message: str) -> None:
+    def said(self, message: str) -> None:
         """A line above the bar."""
         self._progress.console.print(plain(message), highlight=False, markup=False, soft_wrap=True)
 
-    def warn(self, message: str) -> None:
+    def warned(self, message: str) -> None:
         """A line above the bar."""
-        self.say(f"warning: {message}")
+        self.said(f"warning: {self.name}: {message}")
+
+    def _show(self, state: TrainState, losses: dict[str, Any]) -> None:
+        self._progress.update(self._task, completed=state.images_seen, description=_losses(losses), speed=state.speed)
 
 
 @contextmanager
-def open_reporter(total: int, done: int, epoch: int, quiet: bool) -> Iterator[Reporter]:
-    """The reporter that suits stderr: `total` images are a run, `epoch` are an epoch, `done` have been seen."""
+def open_console(name: str, total: int, done: int, epoch: int, quiet: bool) -> Iterator[Observer]:
+    """The observer that suits stderr: `total` images make a run, `epoch` an epoch, `done` have been seen."""
     if quiet:
-        yield Silence()
+        yield Quiet(name)
     elif not sys.stderr.isatty():
-        yield Lines(total, epoch)
+        yield Lines(name, total, epoch)
     else:
         columns = (
             TextColumn("{task.description}"),
@@ -128,11 +99,12 @@ def open_reporter(total: int, done: int, epoch: int, quiet: bool) -> Iterator[Re
             TimeRemainingColumn(elapsed_when_finished=True),
         )
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            yield Bar(progress, total, done)
+            yield Bar(name, total, done, progress)
 
 
-def _show(losses: Losses) -> str:
-    return "  ".join(f"{name.removesuffix('_loss')} {loss:.3f}" for name, loss in losses.items())
+def _losses(values: dict[str, Any]) -> str:
+    found = {name.removesuffix("_loss"): loss for name, loss in values.items() if name.endswith("_loss")}
+    return "  ".join(f"{name} {loss:.3f}" for name, loss in found.items())
 
 
 def _clock(seconds: float) -> str:

@@ -12,12 +12,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
 from gan_runtime.files import atomic_write, lock, remove_leftovers
+from gan_runtime.images.grids import save_png
 from gan_trainer import __version__
-from gan_trainer.evaluation import history
+from gan_trainer.runs import history
 from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint
 from gan_trainer.training.config import Config
 
@@ -49,6 +52,12 @@ class Run:
                 file.write(json.dumps(entry) + "\n")
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def save_picture(self, images_seen: int, picture: NDArray[np.uint8]) -> Path:
+        """Save a picture of fixed samples, uint8 [h, w, c], and return its path."""
+        path = self.samples / f"{images_seen:012d}.png"
+        save_png(path, picture)
+        return path
 
     def entries(self) -> list[dict[str, Any]]:
         """All of metrics.jsonl; lines that are cut off or damaged are left out."""

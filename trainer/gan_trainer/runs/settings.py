@@ -10,9 +10,9 @@ from gan_runtime.laboratory.points import POINTS
 from gan_runtime.manifest import ImageSize
 from gan_runtime.models import shipped_features
 from gan_trainer.data.source import DataSource
-from gan_trainer.evaluation import history
 from gan_trainer.recipes.checks import AUTO, changed, check_changes, check_for_points
 from gan_trainer.recipes.recipe import Recipe, find_recipe
+from gan_trainer.runs import history
 from gan_trainer.systems import new_networks
 from gan_trainer.training.config import Config, choose_augmentation, choose_precision
 

@@ -8,11 +8,22 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from gan_runtime.images.grids import grid
+from gan_runtime.laboratory.scatter import scatter
 from gan_runtime.latents import default_labels, draw_latents
 from gan_trainer.data.pixels import denormalise, to_pixels
 from gan_trainer.training.config import Config
+from gan_trainer.training.state import TrainState
 
 BATCH = 500
+PREVIEW_IMAGES, PREVIEW_COLUMNS, PREVIEW_POINTS = 100, 10, 2_500
+
+
+def preview(config: Config, state: TrainState) -> NDArray[np.uint8]:
+    """A grid of the same latents every time, by the averaged generator; of points a scatter plot on the same axes."""
+    points, generator = config.data.points, state.averaged("generator")
+    drawn = np.concatenate(list(draw_images(generator, config, PREVIEW_POINTS if points else PREVIEW_IMAGES)))
+    return scatter(drawn, points.extent, points) if points else grid(drawn, PREVIEW_COLUMNS)
 
 
 def draw_images(generator: nn.Module, config: Config, n: int) -> Iterator[NDArray[Any]]:

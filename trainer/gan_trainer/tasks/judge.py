@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -16,21 +16,9 @@ from gan_runtime.laboratory.metrics import CEILING, PointScores
 from gan_runtime.laboratory.points import POINTS
 from gan_runtime.models import shipped_features
 from gan_runtime.terminal.commandline import note
+from gan_trainer.evaluation.run import Judge as AnyJudge
 from gan_trainer.tasks.drawing import draw_images
 from gan_trainer.training.config import Config
-
-
-class AnyJudge(Protocol):
-    """What the generator of a run is measured with: a `Judge` of images, or of points."""
-
-    def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Any]:
-        """Scores of the first samples of seed 0, for each of `counts`: dataclasses of numbers."""
-
-    def words(self, scores: Any, n: int) -> str:
-        """Scores of n samples for people."""
-
-    def floors(self, *counts: int) -> dict[str, Any]:
-        """What real ones score, for each of `counts`, and what was measured with: the content of floors.json."""
 
 
 @dataclass(frozen=True)

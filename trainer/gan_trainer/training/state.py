@@ -31,6 +31,7 @@ class TrainState:
         images_before: images seen by the weights that the run began with; 0 for random ones.
         seconds, eval_seconds: of training and of evaluation.
         cpu_seconds: of the steps alone, all threads together.
+        speed: images per second in this call; not saved.
     """
 
     system: System
@@ -46,6 +47,7 @@ class TrainState:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     eval_seconds: float = 0.0
+    speed: float = 0.0
 
     PARTS: ClassVar = ("networks", "averages", "optimizers", "extra")
     PROGRESS: ClassVar = ("step", "images_seen", "images_before", "seconds", "cpu_seconds", "eval_seconds")

@@ -1,0 +1,72 @@
+"""What happens in a run, written to its folder and told to its observers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_trainer.training.observer import Observer
+from gan_trainer.training.state import TrainState
+
+
+class Folder(Protocol):
+    """Where a run keeps what it writes."""
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Append a line to metrics.jsonl."""
+
+    def save_picture(self, images_seen: int, picture: NDArray[np.uint8]) -> Path:
+        """Keep a picture of fixed samples, uint8 [h, w, c]."""
+
+    def best_images(self, now: int | None = None) -> int | None:
+        """After how many images the best evaluation of those with a checkpoint came; `now` gets one."""
+
+
+@dataclass(frozen=True)
+class Logbook:
+    """The folder of a run, and the observers that are told what happens in it."""
+
+    run: Folder
+    observers: Sequence[Observer] = ()
+
+    def write(self, state: TrainState, values: dict[str, Any]) -> None:
+        """Add an entry to metrics.jsonl: `values` at this point of the run."""
+        times = {"seconds": round(state.seconds, 3), "cpu_seconds": round(state.cpu_seconds, 3)}
+        entry = {"images": state.images_seen, "step": state.step} | times | values
+        self.run.log(entry)
+        for observer in self.observers:
+            observer.logged(state, entry)
+
+    def losses(self, state: TrainState) -> None:
+        """Write the mean losses since the last time. Raises Diverged where one is not finite."""
+        state.meter.check(state.step)
+        means = state.meter.mean()
+        state.meter.reset()
+        rate = next(iter(state.optimizers.values())).param_groups[0]["lr"]
+        counters = {name: state.counters[name] for name in state.system.logged}
+        self.write(state, means | {"lr": rate} | counters | {"images_per_second": round(state.speed, 1)})
+
+    def warn(self, state: TrainState, message: str) -> None:
+        """Report a problem at once, and log it."""
+        for observer in self.observers:
+            observer.warned(message)
+        self.write(state, {"warning": message})
+
+    def say(self, message: str) -> None:
+        """Pass on a remark."""
+        for observer in self.observers:
+            observer.said(message)
+
+    def picture(self, state: TrainState, picture: NDArray[np.uint8]) -> Path:
+        """Save a picture of fixed samples, uint8 [h, w, c]."""
+        path = self.run.save_picture(state.images_seen, picture)
+        for observer in self.observers:
+            observer.previewed(state, picture, path)
+        return path
