@@ -16,7 +16,7 @@ from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackgr
 if TYPE_CHECKING:
     from gan_runtime.evaluation.features import FeatureNetwork
     from gan_runtime.evaluation.reference import Reference
-    from gan_runtime.evaluation.sources import Candidate
+    from gan_runtime.evaluation.sources import Source
     from gan_runtime.foreign import Assumptions
     from gan_runtime.images.options import PictureOptions
 
@@ -62,7 +62,7 @@ def evaluate(
     """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
     from gan_runtime.data.registry import own_evaluation
     from gan_runtime.errors import InputError
-    from gan_runtime.evaluation.sources import check_assumptions, open_candidate
+    from gan_runtime.evaluation.sources import check_assumptions, open_source
     from gan_runtime.evaluation.table import card_path, table, write_card
     from gan_runtime.files import check_writable
 
@@ -85,11 +85,11 @@ def evaluate(
     else:
         network = _open_features(data, features, device, threads, quiet)
         like = _pictures(names, reading, quiet)
-        candidates = [
-            open_candidate(name, data, n, seed, network, device, threads, quiet, like, assumptions) for name in names
+        opened = [
+            open_source(name, data, n, seed, network, device, threads, quiet, like, assumptions) for name in names
         ]
-        check_assumptions(candidates, assumptions)
-        report = _measure_images(candidates, data, network, data_dir, offline, quiet, picture, like)
+        check_assumptions(opened, assumptions)
+        report = _measure_images(opened, data, network, data_dir, offline, quiet, picture, like)
     for name in names if write else []:
         card = write_card(name, report)
         if not quiet:
@@ -104,7 +104,7 @@ def eval_main() -> None:
 
 
 def _measure_images(
-    candidates: "list[Candidate]",
+    opened: "list[Source]",
     data: str,
     network: "FeatureNetwork",
     data_dir: Path | None,
@@ -118,23 +118,23 @@ def _measure_images(
     from gan_runtime.evaluation.scores import check_n, floors, score
 
     reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet, like=like)
-    for candidate in candidates:
-        check_n(candidate.n, reference)
-    least = min(candidate.n for candidate in candidates)
-    if any(candidate.n != least for candidate in candidates) and not quiet:
+    for source in opened:
+        check_n(source.n, reference)
+    least = min(source.n for source in opened)
+    if any(source.n != least for source in opened) and not quiet:
         note(f"not all sources have as many images: the floors are those of {least:,}")
     results: dict[str, Any] = {}
-    for candidate in candidates:
+    for source in opened:
         began = time.perf_counter()
-        scores = score(candidate.measure(network, quiet), reference, candidate.labels)
+        scores = score(source.measure(network, quiet), reference, source.labels)
         seconds = round(time.perf_counter() - began, 2)
-        results[candidate.name] = {"n": candidate.n, **candidate.about, **scores.to_dict(), "seconds": seconds}
+        results[source.name] = {"n": source.n, **source.about, **scores.to_dict(), "seconds": seconds}
     if picture is not None:
-        _write_neighbours(picture, candidates[0], network, reference, train.images)
+        _write_neighbours(picture, opened[0], network, reference, train.images)
     return {
         "data": {"name": reference.name, "digest": reference.digest, "train": len(train.images)},
         "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
-        **how_decoded([*(candidate.name for candidate in candidates), data], like),
+        **how_decoded([*(source.name for source in opened), data], like),
         "results": results,
         "floors": floors(reference, least),
         "versions": {"gan-edge": __version__},
@@ -165,9 +165,9 @@ def _open_features(data: str, features: str | None, device: str, threads: int | 
 
 
 def _write_neighbours(
-    path: Path, candidate: "Candidate", network: "FeatureNetwork", reference: "Reference", train: Any
+    path: Path, source: "Source", network: "FeatureNetwork", reference: "Reference", train: Any
 ) -> None:
     from gan_runtime.evaluation.nearest import beside_nearest
     from gan_runtime.images.grids import save_png
 
-    save_png(path, beside_nearest(candidate.first(32), network, reference, train))
+    save_png(path, beside_nearest(source.first(32), network, reference, train))

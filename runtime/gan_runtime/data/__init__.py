@@ -1,4 +1,4 @@
-"""Find, verify and decode data sets to numpy. Training and evaluation read the same arrays."""
+"""Find, verify and decode data sets to numpy arrays."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The pictures in a .zip archive, under the names that its maker gave them."""
+"""List the pictures of a .zip archive."""
 
 import stat
 import struct
@@ -26,23 +26,23 @@ from gan_runtime.data.entries import (
 from gan_runtime.errors import DataError
 from gan_runtime.images.options import LABEL_FILE
 
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # at most 1032 to 1: no other one is needed for pictures
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # their compression ratio is at most 1032
 OTHER_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 1
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error)
 WIDE = ("CJK ", "HIRAGANA ", "KATAKANA", "IDEOGRAPHIC ", "FULLWIDTH ")
-ENCODINGS = {  # of names that do not say that they are UTF-8, and how the Unicode names of what they write begin
+ENCODINGS = {  # of names without the UTF-8 flag, and prefixes of the Unicode names of their letters
     "utf-8": ("",),  # macOS, Info-ZIP
     "cp932": WIDE,  # Windows in Japan
     "gb2312": WIDE,  # Windows in China
-    "cp437": ("LATIN ",),  # what the specification says
+    "cp437": ("LATIN ",),  # the specification
     "cp850": ("LATIN ",),  # Windows in western Europe
     "cp866": ("CYRILLIC ",),  # Windows in Russia
 }
 
 
 def list_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
-    """List the pictures of an open archive. Raises DataError where it is a zip bomb."""
+    """List the pictures of an open archive. Raises DataError if it is a zip bomb."""
     infos = archive.infolist()
     _refuse_overlaps(path, infos)
     entries: dict[str, zipfile.ZipInfo] = {}
@@ -93,12 +93,12 @@ def list_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
 
 
 def _outermost_left_out(path: PurePosixPath) -> PurePosixPath | None:
-    """The file or folder that `path` is or lies in and that is no one's picture."""
+    """`path` or the outermost folder around it that is left out; None if there is none."""
     return next((part for part in (*reversed(path.parents), path) if why_left_out(part.name)), None)
 
 
 def _why_not_usable(info: zipfile.ZipInfo, name: str) -> str:
-    """Why an entry of an archive is not read, or nothing."""
+    """Why a member of an archive is not read, or ""."""
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or parts[0].endswith(":") or "\0" in name:
         return "its name leads out of the archive"
@@ -113,7 +113,7 @@ def _why_not_usable(info: zipfile.ZipInfo, name: str) -> str:
 
 
 def _refuse_overlaps(path: Path, infos: list[zipfile.ZipInfo]) -> None:
-    """Entries that share their bytes are how a small archive becomes petabytes (Fifield 2019)."""
+    """Refuse members that overlap, by which a small archive expands to petabytes (Fifield 2019)."""
     ordered = sorted(infos, key=lambda info: info.header_offset)
     for one, following in pairwise(ordered):
         if one.header_offset + 30 + one.compress_size > following.header_offset:
@@ -123,9 +123,9 @@ def _refuse_overlaps(path: Path, infos: list[zipfile.ZipInfo]) -> None:
 
 
 def _names(infos: list[zipfile.ZipInfo]) -> list[str]:
-    """The entries' names with "/" between folders: some programs of Windows write a backslash.
+    """The names of the members with "/" between folders; some Windows programs write backslashes.
 
-    zipfile reads names without the UTF-8 flag as cp437, which loses no byte. One encoding is chosen for all of them.
+    zipfile decodes names without the UTF-8 flag as cp437, which is reversible. One encoding is chosen for all of them.
     """
     written = [_flagged_name(info) or info.orig_filename.encode("cp437") for info in infos]
     encoding = _encoding([name for name in written if isinstance(name, bytes) and not name.isascii()])
@@ -134,7 +134,7 @@ def _names(infos: list[zipfile.ZipInfo]) -> list[str]:
 
 
 def _flagged_name(info: zipfile.ZipInfo) -> str:
-    """The name of an entry that is said to be UTF-8, by the flag or by Info-ZIP's extra field 0x7075; else nothing."""
+    """The name of a member declared as UTF-8, by the flag or by Info-ZIP's extra field 0x7075; else ""."""
     if info.flag_bits & UTF8_FLAG:
         return info.orig_filename
     extra = info.extra
@@ -152,10 +152,10 @@ def _encoding(names: list[bytes]) -> str:
 
 
 def _fits(names: list[bytes], encoding: str) -> bool:
-    """Whether names make sense in an encoding.
+    """Whether an encoding is plausible for names.
 
-    An accented letter and the one after it look like one letter of Japanese, and alone like one of Russian, so in names
-    of these kinds letters that are not Latin have to be the more frequent ones.
+    An accented letter with the letter after it may decode to a Japanese letter, and alone to a Russian one. For these
+    encodings the majority of letters must not be Latin.
     """
     try:
         decoded = [name.decode(encoding).replace("\\", "/").rpartition(".") for name in names]

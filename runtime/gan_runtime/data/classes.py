@@ -1,4 +1,4 @@
-"""Which class each picture of a folder or archive belongs to, by its sub-folder or by StyleGAN's dataset.json."""
+"""The classes of pictures, from their sub-folders or from the dataset.json of StyleGAN's dataset tool."""
 
 import json
 import re
@@ -13,15 +13,12 @@ from gan_runtime.errors import DataError
 from gan_runtime.images.options import LABEL_FILE
 
 SPLITS = frozenset("train training test testing val valid validation dev eval evaluation holdout".split())  # noqa: SIM905
-SHARD = 1000  # pictures of one folder of StyleGAN's and FFHQ's archives
+SHARD = 1000  # pictures per folder in the archives of StyleGAN and FFHQ
 
 
 @dataclass(frozen=True)
 class Classes:
-    """Names of the classes, in the order of their numbers, and the class of each picture.
-
-    `remarks` say what the user may not expect of them.
-    """
+    """Names of the classes in the order of their numbers, the class of each picture, and remarks for the user."""
 
     names: tuple[str, ...] = ()
     of: dict[str, str] = field(default_factory=dict)
@@ -29,15 +26,15 @@ class Classes:
 
 
 def find_classes(listing: Listing, labels: str) -> Classes:
-    """The classes of the pictures of a folder or archive, those that cannot be read included.
+    """The classes of all pictures of a folder or archive, including those that cannot be decoded.
 
     Args:
-        listing: of the pictures.
-        labels: "folders": the sub-folders are classes, or dataset.json has them where there is one with labels;
-            "dataset.json": that has them; "none": there are none.
+        listing: of the folder or archive.
+        labels: "folders": from dataset.json if there is one with labels, else from the sub-folders; "dataset.json":
+            only from that file; "none": no classes.
 
     Raises:
-        DataError: a picture has no class, all have the same, or what there is are no classes.
+        DataError: a picture has no class, there is only one class, or the folders cannot be classes.
     """
     if labels == "none" or not listing.names:
         return Classes(remarks=_splits_together(listing))
@@ -115,7 +112,7 @@ def _refuse_no_classes(listing: Listing, of: dict[str, str], shared: tuple[str, 
     """Raise DataError where the folders have names that are none, or are splits or mere blocks of pictures."""
     names = sorted(set(of.values()), key=natural_key)
     for name in names:
-        if not name.isprintable():  # neither is what is no UTF-8; and no manifest could hold it
+        if not name.isprintable():  # names that are not UTF-8 are not, either; manifests cannot hold them
             raise DataError(f"{listing.path}: the sub-folder {name!a} cannot be the name of a class; rename it")
     shown = ", ".join(names[:5])
     splits = [name for name in names if name.lower() in SPLITS]
@@ -150,7 +147,7 @@ def _splits_together(listing: Listing) -> tuple[str, ...]:
 
 
 def _of_label_file(listing: Listing) -> dict[str, str] | None:
-    """The classes in dataset.json; None where there is no such file about these pictures, or no labels in it.
+    """The classes in dataset.json; None if there is no such file, or it has no labels or other pictures.
 
     StyleGAN2-ADA's dataset_tool.py writes {"labels": [[name, number], …]} with names below the file's folder, or null.
     """

@@ -1,4 +1,4 @@
-"""What every source of images becomes."""
+"""The result of loading any source of images."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images uint8 [n, h, w, c], labels int64 [n] (zeros where there are no classes), and what each class is called.
+    """Images and labels of one split.
 
-    Points are "images" float32 [n, 1, 1, 2] in [-1, 1].
-
-    `digest` is a SHA-256 of the content and of all that shaped it: the same digest, the same arrays. `modes` is the
-    number of modes, equally likely by design, that `labels` tell apart where a data set was made to count them: no
-    network is told those, they are for measuring. `names` are those of the files of pictures.
+    Attributes:
+        name: of the data set.
+        split: "train", "test", or a description.
+        images: uint8 [n, h, w, c]; of computed data sets perhaps float32 in [-1, 1].
+        labels: int64 [n]; zeros if there are no classes.
+        classes: the name of each class.
+        digest: SHA-256 of the content and of the options that shaped it: equal digests, equal arrays.
+        modes: the number of equally likely modes that `labels` distinguish, for measuring only; 0 if they are classes.
+        names: the file of each image, if the images were files.
     """
 
     name: str

@@ -39,7 +39,7 @@ MAX_THREADS = 16  # each may hold a picture of hundreds of megabytes
 
 @dataclass(frozen=True)
 class Decoded:
-    """Images uint8 [n, size, size, channels] of the usable pictures in order of their names, and all about the rest."""
+    """Images uint8 [n, size, size, channels] of the usable pictures, sorted by name, and facts about other files."""
 
     images: NDArray[np.uint8]
     names: tuple[str, ...]
@@ -68,10 +68,10 @@ class _Pixels:
 
 
 def decoded(path: Path, options: PictureOptions, quiet: bool = False) -> Decoded:
-    """The pictures of a folder or .zip archive, from the cache where they have been decoded before.
+    """Decode the pictures of a folder or .zip archive, or read them from the cache.
 
     Raises:
-        DataError: the folder or archive as a whole cannot be used, or changes while it is read.
+        DataError: the folder or archive cannot be used, or changes while it is read.
         OutputError: the disk has no room for the decoded images.
     """
     with open_pictures(path, options.follow_links) as listing:
@@ -80,7 +80,7 @@ def decoded(path: Path, options: PictureOptions, quiet: bool = False) -> Decoded
 
 
 def renumbered(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
-    """The same pictures with their classes in another order."""
+    """The same images with the classes in another order."""
     numbers = np.array([classes.index(name) for name in dataset.classes], np.int64)
     labels = numbers[dataset.labels]
     digest = _digest_of_labels(digest_of_images(dataset.images), classes, labels)
@@ -203,7 +203,7 @@ def _digest_of_labels(images: Any, classes: tuple[str, ...], labels: NDArray[np.
 
 
 def _decode(listing: Listing, options: PictureOptions, rows: NDArray[np.uint8], quiet: bool) -> _Pixels:
-    """Decode every picture into its row of `rows`, then close the gaps that bad ones leave."""
+    """Decode each picture into its row of `rows`, then close the gaps left by bad pictures."""
     decode = decoder(options)
     noticed: list[list[tuple[str, float]]] = [[] for _ in listing.names]
 

@@ -1,4 +1,4 @@
-"""What is found in a folder or archive of pictures: its pictures, the bad ones among them, and what is left out."""
+"""The listing of a folder or archive, and the rules which of its files are pictures."""
 
 import hashlib
 import time
@@ -10,14 +10,16 @@ from typing import IO
 
 from gan_runtime.errors import DataError
 
-VERSION = 5  # of what counts as a picture, and under which name
+VERSION = 5  # of the rules which files are pictures, and of their names
 SUFFIXES = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .webp .gif .bmp .tif .tiff .ppm .pgm .pbm .pnm .avif".split()  # noqa: SIM905
 )
-UNREADABLE = frozenset([".heic", ".heif", ".hif", ".jxl", ".jp2", ".tga"])  # pictures all the same: counted as bad
+UNREADABLE = frozenset(
+    [".heic", ".heif", ".hif", ".jxl", ".jp2", ".tga"]
+)  # formats that are not supported: bad pictures
 MAX_FILE_BYTES = 256 * 2**20
-TICK = 3 * 10**9  # nanoseconds; file systems keep times to 2 seconds (FAT) and finer
-LEFT_OUT = {  # what desktops, cameras' programs, file servers and archivers leave beside pictures, in lower case
+TICK = 3 * 10**9  # nanoseconds; the resolution of file times is up to 2 seconds (FAT)
+LEFT_OUT = {  # files and folders of desktops, cameras, file servers and archivers, in lower case
     "@*": "server folders",  # @eaDir of Synology, @Recycle of QNAP
     "#recycle": "server folders",
     "#snapshot": "server folders",
@@ -36,7 +38,7 @@ LEFT_OUT = {  # what desktops, cameras' programs, file servers and archivers lea
 
 @dataclass(frozen=True)
 class Bad:
-    """A file that should be a picture and is none, and why."""
+    """A picture that cannot be used, and the reason."""
 
     name: str
     reason: str
@@ -47,16 +49,16 @@ class Listing:
     """The pictures of a folder or archive by name, sorted.
 
     Args:
-        path: of the folder or archive.
-        names: of the pictures, with "/" between folders.
-        bad: what should be a picture and cannot be read, as far as it shows without decoding.
-        folders: those that were looked into, whether they have pictures or not.
-        ignored: number of files without the suffix of a picture.
-        left_out: how many caches, thumbnails and hidden files or folders there are, by kind; none was looked into.
-        label_file: name of the dataset.json of StyleGAN's dataset tool, "" if there is none.
-        stamp: changes with any of their names, sizes and times. It is empty where one has changed so recently that it
-            may change again within the same tick of the clock, and nobody would notice.
-        read: returns the bytes of a picture or of the label file. Raises DataError or OSError.
+        path: the folder or archive.
+        names: the names of the pictures, with "/" between folders.
+        bad: pictures that cannot be used for a reason that is known without decoding.
+        folders: all folders that were listed, with or without pictures.
+        ignored: the number of files without the suffix of a picture.
+        left_out: the number of caches, thumbnails and hidden files or folders by kind; they were not listed.
+        label_file: the name of the dataset.json of StyleGAN's dataset tool, "" if there is none.
+        stamp: a digest of all names, sizes and times; "" if a file is so new that it could change again without a
+            change of its times.
+        read: returns the content of a picture or of the label file. Raises DataError or OSError.
     """
 
     path: Path
@@ -71,29 +73,29 @@ class Listing:
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file of this name should be a picture."""
+    """Whether a file with this name counts as a picture."""
     return PurePosixPath(name).suffix.lower() in SUFFIXES | UNREADABLE
 
 
 def why_not_decodable(name: str) -> str:
-    """Why a picture of this name cannot be decoded, or nothing."""
+    """Why a picture with this name cannot be decoded, or ""."""
     suffix = PurePosixPath(name).suffix.lower()
     return f"{suffix[1:].upper()} is not read; convert it to PNG or JPEG" if suffix in UNREADABLE else ""
 
 
 def why_left_out(name: str) -> str:
-    """The kind of a file or folder that is no picture of the user's; nothing if it may be one."""
+    """The kind of a file or folder that is left out, or ""."""
     kinds = (kind for pattern, kind in LEFT_OUT.items() if fnmatchcase(name.lower(), pattern))
     return "" if name == ".." else next(kinds, "")
 
 
 def shallowest(label_files: list[str]) -> str:
-    """The label file that is about all pictures; "" if there is none."""
+    """The label file in the outermost folder; "" if there is none."""
     return min(label_files, key=lambda name: (name.count("/"), name), default="")
 
 
 def read_limited(file: IO[bytes]) -> bytes:
-    """All of a file. Raises DataError where it is longer than a picture may be."""
+    """The content of a file. Raises DataError if it is larger than `MAX_FILE_BYTES`."""
     content = file.read(MAX_FILE_BYTES + 1)
     if reason := why_too_large(len(content)):
         raise DataError(reason)
@@ -101,7 +103,7 @@ def read_limited(file: IO[bytes]) -> bytes:
 
 
 def why_too_large(size: int) -> str:
-    """Why a file of so many bytes is not read, or nothing."""
+    """Why a file of this size in bytes is not read, or ""."""
     most = MAX_FILE_BYTES // 2**20
     return f"{size / 2**20:,.0f} MiB or more; at most {most} MiB are read" if size > MAX_FILE_BYTES else ""
 
@@ -112,7 +114,7 @@ def in_order(bad: list[Bad]) -> tuple[Bad, ...]:
 
 
 def stat_stamp(path: Path) -> str:
-    """What changes when the file at `path` does, without reading it; nothing if it has changed just now."""
+    """Size, times and inode of a file; "" if it changed less than `TICK` ago."""
     info = path.stat()
     if max(info.st_mtime_ns, info.st_ctime_ns) > time.time_ns() - TICK:
         return ""
@@ -120,7 +122,7 @@ def stat_stamp(path: Path) -> str:
 
 
 def stamp_of(root: Path, stamps: dict[str, str]) -> str:
-    """The stamp of a listing, of those of its files by name; nothing if one has none."""
+    """The stamp of a listing, from those of its files by name; "" if one of them is empty."""
     lines = (f"{name!a} {stamp}" for name, stamp in sorted(stamps.items()))
     text = "\n".join([f"{VERSION} {str(root)!a}", *lines])
     return hashlib.sha256(text.encode()).hexdigest() if all(stamps.values()) else ""

@@ -1,4 +1,4 @@
-"""The pictures in a folder and its sub-folders, and where links lead."""
+"""List the pictures of a folder and its sub-folders."""
 
 import os
 import stat
@@ -21,11 +21,11 @@ from gan_runtime.images.options import LABEL_FILE
 
 
 def list_folder(folder: Path, follow_links: bool) -> Listing:
-    """List the pictures of a folder; a link that leads out of it is bad unless `follow_links` is set."""
+    """List the pictures of a folder; links that point out of it are bad unless `follow_links` is set."""
     root = folder.resolve()
     bad: list[Bad] = []
     label_files: list[str] = []
-    stamps: dict[str, str] = {}  # of the good ones
+    stamps: dict[str, str] = {}  # of the pictures that can be used
     ignored, left_out = 0, Counter[str]()
     folders, files = _walk(root, follow_links, bad, left_out)
     for name in files:
@@ -77,7 +77,7 @@ def _walk(root: Path, follow_links: bool, bad: list[Bad], left_out: Counter[str]
             if kind := why_left_out(entry):
                 left_out[kind] += 1
             elif not _is_folder(path):
-                lost = path.is_symlink() and not path.suffix and not path.exists()  # it may have been one
+                lost = path.is_symlink() and not path.suffix and not path.exists()  # perhaps of a picture
                 bad += [Bad(name, "a broken link")] * lost
                 files += [name] * (not lost)
             elif reason := _leads_out(path, root, follow_links):
@@ -104,7 +104,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 def _leads_out(path: Path, root: Path, follow_links: bool) -> str:
     """Why what the existing `path` leads to is not read, or nothing."""
-    if follow_links or not path.is_symlink():  # what is no link lies in a folder that has been entered
+    if follow_links or not path.is_symlink():  # a file of a listed folder
         return ""
     target = path.resolve()
     return (

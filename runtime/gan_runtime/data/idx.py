@@ -1,4 +1,4 @@
-"""Data sets in LeCun's IDX format: find the files, verify and decode them."""
+"""Find, verify and decode data sets in LeCun's IDX format."""
 
 import gzip
 import hashlib
@@ -23,7 +23,7 @@ ANEW = "delete it and fetch it again with gan-data --fetch, or replace it with t
 def load_idx(
     name: str, split: str, data_dir: str | Path | None = None, offline: bool = False, quiet: bool = False
 ) -> Dataset:
-    """As `load_dataset`, for a key of `SOURCES`."""
+    """`load_dataset` for a key of `SOURCES`."""
     files = split_files(name, split)
     folder, others = search(name, files, data_dir)
     if folder is None and (data_dir is not None or forbidden(offline)):
@@ -37,7 +37,7 @@ def load_idx(
 
 
 def split_files(name: str, split: str) -> tuple[IdxFile, IdxFile]:
-    """The files of a split, images first. Raises DataError where there is no such split."""
+    """The files of a split, images first. Raises DataError if there is no such split."""
     splits = SOURCES[name].splits
     if split not in splits:
         raise DataError(f"split {split!r}: {name} has {' and '.join(splits)}")
@@ -45,10 +45,10 @@ def split_files(name: str, split: str) -> tuple[IdxFile, IdxFile]:
 
 
 def search(name: str, files: tuple[IdxFile, ...], data_dir: str | Path | None = None) -> tuple[Path | None, list[str]]:
-    """The first folder of the search path that has all `files`, gzipped or not, and what has only their names.
+    """The first folder of the search path that has all `files`, gzipped or not, and remarks on those passed over.
 
-    Data sets share the names of their files: those of another one are passed over, whoever they belong to. A folder
-    with damaged files counts as found, so that they are named when they are decoded.
+    Different data sets use the same file names; folders with files of another data set are passed over. A folder with
+    damaged files counts as found, so that decoding reports them.
     """
     others: list[str] = []
     for place in search_path(data_dir):
@@ -63,12 +63,12 @@ def search(name: str, files: tuple[IdxFile, ...], data_dir: str | Path | None = 
 
 
 def find_folder(name: str, files: tuple[IdxFile, ...], data_dir: str | Path | None = None) -> Path | None:
-    """The folder that `search` finds."""
+    """The folder that `search` returns."""
     return search(name, files, data_dir)[0]
 
 
 def fetch(name: str, files: tuple[IdxFile, ...], quiet: bool = False, folder: Path | None = None) -> Path:
-    """As `download`, which only looks at names. Raises DataError where files of another data set are in the way."""
+    """`download`, which checks names only, but raise DataError if the folder has files of another data set."""
     folder = folder or own_folder(name)
     other = _of_another(folder, files)
     if other:
@@ -77,9 +77,9 @@ def fetch(name: str, files: tuple[IdxFile, ...], quiet: bool = False, folder: Pa
 
 
 def _of_another(folder: Path, files: tuple[IdxFile, ...]) -> str:
-    """What the files in `folder` are where they are sound and of another data set; nothing where they are not.
+    """A description of intact files in `folder` that belong to another data set, or "".
 
-    Labels, which are small, are read first, and images only if the labels are of no data set that is known.
+    Labels, which are small, are read first; images only if the labels belong to no known data set.
     """
     unknown = ""
     for file in reversed(files):
@@ -101,7 +101,7 @@ def _of_another(folder: Path, files: tuple[IdxFile, ...]) -> str:
 
 
 def owner(file_name: str, digest: str) -> str | None:
-    """Which file of which known data set has this content, in words for a file called `file_name`."""
+    """A description of the known file with this SHA-256, for a file called `file_name`; None if there is none."""
     for name, source in SOURCES.items():
         for file in (file for files in source.splits.values() for file in files):
             if file.sha256 == digest:
@@ -137,10 +137,10 @@ def not_found(
 
 
 def decode(folder: Path, file: IdxFile) -> NDArray[np.uint8]:
-    """Content of an IDX file: two zeros, type 8 (bytes), the number of axes, each as a big-endian uint32, the data.
+    """The array in an IDX file: two zeros, type 8 (bytes), the number of axes, their big-endian uint32 sizes, the data.
 
     Raises:
-        DataError: the file is missing or of another data set, or its content does not have the expected SHA-256.
+        DataError: the file is missing, belongs to another data set, or does not have the expected SHA-256.
     """
     path = existing(folder, file.name)
     if path is None:
@@ -158,7 +158,7 @@ def decode(folder: Path, file: IdxFile) -> NDArray[np.uint8]:
 
 
 def _read(path: Path, size: int) -> bytes:
-    """At most one byte more than `size`: what is longer is not the file, whatever else it may be."""
+    """Read at most `size` + 1 bytes: enough to tell that a file is too long."""
     try:
         with path.open("rb") as file:
             return (gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file).read(size + 1)

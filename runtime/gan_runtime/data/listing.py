@@ -1,4 +1,4 @@
-"""Which pictures a folder or a .zip archive holds, and which of its entries can be none, without decoding any."""
+"""List the pictures of a folder or .zip archive without decoding them."""
 
 import struct
 import zipfile
@@ -20,12 +20,12 @@ OTHER_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".t
 def open_pictures(path: Path, follow_links: bool = False) -> Iterator[Listing]:
     """List the pictures of a folder or .zip archive; they can be read within the block.
 
-    A file counts as a picture by its suffix; others are counted as ignored. Hidden files and folders, and the caches
-    and thumbnails of desktops and file servers, are left out and counted.
+    The suffix decides whether a file is a picture; other files are counted as ignored. Hidden files and folders, and
+    the caches and thumbnails of desktops and file servers, are left out and counted.
 
     Args:
         path: the folder or archive.
-        follow_links: read what links lead to that point out of the folder; those that stay inside are always followed.
+        follow_links: also follow links that point out of the folder; links within it are always followed.
 
     Raises:
         DataError: the folder cannot be listed, or the archive is damaged or a zip bomb.
@@ -38,7 +38,7 @@ def open_pictures(path: Path, follow_links: bool = False) -> Iterator[Listing]:
 
 
 def packed_otherwise(path: str) -> str:
-    """What to do with an archive that is no .zip; nothing if the name is not that of one."""
+    """Advice for an archive that is not a .zip; "" if the name is not that of an archive."""
     suffix = next((suffix for suffix in OTHER_ARCHIVES if path.lower().endswith(suffix)), "")
     return f"{suffix} archives are not read; unpack it and name the folder, or pack it as .zip" if suffix else ""
 

@@ -1,4 +1,4 @@
-"""Images that a command is given by name: picture files, folders, archives, arrays, or a known data set."""
+"""Load images from paths and names: picture files, folders, archives, arrays, known data sets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,10 +25,7 @@ from gan_runtime.terminal.commandline import note
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images uint8 [n, h, w, c], what each is called, the class of each, int64 [n], where all have one, and remarks.
-
-    The remarks say what was assumed of arrays.
-    """
+    """Images uint8 [n, h, w, c], their names, their labels int64 [n] if all have one, and remarks on arrays."""
 
     images: NDArray[np.uint8]
     names: tuple[str, ...]
@@ -46,17 +43,17 @@ def load_images(
     quiet: bool = False,
     like: PictureOptions | None = None,
 ) -> Pictures:
-    """The images of all `sources`, in order; picture files are cropped and resized to `size`, arrays must have it.
+    """Load the images of all `sources` in order. Pictures are cropped and resized to `size`; arrays must have it.
 
     Args:
         sources: picture files, folders, .zip archives, .npy or .npz arrays, or keys of `KNOWN`.
         size: of each image.
-        split: of a known data set.
+        split: the split of known data sets.
         data_dir, offline, quiet: as `load_dataset`.
-        like: how pictures become images, but for their size (`gan_runtime.images.recorded`).
+        like: options of decoding except for the size (`gan_runtime.images.recorded`).
 
     Raises:
-        DataError, InputError: a source cannot be read, is no image, or has another size.
+        DataError, InputError: a source cannot be read, is not an image, or has another size.
     """
     if not sources:
         raise InputError("there are no images; name picture files, folders, .zip, .npy or .npz, or a data set")
@@ -76,14 +73,14 @@ def load_pictures_as(source: str, size: ImageSize, quiet: bool = False, like: Pi
 
 
 def check_output_is_new(sources: Sequence[str], output: str) -> None:
-    """Raise InputError where the output is one of the images: somebody forgot to name one."""
+    """Raise InputError if the output is one of the images, as when the output was forgotten."""
     for source in sources:
         if Path(source).exists() and Path(output).exists() and Path(source).samefile(output):
             raise InputError(f"{output}: is also one of the images; name another file to write")
 
 
 def how_decoded(sources: Sequence[str], like: PictureOptions) -> dict[str, Any]:
-    """For a command's report: how those of `sources` that are pictures became images; nothing where none is."""
+    """The options of decoding, for a command's report; empty if none of `sources` is a picture."""
     if all(source in KNOWN or source.lower().endswith((*SUFFIXES, ".onnx")) for source in sources):
         return {}
     return {"pictures": {name: getattr(like, name) for name in SHARED}}
@@ -124,7 +121,7 @@ def _load(
 
 
 def _decode(source: str, options: PictureOptions, quiet: bool) -> NDArray[np.uint8]:
-    """A picture file as uint8 [h, w, c]."""
+    """Decode a picture file to uint8 [h, w, c]."""
     noticed: list[tuple[str, float]] = []
     try:
         with Path(source).open("rb") as file:

@@ -1,4 +1,4 @@
-"""Where data sets are looked for, and where what is downloaded or decoded is kept."""
+"""The search path of data sets, and the cache folder."""
 
 import os
 from pathlib import Path
@@ -10,23 +10,23 @@ DEBIAN = Path("/usr/share/datasets")
 
 
 def search_path(data_dir: str | Path | None = None) -> list[Path]:
-    """The folders in which data sets are looked for, in order."""
+    """The folders that are searched for data sets, in order."""
     if data_dir is not None:
         return [Path(data_dir)]
     root = checkout()
-    places = [os.environ.get(DATA_VARIABLE), root and root / "data", cache_folder(), DEBIAN]
-    return [Path(place) for place in places if place]
+    folders = [os.environ.get(DATA_VARIABLE), root and root / "data", cache_folder(), DEBIAN]
+    return [Path(folder) for folder in folders if folder]
 
 
 def cache_folder() -> Path | None:
-    """The user's own cache; None where the user has no home. It may be deleted at any time."""
+    """The user's cache folder, which may be deleted at any time; None if the user has no home folder."""
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gan-edge"
-    except RuntimeError:  # a container's user may have none
+    except RuntimeError:  # as for some users of containers
         return None
 
 
 def existing(folder: Path, name: str) -> Path | None:
-    """The file `name` in `folder`, gzipped or not; None if it has neither."""
-    candidates = (folder / f"{name}.gz", folder / name)
-    return next((path for path in candidates if path.is_file()), None)
+    """The path of `name` in `folder`, gzipped or not; None if neither exists."""
+    paths = (folder / f"{name}.gz", folder / name)
+    return next((path for path in paths if path.is_file()), None)

@@ -1,4 +1,4 @@
-"""Pictures of any mode and size as arrays of one shape: a folder or archive becomes a data set."""
+"""Load a folder or archive of pictures as a data set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,7 @@ from gan_runtime.terminal.commandline import note
 
 @dataclass(frozen=True)
 class PictureReport:
-    """What was found: usable images, bad files, files that are no pictures, and images per class in their order.
-
-    `left_out` counts caches and hidden files by kind, `remarks` say what is odd.
-    """
+    """The numbers of usable images, ignored files, images per class and left-out files by kind; bad files; remarks."""
 
     images: int
     bad: tuple[Bad, ...]
@@ -35,10 +32,10 @@ def is_pictures(source: str) -> bool:
 
 
 def load_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> Dataset:
-    """The pictures of a folder or .zip archive, sorted by name, decoded once and then read from the user's cache.
+    """Load the pictures of a folder or .zip archive, sorted by name; they are decoded once and then cached.
 
     Raises:
-        DataError: there are none, or some are bad and `options.skip_bad` is not set.
+        DataError: no picture can be used, or some are bad and `options.skip_bad` is not set.
     """
     found = decoded(path, options, quiet)
     total = len(found.images) + len(found.bad)
@@ -75,24 +72,24 @@ def check_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> 
 
 
 def images_per_class(found: Decoded) -> dict[str, int]:
-    """How many usable pictures each class has, in the order of their numbers."""
+    """The number of usable pictures per class."""
     counts = np.bincount(found.labels, minlength=len(found.classes))
     return {name: int(count) for name, count in zip(found.classes, counts, strict=False)}
 
 
 def passed_over(ignored: int, left_out: dict[str, int]) -> list[str]:
-    """For people: how many files are no pictures by their suffix, and how many are not the user's."""
+    """Messages on ignored and left-out files."""
     files = f"{ignored:,} other {'files' if ignored > 1 else 'file'} ignored, without the suffix of a picture"
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in left_out.items())
     return [files] * bool(ignored) + [f"left out: {kinds}"] * bool(kinds)
 
 
 def all_remarks(found: Decoded, options: PictureOptions) -> tuple[str, ...]:
-    """What the user may not expect of the classes and the pixels, as text."""
+    """All remarks on classes and pixels, as messages."""
     return (*found.class_remarks, *said(found.remarks, options))
 
 
 def _shown(bad: tuple[Bad, ...], most: int) -> str:
-    """The first of the bad files, with reasons, on one line."""
+    """The first bad files with their reasons on one line."""
     shown = "; ".join(f"{entry.name} ({entry.reason})" for entry in bad[:most])
     return f"{shown}; and {len(bad) - most:,} more" if len(bad) > most else shown or "it holds no picture at all"

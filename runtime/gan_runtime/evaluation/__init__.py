@@ -1,1 +1,1 @@
-"""How good images are: features, reference, metrics, scores and their table."""
+"""Measure generated images: features, reference data, metrics, scores and their table."""

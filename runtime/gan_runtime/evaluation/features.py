@@ -1,4 +1,4 @@
-"""Feature networks: images in, the vectors that they are measured by and the classes that they are read as out."""
+"""Feature networks: images in, feature vectors and class logits out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ FEATURES, LOGITS = "features", "logits"
 
 @dataclass(frozen=True)
 class Measured:
-    """What a feature network says of n images.
+    """The output of a feature network for n images.
 
     Attributes:
         features: float32 [n, d].
@@ -36,7 +36,7 @@ class Measured:
     confidence: NDArray[np.float64]
 
     def at(self, chosen: NDArray[np.int64] | slice) -> "Measured":
-        """What it says of some of the images."""
+        """The output for some of the images."""
         return Measured(self.features[chosen], self.predicted[chosen], self.confidence[chosen])
 
 
@@ -70,15 +70,15 @@ class FeatureNetwork(ImageReader):
 
     @property
     def key(self) -> str:
-        """Of what it says: on another device, ONNX Runtime or kind of processor the last digits may be others."""
+        """Identifies the output, whose last digits depend on the device, ONNX Runtime and the kind of processor."""
         kind = cpu_kind() if self.session.device == "cpu" else self.session.device
         return f"{self.model.sha256} {import_onnxruntime().__version__} {kind}"
 
     def measure(self, batches: Iterator[NDArray[np.uint8]]) -> Measured:
-        """Measure images that come batch by batch, uint8 [n, h, w, c] each.
+        """Measure batches of images, uint8 [n, h, w, c] each.
 
         Raises:
-            InputError: they are of another size than the network takes, or there are none.
+            InputError: the images have another size than the network takes, or there are none.
             DeviceError: the device fails.
             ModelError: a feature or logit is not finite.
         """
@@ -86,7 +86,7 @@ class FeatureNetwork(ImageReader):
 
 
 def _kept(features: NDArray[np.float32], logits: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
-    """Features, classes and their probabilities: logits of a thousand classes are not kept, they would be many."""
+    """Features, predicted classes and their probabilities; logits of a thousand classes would take too much memory."""
     return features, logits.argmax(1), largest_probability(logits)
 
 

@@ -1,4 +1,4 @@
-"""Samples beside the training images that are nearest to them: does the generator copy?"""
+"""Samples beside their nearest training images, to see whether a generator memorises."""
 
 from typing import Any
 
@@ -16,20 +16,20 @@ GAP = 2
 def beside_nearest(
     samples: NDArray[np.uint8], network: FeatureNetwork, reference: Reference, train: NDArray[Any]
 ) -> NDArray[np.uint8]:
-    """A picture with a row for each two samples: a sample, its nearest training images in feature space, and again.
+    """A grid with two samples per row, each followed by its nearest training images in feature space.
 
     Args:
         samples: uint8 [n, h, w, c].
-        network: that the reference was made with.
-        reference: of the data set.
+        network: the network that the reference was made with.
+        reference: the reference of the data set.
         train: its training images, uint8 [m, h, w, c].
 
     Returns:
         uint8 [rows, columns, c].
     """
     features = network.measure(iter([samples])).features
-    known = reference.train.features
-    distances = (known**2).sum(1) - 2.0 * features @ known.T  # the sample's own length does not change the order
+    real = reference.train.features
+    distances = (real**2).sum(1) - 2.0 * features @ real.T  # |sample|^2 does not affect the order
     order = np.argpartition(distances, NEAREST, axis=1)[:, :NEAREST]
     rows = []
     for sample, nearest, row in zip(samples, order, distances, strict=True):

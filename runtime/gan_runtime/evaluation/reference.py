@@ -1,4 +1,4 @@
-"""A data set in the features of one network: what generated images are measured against, kept in the user's cache."""
+"""The features of a data set, against which generated images are measured; kept in the user's cache."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -23,15 +23,15 @@ from gan_runtime.images.options import PictureOptions
 from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.progress import progress
 
-VERSION = 3  # of what is kept
+VERSION = 3  # of the cached features
 BATCH = 1024
 NEIGHBOUR = 5  # k of precision, recall, density and coverage
-TEST_SHARE = 6  # one image in so many, chosen at random, stands for the test split of a folder, which has none
+TEST_SHARE = 6  # a folder has no test split: a random sixth of its images is used
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The real images of a data set as a feature network sees them, and what is computed from that once.
+    """Features of real images and statistics of them.
 
     `labelled` says whether the classes of the network are those of the data.
     """
@@ -48,9 +48,9 @@ class Reference:
     labelled: bool
 
     def among(self, n: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Features of n test images, all of them if they are fewer, and the distances to their neighbours.
+        """Features of n test images, or of all if there are fewer, and the distances to their neighbours.
 
-        Equal numbers on both sides: coverage says little of 2,000 images among 10,000.
+        Coverage needs equal numbers of real and generated images.
         """
         if n >= len(self.test.features):
             return self.test.features, self.test_distances
@@ -67,18 +67,18 @@ def load_reference(
     quiet: bool = False,
     like: PictureOptions | None = None,
 ) -> tuple[Reference, Dataset]:
-    """The data set `source` as `network` sees it, and its training images.
+    """The reference of a data set for a feature network, and its training images.
 
     Args:
-        source: a key of `KNOWN`, or a folder or .zip of images, a sixth of which, chosen by `some_in_order`,
-            then takes the place of test images.
+        source: a key of `KNOWN`, or a folder or .zip of images. A sixth of the latter, chosen by `some_in_order`, is
+            used as test images.
         network: an open feature network.
-        data_dir: as `load_dataset`; so are the others.
-        like: how pictures become images, but for their size.
+        data_dir, offline, quiet: as `load_dataset`.
+        like: options of decoding except for the size.
 
     Raises:
         DataError: as `load_dataset`.
-        InputError: the images are not of the size that the network takes, or too few.
+        InputError: the images have another size than the network takes, or there are too few.
     """
     train, test = load_splits(source, network.size, data_dir, offline=offline, quiet=quiet, like=like)
     network.check_size(ImageSize(*train.images.shape[1:]), train.name)
@@ -97,7 +97,7 @@ def load_splits(
     quiet: bool = False,
     like: PictureOptions | None = None,
 ) -> tuple[Dataset, Dataset]:
-    """Training and test images; those of a folder or archive are made as large as `size` says."""
+    """Training and test images; those of a folder or archive are resized to `size`."""
     if source in KNOWN:
         train, test = (
             load_dataset(source, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test")
@@ -111,14 +111,14 @@ def load_splits(
 def make_reference(
     train: tuple[Dataset, Measured], test: tuple[Dataset, Measured], classes: int, features: str
 ) -> Reference:
-    """What is computed once from both splits in the features of this digest, of a network with so many classes."""
+    """Compute the reference from both splits, measured by a network with `classes` classes and the key `features`."""
     (images, seen), (test_images, test_seen) = train, test
     labelled = (images.modes or len(images.classes)) == classes
     if labelled and images.modes:
-        counts = np.ones(classes, np.int64)  # uniform by design, as papers count it, whatever these samples hold
+        counts = np.ones(classes, np.int64)  # uniform by design, as in the papers
     elif labelled:
         counts = np.bincount(images.labels, minlength=classes)
-    else:  # the network knows other classes, or nobody knows any: those that it finds, each at least once
+    else:  # no labels of the network's classes: predicted ones, at least one image each
         counts = np.bincount(seen.predicted, minlength=classes).clip(min=1)
     return Reference(
         name=images.name,
@@ -135,7 +135,7 @@ def make_reference(
 
 
 def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False) -> Measured:
-    """What the network says of all images of a split, from the cache where it has been computed before."""
+    """Measure all images of a split, or read the result from the cache."""
     path = cached("features", f"{VERSION} {dataset.digest} {dataset.split} {len(dataset.images)} {network.key}", ".npz")
     kept = path and _kept(path, len(dataset.images), network)
     if kept:
@@ -156,13 +156,13 @@ def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False
 
 
 def cached(kind: str, what: str, suffix: str) -> Path | None:
-    """Where in the user's cache that of which `what` is the key would be kept; None where there is no cache."""
+    """The path in the user's cache for the key `what`; None if there is no cache."""
     cache = cache_folder()
     return cache and cache / kind / f"{hashlib.sha256(what.encode()).hexdigest()[:32]}{suffix}"
 
 
 def keep(path: Path, write: Callable[[Any], Any]) -> None:
-    """Let `write` write to the file at `path`, if it can be written: without a cache things take longer, no more."""
+    """Write a file of the cache with `write`; errors are ignored, since the cache only saves time."""
     with suppress(OSError, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
@@ -170,7 +170,7 @@ def keep(path: Path, write: Callable[[Any], Any]) -> None:
 
 
 def _kept(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
-    """What an earlier call has kept; None where there is nothing, or something damaged."""
+    """The cached result; None if it is missing or damaged."""
     try:
         with open_arrays(str(path)) as arrays:  # checks the CRC of each
             stored = {array.name: array for array in arrays}

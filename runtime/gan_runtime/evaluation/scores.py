@@ -1,4 +1,4 @@
-"""How good the images of a file are, each number beside what real images score."""
+"""Scores of generated images, and the scores of real images as floors."""
 
 import json
 import zlib
@@ -22,7 +22,7 @@ from gan_runtime.evaluation.metrics import (
 from gan_runtime.evaluation.reference import NEIGHBOUR, Reference, cached, keep
 from gan_runtime.images.choice import some_of
 
-VERSION = 3  # of the floors that are kept
+VERSION = 3  # of the cached floors
 TEST, TRAIN = "test images", "training images"
 KID_SUBSETS, KID_SIZE = 50, 1000
 CONFIDENT = 0.9
@@ -31,18 +31,18 @@ DISTANCES = ("fid", "kid", "kid_deviation")
 
 @dataclass(frozen=True)
 class Scores:
-    """One set of images in numbers; None where a number has no meaning for it.
+    """The scores of a set of images; None if a score does not apply.
 
     Attributes:
         fid: Frechet distance to all training images (Heusel et al. 2017).
         kid: kernel distance to all training images, mean over subsets (Binkowski et al. 2018).
         kid_deviation: its standard deviation over subsets.
-        precision, recall: against as many test images (Kynkaanniemi et al. 2019).
-        density, coverage: against the same (Naeem et al. 2020).
-        modes: classes that occur.
-        kl: KL(these || training images) of the class frequencies, in nats; to uniform ones where there are modes.
-        confident: share of images whose class the network gives a probability of at least 0.9.
-        accuracy: share of images that are read as the class that was asked for.
+        precision, recall: against the same number of test images (Kynkaanniemi et al. 2019).
+        density, coverage: against the same images (Naeem et al. 2020).
+        modes: the number of classes that occur.
+        kl: KL(these || training images) of the class frequencies in nats; to uniform ones if the data have modes.
+        confident: the share of images whose predicted class has a probability of at least 0.9.
+        accuracy: the share of images whose predicted class is their label.
     """
 
     fid: float | None
@@ -58,12 +58,12 @@ class Scores:
     accuracy: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """The scores as plain values, for JSON."""
         return asdict(self)
 
 
 def check_n(n: int, reference: Reference) -> None:
-    """Raise InputError where n images are fewer than the covariance of the features needs."""
+    """Raise InputError if n images are too few for the covariance of the features."""
     least = max(reference.train.features.shape[1] + 1, NEIGHBOUR + 1)
     if n < least:
         raise InputError(
@@ -76,12 +76,12 @@ def score(measured: Measured, reference: Reference, labels: NDArray[np.int64] | 
     """Measure generated images.
 
     Args:
-        measured: what the feature network says of them.
+        measured: the output of the feature network for them.
         reference: the data set.
-        labels: the classes asked for, int64 [n]; None for images without.
+        labels: the classes they were generated for, int64 [n]; None if they have none.
 
     Raises:
-        InputError: there are fewer images than the covariance needs.
+        InputError: there are too few images for the covariance.
     """
     check_n(len(measured.features), reference)
     real, distances = reference.among(len(measured.features))
@@ -94,7 +94,7 @@ def score(measured: Measured, reference: Reference, labels: NDArray[np.int64] | 
 
 
 def score_test(reference: Reference, n: int) -> Scores:
-    """What n test images score: as floor of the distances. They are what neighbours are sought among."""
+    """Scores of n test images: the floor of the distances. Neighbours are searched among them, so those are None."""
     chosen = some_of(len(reference.test.features), n)
     some, labels = reference.test.at(chosen), reference.test_labels[chosen]
     enough = len(chosen) > some.features.shape[1]
@@ -104,12 +104,12 @@ def score_test(reference: Reference, n: int) -> Scores:
 
 
 def score_train(reference: Reference, n: int) -> Scores:
-    """What n training images score, a generator that knows them by heart: as ceiling of the neighbourhoods."""
+    """Scores of n training images, as of a generator that memorised them: the ceiling of the neighbourhood metrics."""
     return score(reference.train.at(some_of(len(reference.train.features), n)), reference)
 
 
 def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
-    """What real images score beside n generated ones, from the cache where it has been computed before."""
+    """Scores of real images for comparison with n generated ones, computed once and then cached."""
     what = f"{VERSION} {reference.key} {n}"
     path = cached("floors", what, ".json")
     kept = path and _kept(path)
@@ -126,7 +126,7 @@ def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
 
 
 def _kept(path: Path) -> dict[str, dict[str, Any]] | None:
-    """The floors that an earlier call has kept; None where there are none, or something damaged."""
+    """The cached floors; None if they are missing or damaged."""
     keys = {"n", *(field.name for field in fields(Scores))}
     with suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
         document = json.loads(path.read_text())
@@ -138,7 +138,7 @@ def _kept(path: Path) -> dict[str, dict[str, Any]] | None:
 
 
 def _check(kept: dict[str, dict[str, Any]]) -> int:
-    """What a digit that was damaged on the disk gives away."""
+    """A checksum of the values."""
     return zlib.crc32(json.dumps(kept, sort_keys=True).encode())
 
 

@@ -1,4 +1,4 @@
-"""Whatever gan-eval can measure: a generator's file, or images from anywhere."""
+"""The sources that gan-eval measures: generators, arrays, and pictures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ BATCH = 1024
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """Images to measure, batch by batch, and the classes that were asked for.
+class Source:
+    """n images to measure, and their labels.
 
-    They are the first `n` of a generator, or the `rows` of `images`, all of them if None.
+    They are the first n images of a generator, or the `rows` of `images` (None: all).
     """
 
     name: str
@@ -46,7 +46,7 @@ class Candidate:
     rows: NDArray[np.int64] | None = None
 
     def measure(self, network: FeatureNetwork, quiet: bool) -> Measured:
-        """Draw or read the images, and measure them meanwhile."""
+        """Generate or read the images in batches and measure them."""
         if self.generator is not None:
             with batches(self.generator.draw(self.n, self.seed), quiet=quiet) as drawn:
                 return network.measure(drawn)
@@ -54,7 +54,7 @@ class Candidate:
             return network.measure(self._read(advance))
 
     def first(self, count: int) -> NDArray[np.uint8]:
-        """The first images that a generator draws, or some of the others, uint8 [at most count, h, w, c]."""
+        """The first images of a generator, or a random choice of other images, uint8 [at most count, h, w, c]."""
         if self.generator is not None:
             return self.generator.sample(min(count, self.n), self.seed)
         return self._at(some_in_order(self.n, count))
@@ -70,7 +70,7 @@ class Candidate:
         return np.asarray(self.images[chosen if self.rows is None else self.rows[chosen]])
 
 
-def open_candidate(
+def open_source(
     source: str,
     data: str,
     n: int,
@@ -81,14 +81,15 @@ def open_candidate(
     quiet: bool,
     like: PictureOptions | None = None,
     assumptions: Assumptions | None = None,
-) -> Candidate:
-    """A generator (.onnx), an array of images (.npy, .npz), or a folder or .zip of pictures, to be measured as `data`.
+) -> Source:
+    """Open a generator (.onnx), an array of images (.npy, .npz), or a folder or .zip of pictures.
 
-    Pictures become images as `like` says, but for their size. `assumptions` are about a generator without a manifest.
+    `data` is the data set to measure it against. `like` has the options of decoding except for the size; `assumptions`
+    are about a generator without a manifest.
 
     Raises:
         ModelError, DeviceError: as `Generator.load`.
-        DataError, InputError: the images cannot be read, or are not of the size that the features take.
+        DataError, InputError: the images cannot be read, or have another size than the feature network takes.
     """
     if source.lower().endswith(".onnx"):
         generator = _open_generator(source, device, threads, assumptions, quiet)
@@ -101,20 +102,20 @@ def open_candidate(
         labels = _labels_of(generator, data, network.classes, n, quiet)
         about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
         about |= generator.roles.report()
-        return Candidate(source, n, labels, about, generator, None, seed)
+        return Source(source, n, labels, about, generator, None, seed)
     return _open_images(source, network, n, seed, quiet, like)
 
 
-def check_assumptions(candidates: list[Candidate], assumptions: Assumptions | None) -> None:
-    """Raise InputError where nothing that is measured leaves open what `assumptions` say."""
-    if assumptions and not any(candidate.generator and candidate.generator.roles.foreign for candidate in candidates):
+def check_assumptions(sources: list[Source], assumptions: Assumptions | None) -> None:
+    """Raise InputError if there are `assumptions` but no generator without a manifest."""
+    if assumptions and not any(source.generator and source.generator.roles.foreign for source in sources):
         raise InputError(f"{', '.join(assumptions.given())}: belongs to an .onnx without a manifest; there is none")
 
 
 def _open_generator(
     source: str, device: str, threads: int | None, assumptions: Assumptions | None, quiet: bool
 ) -> Generator:
-    """`assumptions` are about files without a manifest, of which there may be several among others."""
+    """Open a generator; `assumptions` are ignored for a file with a manifest."""
     model = read_model_file(source)
     generator = Generator.open(model, device, threads, None if METADATA_KEY in model.metadata else assumptions)
     if generator.roles.foreign and not quiet:
@@ -123,14 +124,14 @@ def _open_generator(
 
 
 def _refuse_other_data(generator: Generator, data: str) -> None:
-    """Digits are no bad shoes: a file that says what it draws is measured against that."""
+    """Raise InputError if the file was trained on another known data set."""
     trained = generator.manifest.training.get("data") if generator.manifest else None
     if trained in KNOWN and data in KNOWN and trained != data:
         raise InputError(f"{generator.model.path}: was trained on {trained}; measure it against that, not {data}")
 
 
 def _labels_of(generator: Generator, data: str, classes: int, n: int, quiet: bool) -> NDArray[np.int64] | None:
-    """The classes of the first n images as `data` numbers them; None where they cannot be matched."""
+    """The labels of the first n images in the numbering of `data`; None if the classes cannot be matched."""
     if generator.classes != classes:
         return None
     labels = np.arange(n, dtype=np.int64) % classes
@@ -147,16 +148,16 @@ def _labels_of(generator: Generator, data: str, classes: int, n: int, quiet: boo
 
 def _open_images(
     source: str, network: FeatureNetwork, n: int, seed: int, quiet: bool, like: PictureOptions | None
-) -> Candidate:
+) -> Source:
     if Path(source).suffix.lower() in SUFFIXES:
         found = load_image_array(source, network.size, n)
         for remark in () if quiet else found.remarks:
             note(f"{source}: {remark}")
         about = {"chosen": described(found.total, n), "assumed": list(found.remarks)}
-        return Candidate(source, len(found.images), found.labels, about, None, found.images, seed)
+        return Source(source, len(found.images), found.labels, about, None, found.images, seed)
     if not is_pictures(source):
         known = "no .onnx, .npy, .npz or .zip file, and no folder; name something to measure"
         raise InputError(f"{source}: {packed_otherwise(source) or known}")
     images = load_pictures_as(source, network.size, quiet, like).images
     rows = some_in_order(len(images), n)
-    return Candidate(source, len(rows), None, {"chosen": described(len(images), n)}, None, images, seed, rows)
+    return Source(source, len(rows), None, {"chosen": described(len(images), n)}, None, images, seed, rows)

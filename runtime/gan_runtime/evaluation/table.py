@@ -1,4 +1,4 @@
-"""The report of gan-eval as text: a row a metric, a column a source, and what real images score beside them."""
+"""The report of gan-eval as a table: one row per metric, one column per source, and columns of real images."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from gan_runtime.files import atomic_write
 from gan_runtime.terminal.commandline import plain
 
-METRICS = {  # key: title, how a value is written, which way is better; a table has those that its columns have
+METRICS = {  # key: title, format, better direction; a table has the metrics that its columns have
     "high_quality": ("high quality", "{:.2%}", "higher"),
     "fid": ("FID", "{:.4f}", "lower"),
     "kid": ("KID x 1000", "{:.3f}", "lower"),
@@ -24,8 +24,8 @@ NOTHING = "-"
 
 
 def rows(report: dict[str, Any]) -> list[list[str]]:
-    """A header and a row for each metric."""
-    named = [*report["results"].items(), *report["floors"].items()]  # a source may be called as a floor is
+    """A header and one row per metric."""
+    named = [*report["results"].items(), *report["floors"].items()]  # a source may have the name of a floor
     header, columns = ["", *(name for name, _ in named)], [column for _, column in named]
     counts = [f"{column['n']:,}" if column["n"] else NOTHING for column in columns]
     body = [
@@ -37,7 +37,7 @@ def rows(report: dict[str, Any]) -> list[list[str]]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """For a terminal: columns of one width each, and what the numbers were measured with."""
+    """The table as plain text with aligned columns and a note on the measurement."""
     cells = rows(report)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
@@ -45,23 +45,23 @@ def table(report: dict[str, Any]) -> str:
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """The same as a table in markdown."""
+    """The table in markdown."""
     cells = rows(report)
     lines = [f"| {' | '.join(row)} |" for row in cells]
     return plain("\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:], "", _measured_with(report)]))
 
 
 def card_path(name: str) -> Path:
-    """Where the card of a source goes: beside it."""
+    """The path of a source's card, beside the source."""
     source = Path(name).resolve()
     return source.with_name(f"{source.name}.quality.md")
 
 
 def write_card(name: str, report: dict[str, Any]) -> Path:
-    """Write `<source>.quality.md` and `.json` beside a source with its own column and those of real images.
+    """Write `<source>.quality.md` and `.json` beside a source, with its column and those of real images.
 
     Raises:
-        OutputError: there is no such place, or it cannot be written.
+        OutputError: the folder does not exist or is not writable.
     """
     path = card_path(name)
     title = path.name.removesuffix(".quality.md")

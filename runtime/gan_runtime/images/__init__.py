@@ -1,1 +1,1 @@
-"""Pictures in and out: decode, resize, arrange in grids, write PNG."""
+"""Decode pictures, resize them, arrange images in grids, write PNG."""

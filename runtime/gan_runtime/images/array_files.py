@@ -1,4 +1,4 @@
-"""Arrays in .npy and .npz files of anybody: plain numbers alone, never more memory than the file has content for."""
+"""Read arrays from untrusted .npy and .npz files: numbers only, and never more memory than the file has content."""
 
 import math
 import zipfile
@@ -19,8 +19,8 @@ from gan_runtime.errors import InputError
 SUFFIXES = (".npy", ".npz")
 ZIP, NUMPY = b"PK", b"\x93NUMPY"
 NUMBERS = "biuf"
-BOMB_BYTES, BOMB_RATIO = 2**30, 200  # what is larger and was compressed further is no picture
-HEADER_ERRORS = (  # a header is read as Python
+BOMB_BYTES, BOMB_RATIO = 2**30, 200  # larger and more compressed members are refused
+HEADER_ERRORS = (  # a header is a Python literal
     *(ValueError, TypeError, KeyError, AttributeError, SyntaxError, TokenError, EOFError),
     *(OverflowError, RecursionError, MemoryError, UnicodeError),
 )
@@ -30,14 +30,14 @@ READ_AT_ONCE = 2**24
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array of an open file, not read yet. `problem` says why it cannot be."""
+    """An array in an open file, not read yet. `problem` is the reason if it cannot be read."""
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     problem: str
     read: Callable[[NDArray[np.int64] | None], NDArray[Any]]
-    """All of it, or these rows of it."""
+    """Reads all of the array, or the given rows."""
 
     def __str__(self) -> str:
         kind = self.problem or f"{self.dtype} {list(self.shape)}"
@@ -46,13 +46,13 @@ class StoredArray:
 
 @contextmanager
 def open_arrays(source: str, called: str | None = None) -> Iterator[list[StoredArray]]:
-    """The arrays of a .npy (one, without a name) or .npz file, whatever its name ends in; they are read in the block.
+    """The arrays of a .npy (one array without a name) or .npz file with any suffix, to be read within the block.
 
     Raises:
-        InputError: there is no such file, it is neither, or (in the block) an array is damaged.
+        InputError: the file is missing, has another format, or (within the block) an array is damaged.
     """
     called = called or source
-    if Path(source).exists() and not Path(source).is_file():  # a pipe would be waited for
+    if Path(source).exists() and not Path(source).is_file():  # reading from a pipe could block
         raise InputError(f"{called}: is not a regular file; name a .npy or .npz file")
     try:
         with Path(source).open("rb") as file:
@@ -74,20 +74,20 @@ def open_arrays(source: str, called: str | None = None) -> Iterator[list[StoredA
 
 
 def pick(arrays: list[StoredArray], name: str, fits: Callable[[tuple[int, ...]], Any], needed: str, called: str) -> Any:
-    """The array that is meant: the one of a .npy; in a .npz the one called `name`, else the only one that fits.
+    """Choose an array: the only one of a .npy; of a .npz the one called `name`, or else the only one that fits.
 
     Args:
-        arrays: of a file.
-        name: what commands of the project call it.
-        fits: whether an array of this shape may be it.
-        needed: what is needed, in words.
+        arrays: those of the file.
+        name: the name under which the project's commands write it.
+        fits: whether a shape is suitable.
+        needed: a description of what is needed, for messages.
         called: the file, for messages.
 
     Returns:
-        The array and a remark, empty where nothing had to be assumed.
+        The array and a remark, empty if nothing was assumed.
 
     Raises:
-        InputError: there is none, or more than one; the message names all.
+        InputError: no array or more than one is suitable; the message lists all.
     """
     named = [array for array in arrays if array.name in ("", name)]
     suitable = [array for array in arrays if not array.problem and fits(array.shape)]
@@ -149,7 +149,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, called: str) -> Sto
 
 
 def _stored(name: str, file: Any, size: int, reopen: Callable[[], Any], called: str) -> StoredArray:
-    """The array whose header `file` is at; `size` bytes from its start belong to it."""
+    """The array whose header starts at the position of `file`; header and data have `size` bytes."""
     try:
         version = npy.read_magic(file)
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
@@ -172,7 +172,7 @@ def _stored(name: str, file: Any, size: int, reopen: Callable[[], Any], called: 
             if rows is not None and not fortran and again is file:
                 return _read_rows(again, start, (len(rows), *shape[1:]), dtype, rows)
             values = _read_into(again, np.empty(math.prod(shape), dtype))
-            again.read(1)  # at its end a member of an archive is compared with its CRC
+            again.read(1)  # the CRC of an archive's member is checked at its end
         except (*DAMAGE, OSError) as error:
             raise InputError(f"{called}: {name and f'{name}: '}damaged, cannot be read: {error}") from None
         values = values.reshape(shape, order="F" if fortran else "C")
@@ -184,7 +184,7 @@ def _stored(name: str, file: Any, size: int, reopen: Callable[[], Any], called: 
 def _read_rows(
     file: BinaryIO, start: int, shape: tuple[int, ...], dtype: np.dtype[Any], rows: NDArray[np.int64]
 ) -> NDArray[Any]:
-    """By plain reading: a file that is cut off while it is mapped ends the process."""
+    """Read rows without mapping the file: a file that is truncated while it is mapped would end the process."""
     values = np.empty(shape, dtype)
     for row, index in enumerate(rows.tolist()):
         file.seek(start + index * values[:1].nbytes)

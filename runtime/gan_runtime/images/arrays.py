@@ -1,4 +1,4 @@
-"""Arrays of images as people save them, as uint8 [n, h, w, c]: what is beyond doubt is taken, with a remark."""
+"""Convert arrays of images in usual layouts and ranges to uint8 [n, h, w, c]; ambiguous arrays are refused."""
 
 import math
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from gan_runtime.images.array_files import StoredArray, open_arrays, pick, read_
 from gan_runtime.images.choice import some_in_order
 from gan_runtime.manifest import ImageSize
 
-ROUNDING = 1e-3  # by which a range may be overshot
+ROUNDING = 1e-3  # tolerance of a range
 CONVERTED_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
 class ImageArray:
-    """Images uint8 [n, h, w, c], n of `total`, the label of each, int64 [n], if there are any, and what was assumed."""
+    """Images uint8 [n, h, w, c], n of `total` ones, their labels int64 [n] if there are any, and remarks."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64] | None
@@ -28,7 +28,7 @@ class ImageArray:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How an array holds images: whether it is a single one, where its channels are, and what that is called."""
+    """The layout of an array: whether it is a single image, where its channels are, and a remark."""
 
     single: bool
     channels_first: bool
@@ -68,7 +68,7 @@ def load_image_array(source: str, size: ImageSize, n: int | None = None) -> Imag
 
 
 def _layout(shape: tuple[int, ...], size: ImageSize) -> _Layout | None:
-    """What an array of this shape holds; None where it holds no images of this size."""
+    """The layout of an array of this shape; None if it holds no images of this size."""
     last, first = size.shape, (size.channels, size.height, size.width)
     grey, pixels = size.channels == 1, (size.height * size.width,)
     known = (
@@ -89,7 +89,7 @@ def _mismatch(array: StoredArray, size: ImageSize) -> str:
 
 
 def _as_bytes(values: NDArray[Any], source: str) -> tuple[NDArray[np.uint8], str]:
-    """Values of any kind as uint8, and what was taken for what. Raises InputError where that is open."""
+    """Values of any type as uint8, and a remark on the assumed range. Raises InputError if the range is ambiguous."""
     kind, low, high = values.dtype, float(values.min()), float(values.max())
     spread = f"{kind} of {low:g} to {high:g}"
     if kind == np.uint8:

@@ -1,4 +1,4 @@
-"""Colours as files store them -> sRGB, by their ICC profile or the colour chunks of a PNG, as browsers do."""
+"""Convert colours to sRGB by the ICC profile or the colour chunks of a PNG, as browsers do."""
 
 import io
 from collections.abc import Callable
@@ -10,17 +10,17 @@ import numpy as np
 from gan_runtime.images.opening import MAX_PROFILE, Opened
 from gan_runtime.images.png_colour import png_profile
 
-SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # of a profile, by the mode of the image
-KEPT = 8  # transforms; one of CMYK takes a tenth of a second to make
-NEARLY = 2  # levels by which a profile of sRGB itself may differ from it: such pictures are left as they are
+SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # colour space of a profile by the mode of the image
+KEPT = 8  # cached transforms; one of CMYK takes 0.1 s to build
+NEARLY = 2  # levels; a profile this close to sRGB is taken for sRGB, and the picture is not converted
 
 
 def srgb_converter() -> Callable[[Any, Opened], tuple[Any, bool]]:
     """A function from an image in mode L, RGB, CMYK or LAB to the same in L or RGB and whether its profile was usable.
 
-    The rendering intent is perceptual, and the darkest colour of a profile becomes black. A profile that is broken, or
-    made for other colours than the image has, is ignored; an image without one is taken for sRGB, one in CMYK for its
-    complement.
+    The rendering intent is perceptual; the darkest colour of a profile becomes black. A profile that is damaged or for
+    another colour space than the image's is ignored. An image without a profile is taken for sRGB; CMYK without a
+    profile is taken for the complement of RGB.
     """
     transform = lru_cache(KEPT)(_transform)
 
@@ -38,14 +38,14 @@ def srgb_converter() -> Callable[[Any, Opened], tuple[Any, bool]]:
 
 
 def _profile_of(opened: Opened, *, grey: bool) -> bytes | None:
-    """The profile that says what the colours mean; empty where there is one that cannot be used."""
+    """The colour profile; None for sRGB, empty if there is one that cannot be used."""
     if opened.image.format == "PNG":
         return png_profile(opened.colour, grey=grey)
     return opened.image.info.get("icc_profile") or None
 
 
 def _transform(profile: bytes, mode: str) -> tuple[Any, bool]:
-    """A transform to sRGB, None where none is needed or possible, and whether the profile could be used."""
+    """A transform to sRGB, None if none is needed or possible, and whether the profile is usable."""
     from PIL import ImageCms  # noqa: PLC0415
 
     if len(profile) > MAX_PROFILE:
@@ -74,7 +74,7 @@ def _apply(image: Any, transform: Any) -> Any:
 
 
 def _changes_nothing(transform: Any, mode: str) -> bool:
-    """Whether a transform leaves all colours of a grid as they are."""
+    """Whether a transform changes no colour of a grid by more than `NEARLY`."""
     from PIL import Image  # noqa: PLC0415
 
     channels = 1 if mode == "L" else 3

@@ -1,4 +1,4 @@
-"""One image file of any kind -> uint8 [size, size, channels]."""
+"""Decode a picture file to uint8 [size, size, channels]."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -15,7 +15,7 @@ from gan_runtime.images.opening import Opened, open_picture
 from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.images.remarks import DARK_LEVELS, NO_PROFILE, TRANSPARENT
 
-LARGE = 40_000_000  # pixels from which on pictures are decoded one at a time: each may take a gigabyte
+LARGE = 40_000_000  # pixels; larger pictures are decoded one at a time, since each may take a gigabyte
 ORIENTATION = 0x0112  # tag of EXIF
 NO_MEMORY = "needs more memory than there is"
 
@@ -23,9 +23,9 @@ Notice = Callable[[str, float], None]
 
 
 def decoder(options: PictureOptions) -> Callable[..., NDArray[np.uint8]]:
-    """A function from the bytes of an image file to uint8 [size, size, channels]; raises DataError with the reason.
+    """A function from the content of a picture file to uint8 [size, size, channels], which raises DataError.
 
-    Its second argument is told what is odd of a picture that can be used: a kind of remark, and a value.
+    Its second argument is called with the kind and value of each remark on a usable picture.
     """
     from PIL import Image  # noqa: PLC0415
 
@@ -57,7 +57,7 @@ def _to_array(
     from PIL import Image, ImageOps  # noqa: PLC0415
 
     side, image = options.size, opened.image
-    image.draft(None, (2 * side, 2 * side))  # a JPEG is decoded no larger than it is needed
+    image.draft(None, (2 * side, 2 * side))  # decodes a JPEG at a reduced size where possible
     colours, alpha = _eight_bits(opened, again, options, notice)
     colours, usable = convert(colours, opened)
     if not usable:
@@ -96,7 +96,7 @@ def _eight_bits(
 
 
 def _separated(opened: Opened) -> tuple[Any, Any]:
-    """As `_eight_bits`, of an image that has 8 bits."""
+    """As `_eight_bits`, for an image of at most 8 bits per sample."""
     image = opened.image
     covered = image.tile[0].extents if image.format == "GIF" and image.tile else None
     image.load()
@@ -119,7 +119,7 @@ def _separated(opened: Opened) -> tuple[Any, Any]:
 
 
 def _keyed(level: int, bits: int) -> list[int]:
-    """A table from grey levels to alpha: the level that tRNS names, in `bits` bits, is transparent, the rest opaque."""
+    """A table from grey levels to alpha: the level of tRNS, in `bits` bits, is transparent, all others are opaque."""
     most = 2**bits - 1
     transparent = (level & most) * 255 // most
     return [0 if grey == transparent else 255 for grey in range(256)]
@@ -132,7 +132,7 @@ def _merged(colours: list[Any]) -> Any:
 
 
 def _only(box: tuple[int, int, int, int], size: tuple[int, int], alpha: Any) -> Any:
-    """Transparent outside of `box`: the first frame of a GIF may be smaller than its screen."""
+    """An alpha that is 0 outside of `box`: the first frame of a GIF may be smaller than its screen."""
     from PIL import Image  # noqa: PLC0415
 
     opaque = Image.new("L", size, 0)
@@ -141,7 +141,7 @@ def _only(box: tuple[int, int, int, int], size: tuple[int, int], alpha: Any) -> 
 
 
 def _upright(picture: Any, source: Any) -> Any:
-    """`picture` turned as the EXIF data of `source`, which has been loaded, say; damaged ones say nothing."""
+    """`picture` rotated by the EXIF orientation of `source`, which is loaded; damaged EXIF data are ignored."""
     from PIL import Image  # noqa: PLC0415
 
     turn = Image.Transpose

@@ -1,4 +1,4 @@
-"""Pictures: grids of images, and PNG files written whole or not at all."""
+"""Arrange images in grids, and write PNG files atomically."""
 
 import math
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from gan_runtime.files import atomic_write
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_PIXELS = 200_000_000  # of a picture that is read, unless more are asked for, and of one that is written
-PADDING_GREY = 127  # shows on black and on white
+MAX_PIXELS = 200_000_000  # of a grid, and the default limit of pictures that are read
+PADDING_GREY = 127  # visible on black and on white
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How images are put into one picture."""
+    """The layout of a grid."""
 
     rows: int | None = None
-    """As many as the images need if None; cells that are left over stay black."""
+    """None: as many as the images need. Unused cells are black."""
     columns: int | None = None
-    """As many as `rows` leave, or make the picture about square, if None."""
+    """None: as many as `rows` needs, or a number that makes the grid about square."""
     padding: int = 0
-    """Pixels between neighbours."""
+    """Pixels between cells."""
     scale: int = 1
-    """Each pixel becomes scale x scale of them."""
+    """Each pixel becomes scale x scale pixels."""
 
     def cells(self, n: int) -> tuple[int, int]:
         """Rows and columns for n images. Raises InputError where they do not fit."""
@@ -43,19 +43,19 @@ class Layout:
         return -(-n // columns), columns
 
     def size(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """Height and width of the picture of images of `shape` [n, h, w, c]. Raises InputError as `cells`."""
+        """Height and width of a grid of images with `shape` [n, h, w, c]. Raises InputError as `cells`."""
         rows, columns = self.cells(shape[0])
         height, width = (side * self.scale + self.padding for side in shape[1:3])
         return rows * height - self.padding, columns * width - self.padding
 
 
 def default_columns(n: int) -> int:
-    """Columns of a grid of n images that is about square, and wide rather than tall."""
+    """The number of columns for a grid of n images that is about square and at least as wide as tall."""
     return math.isqrt(n - 1) + 1
 
 
 def check_grid(shape: tuple[int, ...], layout: Layout) -> None:
-    """Raise InputError where a grid of images of `shape` [n, h, w, c] would be too large to be opened again."""
+    """Raise InputError if a grid of images with `shape` [n, h, w, c] would exceed `MAX_PIXELS`."""
     height, width = layout.size(shape)
     if height * width > MAX_PIXELS:
         raise InputError(
@@ -65,12 +65,12 @@ def check_grid(shape: tuple[int, ...], layout: Layout) -> None:
 
 
 def grid(images: NDArray[np.uint8], columns: int | None = None) -> NDArray[np.uint8]:
-    """All images in one picture without gaps: `arrange` with so many columns, about square if None."""
+    """A grid without gaps: `arrange` with the given number of columns; None: about square."""
     return arrange(images, Layout(columns=columns))
 
 
 def arrange(images: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
-    """All images in one picture, row by row, empty cells black, grey between the cells.
+    """Arrange images in a grid, row by row. Empty cells are black, gaps are grey.
 
     Args:
         images: uint8 [n, h, w, c].
@@ -95,18 +95,18 @@ def arrange(images: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
 
 
 def to_pillow(picture: NDArray[np.uint8]) -> "Image.Image":
-    """uint8 [h, w, c], grey or RGB, as an image of Pillow."""
+    """Convert uint8 [h, w, c], grey or RGB, to a Pillow image."""
     from PIL import Image  # noqa: PLC0415  (arrays need no pillow)
 
     return Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)
 
 
 def write_png(file: BinaryIO, picture: NDArray[np.uint8], compress_level: int = 6) -> None:
-    """Write uint8 [h, w, c], grey or RGB, as PNG; `compress_level` from 0, fast, to 9, small."""
+    """Write uint8 [h, w, c], grey or RGB, as PNG; `compress_level` is 0 (fast) to 9 (small)."""
     to_pillow(picture).save(file, "png", compress_level=compress_level)
 
 
 def save_png(path: Path, picture: NDArray[np.uint8]) -> None:
-    """As `write_png`, to a file. Raises OutputError where it cannot be written."""
+    """As `write_png`, to a path. Raises OutputError if it cannot be written."""
     with atomic_write(path) as file:
         write_png(file, picture)

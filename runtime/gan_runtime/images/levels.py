@@ -1,4 +1,4 @@
-"""Samples of more than 8 bits -> grey levels of 8: which value is black and which is white."""
+"""Convert samples with more than 8 bits to 8 bits: which value is black and which is white."""
 
 import sys
 from typing import Any, NamedTuple
@@ -10,8 +10,8 @@ from gan_runtime.errors import DataError
 from gan_runtime.images.opening import BITS, Opened
 
 WHITE = 65535
-DARK = WHITE // 4  # a picture with no value above may hold fewer bits than its file
-OTHER_HALF = {  # of the bytes of 16-bit colours: Pillow keeps one byte of each two
+DARK = WHITE // 4  # a picture without larger values may use fewer bits than its file declares
+OTHER_HALF = {  # raw mode of the other byte of 16-bit colours: Pillow keeps one byte of two
     f"{mode};16{order}": f"{mode};16{other}"
     for mode in ("RGB", "RGBX", "RGBA")
     for order, other in (("B", "L"), ("L", "B"), ("N", "B" if sys.byteorder == "little" else "L"))
@@ -25,8 +25,8 @@ SEPARATE, SIGNED = 2, 2
 class Deep(NamedTuple):
     """Samples [h, w] or [h, w, 3] of more than 8 bits, and alpha [h, w] in 0 … 65535 or None.
 
-    `white` is the value of white, None where nobody knows; `declared` whether the file says so itself; `inverted` that
-    white and black change places.
+    `white` is the value of white, None if it is unknown; `declared` says whether it is the file that declares it;
+    `inverted` says that black and white are exchanged.
     """
 
     samples: NDArray[Any]
@@ -37,14 +37,14 @@ class Deep(NamedTuple):
 
 
 def read_deep(opened: Opened, again: Any) -> Deep | None:
-    """The samples of an image that has more than 8 bits of each; None for other images, which stay unread.
+    """The samples of an image with more than 8 bits per sample; None for other images, which are not read.
 
     Args:
         opened: the image.
-        again: opens it once more.
+        again: a function that opens the image again.
 
     Raises:
-        DataError: it is a TIFF of 16 bits with a plane for each colour, of which Pillow takes the bytes for pixels.
+        DataError: it is a 16-bit TIFF with separate colour planes, which Pillow decodes wrongly.
     """
     image = opened.image
     tags = getattr(image, "tag_v2", {})
@@ -61,16 +61,16 @@ def read_deep(opened: Opened, again: Any) -> Deep | None:
 
 
 def raw_modes(image: Any) -> set[str]:
-    """How the samples of an image that is not loaded are stored, in Pillow's words."""
+    """Pillow's raw modes of an image that is not loaded yet."""
     first = (tile.args if isinstance(tile.args, str) else tile.args[0] for tile in image.tile if tile.args)
     return {mode for mode in first if isinstance(mode, str)}
 
 
 def to_eight_bits(deep: Deep, levels: tuple[float, float] | None) -> NDArray[np.uint8]:
-    """uint8 of the same shape: `levels`, black and white, on 0 and 255, 0 and `deep.white` if None.
+    """uint8 of the same shape, with `levels` (black, white) mapped to 0 and 255; None stands for 0 and `deep.white`.
 
     Raises:
-        DataError: values lie outside of what the file can be assumed to mean, or are no numbers.
+        DataError: values are outside of the range that can be assumed, or not finite.
     """
     samples = deep.samples
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
@@ -98,7 +98,7 @@ def _read_grey(opened: Opened) -> Deep:
     image.load()
     samples = np.asarray(image)
     if samples.dtype.kind == "u":
-        samples = samples.astype(np.uint16)  # of this machine's byte order
+        samples = samples.astype(np.uint16)  # in native byte order
     alpha = None
     if isinstance(image.info.get("transparency"), int):
         alpha = np.where(samples == image.info["transparency"], 0, WHITE).astype(np.uint16)
@@ -108,10 +108,10 @@ def _read_grey(opened: Opened) -> Deep:
 
 
 def _white(tags: Any, samples: NDArray[Any], kind: str) -> tuple[float | None, bool]:
-    """The value that is white, and whether the file says so.
+    """The value of white, and whether the file declares it.
 
-    A TIFF says so by its bits per sample, or by a smallest value of 0 and a largest one of 1 (floats) or 2^k - 1. The
-    latter are otherwise statistics of one picture, which must not change how it looks (TIFF 6.0, page 37).
+    A TIFF declares it by its bits per sample, or by a minimum of 0 and a maximum of 1 (floats) or 2^k - 1. Other minima
+    and maxima are statistics of the picture, which must not change its appearance (TIFF 6.0, page 37).
     """
     if kind == "PPM" and samples.dtype.kind == "i":
         return WHITE, True  # Pillow scales by the header's maximum
@@ -136,14 +136,14 @@ def _is_full(high: float, floats: bool) -> bool:
 
 
 def _read_grey_alpha(image: Any) -> Deep:
-    """LA of 16 bits, which has as many bytes as RGBA of 8."""
+    """16-bit LA, read as 8-bit RGBA, which has as many bytes."""
     image.tile = [tile._replace(args="RGBA") for tile in image.tile]
     pairs = np.asarray(image).view(">u2").astype(np.uint16)
     return Deep(pairs[..., 0], pairs[..., 1], WHITE)
 
 
 def _read_colour(opened: Opened, second: Any) -> Deep:
-    """RGB and RGBA of 16 bits: one byte of each sample by one decoding, the other byte by another."""
+    """16-bit RGB and RGBA, decoded twice: each pass gives one byte of each sample."""
     first = opened.image
     second.tile = [tile._replace(args=_other_half(tile.args)) for tile in second.tile]
     samples = np.asarray(first).astype(np.uint16)
@@ -158,5 +158,5 @@ def _read_colour(opened: Opened, second: Any) -> Deep:
 
 
 def _other_half(args: Any) -> Any:
-    """The arguments of a decoder, of which the first or only one is the raw mode, for the other bytes."""
+    """The arguments of a decoder, whose first or only one is the raw mode, changed to read the other bytes."""
     return OTHER_HALF[args] if isinstance(args, str) else (OTHER_HALF[args[0]], *args[1:])

@@ -1,8 +1,8 @@
-"""Bytes of an image file -> an open image of Pillow, without Pillow's process-wide limits.
+"""Open picture files with Pillow, without its process-wide limits.
 
 `Image.open` takes its limits from module attributes (`Image.MAX_IMAGE_PIXELS`, `PngImagePlugin.MAX_TEXT_CHUNK`) and
-reports large pictures as warnings, both of which belong to the whole process. So the format's reader is called
-directly, the size is checked against a limit of the caller, and a PNG loses its texts before it is read.
+reports large pictures as warnings; both affect the whole process. Therefore the format's reader is called directly, the
+size is checked against the caller's limit, and the text chunks of a PNG are removed before it is read.
 """
 
 import io
@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 from gan_runtime.errors import DataError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")  # never those that start other programs
-MAX_PROFILE = 8 * 2**20  # bytes of a colour profile; those of printers have up to 4 MB
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")  # none that starts another program
+MAX_PROFILE = 8 * 2**20  # bytes of a colour profile; profiles of printers have up to 4 MB
 PNG = b"\x89PNG\r\n\x1a\n"
-PNG_CHUNKS = (b"tRNS", b"eXIf")  # ancillary ones that Pillow is to see
+PNG_CHUNKS = (b"tRNS", b"eXIf")  # ancillary chunks that are kept for Pillow
 PNG_COLOUR = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")
 GREY = 0  # colour type of a PNG
-FOREIGN = {  # files that are often met among pictures, by their first bytes
+FOREIGN = {  # other files that are often found among pictures, by their first bytes
     b"%PDF": "a PDF",
     b"8BPS": "a Photoshop file",
     b"\x00\x00\x00\x0cJXL ": "a JPEG XL picture",
@@ -40,13 +40,13 @@ HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
 @dataclass(frozen=True)
 class Opened:
-    """An image that is not decoded yet, and what Pillow does not say of it.
+    """An image that is not decoded yet, and properties that Pillow does not report.
 
     Args:
-        image: of Pillow.
-        grey_bits: of a grey PNG, bits per sample; its transparent level counts in them.
-        inverted: 0 is white and Pillow does not know it.
-        colour: the chunks of a PNG that say what its colours mean, by their names; "iCCP" is unpacked.
+        image: Pillow's image.
+        grey_bits: bits per sample of a grey PNG, which are also the unit of its transparent level.
+        inverted: 0 is white, and Pillow does not handle that.
+        colour: the colour chunks of a PNG by name; "iCCP" is decompressed.
     """
 
     image: Any
@@ -56,7 +56,7 @@ class Opened:
 
 
 class Chunk(NamedTuple):
-    """A chunk of a PNG, and where it lies in the file."""
+    """A chunk of a PNG and its position in the file."""
 
     kind: bytes
     data: memoryview
@@ -65,17 +65,17 @@ class Chunk(NamedTuple):
 
 
 def open_picture(content: bytes, max_pixels: int) -> Opened:
-    """The image in `content`, its size checked and nothing decoded.
+    """Open the image in `content` and check its size, without decoding it.
 
     Raises:
-        DataError: it is empty, of no kind that is read, or larger than `max_pixels`.
+        DataError: the content is empty, of no supported format, or larger than `max_pixels`.
     """
     if not content:
         raise DataError("empty")
     is_png = content.startswith(PNG)
     colour: dict[bytes, bytes] = {}
     if is_png:
-        content, colour = _essential(content)
+        content, colour = _without_metadata(content)
     black_is_zero = _black_is_zero(content)
     image = _read_header(black_is_zero or content)
     width, height = image.size
@@ -104,7 +104,7 @@ def _read_header(content: bytes) -> Any:
 
 @cache
 def _readers() -> list[tuple[str, Any, Any]]:
-    """The name of each format, what recognises it, and what reads it."""
+    """Name, recogniser and reader of each format."""
     from PIL import (  # noqa: PLC0415
         AvifImagePlugin,
         BmpImagePlugin,
@@ -121,7 +121,7 @@ def _readers() -> list[tuple[str, Any, Any]]:
         "AVIF": AvifImagePlugin.AvifImageFile,
         "BMP": BmpImagePlugin.BmpImageFile,
         "GIF": GifImagePlugin.GifImageFile,
-        "JPEG": JpegImagePlugin.JpegImageFile,  # of several pictures in one file (MPO) the first, as viewers show it
+        "JPEG": JpegImagePlugin.JpegImageFile,  # the first picture of a file with several (MPO), as in viewers
         "PNG": PngImagePlugin.PngImageFile,
         "PPM": PpmImagePlugin.PpmImageFile,
         "TIFF": TiffImagePlugin.TiffImageFile,
@@ -130,11 +130,11 @@ def _readers() -> list[tuple[str, Any, Any]]:
     return [(name, Image.OPEN[name][1], own[name]) for name in FORMATS]
 
 
-def _essential(content: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """A PNG without texts, animation and whatever else does not make its pixels, and its chunks on colour.
+def _without_metadata(content: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    """A PNG without the chunks that do not affect its pixels (text, animation, …), and its colour chunks.
 
-    Compressed texts and profiles of any size are allowed by the specification; Pillow refuses the whole picture where
-    they unpack to more than 1 MiB.
+    The specification allows compressed text and profiles of any size; Pillow refuses the whole picture if they
+    decompress to more than 1 MiB.
     """
     kept: list[bytes | memoryview] = [PNG]
     colour: dict[bytes, bytes] = {}
@@ -142,14 +142,14 @@ def _essential(content: bytes) -> tuple[bytes, dict[bytes, bytes]]:
         if chunk.kind[:1].isupper() or chunk.kind in PNG_CHUNKS:
             kept.append(memoryview(content)[chunk.start : chunk.end])
         elif chunk.kind in PNG_COLOUR:
-            colour[chunk.kind] = _unpacked(chunk.data) if chunk.kind == b"iCCP" else bytes(chunk.data)
+            colour[chunk.kind] = _decompressed(chunk.data) if chunk.kind == b"iCCP" else bytes(chunk.data)
     return b"".join(kept), colour
 
 
 def _black_is_zero(content: bytes) -> bytes | None:
-    """A TIFF of more than 8 bits with white as 0 (TIFF 6.0, page 37), made one with black as 0; None for other files.
+    """A WhiteIsZero TIFF with more than 8 bits (TIFF 6.0, page 37), changed to BlackIsZero; None for other files.
 
-    Pillow reads the two alike, or only the latter.
+    Pillow reads both alike, or only BlackIsZero.
     """
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(content[:4], "")
     found: dict[int, tuple[int, int]] = {}
@@ -167,7 +167,7 @@ def _black_is_zero(content: bytes) -> bytes | None:
 
 
 def _chunks(content: bytes) -> Iterator[Chunk]:
-    """All chunks; the last one may be cut off."""
+    """All chunks; the last one may be truncated."""
     view, start = memoryview(content), len(PNG)
     while start + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, start)
@@ -176,12 +176,12 @@ def _chunks(content: bytes) -> Iterator[Chunk]:
         start = end
 
 
-def _unpacked(data: memoryview) -> bytes:
-    """The profile in an iCCP chunk: a name, a zero, the method 0, and a zlib stream. Empty where it is none."""
+def _decompressed(data: memoryview) -> bytes:
+    """The profile in an iCCP chunk (name, zero byte, method 0, zlib stream); empty if it is invalid."""
     name, _, packed = bytes(data).partition(b"\0")
-    unpacker = zlib.decompressobj()
+    decompressor = zlib.decompressobj()
     try:
-        profile = unpacker.decompress(packed[1:], MAX_PROFILE)
+        profile = decompressor.decompress(packed[1:], MAX_PROFILE)
     except zlib.error:
         return b""
-    return profile if unpacker.eof and len(name) < 80 else b""
+    return profile if decompressor.eof and len(name) < 80 else b""

@@ -1,4 +1,4 @@
-"""What a PNG says of its colours in chunks, as an ICC profile (PNG specification, third edition, section 4.3)."""
+"""ICC profiles from the colour chunks of a PNG (PNG specification, third edition, section 4.3)."""
 
 import struct
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-XY = tuple[float, ...]  # chromaticities: white, red, green, blue, x and y of each
+XY = tuple[float, ...]  # chromaticities x and y of white, red, green, blue
 D65 = (0.3127, 0.3290)
 SRGB_XY: XY = (*D65, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
-PRIMARIES = {  # of a cICP chunk, by their numbers in ITU-T H.273: BT.709, BT.2020 and Display P3
+PRIMARIES = {  # by code point of ITU-T H.273 (cICP): BT.709, BT.2020, Display P3
     1: SRGB_XY,
     9: (*D65, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
     12: (*D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
@@ -17,7 +17,7 @@ PRIMARIES = {  # of a cICP chunk, by their numbers in ITU-T H.273: BT.709, BT.20
 SRGB_CURVE: tuple[float, ...] = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 BT709_CURVE: tuple[float, ...] = (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
 TRANSFERS = dict.fromkeys((1, 6, 14, 15), BT709_CURVE) | {4: (2.2,), 5: (2.8,), 8: (1.0,), 13: SRGB_CURVE}
-SRGB_GAMMA = 45455  # in gAMA: what writers of sRGB put there
+SRGB_GAMMA = 45455  # the value of gAMA that writers of sRGB use
 GAMMA_TOLERANCE = 500
 XY_TOLERANCE = 0.001
 D50 = np.array([0.9642, 1.0, 0.8249])
@@ -25,10 +25,10 @@ BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.03
 
 
 def png_profile(chunks: dict[bytes, bytes], *, grey: bool) -> bytes | None:
-    """An ICC profile of the colours, None for sRGB, and empty bytes where what the file says cannot be used.
+    """An ICC profile, None for sRGB, empty if the chunks cannot be used.
 
-    cICP comes before iCCP, that before sRGB, and that before gAMA with cHRM. cHRM alone says nothing; gAMA alone goes
-    with the primaries of sRGB. PQ and HLG (cICP) have no counterpart in 8 bits of sRGB and cannot be used.
+    The precedence is cICP, iCCP, sRGB, gAMA with cHRM. cHRM alone is ignored; gAMA alone implies the primaries of sRGB.
+    PQ and HLG (cICP) have no counterpart in 8-bit sRGB and cannot be used.
     """
     if b"cICP" in chunks:
         return _from_code_points(chunks[b"cICP"], grey)

@@ -1,4 +1,4 @@
-"""How pictures become pixels, as a file's manifest records it: for commands that feed pictures to that file."""
+"""Decoding options in manifests, so that pictures given to a file are decoded as its training data were."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -9,13 +9,13 @@ from gan_runtime.images.options import PictureOptions
 from gan_runtime.manifest import Manifest, read_manifest
 from gan_runtime.model_file import ModelFile
 
-PIPELINE = {"version": 1, "crop": "centre", "resize": "lanczos", "colours": "srgb"}  # of gan_runtime.images.decoding
-RECORDED = ("size", "mode", "background", "levels")  # fields of PictureOptions that decide over pixels
-SHARED = ("background", "levels")  # those of them that do not follow from the size of the images
+PIPELINE = {"version": 1, "crop": "centre", "resize": "lanczos", "colours": "srgb"}  # as in images/decoding.py
+RECORDED = ("size", "mode", "background", "levels")  # fields of PictureOptions that affect pixels
+SHARED = ("background", "levels")  # those that do not follow from the shape of the images
 
 
 def record(options: PictureOptions | None) -> dict[str, Any]:
-    """What a manifest says under `pictures`; nothing where the data were no pictures."""
+    """The value of `pictures` in a manifest; empty if the data were not pictures."""
     if options is None:
         return {}
     values = {name: getattr(options, name) for name in RECORDED}
@@ -23,10 +23,10 @@ def record(options: PictureOptions | None) -> dict[str, Any]:
 
 
 def recorded(model: ModelFile, manifest: Manifest | None) -> PictureOptions | None:
-    """The options in a manifest; None where it has none: older files, and data that are used as they are.
+    """The options in a manifest; None in older files and for data that were not decoded from pictures.
 
     Raises:
-        ModelError: they are damaged, or of another way from pictures to pixels than this version knows.
+        ModelError: they are damaged, or describe a way of decoding that this version does not support.
     """
     found = manifest.pictures if manifest else {}
     if not found:
@@ -49,15 +49,15 @@ def pictures_for(
     given: dict[str, Any],
     say: Callable[[str], None] = lambda remark: None,
 ) -> PictureOptions:
-    """How pictures become pixels for all of `models`; size and mode follow from the images that each takes.
+    """The options for pictures given to all of `models`; size and mode follow from the images that each takes.
 
     Args:
-        models: files that record it in their manifests, or do not.
-        given: fields of `PictureOptions` that the user asks for, None for the others; they precede what is recorded.
-        say: is told where they differ.
+        models: the files, with or without options in their manifests.
+        given: fields of `PictureOptions` that the user sets, else None; they override the manifests.
+        say: called with a remark for each difference.
 
     Raises:
-        InputError: two files contradict each other, or a value is out of range.
+        InputError: the manifests differ and the user sets nothing, or a value is out of range.
         ModelError: as `recorded`.
     """
     known = [(model.path, options) for model in models if (options := recorded(model, read_manifest(model)))]

@@ -1,4 +1,4 @@
-"""What is odd of pictures that can be used, said once for all of a folder."""
+"""Remarks on usable pictures with an unusual property, one per kind and folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ DARK_LEVELS, NO_PROFILE, TRANSPARENT = "dark", "profile", "transparent"
 
 @dataclass(frozen=True)
 class Remark:
-    """A kind of remark, how many pictures it is of, the name of the first one, and the highest of their values."""
+    """A kind of remark, the number of pictures, the name of the first one, and the largest of their values."""
 
     kind: str
     count: int
@@ -18,7 +18,7 @@ class Remark:
     value: float = 0.0
 
     def text(self, background: str) -> str:
-        """For people."""
+        """The remark as a message."""
         many = self.count > 1
         which = f"{self.count:,} {'pictures' if many else 'picture'} ({self.first}{', …' if many else ''})"
         if self.kind == DARK_LEVELS:
@@ -36,7 +36,7 @@ class Remark:
 
 
 def summarise(names: Sequence[str], noticed: Sequence[Sequence[tuple[str, float]]]) -> tuple[Remark, ...]:
-    """One remark for each kind that was noticed of any picture; `noticed` has kinds and values for each name."""
+    """One remark per kind; `noticed` has the kinds and values of each picture in `names`."""
     found: dict[str, Remark] = {}
     for name, notices in zip(names, noticed, strict=True):
         for kind, value in notices:

@@ -1,1 +1,1 @@
-"""Data sets whose modes can be counted: points in the plane and stacked digits."""
+"""Data sets with countable modes: points in the plane and stacked digits."""

@@ -1,4 +1,4 @@
-"""How well points hit the modes of what they imitate, beside real points and a perfect sampler."""
+"""Evaluate generators of points, with scores of real points and of a perfect sampler for comparison."""
 
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def evaluate(
 
 
 def score_points(points: NDArray[np.float32], data: str) -> PointScores:
-    """Measure points [n, 2] as those of `data`, a key of `POINTS`. Raises InputError as `point_scores`."""
+    """Score points [n, 2] against `data`, a key of `POINTS`. Raises InputError as `point_scores`."""
     return point_scores(points, POINTS[data].modes, POINTS[data].deviation)
 
 
@@ -65,17 +65,17 @@ def real_points(data: str, split: str) -> NDArray[np.float32]:
 def load_points(
     source: str, data: str, n: int, seed: int = 0, device: str = "auto", threads: int | None = None, quiet: bool = True
 ) -> Found:
-    """At most n points of a file, float32 [n, 2], and what there is to say about them.
+    """At most n points of a file, float32 [n, 2], and facts about them for the report.
 
     Args:
         source: a generator of points (.onnx), or an array [n, 2] (.npy, or `points` in a .npz).
-        data: the key of `POINTS` that they imitate.
-        n, seed: which points a generator is to draw.
+        data: the key of `POINTS` to measure them against.
+        n, seed: number of points, and seed of a generator.
         device, threads, quiet: as `Generator.load` and gan-eval.
 
     Raises:
         ModelError, DeviceError: as `Generator.load`.
-        InputError: the file holds no points, or a generator was trained on other ones.
+        InputError: the file has no points, or the generator was trained on another data set.
     """
     if not source.lower().endswith(".onnx"):
         return _load_array(source, n)
@@ -105,7 +105,7 @@ def point_report(found: dict[str, Found], data: str) -> dict[str, Any]:
 
 
 def point_floors(data: str, n: int) -> dict[str, dict[str, Any]]:
-    """What n real points score, all if they are fewer, and what a perfect sampler is expected to."""
+    """Scores of n real points, or of all if there are fewer, and expected scores of a perfect sampler."""
     real = real_points(data, "test")[:n]
     perfect = PointScores(CEILING, len(POINTS[data].modes), 0.0)
     return {TEST: {"n": len(real), **vars(score_points(real, data))}, PERFECT: {"n": None, **vars(perfect)}}
@@ -122,5 +122,5 @@ def _load_array(source: str, n: int) -> Found:
         if array.dtype.kind != "f" or array.shape[1:] != (2,) or not total:
             raise InputError(f"{source}: {array}; points are floats [n, 2], at least one")
         points = array.read(None if n >= total else some_in_order(total, n))
-    with np.errstate(over="ignore"):  # what overflows is not finite, and refused when it is measured
+    with np.errstate(over="ignore"):  # infinite values are refused when they are scored
         return points.astype(np.float32), {"chosen": described(total, n), "assumed": [assumed] if assumed else []}

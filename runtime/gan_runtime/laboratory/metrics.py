@@ -1,4 +1,4 @@
-"""Points in the plane of which the modes are known: how many of them are hit, and how well."""
+"""Metrics of points around known modes."""
 
 import math
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from gan_runtime.errors import InputError
 from gan_runtime.evaluation.metrics.arrays import Float64, checked
 from gan_runtime.evaluation.metrics.modes import mode_coverage
 
-REACH = 3.0  # standard deviations within which a point counts as one of a mode
-CEILING = -math.expm1(-(REACH**2) / 2)  # share of a Gaussian in two dimensions within its reach: 98.89 %
+REACH = 3.0  # standard deviations; points this close to a mode are of high quality
+CEILING = -math.expm1(-(REACH**2) / 2)  # share of a two-dimensional Gaussian within REACH: 98.89 %
 
 
 @dataclass(frozen=True)
 class PointScores:
-    """How points lie around modes.
+    """Scores of points.
 
     Attributes:
-        high_quality: share of points within three standard deviations of the nearest mode; a perfect sampler of two
-            dimensions has `CEILING`.
-        modes: modes with at least one such point.
-        kl: KL(such points || uniform) of the modes' frequencies, in nats; None where there is no such point.
+        high_quality: the share of points within three standard deviations of the nearest mode; `CEILING` for a perfect
+            sampler in two dimensions.
+        modes: the number of modes with at least one such point.
+        kl: KL(such points || uniform) of the modes' frequencies in nats; None if there is no such point.
     """
 
     high_quality: float
@@ -31,9 +31,9 @@ class PointScores:
 
 
 def point_scores(points: ArrayLike, centres: ArrayLike, deviation: float) -> PointScores:
-    """Measure points of a mixture of equal Gaussians by the rules of Srivastava et al. 2017, "VEEGAN", section 4.1.
+    """Score points of a mixture of equal Gaussians as in Srivastava et al. 2017, "VEEGAN", section 4.1.
 
-    The divergence is biased as that of `mode_coverage`: n points of the mixture itself score (modes - 1) / (2 n).
+    The divergence is biased, as in `mode_coverage`: n points of the mixture itself have (modes - 1) / (2 n).
 
     Args:
         points: [n, d].
@@ -41,7 +41,7 @@ def point_scores(points: ArrayLike, centres: ArrayLike, deviation: float) -> Poi
         deviation: standard deviation of each mode along each axis.
 
     Raises:
-        InputError: not arrays of finite numbers of one width, or a deviation that is not positive.
+        InputError: the arrays are not finite or differ in width, or the deviation is not positive.
     """
     a, b = checked(points, "points").astype(np.float64), checked(centres, "centres").astype(np.float64)
     if a.shape[1] != b.shape[1]:

@@ -1,4 +1,4 @@
-"""A scatter plot of the points of a draw as PNG."""
+"""Write a scatter plot of generated points as PNG."""
 
 from typing import BinaryIO
 

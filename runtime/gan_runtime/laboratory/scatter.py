@@ -1,4 +1,4 @@
-"""Points in the plane as a picture: how many fall into each pixel, within the circles of the modes."""
+"""Scatter plots of points in the plane, with circles around the modes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,16 +8,16 @@ from gan_runtime.laboratory.points import PointsSource
 
 SIDE = 512  # pixels
 PAPER, INK, CIRCLE = (255, 255, 255), (20, 60, 140), (220, 120, 90)
-FAINTEST = 0.35  # of the ink: a single point
+FAINTEST = 0.35  # share of the ink for a single point
 
 
 def scatter(points: NDArray[np.float32], extent: float, source: PointsSource | None = None) -> NDArray[np.uint8]:
-    """A scatter plot of the square from -extent to extent along both axes, y upwards.
+    """A scatter plot of [-extent, extent] on both axes, y upwards.
 
     Args:
-        points: float [n, 2]; those outside of the square are not shown.
-        extent: half of the square's side, the same for all pictures that are to be compared.
-        source: whose modes to mark by circles, three deviations wide: where points of high quality lie.
+        points: float [n, 2]; points outside of the plot are not shown.
+        extent: half of the side; equal for plots that are to be compared.
+        source: modes to mark by circles with a radius of three deviations, which contain points of high quality.
 
     Returns:
         uint8 [512, 512, 3]. The more points a pixel has, the darker it is.
@@ -34,7 +34,7 @@ def scatter(points: NDArray[np.float32], extent: float, source: PointsSource | N
 
 
 def _circles(source: PointsSource, middles: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Pixels that a circle around any mode goes through, bool [side, side]; `middles` of the pixels along an axis."""
+    """Pixels on a circle around any mode, bool [side, side]; `middles` are the centres of pixels along an axis."""
     step = middles[1] - middles[0]
     on = np.zeros((SIDE, SIDE), bool)
     for x, y in source.modes:

@@ -1,6 +1,6 @@
-"""How good are these images? Pure functions of their features: arrays in, numbers out, float64 by numpy alone.
+"""Metrics of generated images: pure functions of features, in float64, with numpy only.
 
-Features are an array [n, d], one row per image, from any network; numbers of two networks cannot be compared.
+Features are an array [n, d], one row per image, of any network; metrics of different networks are not comparable.
 """
 
 from gan_runtime.evaluation.metrics.frechet import Moments, frechet_distance, frechet_distance_of

@@ -1,4 +1,4 @@
-"""What every metric demands of features, and how it reads them: a block at a time, in float64."""
+"""Checks of features, and reading them in float64 blocks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,15 +8,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from gan_runtime.errors import InputError
 
-Features = NDArray[np.floating[Any]]  # [n, d]; stays in its own precision, blocks of it are widened
+Features = NDArray[np.floating[Any]]  # [n, d] in their own precision; blocks are converted to float64
 Float64 = NDArray[np.float64]
 
 
 def checked(features: ArrayLike, name: str) -> Features:
-    """`features` as an array [n, d] of real, finite numbers, not copied where it is one already.
+    """`features` as an array [n, d] of real, finite numbers, without copying an array.
 
     Raises:
-        InputError: another shape, no numbers, or some are not finite; `name` says whose they are.
+        InputError: the shape is another one, or values are not real or not finite; `name` is used in the message.
     """
     array = np.asarray(features)
     if array.ndim != 2 or 0 in array.shape:
@@ -33,10 +33,10 @@ def checked(features: ArrayLike, name: str) -> Features:
 
 
 def checked_pair(real: ArrayLike, fake: ArrayLike, names: tuple[str, str]) -> tuple[Features, Features]:
-    """Both arrays, `checked`, and of one width.
+    """Both arrays after `checked`, with equal widths.
 
     Raises:
-        InputError: one is unfit, or the widths differ.
+        InputError: as `checked`, or the widths differ.
     """
     a, b = checked(real, names[0]), checked(fake, names[1])
     if a.shape[1] != b.shape[1]:
@@ -48,7 +48,7 @@ def checked_pair(real: ArrayLike, fake: ArrayLike, names: tuple[str, str]) -> tu
 
 
 def blocks(features: Features, rows: int) -> Iterator[tuple[slice, Float64]]:
-    """`features` in order, `rows` rows at a time: where they are, and they in float64."""
+    """The rows of `features` in blocks of `rows`: their slice, and the block in float64."""
     for first in range(0, len(features), rows):
         part = slice(first, min(first + rows, len(features)))
         yield part, features[part].astype(np.float64)

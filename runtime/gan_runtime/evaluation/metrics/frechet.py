@@ -1,4 +1,4 @@
-"""The Frechet distance between two Gaussians, and the mean and covariance of any number of features."""
+"""The Frechet distance of Gaussians, and mean and covariance of features in batches."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _ROWS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean and scatter of `count` rows. The sum of two belongs to their rows together, whatever the batches were.
+    """Mean and scatter matrix of `count` rows. Adding two gives those of all their rows.
 
     Attributes:
         count: number of rows.
@@ -42,7 +42,7 @@ class Moments:
         """The moments of all `batches` of features [n, d] together, one batch at a time in memory.
 
         Raises:
-            InputError: no batch at all, or one that is not an array [n, d] of finite numbers, or of another width.
+            InputError: there is no batch, or one is not an array [n, d] of finite numbers or has another width.
         """
         parts = map(cls.of, batches)
         first = next(parts, None)
@@ -70,7 +70,7 @@ class Moments:
         """The unbiased covariance, float64 [d, d]: scatter / (count - 1).
 
         Raises:
-            InputError: one row has no covariance.
+            InputError: there is only one row.
         """
         if self.count < 2:
             raise InputError("moments: one row has no covariance; give at least two")
@@ -95,7 +95,7 @@ def frechet_distance(mean_a: ArrayLike, cov_a: ArrayLike, mean_b: ArrayLike, cov
         The distance, not negative.
 
     Raises:
-        InputError: shapes that do not fit, values that are not finite, or a matrix that is no covariance.
+        InputError: shapes do not match, values are not finite, or a matrix is not a covariance.
     """
     (a, root_a, spread_a), (b, root_b, spread_b) = _gaussian(mean_a, cov_a), _gaussian(mean_b, cov_b)
     if a.shape != b.shape:

@@ -1,4 +1,4 @@
-"""Which classes a classifier finds in the images, how often, and how surely."""
+"""Classes that a classifier finds in images, their frequencies and probabilities."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from gan_runtime.evaluation.metrics.arrays import Features, Float64, checked
 
 @dataclass(frozen=True)
 class Modes:
-    """The classes of a set of images. One picture per class scores perfectly here: read it beside recall and coverage.
+    """The classes of a set of images. One image per class gives a perfect score: compare recall and coverage.
 
     Attributes:
         covered: classes with at least one image.
@@ -62,7 +62,7 @@ def mode_coverage(predicted: ArrayLike, reference: ArrayLike, threshold: float =
 
 
 def label_accuracy(predicted: ArrayLike, labels: ArrayLike) -> float:
-    """Share of images in which the classifier finds the class that the generator was asked for, 0 to 1.
+    """The share of images whose predicted class is their label, 0 to 1.
 
     Args:
         predicted: logits, floats [n, classes], or labels, integers [n].

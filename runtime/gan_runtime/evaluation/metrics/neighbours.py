@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: which images lie among the nearest neighbours of which."""
+"""Precision, recall, density and coverage, and other metrics of nearest neighbours."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.metrics.arrays import Features, Float64, blocks, checked, checked_pair
 
-_ROWS, _COLUMNS = 1024, 2048  # a block of distances is 16 MB, whatever n is
+_ROWS, _COLUMNS = 1024, 2048  # a block of distances is 16 MB for any n
 
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """What balls around each image, reaching to the k-th neighbour of the same set, hold of the other set.
+    """Metrics of balls around each image that reach to its k-th neighbour in the same set.
 
     Attributes:
         precision: share of fakes inside the ball of any real, 0 to 1: are they plausible?
@@ -47,14 +47,14 @@ def neighbourhood_metrics(
         real_distances: `neighbour_distances(real, k)` if it is known already, float64 [n].
 
     Raises:
-        InputError: unfit features, no k-th neighbour, or real_distances of another set.
+        InputError: as `checked`, there is no k-th neighbour, or real_distances belong to another set.
     """
     real, fake = checked_pair(real, fake, ("real features", "fake features"))
     if real_distances is None:
         real_distances = neighbour_distances(real, k)
     elif real_distances.shape != (len(real),):
         raise InputError(f"real_distances {real_distances.shape}: {len(real)} rows have [{len(real)}] of them")
-    centre = real.mean(axis=0, dtype=np.float64)  # distances stay the same, their rounding shrinks
+    centre = real.mean(axis=0, dtype=np.float64)  # does not change distances, but reduces rounding errors
     reach_real, reach_fake = _reach(real, real_distances, centre), _reach(fake, _kth(fake, k, centre, "fake"), centre)
     plausible, within = np.zeros(len(fake), bool), 0
     reachable, covered = np.zeros(len(real), bool), np.zeros(len(real), bool)
@@ -70,13 +70,13 @@ def neighbourhood_metrics(
 
 
 def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> tuple[float, float]:
-    """Precision and recall of `neighbourhood_metrics`, which has all four for the same price."""
+    """Precision and recall of `neighbourhood_metrics`, which computes all four at the same cost."""
     found = neighbourhood_metrics(real, fake, k)
     return found.precision, found.recall
 
 
 def density_coverage(real: ArrayLike, fake: ArrayLike, k: int = 5) -> tuple[float, float]:
-    """Density and coverage of `neighbourhood_metrics`, which has all four for the same price."""
+    """Density and coverage of `neighbourhood_metrics`, which computes all four at the same cost."""
     found = neighbourhood_metrics(real, fake, k)
     return found.density, found.coverage
 
@@ -89,7 +89,7 @@ def neighbour_distances(features: ArrayLike, k: int = 5) -> Float64:
         k: 1 for the nearest.
 
     Raises:
-        InputError: unfit features, or no k-th neighbour.
+        InputError: as `checked`, or there is no k-th neighbour.
     """
     points = checked(features, "real features")
     return _kth(points, k, points.mean(axis=0, dtype=np.float64), "real")
@@ -100,14 +100,14 @@ def nearest_neighbour_accuracy(
 ) -> float:
     """Share of rows whose Euclidean nearest neighbour among the known ones has their label, 0 to 1.
 
-    How Donahue et al. 2017, section 4.2, ask what an encoder has learned of classes that nobody told it.
+    Donahue et al. 2017, section 4.2, measure so what an encoder has learned without labels.
 
     Args:
         known: [n, d], with labels, integers [n].
         asked: [m, d], with labels, integers [m].
 
     Raises:
-        InputError: unfit features, or labels of another number.
+        InputError: as `checked`, or the number of labels is wrong.
     """
     a, b = checked_pair(known, asked, ("known latents", "asked latents"))
     labels, wanted = np.asarray(known_labels), np.asarray(asked_labels)
