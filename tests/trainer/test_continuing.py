@@ -197,7 +197,11 @@ def test_origins_that_are_none_are_refused(call: Call) -> None:
     Path("x.pt").write_text("hello")
     Path("runs/empty").mkdir(parents=True)
     Path("runs/empty/config.json").write_text("{}")
-    for origin, words in (("nowhere", "not found"), ("x.pt", "corrupt"), ("empty", "has no checkpoint yet")):
+    for origin, words in (
+        ("nowhere", "not found"),
+        ("x.pt", "; if it is one of a run's checkpoints, remove it"),
+        ("empty", "has no checkpoint yet"),
+    ):
         assert call(*TRAIN, "--init-from", origin).refused(origin, words)
 
 

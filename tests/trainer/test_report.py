@@ -19,7 +19,7 @@ from PIL import Image
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.images.grids import save_png
 from gan_trainer.commands.repeat import command, without_flag
-from gan_trainer.report import write_report
+from gan_trainer.report import REPORT, write_report
 from gan_trainer.report.records import spread
 from gan_trainer.report.words import duration, figure
 from gan_trainer.runs.folder import Run, create_run
@@ -222,6 +222,33 @@ def test_what_no_flag_says_is_named(make: Make) -> None:
     odd = replace(config, recipe=replace(config.recipe, source="elsewhere"))
     assert without_flag(odd) == ["source"]
     assert "elsewhere" not in command(odd)
+
+
+def test_a_run_that_one_command_does_not_repeat_says_so(make: Make) -> None:
+    config = make()
+    origin = {"run": "first", "recipe": "gan", "data": "mnist", "images_seen": 64_000, "sha256": "0"}
+    changes = (
+        {"after": 96, "field": "images", "old": 96, "new": 1960},
+        {"after": 96, "field": "device", "old": "cpu", "new": "cuda"},
+    )
+    for number, (changed, words) in enumerate(
+        [
+            (config, ""),
+            (
+                replace(config, init_from=origin),
+                "weights of first (gan on mnist) after 64,000 images: add --init-from.",
+            ),
+            (
+                replace(config, history=changes),
+                "after 96 images: images 96 became 1,960; after 96 images: device cpu became",
+            ),
+        ]
+    ):
+        found = create_run(Path("runs"), str(number), changed)
+        write_report(found)
+        remark = data_of(found.folder / REPORT)["remark"]
+        assert words in remark
+        assert bool(words) == bool(remark)
 
 
 def test_choices_change_little_as_a_run_grows() -> None:

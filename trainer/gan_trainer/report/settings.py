@@ -15,7 +15,6 @@ def settings(records: Records) -> Entry:
     """Tables of rows [name, value, whether it was changed], and the command."""
     config = records.config
     recipe = {"recipe": config.recipe_name} | asdict(config.recipe)
-    missing = ", ".join(without_flag(config))
     return {
         "settings": [
             {"title": "Recipe", "rows": _rows(recipe, changes(config))},
@@ -23,8 +22,25 @@ def settings(records: Records) -> Entry:
             {"title": "Environment", "rows": _rows(_environment(records))},
         ],
         "command": command(config),
-        "remark": f"Not in the command, for want of a flag: {missing}." if missing else "",
+        "remark": " ".join(_remarks(config)),
     }
+
+
+def _remarks(config: Config) -> list[str]:
+    """Why the command does not repeat the run to the letter, where it does not."""
+    remarks, origin = [], config.init_from
+    if missing := ", ".join(without_flag(config)):
+        remarks.append(f"Not in the command, for want of a flag: {missing}.")
+    if origin is not None:
+        weights = f"{origin['run']} ({origin['recipe']} on {origin['data']}) after {origin['images_seen']:,} images"
+        remarks.append(f"The run began with the weights of {weights}: add --init-from.")
+    if config.history:
+        places = (
+            f"after {one['after']:,} images: {one['field']} {_shown(one['old'])} became {_shown(one['new'])}"
+            for one in config.history
+        )
+        remarks.append(f"Changed as it went on: {'; '.join(places)}. The command begins with what it is now.")
+    return remarks
 
 
 def _data(config: Config) -> Entry:

@@ -65,7 +65,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises whatever its zip and pickle readers do
         raise GanEdgeError(
             f"{path}: corrupt, foreign or unsafe: torch refuses to load it as plain weights "
-            f"({type(error).__name__}); remove it to go on from an older checkpoint"
+            f"({type(error).__name__}); if it is one of a run's checkpoints, remove it to go on from an older one"
         ) from None
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise GanEdgeError(f"{path}: not a gan-edge checkpoint")
