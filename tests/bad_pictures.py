@@ -55,9 +55,9 @@ def flipped(content: bytes, position: int) -> bytes:
 # name -> (content, words of the reason)
 BAD_FILES = {
     "empty.png": (b"", "empty"),
-    "text.png": (b"this is no picture\n", "no image of a kind that is read"),
-    "zeros.jpg": (bytes(1000), "no image of a kind"),
-    "html.jpg": (b"<html><body>404 not found</body></html>", "no image of a kind"),
+    "text.png": (b"this is no picture\n", "not an image of a supported format"),
+    "zeros.jpg": (bytes(1000), "not an image of a supported format"),
+    "html.jpg": (b"<html><body>404 not found</body></html>", "not an image of a supported format"),
     "only-signature.png": (png()[:8], "damaged, or PNG of a variant that is not read"),
     "only-header.png": (noisy_png()[:33], "damaged"),
     "truncated.png": (noisy_png()[:-4000], "damaged: image file is truncated"),
@@ -67,10 +67,10 @@ BAD_FILES = {
     "bomb.png": (bomb_png(20_000, 20_000), "a decompression bomb"),
     "large.png": (bomb_png(20_000, 10_001), "20000 x 10001 pixels, more than 200,000,000"),
     "no-pixels.png": (bomb_png(0, 40), "damaged, or PNG of a variant that is not read"),
-    "pdf.png": (b"%PDF-1.7\n1 0 obj\n", "no image of a kind"),
-    "postscript.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image of a kind"),
-    "svg.png": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "no image of a kind"),
-    "float.tif": (float_tiff(), "no grey levels of 8 or 16 bits"),
+    "pdf.png": (b"%PDF-1.7\n1 0 obj\n", "not an image of a supported format"),
+    "postscript.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image of a supported format"),
+    "svg.png": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not an image of a supported format"),
+    "float.tif": (float_tiff(), "not grey levels of 8 or 16 bits"),
     "truncated.gif": (b"GIF89a\x28\x00\x28\x00\x80\x00\x00", "damaged"),
     "truncated.webp": (b"RIFF\xff\xff\x00\x00WEBPVP8 ", "damaged"),
 }

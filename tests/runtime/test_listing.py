@@ -65,7 +65,7 @@ def test_backslashes_separate_folders(tmp_path: Path) -> None:
 def test_names_that_lead_out_are_refused_one_by_one(tmp_path: Path, name: str) -> None:
     found = listed(zipped("a.zip", name, "good.png"))
     assert found.names == ("good.png",)
-    assert [entry.reason for entry in found.bad] == ["its name leads out of the archive"]
+    assert [entry.reason for entry in found.bad] == ["its name points out of the archive"]
 
 
 def test_a_nul_does_not_hide_the_end_of_a_name() -> None:
@@ -106,7 +106,7 @@ def test_names_with_the_utf8_flag_or_field_are_utf8() -> None:
 def test_a_flag_that_lies_is_one_clear_error() -> None:
     path = zipped("a.zip", "é.png")
     path.write_bytes(path.read_bytes().replace("é".encode(), b"\xe9\xe9"))
-    with pytest.raises(DataError, match=r"a\.zip: not a \.zip archive, or a damaged one: 'utf-8'.*make or download"):
+    with pytest.raises(DataError, match=r"a\.zip: not a \.zip archive, or a damaged one: 'utf-8'.*create or download"):
         load_dataset("a.zip")
 
 
@@ -251,7 +251,7 @@ def test_a_stray_picture_is_named_wherever_it_lies() -> None:
         load_dataset("wrap", pictures=FOLDERS)
     with pytest.raises(DataError, match=r"1\.png lies in no sub-folder, so it has no class"):
         load_dataset(str(fill("flat", "1.png")), pictures=FOLDERS)
-    with pytest.raises(DataError, match="all pictures lie in one sub-folder, cat, and one class is none"):
+    with pytest.raises(DataError, match="all pictures are in one sub-folder, cat; labels need at least two classes"):
         load_dataset(str(fill("one", "x/cat/1.png", "x/cat/2.png")), pictures=FOLDERS)
 
 
@@ -274,14 +274,14 @@ def test_a_folder_without_pictures_is_no_class_and_is_named(capsys: pytest.Captu
     fill("d", "ape/1.png", "cat/1.png", "notes/a.txt")
     Path("d/bee").mkdir()
     assert load_dataset("d", pictures=FOLDERS).classes == ("ape", "cat")
-    assert "folders without pictures are no classes: bee, notes" in capsys.readouterr().err
+    assert "folders without pictures are not classes: bee, notes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("splits", [("train", "test"), ("Training", "Validation"), ("train", "val", "test")])
 def test_splits_are_no_classes(splits: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     fill("d", *(f"wrap/{split}/{name}/1.png" for split in splits for name in ("cat", "dog")))
     with pytest.raises(
-        DataError, match=rf"{splits[0]}.* are splits of the data and no classes; name one of them: d/wrap/"
+        DataError, match=rf"{splits[0]}.* are splits of the data, not classes; name one of them: d/wrap/"
     ):
         load_dataset("d", pictures=FOLDERS)
     load_dataset("d")
@@ -292,7 +292,9 @@ def test_splits_are_no_classes(splits: tuple[str, ...], capsys: pytest.CaptureFi
 
 def test_splits_beside_another_folder_are_no_classes() -> None:
     fill("d", "unlabeled/1.png", "train/1.png", "test/1.png")
-    with pytest.raises(DataError, match=r"the folders test, train are splits of the data .* name one of them: d/train"):
+    with pytest.raises(
+        DataError, match=r"the folders test, train are splits of the data, not classes; name one of them: d/train"
+    ):
         load_dataset("d", pictures=FOLDERS)
 
 
@@ -344,7 +346,9 @@ def test_blocks_of_numbered_pictures_are_no_classes(document: object) -> None:
     fill("ffhq", *(f"{index // 1000 * 1000:05d}/{index:05d}.png" for index in range(0, 3000, 500)))
     paths = ["ffhq", str(stylegan("a.zip", document) if document else zipped("a.zip", *NAMES))]
     for path in paths:
-        with pytest.raises(DataError, match=r"number the pictures and are no classes, and .*dataset\.json.* leave out"):
+        with pytest.raises(
+            DataError, match=r"only number the pictures and are not classes, and .*dataset\.json.* leave out"
+        ):
             load_dataset(path, pictures=FOLDERS)
         load_dataset(path)
 
@@ -363,14 +367,14 @@ def test_folders_with_numbers_can_be_classes() -> None:
         ({"labels": [["00000/img00000000.png", 1.5]]}, "is not"),
         ({"labels": [["00000/img00000000.png", -1]]}, "is not"),
         ({"labels": [["00000/img00000000.png", True]]}, "is not"),
-        ({"labels": [["00000/img00000000.png", [0.1, 0.9]]]}, "is a vector, which is no class"),
+        ({"labels": [["00000/img00000000.png", [0.1, 0.9]]]}, "is a vector, which is not a class"),
         ({"labels": [["00000/img00000000.png"]]}, "is not"),
         ({"labels": 7}, "not iterable"),
         ({"classes": []}, "no 'labels' in it"),
         ([], "no "),
         ({"labels": [[NAMES[0], 0], [NAMES[0], 1]]}, "two labels"),
         ({"labels": [[name, 0] for name in NAMES[:-2]]}, "no label for 2 of 12 pictures: 00002/img00002500.png, …;"),
-        ({"labels": [[name, 3] for name in NAMES]}, "all pictures are of one class, 3"),
+        ({"labels": [[name, 3] for name in NAMES]}, "all pictures have the same class, 3"),
     ],
 )  # fmt: skip
 def test_a_malformed_dataset_json_is_named(document: object, words: str) -> None:

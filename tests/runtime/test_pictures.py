@@ -131,8 +131,8 @@ def test_a_large_jpeg_is_not_decoded_in_full() -> None:
         ({"background": (0, 0, 0)}, "background (0, 0, 0): not a colour"),
         ({"size": 32.0}, "size 32.0"),
         ({"mode": None}, "mode None"),
-        ({"levels": 5}, "levels 5: give two numbers"),
-        ({"levels": (0, 1, 2)}, "levels (0, 1, 2): give two numbers"),
+        ({"levels": 5}, "levels 5: must be two numbers"),
+        ({"levels": (0, 1, 2)}, "levels (0, 1, 2): must be two numbers"),
         ({"max_pixels": 2.5}, "max_pixels 2.5"),
     ],
 )
@@ -289,8 +289,8 @@ def test_bad_entries_of_archives(tmp_path: Path) -> None:
         archive.writestr("folder.png/", b"")
     found = [(entry.name, entry.reason) for entry in check_pictures(Path("a.zip"), GREY32).bad]
     assert sorted(found) == [
-        ("../up.png", "its name leads out of the archive"),
-        ("/root.png", "its name leads out of the archive"),
+        ("../up.png", "its name points out of the archive"),
+        ("/root.png", "its name points out of the archive"),
         (
             "bomb.png",
             "30000 x 30000 pixels, more than 200,000,000: a decompression bomb, or a picture that needs a higher "
@@ -299,7 +299,7 @@ def test_bad_entries_of_archives(tmp_path: Path) -> None:
         ("good.png", "occurs twice in the archive"),
         ("link.png", "a link"),
         ("lzma.png", "compressed by method 14 (LZMA); only deflate is read"),
-        ("sub/../up.png", "its name leads out of the archive"),
+        ("sub/../up.png", "its name points out of the archive"),
     ]
     report = check_pictures(Path("a.zip"), GREY32)
     assert (report.ignored, report.left_out) == (1, {"hidden": 1, "system files": 1})
@@ -314,7 +314,7 @@ def test_encrypted_and_damaged_entries(tmp_path: Path) -> None:
     content[second + 45] ^= 0xFF
     (tmp_path / "a.zip").write_bytes(content)
     reasons = [entry.reason for entry in check_pictures(Path("a.zip"), GREY32).bad]
-    assert reasons[0] == "encrypted; make the archive anew without a password"
+    assert reasons[0] == "encrypted; create the archive without a password"
     assert "Bad CRC-32" in reasons[1]
 
 
@@ -326,7 +326,7 @@ def test_a_zip_bomb_of_overlapping_entries_is_refused(tmp_path: Path) -> None:
         content[at + 42 : at + 46] = struct.pack("<I", 0)  # every entry is the first one
     assert first
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"a\.zip: a zip bomb: '0\.png' and '1\.png' share their bytes"):
+    with pytest.raises(DataError, match=r"a\.zip: a zip bomb: '0\.png' and '1\.png' overlap"):
         load_dataset("a.zip")
 
 

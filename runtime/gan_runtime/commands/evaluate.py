@@ -122,7 +122,7 @@ def _measure_images(
         check_n(source.n, reference)
     least = min(source.n for source in opened)
     if any(source.n != least for source in opened) and not quiet:
-        note(f"not all sources have as many images: the floors are those of {least:,}")
+        note(f"the sources have different numbers of images: the floors are those of {least:,}")
     results: dict[str, Any] = {}
     for source in opened:
         began = time.perf_counter()

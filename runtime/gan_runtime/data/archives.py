@@ -101,11 +101,11 @@ def _why_not_usable(info: zipfile.ZipInfo, name: str) -> str:
     """Why a member of an archive is not read, or ""."""
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or parts[0].endswith(":") or "\0" in name:
-        return "its name leads out of the archive"
+        return "its name points out of the archive"
     if stat.S_ISLNK(info.external_attr >> 16):
         return "a link"
     if info.flag_bits & ENCRYPTED_FLAG:
-        return "encrypted; make the archive anew without a password"
+        return "encrypted; create the archive without a password"
     if info.compress_type not in METHODS:
         method = OTHER_METHODS.get(info.compress_type, "unknown")
         return f"compressed by method {info.compress_type} ({method}); only deflate is read"
@@ -117,9 +117,7 @@ def _refuse_overlaps(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     ordered = sorted(infos, key=lambda info: info.header_offset)
     for one, following in pairwise(ordered):
         if one.header_offset + 30 + one.compress_size > following.header_offset:
-            raise DataError(
-                f"{path}: a zip bomb: {one.filename!a} and {following.filename!a} share their bytes; do not use it"
-            )
+            raise DataError(f"{path}: a zip bomb: {one.filename!a} and {following.filename!a} overlap; do not use it")
 
 
 def _names(infos: list[zipfile.ZipInfo]) -> list[str]:

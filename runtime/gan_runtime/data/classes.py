@@ -48,8 +48,8 @@ def find_classes(listing: Listing, labels: str) -> Classes:
     names = tuple(sorted(set(of.values()), key=natural_key))
     if len(names) == 1:
         raise DataError(
-            f"{listing.path}: all pictures are of one class, {names[0]}, and one class is none; leave out "
-            f"--labels {labels}"
+            f"{listing.path}: all pictures have the same class, {names[0]}; labels need at least two classes; "
+            f"leave out --labels {labels}"
         )
     return Classes(names, of, remarks)
 
@@ -75,7 +75,7 @@ def _of_folders(listing: Listing) -> tuple[dict[str, str], tuple[str, ...]]:
     inner = (PurePosixPath(name).parts for name in listing.folders)
     every = {found[len(shared)] for found in inner if found[: len(shared)] == shared and len(found) > len(shared)}
     empty = sorted({normalize("NFC", name) for name in every} - set(of.values()), key=natural_key)
-    without = [f"folders without pictures are no classes: {', '.join(empty)}"] if empty else []
+    without = [f"folders without pictures are not classes: {', '.join(empty)}"] if empty else []
     return of, (*_splits_together(listing), *without)
 
 
@@ -96,8 +96,8 @@ def _refuse_strays(listing: Listing, folders: dict[str, tuple[str, ...]], shared
         return
     if len(strays) == len(folders) and shared:
         raise DataError(
-            f"{listing.path}: all pictures lie in one sub-folder, {shared[-1]}, and one class is none; leave out "
-            "--labels folders"
+            f"{listing.path}: all pictures are in one sub-folder, {shared[-1]}; labels need at least two classes; "
+            "leave out --labels folders"
         )
     more = f" and {len(strays) - 1:,} more lie" if len(strays) > 1 else " lies"
     beside = sorted({found[len(shared)] for found in folders.values() if found != shared}, key=natural_key)
@@ -121,12 +121,12 @@ def _refuse_no_classes(listing: Listing, of: dict[str, str], shared: tuple[str, 
         one = "/".join([str(listing.path), *shared, train])
         way = f"name one of them: {one}" if listing.path.is_dir() else "unpack it and name one of them"
         found = ", ".join(splits)
-        raise DataError(f"{listing.path}: the folders {found} are splits of the data and no classes; {way}")
+        raise DataError(f"{listing.path}: the folders {found} are splits of the data, not classes; {way}")
     if all(_is_in_its_block(name, folder) for name, folder in of.items() if is_picture(name)):
         lacking = f"{listing.label_file} has no labels" if listing.label_file else f"there is no {LABEL_FILE}"
         raise DataError(
-            f"{listing.path}: the folders {shown} number the pictures and are no classes, and {lacking}; leave out "
-            "--labels folders"
+            f"{listing.path}: the folders {shown} only number the pictures and are not classes, and {lacking}; "
+            "leave out --labels folders"
         )
 
 
@@ -185,5 +185,5 @@ def _label(entry: Any, base: str) -> tuple[str, str]:
         case [str(name), int(number)] if number >= 0 and not isinstance(number, bool):
             return base + name.replace("\\", "/"), str(number)
         case [str(name), list()]:
-            raise ValueError(f"that of {name} is a vector, which is no class")
+            raise ValueError(f"that of {name} is a vector, which is not a class")
     raise ValueError(f"{json.dumps(entry):.60} is not [name, number]")

@@ -132,7 +132,7 @@ def _pixels(listing: Listing, options: PictureOptions, quiet: bool) -> _Pixels:
                     publish(draft, entry, pixels.images, pixels.digest.hexdigest(), about)
                 return _open(entry, len(listing.names)) or pixels
     if problem and not quiet:
-        note(f"{cache}: cannot be used ({problem}); pictures are decoded into memory, each time anew")
+        note(f"{cache}: cannot be used ({problem}); pictures are decoded into memory each time")
     return _decode(listing, options, np.zeros(shape, np.uint8), quiet)
 
 

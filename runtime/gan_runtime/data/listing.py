@@ -47,6 +47,6 @@ def _open_archive(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OverflowError, struct.error) as error:
-        raise DataError(f"{path}: not a .zip archive, or a damaged one: {error}; make or download it anew") from None
+        raise DataError(f"{path}: not a .zip archive, or a damaged one: {error}; create or download it again") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None

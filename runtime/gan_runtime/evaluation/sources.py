@@ -156,7 +156,7 @@ def _open_images(
         about = {"chosen": described(found.total, n), "assumed": list(found.remarks)}
         return Source(source, len(found.images), found.labels, about, None, found.images, seed)
     if not is_pictures(source):
-        known = "no .onnx, .npy, .npz or .zip file, and no folder; name something to measure"
+        known = "no .onnx, .npy, .npz or .zip file, and no folder; name a source to measure"
         raise InputError(f"{source}: {packed_otherwise(source) or known}")
     images = load_pictures_as(source, network.size, quiet, like).images
     rows = some_in_order(len(images), n)

@@ -97,7 +97,7 @@ def _as_bytes(values: NDArray[Any], source: str) -> tuple[NDArray[np.uint8], str
     if kind == np.bool_:
         return values.astype(np.uint8) * 255, "bool is taken for black and white"
     if not np.isfinite([low, high]).all():
-        raise InputError(f"{source}: {kind} with values that are no finite numbers; repair them")
+        raise InputError(f"{source}: {kind} with values that are not finite numbers; repair them")
     scale: tuple[float, float] | None = None
     if kind.kind in "iu":
         if low >= 0 and 2 <= high <= 255:
@@ -112,7 +112,7 @@ def _as_bytes(values: NDArray[Any], source: str) -> tuple[NDArray[np.uint8], str
         scale = (1, 0)
     if scale is None:
         raise InputError(
-            f"{source}: {spread}, which leaves open what is black and what is white; save uint8 of 0 to 255, or floats "
+            f"{source}: {spread}, so black and white are ambiguous; save uint8 of 0 to 255, or floats "
             "of 0 to 1 or of -1 to 1"
         )
     meant = {255: "0 to 1", 127.5: "-1 to 1", 1: "0 to 255"}.get(scale[0], "0 to 65535")

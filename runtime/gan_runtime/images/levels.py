@@ -74,12 +74,12 @@ def to_eight_bits(deep: Deep, levels: tuple[float, float] | None) -> NDArray[np.
     """
     samples = deep.samples
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
-        raise DataError("has values that are no finite numbers; convert it first")
+        raise DataError("has values that are not finite numbers; convert it first")
     if levels is None:
         if deep.white is None or samples.min() < 0 or samples.max() > deep.white:
             raise DataError(
-                f"its values are no grey levels of 8 or 16 bits but go from {samples.min():g} to {samples.max():g}; "
-                "--levels LO HI says which of them are black and white"
+                f"its values are not grey levels of 8 or 16 bits; they range from {samples.min():g} to "
+                f"{samples.max():g}; set black and white with --levels LO HI"
             )
         levels = 0.0, deep.white
     if samples.dtype == np.uint16:

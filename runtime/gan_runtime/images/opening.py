@@ -98,7 +98,7 @@ def _read_header(content: bytes) -> Any:
     name = next((name for start, name in FOREIGN.items() if content.lstrip()[: len(start)] == start), "")
     if content[4:8] == b"ftyp" and content[8:12] in HEIC:
         name = "a HEIC picture"
-    kinds = f"no image of a kind that is read ({', '.join(FORMATS)})"
+    kinds = f"not an image of a supported format ({', '.join(FORMATS)})"
     raise DataError(f"{name}, {kinds}; convert it to PNG or JPEG" if name else f"{kinds}, or a damaged one")
 
 

@@ -78,9 +78,9 @@ def _checked_levels(levels: Any) -> tuple[float, float]:
     try:
         low, high = map(float, levels)
     except (TypeError, ValueError):
-        raise InputError(f"levels {levels!r}: give two numbers, the values of black and white") from None
+        raise InputError(f"levels {levels!r}: must be two numbers, the values of black and white") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise InputError(f"levels {low:g} {high:g}: give the value of black and then a larger one, of white")
+        raise InputError(f"levels {low:g} {high:g}: the value of white must be larger than that of black")
     return low, high
 
 
@@ -92,5 +92,7 @@ def pictures_as(source: str, size: ImageSize, like: PictureOptions | None = None
     """
     mode = next((mode for mode, channels in CHANNELS.items() if channels == size.channels), "")
     if size.height != size.width or not mode:
-        raise InputError(f"{source}: pictures become squares in grey or colour; the file takes {size}; give a .npy")
+        raise InputError(
+            f"{source}: pictures are decoded to grey or RGB squares, but the file takes {size}; use a .npy"
+        )
     return replace(like or PictureOptions(), size=size.height, mode=mode, labels="none", skip_bad=True)

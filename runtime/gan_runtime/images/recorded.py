@@ -72,8 +72,8 @@ def pictures_for(
                 continue
             if name not in asked:
                 raise InputError(
-                    f"{known[0][0]} was trained with {name} {_text(ours)}, {path} with {_text(theirs)}; take one at a "
-                    f"time, or say --{name}"
+                    f"{known[0][0]} was trained with {name} {_text(ours)}, {path} with {_text(theirs)}; use one at a "
+                    f"time, or set --{name}"
                 )
             say(f"--{name} {_text(ours)}: {path} was trained with {_text(theirs)}")
     return replace(usual, **chosen)

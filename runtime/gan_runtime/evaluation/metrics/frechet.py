@@ -130,7 +130,7 @@ def _gaussian(mean: ArrayLike, covariance: ArrayLike) -> tuple[Float64, Float64,
     if centre.ndim != 1 or matrix.shape != centre.shape * 2:
         raise InputError(f"mean {centre.shape} and covariance {matrix.shape}: the shapes must be [d] and [d, d]")
     if not (np.isfinite(centre).all() and np.isfinite(matrix).all()):
-        raise InputError("mean or covariance: values that are not finite; look at the features that they come from")
+        raise InputError("mean or covariance: values that are not finite; check the features")
     size = np.abs(matrix).max(initial=0.0)
     if not np.allclose(matrix, matrix.T, rtol=0.0, atol=1e-8 * size):
         raise InputError("covariance: not symmetric; give (m + m.T) / 2 if that is what is meant")
