@@ -1,4 +1,4 @@
-"""Differentiable augmentation of all that the discriminator sees, real and generated (Zhao et al. 2020, DiffAugment).
+"""Differentiable augmentation of the discriminator's input, real and generated (Zhao et al. 2020, DiffAugment).
 
 It keeps a discriminator from learning a small data set by heart. Generated images go through it, too, so the generator
 learns the plain images and not the augmented ones.

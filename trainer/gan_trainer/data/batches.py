@@ -8,7 +8,7 @@ from gan_runtime.data import Dataset
 
 
 class Batches:
-    """An endless stream of batches: each epoch in an order of its own, each batch full.
+    """An endless stream of full batches. Each epoch has its own order.
 
     Where the stream stands is no state: `at` finds any place of it from the number of images seen, so a resumed run
     reads on exactly where it stopped.

@@ -1,4 +1,4 @@
-"""Where a run's images come from, and what they have to be when the run goes on."""
+"""The source of a run's images, and the check that a resumed run gets the same ones."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gan_runtime.manifest import ImageSize
 
 @dataclass(frozen=True)
 class DataSource:
-    """A data set as config.json records it: how to load it again, and what then must come out.
+    """A data set as config.json records it: how to load it, and what the loaded images must be.
 
     Args:
         name: for people; part of the run's name.
@@ -52,7 +52,7 @@ class DataSource:
         )
 
     def load(self, folder: Path | None = None, *, offline: bool = False, quiet: bool = False) -> Dataset:
-        """The same images again, from `folder` (or the archive of that path) if they have moved there.
+        """Load the same images; from `folder` (or the archive of that path) if they have moved there.
 
         Raises:
             DataError: they cannot be found or read, or are not the same any more.

@@ -1,4 +1,4 @@
-"""Gradient penalties on the discriminator: where it is taken times what its norm should be.
+"""Gradient penalties on the discriminator: the points at which the gradient is taken, and the target of its norm.
 
 WGAN-GP is (line, one), DRAGAN (around, one), R1 (real, zero) and R2 (fake, zero).
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 Critic: TypeAlias = Callable[[Tensor], Tensor]
 Where: TypeAlias = Literal["line", "real", "fake", "around"]
 Form: TypeAlias = Literal["one", "zero"]
-NOISE = 0.5  # of the data's deviation: how far DRAGAN's neighbourhood reaches
+NOISE = 0.5  # size of DRAGAN's neighbourhood, in standard deviations of the data
 
 
 @dataclass(frozen=True)

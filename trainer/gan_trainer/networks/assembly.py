@@ -1,4 +1,4 @@
-"""Whole networks from bodies: what turns latents into images, and what turns images into features.
+"""Whole networks, assembled from bodies: latents to images, and images to features.
 
 Labels enter the same way everywhere: joined with the latents as an embedding, and as a projection of the features.
 """
@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-EMBEDDED = 32  # values of a class that join the latents
-EMBEDDING_STD = 0.2  # with 1 the labels drown the latents: one picture per class
+EMBEDDED = 32  # values per class that are appended to the latents
+EMBEDDING_STD = 0.2  # with 1 the labels dominate the latents, and the generator draws one picture per class
 
 
 class Generator(nn.Module):

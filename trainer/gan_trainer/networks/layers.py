@@ -23,7 +23,7 @@ class Reshape(nn.Module):
 
 
 class Dropout(nn.Module):
-    """nn.Dropout, several times faster on a CPU: one random 64-bit word serves four elements.
+    """nn.Dropout, several times faster on a CPU: one random 64-bit word gives the mask of four elements.
 
     The probability is rounded to a multiple of 2**-16.
     """

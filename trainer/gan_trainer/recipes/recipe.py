@@ -1,4 +1,4 @@
-"""The table of recipes: everything about a training run that is not data, device or seed. No entry needs torch."""
+"""The table of recipes: all settings of a training run but data, device and seed. Nothing here imports torch."""
 
 from dataclasses import replace
 from typing import Any

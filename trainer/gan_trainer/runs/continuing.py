@@ -1,4 +1,4 @@
-"""Beginning with the weights of another run, and what may change when a run goes on."""
+"""Starting from the weights of another run, and the settings that may change when a run is resumed."""
 
 import hashlib
 from dataclasses import replace
@@ -15,7 +15,7 @@ from gan_trainer.training.schedule import learning_rate
 
 
 class Origin(NamedTuple):
-    """A checkpoint whose weights a run begins with: what config.json and manifest say of it, and its content."""
+    """The checkpoint whose weights a run starts from: its record in config.json and manifest, and its content."""
 
     record: dict[str, Any]
     saved: dict[str, Any]
@@ -46,7 +46,7 @@ def find_origin(path: Path, runs_dir: Path) -> Origin:
 def go_on(
     config: Config, seen: int, images: int | None = None, device: str | None = None, threads: int | None = None
 ) -> Config:
-    """The settings with which a run goes on after `seen` images; each change joins the configuration's history.
+    """The settings of a run that is resumed after `seen` images; each change is appended to the history.
 
     The learning rate is a function of the images seen and the length. After a change of length it is what it would be
     at this point of a run of the new length: that of a run that had reached its end rises again, and then falls to the
@@ -55,7 +55,7 @@ def go_on(
     Args:
         config: the run's settings until now.
         seen: how many images it has seen.
-        images, device, threads: what is to change; None leaves it.
+        images, device, threads: new values; None keeps the old one.
 
     Raises:
         InputError: the new length is no more than what was seen.
@@ -74,7 +74,7 @@ def go_on(
 
 
 def explain(before: Config, now: Config) -> list[str]:
-    """Remarks on what `go_on` has changed, and on what follows from it."""
+    """Remarks on what `go_on` has changed, and on the consequences."""
     remarks = []
     for change in now.history[len(before.history) :]:
         if change["field"] == "images":
@@ -92,7 +92,7 @@ def explain(before: Config, now: Config) -> list[str]:
 
 
 def _of_length(config: Config, images: int) -> Recipe:
-    """The recipe for so many images; evaluated if it was not for being short."""
+    """The recipe with another length; with evaluations, if it had none because the run was too short for them."""
     recipe = replace(config.recipe, images=images)
     if recipe.eval_every or "eval_every" in config.asked or config.recipe_name not in RECIPES:
         return recipe

@@ -78,7 +78,7 @@ class Run:
         return found["images"] if found else None
 
     def write_config(self, config: Config) -> None:
-        """Keep settings that have changed in config.json; what it says of the software stays."""
+        """Store changed settings in config.json; its entry about the software stays."""
         path = self.folder / CONFIG
         try:
             document = dict(json.loads(path.read_text()))
@@ -88,7 +88,7 @@ class Run:
             file.write(json.dumps(document | config.to_dict(), indent=2).encode() + b"\n")
 
     def write_floors(self, document: dict[str, Any]) -> None:
-        """Keep what real images score beside the evaluations."""
+        """Store the scores of real images."""
         with atomic_write(self.folder / FLOORS) as file:
             file.write(json.dumps(document, indent=2).encode() + b"\n")
 
@@ -101,7 +101,7 @@ class Run:
             return None
 
     def forget_after(self, images_seen: int) -> None:
-        """Drop what was logged after this point, and the evaluations of an end that was none: they are made anew."""
+        """Remove later entries, and the final evaluations, which a resumed run makes again at its new end."""
         path = self.folder / METRICS
         if not path.exists():
             return
@@ -117,7 +117,7 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training this run meanwhile, and remove what killed ones left half-written.
+        """Lock the run against other processes, and remove incomplete files that killed processes left.
 
         Raises:
             GanEdgeError: another process is training it.
@@ -137,7 +137,7 @@ class Run:
         return next(iter(reversed(list_checkpoints(self.checkpoints))), None)
 
     def load(self) -> tuple[Config, dict[str, Any] | None]:
-        """Configuration and last checkpoint; None for a run that was stopped before its first one.
+        """The configuration and the last checkpoint, which is None if the run was stopped before its first one.
 
         Raises:
             GanEdgeError: the checkpoint or the configuration is damaged.
@@ -155,7 +155,7 @@ class Run:
 
 
 def check_name(runs_dir: Path, name: str | None) -> None:
-    """Raise InputError where a run cannot be called so."""
+    """Raise InputError if a run cannot have this name."""
     if name is None:
         return
     if not name or Path(name).name != name or name.startswith("."):
@@ -165,7 +165,7 @@ def check_name(runs_dir: Path, name: str | None) -> None:
 
 
 def make_runs_dir(runs_dir: Path) -> None:
-    """Make the folder of runs where it is missing. Raises OutputError where no run can be made in it."""
+    """Make the folder of runs if it is missing. Raises OutputError if no run can be made in it."""
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -236,7 +236,7 @@ def _claim(draft: Path, runs_dir: Path, name: str | None, default: str) -> Path:
             except OSError:
                 if not folder.exists():
                     raise
-    check_name(runs_dir, name)  # taken a moment ago
+    check_name(runs_dir, name)  # another process has taken the name meanwhile
     raise OutputError(f"{runs_dir}: runs cannot be written there")
 
 

@@ -1,7 +1,7 @@
-"""What the evaluations of a run say together: which was best, whether the generator collapsed or still improves.
+"""The history of a run's evaluations: which one is best, whether the generator has collapsed or still improves.
 
-An evaluation is an entry of metrics.jsonl with a `fid`; `n` is the number of images that it drew. Only those of equal n
-can be compared.
+An evaluation is an entry of metrics.jsonl with a `fid`; `n` is the number of images that it drew. Only evaluations with
+the same n can be compared.
 """
 
 import math
@@ -11,8 +11,8 @@ from typing import Any
 SAMPLES, FINAL_SAMPLES = 2_000, 10_000
 Entry = dict[str, Any]
 
-PLAUSIBLE = 0.6  # precision from which on images pass for real ones: what is below is not collapsed but untrained
-FEW_REACHED = 0.05  # recall of a generator that repeats itself
+PLAUSIBLE = 0.6  # least precision of a collapsed generator: below it, the generator is untrained
+FEW_REACHED = 0.05  # recall below which a generator repeats itself
 COLLAPSED = (
     "collapsed: precision {precision:.2f}, recall {recall:.2f}, coverage {coverage:.2f}, twice in a row: the generator "
     "draws few good pictures again and again; try another --seed, a lower --lr or --augment, in a new run"
@@ -20,12 +20,12 @@ COLLAPSED = (
 
 
 def evaluations(entries: Sequence[Entry], n: int | None = None) -> list[Entry]:
-    """Those of n images, in order; those during the run if n is None."""
+    """The evaluations of n images, in order; those made during training if n is None."""
     return [entry for entry in entries if entry.get("n") == (n or SAMPLES) and _is_whole(entry)]
 
 
 def best(entries: Sequence[Entry]) -> Entry | None:
-    """The one with the lowest FID: of those at the end, which draw more images, if there are any."""
+    """The evaluation with the lowest FID, among the final ones, which draw more images, if there are any."""
     found = evaluations(entries, FINAL_SAMPLES) or evaluations(entries)
     return min(found, key=lambda entry: float(entry["fid"]), default=None)
 
@@ -41,7 +41,7 @@ def collapses_now(entries: Sequence[Entry]) -> bool:
 
 
 def improves(entries: Sequence[Entry]) -> bool:
-    """Whether the last evaluation is the best one so far. Those of points have no FID: none of them is."""
+    """Whether the last evaluation is the best one so far. Evaluations of points have no FID and are never the best."""
     return bool(evaluations(entries)) and without_progress(entries) == 0
 
 

@@ -1,4 +1,4 @@
-"""The settings of a new run: a recipe with its changes, every choice made by data and device."""
+"""The settings of a new run: a recipe with its changes, resolved for the data and the device."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from gan_trainer.runs import history
 from gan_trainer.systems import new_networks
 from gan_trainer.training.config import Config, choose_augmentation, choose_precision
 
-POINTS_OWN = {  # of a recipe for points, where nothing else was asked for
+POINTS_OWN = {  # defaults for points
     "network": "mlp",
     "width": 8,  # hidden layers of 64 to 256 are enough for two coordinates
     "precision": "fp32",  # bf16 cannot tell points of one mode apart
@@ -24,7 +24,7 @@ POINTS_OWN = {  # of a recipe for points, where nothing else was asked for
 
 
 def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
-    """Refuse what `make_config` would refuse, as far as it shows without the data: decoding them may take minutes."""
+    """Refuse what `make_config` would refuse, as far as possible without the data, which may take minutes to decode."""
     recipe = _changed(source, recipe_name, changes)
     if pictures is not None:
         new_networks(recipe, ImageSize(pictures.size, pictures.size, CHANNELS[pictures.mode]), 0)
@@ -39,13 +39,13 @@ def make_config(
     threads: int | None,
     keep_checkpoints: int,
 ) -> Config:
-    """The settings of a new run, every choice made.
+    """The resolved settings of a new run.
 
     Args:
         data: what to train on.
         recipe_name: a key of `RECIPES`.
         changes: fields of the recipe that differ from the table; None leaves a field as it is.
-        seed: of everything random.
+        seed: of all random numbers.
         device: cpu or cuda, as `choose_device` returns it.
         threads: all processors that this process may use if None.
         keep_checkpoints: how many of the last ones to keep.
@@ -70,7 +70,7 @@ def make_config(
     threads = available_cpus() if threads is None else threads
     asked = {name: value for name, value in changes.items() if value is not None}
     config = Config(data, recipe_name, recipe, seed, device, threads, keep_checkpoints, asked)
-    new_networks(config.recipe, data.size, len(config.conditions))  # refuses now what could not be built later
+    new_networks(config.recipe, data.size, len(config.conditions))  # raises InputError if they cannot be built
     return config
 
 
@@ -101,9 +101,9 @@ def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
 
 
 def choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> int:
-    """Images between two evaluations, 0 for none. The clock has no say: what a run does follows from its counters.
+    """Images between two evaluations, 0 for none. It depends on counters alone, never on the clock.
 
-    Without being asked: as the recipe says, where there are features, and more images to learn than to measure.
+    By default the recipe's interval, if features ship for the data and the run is longer than a final evaluation.
     """
     watched = bool(recipe.patience or recipe.stop_when_collapsed)
     if not recipe.eval_every:

@@ -1,4 +1,4 @@
-"""Images or points of a generator in training: the same ones, of the same latents, that its exported file will draw."""
+"""Images or points of a generator in training: those that its exported file will draw from the same latents."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,9 +27,9 @@ def preview(config: Config, state: TrainState) -> NDArray[np.uint8]:
 
 
 def draw_images(generator: nn.Module, config: Config, n: int) -> Iterator[NDArray[Any]]:
-    """Images 0 .. n - 1 of seed 0, uint8 [at most 500, h, w, c] at a time; touches no random number of the training.
+    """Images 0 .. n - 1 of seed 0, uint8 [at most 500, h, w, c] at a time.
 
-    Of points float32 [at most 500, 2], in the units of the data.
+    Points are float32 [at most 500, 2], in the units of the data. The training's random numbers are not advanced.
     """
     training = generator.training
     generator.eval()

@@ -1,4 +1,4 @@
-"""The averaged generator beside real images while it trains: by the measures of gan-eval, in the same features."""
+"""Metrics of the averaged generator during training: those of gan-eval, in the same features."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +75,7 @@ class PointJudge:
 
 
 def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: bool) -> AnyJudge | None:
-    """What the generator is measured with; None where the run is not evaluated, or cannot be (and says why).
+    """The judge of a run; None if the run is not evaluated, or cannot be (which is reported).
 
     The features are computed on the device that ONNX Runtime can use, which need not be torch's: torch with CUDA beside
     ONNX Runtime without it is what training hosts have.
@@ -95,7 +95,7 @@ def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: b
         reference, train = load_reference(config.data.source, network, folder, offline=offline, quiet=quiet)
     except GanEdgeError as error:
         if config.asked.get("eval_every") or config.recipe.patience or config.recipe.stop_when_collapsed:
-            raise  # evaluations were asked for
+            raise  # the user asked for evaluations
         note(f"not evaluated: {error}")
         return None
     return Judge(network, reference, len(train.images))

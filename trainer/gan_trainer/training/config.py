@@ -22,19 +22,21 @@ from gan_trainer.training.format2 import system_of
 
 DEVICES = ("cpu", "cuda")
 RANGES = {"seed": (0, 2**32 - 1), "threads": (1, MAX_THREADS), "keep_checkpoints": (1, 10**6)}
-AUGMENT_BELOW = 20_000  # images; a discriminator learns fewer by heart, and more are better left as they are
+AUGMENT_BELOW = (
+    20_000  # images; a discriminator memorises a smaller data set, and augmentation does not help a larger one
+)
 
 
 @dataclass(frozen=True)
 class Config:
-    """Data, recipe with every override, and what the numbers depend on besides: seed, device, threads.
+    """Data, recipe with all changes, and what else the numbers depend on: seed, device, threads.
 
-    Every choice is made: nothing in it is "auto" or None, which its making refuses with InputError.
+    It is resolved: a field that is "auto" or None is refused with InputError.
 
     Args:
-        asked: the fields of the recipe that were given, as they were given: "auto" may be among them.
-        init_from: whose weights the run began with, if not with random ones: `TrainState.load_weights`.
-        history: what was changed when the run went on: `after` so many images, `field`, `old` and `new`.
+        asked: the fields of the recipe that the user gave, unresolved: they may be "auto".
+        init_from: the checkpoint whose weights the run began with (`TrainState.load_weights`), if any.
+        history: changes made when the run was resumed: `after` so many images, `field`, `old` and `new`.
     """
 
     data: DataSource
@@ -44,7 +46,7 @@ class Config:
     device: str
     threads: int
     keep_checkpoints: int = 3
-    asked: dict[str, Any] = field(default_factory=dict, compare=False)  # the run itself follows from the others
+    asked: dict[str, Any] = field(default_factory=dict, compare=False)  # the other fields determine the run
     init_from: dict[str, Any] | None = None
     history: tuple[dict[str, Any], ...] = ()
 
@@ -61,7 +63,7 @@ class Config:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """Names of the classes that the networks are told; none for an unconditional recipe."""
+        """Names of the classes that the networks are conditioned on; empty for an unconditional recipe."""
         return self.data.classes if self.recipe.conditional else ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,9 +88,9 @@ class Config:
 
 
 def _settings_of(document: dict[str, Any], origin: str) -> tuple[Recipe, dict[str, Any]]:
-    """Recipe, and what of it was asked for. `eval_share` is of gan-edge 0.1.0: 0 where evaluations were asked for.
+    """The recipe, and its fields that the user gave.
 
-    Recipes of gan-edge 0.1.0 had the fields of all systems.
+    Recipes of gan-edge 0.1.0 have the fields of all systems, and an `eval_share`: 0 if the user gave `eval_every`.
     """
     recipe = system_of(document["recipe"])
     name = recipe.pop("system")
@@ -103,7 +105,7 @@ def _settings_of(document: dict[str, Any], origin: str) -> tuple[Recipe, dict[st
 
 
 def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows lists alone."""
+    """The values with tuples in place of lists: JSON has no tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
@@ -124,7 +126,7 @@ def choose_device(wanted: str) -> tuple[str, str]:
 
 
 def choose_precision(wanted: str, device: str) -> str:
-    """fp32 or bf16. "auto" is bf16 where the device (cpu or cuda) computes in it by itself: elsewhere it is slow."""
+    """fp32 or bf16. "auto" is bf16 where the device (cpu or cuda) has instructions for it; elsewhere bf16 is slow."""
     check_precision(wanted)
     if device not in DEVICES:
         raise InputError(f"device {device!r}: must be {' or '.join(DEVICES)}; choose_device chooses one")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run at its next step, not in the middle of one."""
+"""Ctrl-C and SIGTERM end a run after its current step."""
 
 import signal
 import threading
@@ -9,9 +9,9 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """While entered, the first of these signals is only remembered in `number`; a second one takes its usual course.
+    """Within its block, the first of these signals is stored in `number`; a second one is handled as usual.
 
-    Python lets only the main thread handle signals: entered in another one, it leaves them to the host program.
+    Python handles signals in the main thread only: in another thread, the block leaves them to the host program.
     """
 
     def __init__(self) -> None:
