@@ -11,14 +11,14 @@ from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import ModelError
 from gan_runtime.generator import Generator
 from gan_runtime.manifest import Latents, Manifest, read_manifest
-from gan_runtime.model_file import FLOAT, UINT8, ModelFile, read_model_file
+from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import EXPORTED, find_model, newest_first
-from gan_runtime.onnx_model import IMAGES, ImageReader
+from gan_runtime.onnx_model import ImageReader
 from gan_runtime.session import check_threads, open_session
+from gan_runtime.signature import ENCODE_TASK, check_signature, check_task
 from gan_runtime.terminal.progress import progress
 from gan_runtime.workers import Workers
 
-TASK = "encode"
 LATENTS = "latents"
 SUFFIX = "-encoder.onnx"
 BATCH = 1024
@@ -104,17 +104,10 @@ def check_pair(encoder: ModelFile, generator: ModelFile) -> None:
 def encoder_manifest(model: ModelFile) -> Manifest:
     """The manifest of an encoder. Raises ModelError where `model` is none, or contradicts its manifest."""
     manifest = read_manifest(model)
-    if manifest is None or manifest.task != TASK:
-        task = f"made for the task {manifest.task!r}, not {TASK!r}" if manifest else "has no manifest"
-        raise ModelError(f"{model.path}: {task}; name an encoder, as gan-export makes them of {WITH_ENCODERS}")
-    size, codes = manifest.images, manifest.codes
-    if size and codes:
-        inputs = [(port.name, port.element, port.shape[1:]) for port in model.inputs]
-        outputs = [(port.name, port.element, port.shape[1:]) for port in model.outputs]
-        expected = (IMAGES, UINT8, (size.height, size.width, size.channels)), (LATENTS, FLOAT, (codes.dim,))
-        if (inputs, outputs) == ([expected[0]], [expected[1]]):
-            return manifest
-    raise ModelError(f"{model.path}: its graph and its manifest do not agree; export it again")
+    check_task(model, manifest, ENCODE_TASK)
+    assert manifest
+    check_signature(model, manifest)
+    return manifest
 
 
 def encoder_path(generator: Path) -> Path:

@@ -1,6 +1,9 @@
-"""How a generator is fed and read: as its manifest says, or as its graph and its first images show."""
+"""The inputs and outputs of each task, and how a generator is fed and read.
 
-from dataclasses import dataclass
+`TASKS` is the contract between an exported file and its readers: a new task is a new row.
+"""
+
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gan_runtime.errors import ModelError
@@ -11,8 +14,83 @@ from gan_runtime.randomness import random_numbers
 if TYPE_CHECKING:
     from gan_runtime.foreign.probe import Foreign
 
-TASK, POINTS_TASK = "generate", "points"
-OUTPUTS = {TASK: ("images", UINT8), POINTS_TASK: ("points", FLOAT)}  # of each task: name and type
+TASK, POINTS_TASK, ENCODE_TASK, FEATURES_TASK = "generate", "points", "encode", "features"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a graph: its element type, and which field of the manifest holds which of its axes.
+
+    The first axis is always n, and is not listed.
+    """
+
+    element: int
+    field: str
+    axes: tuple[str, ...]
+
+    def fits(self, port: Port, manifest: Manifest) -> bool:
+        """Whether the element type and the axes of `port` are those of `manifest`."""
+        described = getattr(manifest, self.field)
+        return (port.element, port.shape[1:]) == (self.element, tuple(getattr(described, a, None) for a in self.axes))
+
+
+@dataclass(frozen=True)
+class Task:
+    """The signature of a task. The graph may have more outputs, but no other inputs."""
+
+    advice: str
+    """Which file to name where one of another task is given."""
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    optional: dict[str, Tensor] = field(default_factory=dict)
+    """Inputs that the graph has where the manifest describes them."""
+
+
+_IMAGE = ("height", "width", "channels")
+_LATENTS = {"latents": Tensor(FLOAT, "latents", ("dim",))}
+_LABELS = {"labels": Tensor(INT64, "labels", ())}
+_SOURCE = {"images": Tensor(UINT8, "images", _IMAGE)}
+TASKS = {
+    TASK: Task("name a generator", _LATENTS, {"images": Tensor(UINT8, "output", _IMAGE)}, _LABELS),
+    POINTS_TASK: Task("name a generator", _LATENTS, {"points": Tensor(FLOAT, "output", ("coordinates",))}, _LABELS),
+    ENCODE_TASK: Task(
+        "name an encoder, which gan-export writes for bigan and vae",
+        _SOURCE,
+        {"latents": Tensor(FLOAT, "codes", ("dim",))},
+    ),
+    FEATURES_TASK: Task(
+        "name a feature network",
+        _SOURCE,
+        {"features": Tensor(FLOAT, "measures", ("dim",)), "logits": Tensor(FLOAT, "measures", ("classes",))},
+    ),
+}
+
+
+def check_task(model: ModelFile, manifest: Manifest | None, *tasks: str) -> None:
+    """Raise ModelError where `model` is made for none of `tasks`."""
+    if manifest is None or manifest.task not in tasks:
+        made = f"made for the task {manifest.task!r}, not {tasks[0]!r}" if manifest else "has no manifest"
+        raise ModelError(f"{model.path}: {made}; {TASKS[tasks[0]].advice}")
+
+
+def check_signature(model: ModelFile, manifest: Manifest) -> None:
+    """Raise ModelError where the graph of `model` is not what `TASKS` and `manifest` say."""
+    task = TASKS[manifest.task]
+    inputs = {port.name: port for port in model.inputs}
+    outputs = {port.name: port for port in model.outputs}
+    unknown = set(inputs) - set(task.inputs) - set(task.optional)
+    if unknown:
+        raise ModelError(
+            f"{model.path}: needs the inputs {sorted(unknown)}, which this version does not know; upgrade gan-edge"
+        )
+    given = {name: tensor for name, tensor in task.optional.items() if getattr(manifest, tensor.field)}
+    expected = task.inputs | given
+    if set(inputs) != set(expected) or not set(task.outputs) <= set(outputs):
+        raise _contradiction(model, f"inputs {sorted(inputs)}, outputs {sorted(outputs)}")
+    pairs = [(tensor, inputs[name]) for name, tensor in expected.items()]
+    pairs += [(tensor, outputs[name]) for name, tensor in task.outputs.items()]
+    if not all(tensor.fits(port, manifest) for tensor, port in pairs):
+        raise _contradiction(model, f"{_shapes(model.inputs)} -> {_shapes(model.outputs)}")
 
 
 @dataclass(frozen=True)
@@ -54,32 +132,16 @@ def generator_roles(model: ModelFile, manifest: Manifest) -> Roles:
     Raises:
         ModelError: the file is no generator, contradicts its manifest, or draws random numbers.
     """
-    if manifest.task not in OUTPUTS:
-        raise ModelError(f"{model.path}: made for the task {manifest.task!r}, not {TASK!r}; name a generator")
-    inputs = {port.name: port for port in model.inputs}
-    outputs = {port.name: port for port in model.outputs}
-    expected = {"latents"} | ({"labels"} if manifest.labels else set())
-    unknown = set(inputs) - {"latents", "labels"}
-    if unknown:
-        raise ModelError(
-            f"{model.path}: needs the inputs {sorted(unknown)}, which this version does not know; upgrade gan-edge"
-        )
-    name, element = OUTPUTS[manifest.task]
-    if isinstance(manifest.output, Points) != (manifest.task == POINTS_TASK):
-        raise _contradiction(model, f"the output {manifest.output} of the task {manifest.task!r}")
-    if not manifest.latents or not manifest.output or set(inputs) != expected or name not in outputs:
-        raise _contradiction(model, f"inputs {sorted(inputs)}, outputs {sorted(outputs)}")
-    latents, output = inputs["latents"], outputs[name]
-    if (
-        (latents.element, latents.shape[1:]) != (FLOAT, (manifest.latents.dim,))
-        or ("labels" in inputs and inputs["labels"].element != INT64)
-        or (output.element, output.shape[1:]) != (element, manifest.output.shape)
-    ):
-        raise _contradiction(model, f"{_shapes(model.inputs)} -> {_shapes(model.outputs)}")
+    check_task(model, manifest, TASK, POINTS_TASK)
+    check_signature(model, manifest)
+    assert manifest.latents
+    assert isinstance(manifest.output, ImageSize | Points)
     if model.random_ops:
         raise random_numbers(model)
-    batch = latents.shape[0] if isinstance(latents.shape[0], int) else None
-    return Roles(manifest.latents, manifest.labels, manifest.output, name, batch)
+    (output,) = TASKS[manifest.task].outputs
+    batch = next(port.shape[0] for port in model.inputs if port.name == "latents")
+    fixed = batch if isinstance(batch, int) else None
+    return Roles(manifest.latents, manifest.labels, manifest.output, output, fixed)
 
 
 def is_generator(model: ModelFile) -> bool:

@@ -1,7 +1,7 @@
 """Feature networks: images in, feature vectors and class logits out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from gan_runtime.cpus import available_cpus, cpu_kind
 from gan_runtime.errors import ModelError
 from gan_runtime.evaluation.metrics import largest_probability
-from gan_runtime.manifest import ImageSize, read_manifest
-from gan_runtime.model_file import FLOAT, UINT8, ModelFile, Port, read_model_file
+from gan_runtime.manifest import ImageSize, Manifest, Measures, read_manifest
+from gan_runtime.model_file import ModelFile, Port, read_model_file
 from gan_runtime.onnx_model import IMAGES, ImageReader
 from gan_runtime.session import check_threads, import_onnxruntime, open_session
+from gan_runtime.signature import FEATURES_TASK, check_signature, check_task
 from gan_runtime.workers import Workers
 
-TASK = "features"
 FEATURES, LOGITS = "features", "logits"
 
 
@@ -61,12 +61,14 @@ class FeatureNetwork(ImageReader):
             DeviceError, InputError: as `open_session`.
         """
         model = read_model_file(path)
-        size, dim, classes = _contract(model)
+        manifest = _described(model)
+        assert manifest.images
+        assert manifest.measures
         check_threads(threads)
-        manifest = read_manifest(model)
         session = open_session(model, device, threads=1)
         workers = Workers(threads or available_cpus())
-        return cls(model, session, size, workers, manifest.name if manifest else Path(path).stem, dim, classes)
+        measures = manifest.measures
+        return cls(model, session, manifest.images, workers, manifest.name, measures.dim, measures.classes)
 
     @property
     def key(self) -> str:
@@ -90,11 +92,15 @@ def _kept(features: NDArray[np.float32], logits: NDArray[np.float32]) -> tuple[N
     return features, logits.argmax(1), largest_probability(logits)
 
 
-def _contract(model: ModelFile) -> tuple[ImageSize, int, int]:
-    """Size of the images, length of the features and number of classes, if `model` keeps the contract."""
+def _described(model: ModelFile) -> Manifest:
+    """The manifest of a feature network; what it does not say is read from the graph.
+
+    Raises:
+        ModelError: the file is no feature network, or contradicts its manifest.
+    """
     manifest = read_manifest(model)
-    if manifest is not None and manifest.task != TASK:
-        raise ModelError(f"{model.path}: made for the task {manifest.task!r}, not {TASK!r}; name a feature network")
+    if manifest is not None:
+        check_task(model, manifest, FEATURES_TASK)
     inputs = {port.name: port for port in model.inputs}
     outputs = {port.name: port for port in model.outputs}
     if set(inputs) != {IMAGES} or not {FEATURES, LOGITS} <= set(outputs):
@@ -102,22 +108,20 @@ def _contract(model: ModelFile) -> tuple[ImageSize, int, int]:
             f"{model.path}: no feature network: it has {sorted(inputs)} -> {sorted(outputs)}; it needs the input "
             f"{IMAGES!r} and the outputs {FEATURES!r} and {LOGITS!r} (docs/quality.md)"
         )
-    height, width, channels = _fixed(model, inputs[IMAGES], UINT8, 4)
-    (dim,), (classes,) = _fixed(model, outputs[FEATURES], FLOAT, 2), _fixed(model, outputs[LOGITS], FLOAT, 2)
-    return ImageSize(height, width, channels), dim, classes
+    height, width, channels = _fixed(model, inputs[IMAGES], 4)
+    (dim,), (classes,) = _fixed(model, outputs[FEATURES], 2), _fixed(model, outputs[LOGITS], 2)
+    manifest = manifest or Manifest(model.path.stem, FEATURES_TASK)
+    images, measures = ImageSize(height, width, channels), Measures(dim, classes)
+    manifest = replace(manifest, images=manifest.images or images, measures=manifest.measures or measures)
+    check_signature(model, manifest)
+    return manifest
 
 
-def _fixed(model: ModelFile, port: Port, element: int, axes: int) -> list[int]:
+def _fixed(model: ModelFile, port: Port, axes: int) -> list[int]:
     """The axes after the first of a port; they have to be numbers."""
-    shape: list[Any] = list(port.shape)
-    if (
-        port.element != element
-        or len(shape) != axes
-        or not all(isinstance(axis, int) and axis > 0 for axis in shape[1:])
-    ):
-        kinds = {FLOAT: "float32", UINT8: "uint8"}
+    sizes = [axis for axis in port.shape[1:] if isinstance(axis, int) and axis > 0]
+    if len(port.shape) != axes or len(sizes) != axes - 1:
         raise ModelError(
-            f"{model.path}: {port.name!r} is {shape}; it has to be {kinds[element]} with {axes} axes, all but the "
-            "first of them fixed"
+            f"{model.path}: {port.name!r} is {list(port.shape)}; it must have {axes} axes, all but the first fixed"
         )
-    return shape[1:]
+    return sizes

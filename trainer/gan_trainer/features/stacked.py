@@ -9,12 +9,13 @@ import onnx
 from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError
-from gan_runtime.evaluation.features import FEATURES, LOGITS, TASK, FeatureNetwork
+from gan_runtime.evaluation.features import FEATURES, LOGITS, FeatureNetwork
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.laboratory.stacked import CHANNELS
 from gan_runtime.manifest import ImageSize, Manifest, Measures, read_manifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.onnx_model import IMAGES
+from gan_runtime.signature import FEATURES_TASK
 from gan_trainer.export.onnx_file import finish
 from gan_trainer.export.parity import Compute, Rows, check_parity, file_rows, image_blocks
 from gan_trainer.features.export import OUTPUTS
@@ -84,7 +85,7 @@ def stack_features(source: Path, path: Path, name: str) -> ModelFile:
     size = ImageSize(part.size.height, part.size.width, CHANNELS)
     manifest = Manifest(
         name,
-        TASK,
+        FEATURES_TASK,
         training={"data": name, "parts": {"name": part.name, "sha256": part.model.sha256}, "software": software()},
         images=size,
         measures=Measures(dim, classes, tuple(map("".join, product(_class_names(part), repeat=CHANNELS)))),
