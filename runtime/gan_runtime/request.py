@@ -1,5 +1,6 @@
 """A request for images: which latents and labels, in which batches."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,39 @@ class Draw:
     def dtype(self) -> np.dtype[Any]:
         """uint8 of images, float32 of points."""
         return np.dtype(np.float32 if self.generator.points else np.uint8)
+
+    @property
+    def unit(self) -> str:
+        """What is counted: "images" or "points"."""
+        return "points" if self.generator.points else "images"
+
+    @property
+    def threads(self) -> int:
+        """Threads of the generator."""
+        return self.generator.threads
+
+    @property
+    def classes(self) -> int:
+        """Number of classes of the labels; 0 for an unconditional generator."""
+        return self.generator.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in order; empty where they have none."""
+        return self.generator.class_names
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the images, as JSON: the model's digest, and the request without its batch size."""
+        foreign = self.generator.roles.foreign
+        return {
+            "model": self.generator.model.sha256,
+            "seed": self.seed,
+            "start": self.start,
+            "n": self.n,
+            "label": _one_or_digest(self.own_labels),
+            "latents": None if self.own_latents is None else hashlib.sha256(self.own_latents.tobytes()).hexdigest(),
+            **({"read_as": foreign.report()} if foreign else {}),
+        }
 
     def part(self, first: int, count: int) -> "Draw":
         """The `count` images from the one at `first` on as a request of their own: the same images.
@@ -77,6 +111,14 @@ class Draw:
             return self.own_labels[first : first + count]
         classes = self.generator.classes
         return default_labels(self.start + first, count, classes) if classes else None
+
+
+def _one_or_digest(labels: NDArray[np.int64] | None) -> int | str | None:
+    if labels is None:
+        return None
+    if np.all(labels == labels[0]):
+        return int(labels[0])
+    return hashlib.sha256(np.ascontiguousarray(labels).tobytes()).hexdigest()
 
 
 def pad(rows: NDArray[Any], size: int) -> NDArray[Any]:

@@ -85,12 +85,12 @@ def write_output(output: str, draw: Draw, options: Options | None = None) -> Out
     """
     kind, options = kind_of(output), options or Options()
     check_options(kind, options.changed())
-    if draw.generator.points:
+    if draw.unit == "points":
         check_points(output, kind, options)
     if kind in JOBS:
         outcome: Outcome = _functions(JOBS[kind])[1](output, draw, options)
         return outcome
-    files = POINTS if draw.generator.points else FILES
+    files = POINTS if draw.unit == "points" else FILES
     (write,) = _functions(files[".png" if kind == STDOUT else kind])
     if kind == STDOUT:
         content = io.BytesIO()

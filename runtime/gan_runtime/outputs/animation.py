@@ -32,7 +32,7 @@ def write_gif(file: BinaryIO, draw: Draw, options: Options) -> None:
     path, layout = _checked(draw, options, GIF_FPS, GIF_SIDE)
     # Pillow counts in milliseconds and rounds them down to the format's hundredths.
     durations = [10 * duration for duration in frame_durations(path.frames, options.fps, 100)]
-    palette = _palette(path, layout) if draw.generator.image_shape[2] == 3 else None
+    palette = _palette(path, layout) if draw.shape[3] == 3 else None
 
     def exact(picture: Any) -> Any:
         return picture if palette is None else picture.quantize(palette=palette, dither=0)
@@ -68,8 +68,8 @@ def _checked(draw: Draw, options: Options, most_fps: int, most_side: int) -> tup
         way = "more a second" if frames / most_fps <= MAX_SECONDS else "fewer"
         raise InputError(f"--fps {fps:g}: {frames} frames take more than {MAX_SECONDS} seconds; ask for {way}")
     n = draw.n if draw.own_latents is None else 1
-    layout = options.layout(draw.generator.classes)
-    height, width = layout.size((n, *draw.generator.image_shape))
+    layout = options.layout(draw.classes)
+    height, width = layout.size((n, *draw.shape[1:]))
     if max(height, width) > most_side or frames * height * width > MAX_WALK_PIXELS:
         raise InputError(f"n {n}: {frames} frames of {width} x {height} pixels are too large; ask for fewer of either")
     return walk(labelled(draw, options), frames), layout

@@ -8,15 +8,16 @@ from numpy.typing import NDArray
 
 from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.pipeline import batches
+from gan_runtime.outputs.source import Source
 from gan_runtime.request import Draw
 
 LATENTS_AT_ONCE = 4096
 
 
-def write_npy(file: BinaryIO, draw: Draw, options: Options) -> None:
+def write_npy(file: BinaryIO, source: Source, options: Options) -> None:
     """One array: images uint8 [n, height, width, channels], or points float32 [n, coordinates]."""
-    with batches(draw, quiet=options.quiet) as images:
-        _write_array(file, draw.shape, draw.dtype, images)
+    with batches(source, quiet=options.quiet) as images:
+        _write_array(file, source.shape, source.dtype, images)
 
 
 def write_npz(file: BinaryIO, draw: Draw, options: Options) -> None:
@@ -32,9 +33,9 @@ def write_npz(file: BinaryIO, draw: Draw, options: Options) -> None:
                 _write_array(member, shape, dtype, parts)
 
         with batches(draw, quiet=options.quiet) as images:
-            add("points" if draw.generator.points else "images", draw.shape, draw.dtype, images)
+            add(draw.unit, draw.shape, draw.dtype, images)
         add("latents", (draw.n, draw.generator.latent_dim), np.float32, in_pieces(draw.n, draw.latents))
-        if draw.generator.classes:
+        if draw.classes:
             add("labels", (draw.n,), np.int64, in_pieces(draw.n, draw.labels))
 
 

@@ -16,8 +16,8 @@ from gan_runtime.outputs import resume as jobs
 from gan_runtime.outputs.arrays import in_pieces
 from gan_runtime.outputs.options import Options, Outcome
 from gan_runtime.outputs.pipeline import batches, png_encoder
+from gan_runtime.outputs.source import Source
 from gan_runtime.outputs.whole import is_png
-from gan_runtime.request import Draw
 
 RECORD, LABELS = "request.json", "labels.csv"
 
@@ -37,22 +37,22 @@ def check_folder(output: str) -> None:
     jobs.check_place(output, folder / RECORD, _others(folder))
 
 
-def write_folder(output: str, draw: Draw, options: Options) -> Outcome:
+def write_folder(output: str, source: Source, options: Options) -> Outcome:
     """00000000.png and so on, named by the index of the image, and labels.csv; what is there already is kept."""
     folder = Path(output)
-    with _made(output), jobs.claimed(output, folder / RECORD, jobs.request(draw), lambda: _files_in(folder)):
+    with _made(output), jobs.claimed(output, folder / RECORD, jobs.request(source), lambda: _files_in(folder)):
         remove_leftovers(folder)
-        missing, damaged = _missing(folder, draw)
-        table = draw.generator.classes and not _is_whole(folder / LABELS, draw)
+        missing, damaged = _missing(folder, source)
+        table = source.classes and not _is_whole(folder / LABELS, source)
         if table and (folder / LABELS).exists():
             damaged.append(LABELS)
-        kept = draw.n - sum(count for _, count in missing)
+        kept = source.n - sum(count for _, count in missing)
         jobs.say_damaged(output, damaged, options)
-        jobs.say_kept(output, kept, draw.n, options.quiet)
+        jobs.say_kept(output, kept, source.n, options.quiet)
         if missing:
-            _write_images(folder, draw, missing, kept, options)
+            _write_images(folder, source, missing, kept, options)
         if table:  # the last file: all is there
-            _write_labels(folder / LABELS, draw)
+            _write_labels(folder / LABELS, source)
     return Outcome(output, kept)
 
 
@@ -67,24 +67,24 @@ def file_name(index: int) -> str:
     return f"{index:08d}.png"
 
 
-def _write_images(folder: Path, draw: Draw, missing: list[tuple[int, int]], kept: int, options: Options) -> None:
-    first_index = jobs.first_index(draw)
+def _write_images(folder: Path, source: Source, missing: list[tuple[int, int]], kept: int, options: Options) -> None:
+    first_index = source.start
     indices = chain.from_iterable(range(first, first + count) for first, count in missing)
-    with png_encoder(draw) as encode, batches(draw, missing, done=kept, quiet=options.quiet) as images:
+    with png_encoder(source) as encode, batches(source, missing, done=kept, quiet=options.quiet) as images:
         for png in chain.from_iterable(map(encode, images)):
             with atomic_write(folder / file_name(first_index + next(indices))) as file:
                 file.write(png)
 
 
-def _missing(folder: Path, draw: Draw) -> tuple[list[tuple[int, int]], list[str]]:
+def _missing(folder: Path, source: Source) -> tuple[list[tuple[int, int]], list[str]]:
     """The images that have no file yet, or none that is whole, as (first, count), and the names of the latter files."""
-    there = np.zeros(draw.n, bool)
+    there = np.zeros(source.n, bool)
     damaged: list[str] = []
-    first_index = jobs.first_index(draw)
+    first_index = source.start
     for path in _images_in(folder):
         image = int(path.stem) - first_index
-        if 0 <= image < draw.n:
-            there[image] = jobs.is_made(path) and is_png(path.read_bytes(), draw.shape[1:])
+        if 0 <= image < source.n:
+            there[image] = jobs.is_made(path) and is_png(path.read_bytes(), source.shape[1:])
             if not there[image]:
                 damaged.append(path.name)
     return ranges(~there), sorted(damaged)
@@ -111,28 +111,27 @@ def ranges(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(first, end - first) for first, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _is_whole(table: Path, draw: Draw) -> bool:
+def _is_whole(table: Path, source: Source) -> bool:
     if not jobs.is_made(table):
         return False
     with table.open("rb") as file:
-        return all(file.read(len(part)) == part for part in _rows(draw)) and not file.read(1)
+        return all(file.read(len(part)) == part for part in _rows(source)) and not file.read(1)
 
 
-def _write_labels(path: Path, draw: Draw) -> None:
+def _write_labels(path: Path, source: Source) -> None:
     with atomic_write(path) as file:
-        for part in _rows(draw):
+        for part in _rows(source):
             file.write(part)
 
 
-def _rows(draw: Draw) -> Iterator[bytes]:
+def _rows(source: Source) -> Iterator[bytes]:
     """The table of labels, piece by piece: file, label and the class's name of each image."""
     import csv  # noqa: PLC0415
 
-    roles = draw.generator.roles.labels
-    names = dict(enumerate(roles.names if roles else ()))
-    index = jobs.first_index(draw)
+    names = dict(enumerate(source.class_names))
+    index = source.start
     yield b"file,label,name\n"
-    for labels in in_pieces(draw.n, draw.labels):
+    for labels in in_pieces(source.n, source.labels):
         text = io.StringIO(newline="")
         rows = ((file_name(index + i), label, names.get(label, "")) for i, label in enumerate(labels.tolist()))
         csv.writer(text, lineterminator="\n").writerows(rows)

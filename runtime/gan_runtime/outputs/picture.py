@@ -16,7 +16,7 @@ from gan_runtime.request import Draw
 def write_grid(file: BinaryIO, draw: Draw, options: Options) -> None:
     """All images in one PNG, row by row; as many columns as make it about square unless the options say more."""
     check_by_class(draw, options)
-    layout = options.layout(draw.generator.classes)
+    layout = options.layout(draw.classes)
     check_grid(draw.shape, layout)
     with batches(labelled(draw, options), quiet=options.quiet) as images:
         picture = arrange(np.concatenate(list(images)), layout)
@@ -27,7 +27,7 @@ def check_by_class(draw: Draw, options: Options) -> None:
     """Raise InputError where a picture by class is asked for and `draw` does not allow it."""
     if not options.by_class:
         return
-    classes = draw.generator.classes
+    classes = draw.classes
     if not classes:
         raise InputError(f"--by-class: {draw.generator.model.path} is unconditional and has no classes; leave it out")
     if draw.own_latents is not None:
@@ -42,4 +42,4 @@ def labelled(draw: Draw, options: Options) -> Draw:
     """`draw` with the labels that the columns of a picture by class need."""
     if not options.by_class:
         return draw
-    return replace(draw, own_labels=default_labels(0, draw.n, draw.generator.classes))
+    return replace(draw, own_labels=default_labels(0, draw.n, draw.classes))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.images.grids import write_png
 from gan_runtime.outputs.prefetch import overlap
-from gan_runtime.request import Draw
+from gan_runtime.outputs.source import Source
 from gan_runtime.terminal.progress import progress
 
 Images: TypeAlias = NDArray[np.uint8]
@@ -27,20 +27,19 @@ THREADED_VALUES, MOST_THREADS = 32 * 32 * 3, 8
 
 @contextmanager
 def batches(
-    draw: Draw, ranges: Iterable[tuple[int, int]] | None = None, *, done: int = 0, quiet: bool = False
+    source: Source, ranges: Iterable[tuple[int, int]] | None = None, *, done: int = 0, quiet: bool = False
 ) -> Iterator[Iterator[Images]]:
-    """The images of `draw`, batch by batch, made while the block writes the ones before, under a progress bar.
+    """The images of `source`, batch by batch, made while the block writes the ones before, under a progress bar.
 
     Args:
-        draw: the request.
+        source: the images.
         ranges: only these images of it, as (first, count); no batch spans two ranges.
         done: images that are there already.
         quiet: no progress bar.
     """
-    parts = [draw] if ranges is None else (draw.part(first, count) for first, count in ranges)
-    unit = "points" if draw.generator.points else "images"
-    source = chain.from_iterable(part.batches() for part in parts)
-    with closing(overlap(source)) as ready, progress("sampling", draw.n, unit, done, quiet) as advance:
+    parts = [source] if ranges is None else (source.part(first, count) for first, count in ranges)
+    made = chain.from_iterable(part.batches() for part in parts)
+    with closing(overlap(made)) as ready, progress("sampling", source.n, source.unit, done, quiet) as advance:
 
         def counted() -> Iterator[Images]:
             for batch in ready:
@@ -51,10 +50,10 @@ def batches(
 
 
 @contextmanager
-def png_encoder(draw: Draw) -> Iterator[Encode]:
-    """What encodes the batches of `draw`: in threads where the images are large enough for that."""
-    threads = min(draw.generator.threads, MOST_THREADS)
-    if threads == 1 or np.prod(draw.generator.image_shape) < THREADED_VALUES:
+def png_encoder(source: Source) -> Iterator[Encode]:
+    """What encodes the batches of `source`: in threads where the images are large enough for that."""
+    threads = min(source.threads, MOST_THREADS)
+    if threads == 1 or np.prod(source.shape[1:]) < THREADED_VALUES:
         yield lambda images: map(_encode, images)
         return
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (small images do without)

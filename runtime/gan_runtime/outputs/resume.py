@@ -1,6 +1,5 @@
 """Long jobs that go on where they stopped: what was asked for is written down beside what is made."""
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -8,32 +7,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from gan_runtime.errors import ModelError, OutputError
 from gan_runtime.files import check_writable, lock
 from gan_runtime.outputs.options import Options
-from gan_runtime.request import Draw
+from gan_runtime.outputs.source import Source
 from gan_runtime.terminal.commandline import note
 
 REQUEST_VERSION = 1
 SHOWN = 3  # damaged files by name
 
 
-def request(draw: Draw, **more: Any) -> dict[str, Any]:
-    """What decides over the files of a job: not the batch size, the device or the number of threads."""
-    foreign = draw.generator.roles.foreign
-    return {
-        "request_version": REQUEST_VERSION,
-        "model": draw.generator.model.sha256,
-        "seed": draw.seed,
-        "start": draw.start,
-        "n": draw.n,
-        "label": _label(draw),
-        "latents": None if draw.own_latents is None else hashlib.sha256(draw.own_latents.tobytes()).hexdigest(),
-        **({"read_as": foreign.report()} if foreign else {}),
-        **more,
-    }
+def request(source: Source, **more: Any) -> dict[str, Any]:
+    """What determines the files of a job: not the batch size, the device or the number of threads."""
+    return {"request_version": REQUEST_VERSION, **source.identity(), **more}
 
 
 def check_place(output: str, record: Path, there: Iterator[str]) -> None:
@@ -102,11 +88,6 @@ def say_kept(output: str, kept: int, n: int, quiet: bool) -> None:
         note(f"{output}: {f'all {n:,}' if kept == n else f'{kept:,} of {n:,}'} images are there already")
 
 
-def first_index(draw: Draw) -> int:
-    """Index that the first file is named by: in the seed, or in one's own latents."""
-    return draw.start if draw.own_latents is None else 0
-
-
 def _compare(output: str, record: Path, content: bytes, wanted: dict[str, Any]) -> None:
     try:
         there = json.loads(content)
@@ -122,15 +103,6 @@ def _compare(output: str, record: Path, content: bytes, wanted: dict[str, Any]) 
             f"{output}: {record} has another request: {', '.join(differences)}; "
             "repeat that one, name another place, or remove it with what was made for it"
         )
-
-
-def _label(draw: Draw) -> int | str | None:
-    labels = draw.own_labels
-    if labels is None:
-        return None
-    if np.all(labels == labels[0]):
-        return int(labels[0])
-    return hashlib.sha256(np.ascontiguousarray(labels).tobytes()).hexdigest()
 
 
 def _open(record: Path) -> BinaryIO:

@@ -11,8 +11,8 @@ from gan_runtime.outputs import resume as jobs
 from gan_runtime.outputs.folder import RECORD, file_name
 from gan_runtime.outputs.options import Options, Outcome
 from gan_runtime.outputs.pipeline import Encode, Images, batches, png_encoder
+from gan_runtime.outputs.source import Source
 from gan_runtime.outputs.whole import BLOCK, is_png, next_member, tar_end, tar_header
-from gan_runtime.request import Draw
 
 
 def check_shards(output: str) -> None:
@@ -26,34 +26,34 @@ def check_shards(output: str) -> None:
     jobs.check_place(output, _record(path), iter(sorted(shard.name for shard in _there(path))))
 
 
-def write_shards(output: str, draw: Draw, options: Options) -> Outcome:
+def write_shards(output: str, source: Source, options: Options) -> Outcome:
     """out-00000.tar and so on for out.tar; shards that are there already are kept."""
     check_shards(output)
     path, size = Path(output), options.shard_size
-    paths = [path.with_name(shard_name(path, number)) for number in range(-(-draw.n // size))]
+    paths = [path.with_name(shard_name(path, number)) for number in range(-(-source.n // size))]
     made = partial(_there, path)
-    with jobs.claimed(output, _record(path), jobs.request(draw, shard_size=size), made):
-        missing = [number for number, shard in enumerate(paths) if not _is_whole(shard, draw, number, size)]
-        kept = draw.n - sum(_images_in(number, draw.n, size) for number in missing)
+    with jobs.claimed(output, _record(path), jobs.request(source, shard_size=size), made):
+        missing = [number for number, shard in enumerate(paths) if not _is_whole(shard, source, number, size)]
+        kept = source.n - sum(_images_in(number, source.n, size) for number in missing)
         jobs.say_damaged(output, [paths[number].name for number in missing if paths[number].exists()], options)
-        jobs.say_kept(output, kept, draw.n, options.quiet)
+        jobs.say_kept(output, kept, source.n, options.quiet)
         if missing:
             remove_leftovers_of(paths[missing[0]])  # the one that a killed process was writing
-            _write_missing(path, draw, missing, kept, options)
+            _write_missing(path, source, missing, kept, options)
     return Outcome(_pattern(path, len(paths)), kept, tuple(map(str, paths)))
 
 
-def _is_whole(path: Path, draw: Draw, number: int, size: int) -> bool:
+def _is_whole(path: Path, source: Source, number: int, size: int) -> bool:
     """Whether a shard is there, with all its members and its end."""
     if not jobs.is_made(path):
         return False
-    first, count = number * size, _images_in(number, draw.n, size)
-    index, labels = jobs.first_index(draw) + first, draw.labels(first, count)
+    first, count = number * size, _images_in(number, source.n, size)
+    index, labels = source.start + first, source.labels(first, count)
     with path.open("rb") as file:
         for i in range(count):
             name = file_name(index + i)
             png = next_member(file, name)
-            if png is None or not is_png(png, draw.shape[1:]):
+            if png is None or not is_png(png, source.shape[1:]):
                 return False
             if labels is not None and next_member(file, _label_name(name)) != b"%d" % labels[i]:
                 return False
@@ -67,22 +67,24 @@ def shard_name(path: Path, number: int | str) -> str:
     return f"{path.stem}-{digits}{path.suffix}"
 
 
-def _write_missing(path: Path, draw: Draw, missing: list[int], kept: int, options: Options) -> None:
+def _write_missing(path: Path, source: Source, missing: list[int], kept: int, options: Options) -> None:
     size = options.shard_size
-    wanted = ((number * size, _images_in(number, draw.n, size)) for number in missing)
-    with png_encoder(draw) as encode, batches(draw, wanted, done=kept, quiet=options.quiet) as images:
+    wanted = ((number * size, _images_in(number, source.n, size)) for number in missing)
+    with png_encoder(source) as encode, batches(source, wanted, done=kept, quiet=options.quiet) as images:
         for number in missing:
             with atomic_write(path.with_name(shard_name(path, number))) as file:
-                _write_shard(file, draw, number * size, _images_in(number, draw.n, size), images, encode)
+                _write_shard(file, source, number * size, _images_in(number, source.n, size), images, encode)
 
 
-def _write_shard(file: BinaryIO, draw: Draw, first: int, count: int, images: Iterator[Images], encode: Encode) -> None:
+def _write_shard(
+    file: BinaryIO, source: Source, first: int, count: int, images: Iterator[Images], encode: Encode
+) -> None:
     """The images first .. first + count - 1 of the request, which are what `images` gives next."""
-    index = jobs.first_index(draw) + first
+    index = source.start + first
     end = first + count
     while first < end:
         batch = next(images)
-        labels = draw.labels(first, len(batch))
+        labels = source.labels(first, len(batch))
         for i, png in enumerate(encode(batch)):
             name = file_name(index + i)
             file.write(_entry(name, png))
