@@ -83,3 +83,12 @@ def test_a_missing_shipped_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr("gan_runtime.models.checkout", lambda: tmp_path)
     with pytest.raises(ModelError, match=r"mnist\.onnx: the shipped model is missing"):
         shipped_model("mnist")
+
+
+def test_the_package_shows_its_classes_and_errors() -> None:
+    import gan_runtime
+
+    assert dir(gan_runtime) == sorted(gan_runtime.__all__)
+    assert all(hasattr(gan_runtime, name) for name in gan_runtime.__all__)
+    errors = {name for name, kind in vars(gan_runtime.errors).items() if isinstance(kind, type)}
+    assert errors <= set(gan_runtime.__all__)
