@@ -9,22 +9,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT / "runtime"), str(ROOT / "trainer")]
 
-from gan_runtime.commands import sample as runtime  # noqa: E402
 from gan_runtime.commands.data import data  # noqa: E402
 from gan_runtime.commands.encode import encode  # noqa: E402
 from gan_runtime.commands.evaluate import evaluate  # noqa: E402
+from gan_runtime.commands.info import info  # noqa: E402
+from gan_runtime.commands.sample import sample  # noqa: E402
 from gan_runtime.terminal.commandline import new_app, run_app  # noqa: E402
-from gan_trainer.commands import train as trainer  # noqa: E402
 from gan_trainer.commands.compare import compare  # noqa: E402
+from gan_trainer.commands.export import export  # noqa: E402
 from gan_trainer.commands.features import features  # noqa: E402
+from gan_trainer.commands.train import train  # noqa: E402
 
 app = new_app()
-app.command()(trainer.train)
-app.command()(trainer.export)
-app.command()(runtime.sample)
-app.command()(runtime.info)
-app.command()(data)
-app.command()(encode)
+for command in (train, export, sample, info, data, encode):
+    app.command()(command)
 app.command("eval")(evaluate)
 app.command()(compare)
 app.command()(features)

@@ -38,16 +38,18 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     from gan_runtime.commands import data as cli_data
     from gan_runtime.commands import encode as cli_encode
     from gan_runtime.commands import evaluate as cli_eval
-    from gan_runtime.commands import sample as runtime
+    from gan_runtime.commands import info as cli_info
+    from gan_runtime.commands import sample as cli_sample
     from gan_trainer.commands import compare as cli_compare
+    from gan_trainer.commands import export as cli_export
     from gan_trainer.commands import features as cli_features
-    from gan_trainer.commands import train as trainer
+    from gan_trainer.commands import train as cli_train
 
     mains = {
-        "gan-train": trainer.train_main,
-        "gan-export": trainer.export_main,
-        "gan-sample": runtime.sample_main,
-        "gan-info": runtime.info_main,
+        "gan-train": cli_train.train_main,
+        "gan-export": cli_export.export_main,
+        "gan-sample": cli_sample.sample_main,
+        "gan-info": cli_info.info_main,
         "gan-data": cli_data.data_main,
         "gan-encode": cli_encode.encode_main,
         "gan-eval": cli_eval.eval_main,

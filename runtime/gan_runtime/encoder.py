@@ -1,6 +1,6 @@
 """Encoder: uint8 images in, the latents that a generator would draw them from out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,10 @@ from gan_runtime.models import EXPORTED, find_model, newest_first
 from gan_runtime.onnx_model import ImageReader
 from gan_runtime.session import check_threads, open_session
 from gan_runtime.signature import ENCODE_TASK, check_signature, check_task
-from gan_runtime.terminal.progress import progress
 from gan_runtime.workers import Workers
 
 LATENTS = "latents"
 SUFFIX = "-encoder.onnx"
-BATCH = 1024
 WITH_ENCODERS = "bigan and vae"  # recipes
 
 
@@ -78,17 +76,6 @@ class Encoder(ImageReader):
         """As a call, for images that come batch by batch."""
         (latents,) = self.read(batches, [LATENTS])
         return latents
-
-    def encode_with_progress(self, images: NDArray[np.uint8], *, quiet: bool = False) -> NDArray[np.float32]:
-        """As a call, with a progress bar where it takes long."""
-        with progress("encoding", len(images), "images", quiet=quiet) as advance:
-
-            def batches() -> Iterator[NDArray[np.uint8]]:
-                for first in range(0, len(images), BATCH):
-                    yield images[first : first + BATCH]
-                    advance(len(images[first : first + BATCH]))
-
-            return self.encode(batches())
 
 
 def check_pair(encoder: ModelFile, generator: ModelFile) -> None:

@@ -16,7 +16,8 @@ from PIL import Image
 from gan_runtime import Generator, __version__
 from gan_runtime.manifest import METADATA_KEY
 from gan_runtime.models import shipped_model
-from gan_runtime.terminal.commandline import note, run
+from gan_runtime.terminal.commandline import run
+from gan_runtime.terminal.text import note
 
 Call = Callable[..., Result]
 

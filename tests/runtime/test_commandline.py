@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gan_runtime.evaluation.table import markdown, table
-from gan_runtime.terminal.commandline import plain, plain_json
+from gan_runtime.terminal.text import plain, plain_json
 
 STEERING = "".join(map(chr, (0x1B, 0x7F, 0x85, 0x9B, 0x61C, 0x200E, 0x200F, 0x202E, 0x2028, 0x2066, 0x2069)))
 HARMLESS = "Größe 猫 שלום 🙂"

@@ -212,7 +212,7 @@ def test_commands_turn_telemetry_off_unless_it_was_turned_on() -> None:
         command = [
             sys.executable,
             "-c",
-            "from gan_runtime.commands.sample import info_main; info_main()",
+            "from gan_runtime.commands.info import info_main; info_main()",
             "--doctor",
             "--json",
         ]

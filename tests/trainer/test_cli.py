@@ -289,7 +289,9 @@ def test_export_refuses_bad_runs_and_places(call: Call, run: Path) -> None:
 
 
 def test_a_missing_extra_is_named(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan_trainer.commands.train.find_spec", lambda name: None if name == "torch" else object())
+    monkeypatch.setattr(
+        "gan_trainer.commands.requirements.find_spec", lambda name: None if name == "torch" else object()
+    )
     for command in ("gan-train", "gan-export"):
         assert call(command).refused("needs torch", "gan-edge[train,cpu]")
 

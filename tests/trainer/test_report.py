@@ -18,9 +18,9 @@ from PIL import Image
 
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.images.grids import save_png
-from gan_trainer.commands.repeat import command, without_flag
 from gan_trainer.report import REPORT, write_report
 from gan_trainer.report.records import spread
+from gan_trainer.report.repeat import command, without_flag
 from gan_trainer.report.words import duration, figure
 from gan_trainer.runs.folder import Run, create_run
 from gan_trainer.training.config import Config

@@ -66,7 +66,7 @@ def test_without_tensorboard_it_is_refused_before_the_run(call: Call, monkeypatc
 
     real = util.find_spec
     monkeypatch.setattr(
-        "gan_trainer.commands.train.find_spec", lambda name: None if name == "tensorboard" else real(name)
+        "gan_trainer.commands.requirements.find_spec", lambda name: None if name == "tensorboard" else real(name)
     )
     assert call("gan-train", *SHORT, "--tensorboard").refused("--tensorboard", "pip install tensorboard")
     assert not Path("runs").exists()

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gan_runtime import __version__
-from gan_runtime.terminal.commandline import note, print_result, run
+from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
 from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
+from gan_runtime.terminal.text import note
 
 if TYPE_CHECKING:
     from gan_runtime.encoder import Encoder
@@ -45,6 +46,7 @@ def encode(
     version: Version = False,
 ) -> None:
     """Write the latents of images, by the encoder of a BiGAN or VAE, with ONNX Runtime."""
+    from gan_runtime.commands.encoding import encode_images
     from gan_runtime.data.named import check_output_is_new, how_decoded, load_images
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable
@@ -64,7 +66,7 @@ def encode(
     pictures = load_images(
         sources, encoder.size, split=split, data_dir=data_dir, offline=offline, quiet=quiet, like=like
     )
-    latents = encoder.encode_with_progress(pictures.images, quiet=quiet)
+    latents = encode_images(encoder, pictures.images, quiet=quiet)
     _write(path, latents, pictures.names, pictures.labels)
     report = {
         "output": output,

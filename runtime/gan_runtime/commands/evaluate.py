@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gan_runtime import __version__
-from gan_runtime.terminal.commandline import note, print_result, run
+from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
 from gan_runtime.terminal.foreign_flags import with_assumptions
 from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
+from gan_runtime.terminal.text import note
 
 if TYPE_CHECKING:
     from gan_runtime.evaluation.features import FeatureNetwork

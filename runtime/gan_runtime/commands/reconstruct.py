@@ -9,7 +9,7 @@ from gan_runtime.data.named import check_output_is_new, load_images
 from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write
 from gan_runtime.outputs.options import STDOUT, WALKS, Options, Outcome
-from gan_runtime.terminal.commandline import note
+from gan_runtime.terminal.text import note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +88,7 @@ def encoded(
         InputError, DataError: a picture cannot be read, there are too many to be shown side by side, or the generator
             is conditional and nobody says of which class they are.
     """
+    from gan_runtime.commands.encoding import encode_images
     from gan_runtime.encoder import open_encoder_of
     from gan_runtime.images.recorded import pictures_for
     from gan_runtime.outputs.reconstructions import reconstruction_layout
@@ -100,7 +101,7 @@ def encoded(
     found = load_images(images, opened.size, offline=True, quiet=options.quiet, like=like)
     if reconstruct:
         reconstruction_layout(found.images.shape, options)
-    latents = opened.encode_with_progress(found.images, quiet=options.quiet)
+    latents = encode_images(opened, found.images, quiet=options.quiet)
     return Encoded(found.images, latents, opened, found.remarks)
 
 

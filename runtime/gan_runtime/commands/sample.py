@@ -1,4 +1,4 @@
-"""gan-sample and gan-info: arguments in, one call, a report out. Heavy imports wait until a command runs."""
+"""gan-sample: sample images with ONNX Runtime. Heavy modules are imported when the command runs."""
 
 import os
 import time
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gan_runtime import __version__
-from gan_runtime.terminal.commandline import note, print_result, run
+from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import Device, Json, Quiet, Threads, Version
 from gan_runtime.terminal.foreign_flags import with_assumptions
 from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
+from gan_runtime.terminal.text import note
 
 if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions
@@ -101,6 +102,7 @@ def sample(
     assumptions: "Assumptions | None",
 ) -> None:
     """Sample images from an exported generator with ONNX Runtime."""
+    from gan_runtime.commands.open_model import open_generator
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
 
     began = time.perf_counter()
@@ -121,7 +123,7 @@ def sample(
         check_mode(images, output, kind, reconstruct=reconstruct, interpolate=interpolate, given=asked)
     check_output(output)
     options = Options(**given, quiet=quiet)
-    generator = _open_generator(model, device, threads, quiet, assumptions)
+    generator = open_generator(model, device, threads, quiet, assumptions)
     number = None if label is None else _class_of(generator, label, quiet)
     shown = None
     if pictures:
@@ -157,55 +159,10 @@ def sample(
         print_result(outcome.name, report if as_json else None)
 
 
-@with_assumptions
-def info(
-    model: Annotated[
-        str | None, typer.Argument(help="The .onnx file, or the name of a shipped one.", show_default=False)
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Compare its pictures here with the exporting host's.")
-    ] = False,
-    doctor: Annotated[bool, typer.Option("--doctor", help="Report on this installation instead.")] = False,
-    device: Device = "auto",
-    threads: Threads = None,
-    as_json: Json = False,
-    version: Version = False,
-    *,
-    assumptions: "Assumptions | None",
-) -> None:
-    """Print what an exported file says of itself, or report on this installation."""
-    from gan_runtime.errors import InputError
-
-    if doctor:
-        if model is not None or check or assumptions:
-            raise InputError("--doctor: reports on the installation and takes neither a model nor flags for one")
-        return _doctor(as_json)
-    if model is None:
-        raise InputError("name a model file, or --doctor")
-    if not check and (device != "auto" or threads is not None):
-        raise InputError("--device and --threads: belong to --check")
-    from gan_runtime.commands.info import describe_model, lines, numbered
-    from gan_runtime.models import find_model
-
-    report = describe_model(find_model(model), assumptions)
-    passed = True
-    if check:
-        passed, report["check"] = _check(model, device, threads)
-    print_result(lines(numbered(report)), report if as_json else None)
-    if not passed:
-        raise typer.Exit(1)
-    return None
-
-
 def sample_main() -> None:
     """Entry point of gan-sample."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy multiplies no matrices here: 18 ms of starting threads
     run(sample, "gan-sample")
-
-
-def info_main() -> None:
-    """Entry point of gan-info."""
-    run(info, "gan-info")
 
 
 def _check_alone(json_and_picture: bool, latents_and_count: bool) -> None:
@@ -242,31 +199,6 @@ def _class_names(generator: "Generator", number: int | None, by_class: bool) -> 
     return {"classes": list(names)} if names and by_class else {}
 
 
-def _open_generator(
-    path: str | None, device: str, threads: int | None, quiet: bool = False, assumptions: "Assumptions | None" = None
-) -> "Generator":
-    from gan_runtime.generator import Generator
-    from gan_runtime.model_file import read_model_file
-    from gan_runtime.models import default_model, find_model
-
-    def say(remark: str) -> None:
-        if not quiet:
-            note(remark)
-
-    if path is not None:
-        model = read_model_file(find_model(path))
-    else:
-        model, remarks = default_model()
-        for remark in remarks:
-            say(remark)
-    generator = Generator.open(model, device, threads, assumptions)
-    if generator.roles.assumed:
-        say(f"model: {model.path}, {generator.roles.assumed}")
-    if device == "auto":
-        say(f"device: {generator.session.device}, {generator.session.reason}")
-    return generator
-
-
 def _default_n(options: "Options", kind: str, generator: "Generator") -> int:
     from gan_runtime.outputs.options import DEFAULT_POINTS
 
@@ -289,31 +221,3 @@ def _describe(generator: "Generator") -> dict[str, Any]:
         "threads": generator.threads,
         "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},
     }
-
-
-def _check(path: str, device: str, threads: int | None) -> tuple[bool, dict[str, Any]]:
-    from gan_runtime.errors import ModelError
-    from gan_runtime.generator import FINGERPRINT_TOLERANCE
-
-    generator = _open_generator(path, device, threads)
-    difference = generator.check_fingerprint()
-    if difference is None:
-        raise ModelError(f"{path}: has no fingerprint to check; export it with gan-export")
-    passed = difference <= FINGERPRINT_TOLERANCE
-    return passed, {
-        "device": generator.session.device,
-        "largest_difference": difference,
-        "verdict": "the pictures of the exporting host"
-        if passed
-        else "OTHER PICTURES: a damaged file, or a faulty device",
-    }
-
-
-def _doctor(as_json: bool) -> None:
-    from gan_runtime.commands.doctor import examine
-    from gan_runtime.commands.info import lines
-
-    report, problems = examine()
-    print_result(lines(report), report if as_json else None)
-    if problems:
-        raise typer.Exit(1)

@@ -28,8 +28,8 @@ from gan_runtime.errors import DataError
 from gan_runtime.images.decoding import NO_MEMORY, decoder
 from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.images.remarks import Remark, summarise
-from gan_runtime.terminal.commandline import note
 from gan_runtime.terminal.progress import progress
+from gan_runtime.terminal.text import note
 
 VERSION = 4  # of the way from files to images, and of what the cache holds
 CODECS = ("jpg", "zlib", "libtiff", "webp", "avif", "littlecms2")  # libraries that determine what Pillow decodes

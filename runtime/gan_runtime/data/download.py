@@ -21,8 +21,8 @@ from gan_runtime.data.paths import cache_folder, existing
 from gan_runtime.data.registry import SOURCES, IdxFile
 from gan_runtime.errors import DataError, OutputError
 from gan_runtime.files import lock
-from gan_runtime.terminal.commandline import note
 from gan_runtime.terminal.progress import progress
+from gan_runtime.terminal.text import note
 
 MIRROR_VARIABLE = "GAN_EDGE_MIRROR"
 OFFLINE_VARIABLE = "GAN_EDGE_OFFLINE"

@@ -15,7 +15,7 @@ from gan_runtime.data.download import download, forbidden, own_folder
 from gan_runtime.data.paths import existing, search_path
 from gan_runtime.data.registry import SOURCES, IdxFile
 from gan_runtime.errors import DataError
-from gan_runtime.terminal.commandline import note
+from gan_runtime.terminal.text import note
 
 ANEW = "delete it and fetch it again with gan-data --fetch, or replace it with the original"
 

@@ -20,7 +20,7 @@ from gan_runtime.images.options import PictureOptions, pictures_as
 from gan_runtime.images.recorded import SHARED
 from gan_runtime.images.remarks import said, summarise
 from gan_runtime.manifest import ImageSize
-from gan_runtime.terminal.commandline import note
+from gan_runtime.terminal.text import note
 
 
 @dataclass(frozen=True)

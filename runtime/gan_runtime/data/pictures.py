@@ -11,7 +11,7 @@ from gan_runtime.data.listing import Bad
 from gan_runtime.errors import DataError
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.remarks import said
-from gan_runtime.terminal.commandline import note
+from gan_runtime.terminal.text import note
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from gan_runtime.images.options import PictureOptions
 from gan_runtime.manifest import METADATA_KEY, ImageSize
 from gan_runtime.model_file import read_model_file
 from gan_runtime.outputs.pipeline import batches
-from gan_runtime.terminal.commandline import note
 from gan_runtime.terminal.progress import progress
+from gan_runtime.terminal.text import note
 
 BATCH = 1024
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_runtime.files import atomic_write
-from gan_runtime.terminal.commandline import plain
+from gan_runtime.terminal.text import plain
 
 METRICS = {  # key: title, format, better direction; a table has the metrics that its columns have
     "high_quality": ("high quality", "{:.2%}", "higher"),

@@ -11,7 +11,7 @@ from gan_runtime.errors import ModelError, OutputError
 from gan_runtime.files import check_writable, lock
 from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.source import Source
-from gan_runtime.terminal.commandline import note
+from gan_runtime.terminal.text import note
 
 REQUEST_VERSION = 1
 SHOWN = 3  # damaged files by name

@@ -1,7 +1,6 @@
 """What every command has in common: one-line errors, exit codes, --version and --json."""
 
 import io
-import json
 import os
 import signal
 import sys
@@ -16,12 +15,8 @@ import typer
 
 from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError
-
-BIDIRECTIONAL = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-SEPARATORS = (0x2028, 0x2029)  # of lines and paragraphs
-CONTROLS = {code: "?" for code in (*range(32), *range(127, 160), *BIDIRECTIONAL, *SEPARATORS) if code != ord("\n")}
-USAGE_ERROR, FAILURE = 2, 1
-INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+from gan_runtime.terminal.exit_codes import FAILURE, INTERRUPTED, TERMINATED, USAGE_ERROR
+from gan_runtime.terminal.text import note, plain, plain_json
 
 
 def new_app(**settings: Any) -> typer.Typer:
@@ -82,25 +77,6 @@ def run_app(app: typer.Typer, name: str) -> int:
         note("; ".join((f"{name}: interrupted", *error.args)))
         return INTERRUPTED
     return FAILURE
-
-
-def plain(text: str) -> str:
-    """`text` without the characters that could steer a terminal: names of files may have any."""
-    return text.translate(CONTROLS)
-
-
-def plain_json(document: Any, indent: int | None = None) -> str:
-    """`document` as JSON, in which what could steer a terminal or cannot be seen is escaped: it reads back the same."""
-    text = json.dumps(document, indent=indent, ensure_ascii=False)
-    return "".join(
-        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1] for character in text
-    )
-
-
-def note(message: str) -> None:
-    """A remark for people, on stderr."""
-    if sys.stderr is not None:
-        typer.echo(plain(message), err=True)
 
 
 def print_result(text: str, as_json: dict[str, Any] | None = None) -> None:

@@ -1,11 +1,8 @@
 """The options of every command that reads a folder or archive of images, in one place."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from gan_runtime.images.options import PictureOptions
 
 
 def _given(text: str) -> Any:
@@ -51,21 +48,3 @@ SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Folder or .zip: leave
 FollowLinks = Annotated[
     bool, typer.Option("--follow-links", help="Folder: read what links lead to out of the folder, too.")
 ]
-
-
-def picture_options(source: str, **flags: Any) -> "PictureOptions | None":
-    """The options given, by the names of `PictureOptions`, or None for a data set that is known by name.
-
-    Raises:
-        InputError: a value is out of range, or an option does not belong to `source`; naming the flag.
-    """
-    from gan_runtime.data import KNOWN, PictureOptions  # noqa: PLC0415
-    from gan_runtime.errors import InputError  # noqa: PLC0415
-
-    given = {name: value for name, value in flags.items() if value not in (None, False)}
-    if source not in KNOWN:
-        return PictureOptions(**given)
-    if given:
-        flag = f"--{next(iter(given)).replace('_', '-')}"
-        raise InputError(f"{flag}: {source} is used as it is; a folder or .zip of images takes such options")
-    return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from gan_runtime.terminal.commandline import note, plain
+from gan_runtime.terminal.text import note, plain
 
 DELAY_SECONDS = 1.0  # work that is done by then shows nothing
 LINE_SECONDS = 10.0

@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from gan_runtime.terminal.commandline import note, print_result, run
+from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import DataDir, Device, Json, Offline, Quiet, Version
+from gan_runtime.terminal.text import note
 from gan_trainer.commands.flags import with_recipe_flags
+from gan_trainer.commands.requirements import require
 
 
 @with_recipe_flags
@@ -48,8 +50,6 @@ def compare(
     The budget is --seconds or --images. Finished runs are not repeated: the same command goes on where it stopped, and
     adds the recipes and seeds that are new in it. All recipes compute in fp32, or in what --precision says.
     """
-    from gan_trainer.commands.train import require
-
     require("gan-compare")
     from gan_runtime.cpus import available_cpus
     from gan_runtime.errors import GanEdgeError

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gan_runtime.terminal.commandline import note, print_result, run
+from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import DataDir, Json, Offline, Quiet, Threads, Version
+from gan_runtime.terminal.text import note
+from gan_trainer.commands.requirements import require
 
 if TYPE_CHECKING:
     from gan_runtime.model_file import ModelFile
@@ -36,8 +38,6 @@ def features(
     version: Version = False,
 ) -> None:
     """Train a classifier of a labelled data set on the CPU and export its features; compose those of stacked-mnist."""
-    from gan_trainer.commands.train import require
-
     require("gan-features")
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable

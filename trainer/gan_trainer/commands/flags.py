@@ -3,11 +3,15 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import Field, fields
+from pathlib import Path
 from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
 from gan_trainer.recipes.recipe import SETTINGS
+
+RUNS_DIR = Path("runs")
+RunsDir = Annotated[Path, typer.Option(help="Folder that holds the runs.")]
 
 PANEL = "Recipe: every field can be changed"
 TYPERS = ("min", "max")  # the bounds that typer checks itself; the recipe checks all of them

@@ -1,10 +1,7 @@
-"""gan-train and gan-export: arguments in, one call, a report out. torch is imported when a command runs."""
+"""gan-train: train a generator, or resume a run. torch is imported when the command runs."""
 
-import os
-import sys
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +9,8 @@ import typer
 from click.core import ParameterSource
 
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
-from gan_runtime.terminal.commandline import note, print_result, run
+from gan_runtime.terminal.commandline import print_result, run
+from gan_runtime.terminal.exit_codes import COLLAPSED
 from gan_runtime.terminal.flags import DataDir, Device, Json, Offline, Quiet, Version
 from gan_runtime.terminal.picture_flags import (
     Background,
@@ -23,10 +21,11 @@ from gan_runtime.terminal.picture_flags import (
     Mode,
     Size,
     SkipBad,
-    picture_options,
 )
-from gan_trainer.commands.flags import with_recipe_flags
+from gan_runtime.terminal.text import note
+from gan_trainer.commands.flags import RUNS_DIR, RunsDir, with_recipe_flags
 from gan_trainer.commands.list_recipes import print_recipes
+from gan_trainer.commands.requirements import require
 
 if TYPE_CHECKING:
     from gan_runtime.data import Dataset
@@ -38,13 +37,9 @@ if TYPE_CHECKING:
     from gan_trainer.training.loop import Outcome
     from gan_trainer.training.state import TrainState
 
-RUNS_DIR = Path("runs")
-COLLAPSED = 3  # exit code of a run that was stopped because its generator repeats itself
 VERDICTS = {"collapsed": "the generator repeats itself", "patience": "its FID no longer falls"}
 CHANGED_BY_RESUME = ("images", "device", "threads")
 ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "offline", "tensorboard", "quiet", "as_json", "version"}
-
-RunsDir = Annotated[Path, typer.Option(help="Where run folders are.")]
 
 
 @dataclass(frozen=True)
@@ -114,6 +109,7 @@ def train(
         raise InputError(f"--epochs {epochs:g}: must be positive")
     if changes["images"] is not None and epochs is not None:
         raise InputError("--images and --epochs: both give the length; choose one")
+    from gan_runtime.commands.picture_options import picture_options
     from gan_runtime.data import load_dataset
     from gan_trainer.data.source import DataSource
     from gan_trainer.runs.continuing import find_origin
@@ -145,59 +141,9 @@ def train(
     return _train(config, dataset, where, state, sitting, judge, keep=origin is not None)
 
 
-def export(
-    source: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="Run folder.  [default: the newest]", show_default=False)
-    ] = None,
-    checkpoint: Annotated[str, typer.Option(help="best by its evaluations, last, or after so many images.")] = "best",
-    opset: Annotated[int, typer.Option(help="Version of the ONNX operator set, 13 to 20; exactly this one.")] = 17,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="[default: exported/<run>.onnx]", show_default=False)
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="The model's own name.  [default: the run's]", show_default=False)
-    ] = None,
-    runs_dir: RunsDir = RUNS_DIR,
-    as_json: Json = False,
-    version: Version = False,
-) -> None:
-    """Export a run's generator to one ONNX file that is verified against torch."""
-    require("gan-export")
-    from gan_trainer.export.run import choose_checkpoint, export_run
-    from gan_trainer.runs.folder import newest_run, open_run
-
-    found = open_run(source, runs_dir) if source is not None else newest_run(runs_dir)
-    if source is None:
-        note(f"run: {found.folder}, the newest in {runs_dir}")
-    chosen, why = choose_checkpoint(found, checkpoint)
-    note(f"checkpoint: {chosen}, {why}")
-    file, encoder = export_run(found, chosen, opset, output, name)
-    report: dict[str, Any] = {
-        "output": str(file.path),
-        "bytes": len(file.content),
-        "sha256": file.sha256,
-        "opset": file.opset,
-        "ir_version": file.ir_version,
-        "run": str(found.folder),
-        "checkpoint": str(chosen),
-    }
-    note(f"opset {file.opset}, IR version {file.ir_version}, {len(file.content):,} bytes, equal to torch")
-    text = str(file.path)
-    if encoder is not None:
-        report["encoder"] = {"output": str(encoder.path), "bytes": len(encoder.content), "sha256": encoder.sha256}
-        note(f"its encoder: {len(encoder.content):,} bytes, equal to torch")
-        text += f"\n{encoder.path}"
-    print_result(text, report if as_json else None)
-
-
 def train_main() -> None:
     """Entry point of gan-train."""
     run(train, "gan-train")
-
-
-def export_main() -> None:
-    """Entry point of gan-export."""
-    run(export, "gan-export")
 
 
 def _resume(path: Path, runs_dir: Path, sitting: Sitting, changes: dict[str, Any]) -> None:
@@ -380,18 +326,6 @@ def _print_report(where: "Run", counters: dict[str, Any], outcome: "Outcome", si
         raise typer.Exit(COLLAPSED)
 
 
-def require(command: str, tensorboard: bool = False) -> None:
-    """Name the missing extra. Waiting threads spin only briefly: on a busy host the default costs most of the time."""
-    missing = [name for name in ("torch", "onnx", "rich", "plotly") if find_spec(name) is None]
-    if missing:
-        raise GanEdgeError(f"{command} needs {', '.join(missing)}: pip install 'gan-edge[train,cpu]'")
-    if tensorboard and find_spec("tensorboard") is None:
-        raise GanEdgeError("--tensorboard: TensorBoard is not installed here: pip install tensorboard")
-    if "torch" not in sys.modules:
-        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in gan-eval
-
-
 def _given_with_resume(context: typer.Context) -> dict[str, Any]:
     """What was given on the command line. Raises InputError for what a run that goes on cannot change."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
@@ -404,3 +338,7 @@ def _given_with_resume(context: typer.Context) -> dict[str, Any]:
                 "leave it out, or start a new run"
             )
     return given
+
+
+if __name__ == "__main__":
+    train_main()

@@ -8,7 +8,7 @@ from typing import Any
 
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write
-from gan_trainer.commands.train import COLLAPSED as EXIT_COLLAPSED
+from gan_runtime.terminal.exit_codes import COLLAPSED as EXIT_COLLAPSED
 from gan_trainer.compare.plan import Cell, Plan, software
 from gan_trainer.compare.processes import Done
 from gan_trainer.recipes.checks import flag

@@ -12,7 +12,7 @@ from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.files import atomic_write
 from gan_runtime.models import shipped_features
-from gan_runtime.terminal.commandline import note
+from gan_runtime.terminal.text import note
 from gan_trainer.compare import pictures, table
 from gan_trainer.compare.cells import DIVERGED, Place, finish, known_result, known_results, make_folders
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan

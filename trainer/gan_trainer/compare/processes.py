@@ -1,5 +1,6 @@
 """The commands that a comparison runs, as processes that end with it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,12 +10,12 @@ from pathlib import Path
 
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.files import atomic_write
-from gan_runtime.terminal.commandline import INTERRUPTED, TERMINATED
+from gan_runtime.terminal.exit_codes import INTERRUPTED, TERMINATED
 
-MAINS = {
-    "gan-train": "from gan_trainer.commands.train import train_main as main",
-    "gan-export": "from gan_trainer.commands.train import export_main as main",
-    "gan-eval": "from gan_runtime.commands.evaluate import eval_main as main",
+MODULES = {
+    "gan-train": "gan_trainer.commands.train",
+    "gan-export": "gan_trainer.commands.export",
+    "gan-eval": "gan_runtime.commands.evaluate",
 }
 
 
@@ -53,13 +54,14 @@ class Processes:
         self._stopped = False
 
     def run(self, command: str, *arguments: object) -> Done:
-        """Run a command of this installation to its end. In a session of its own: Ctrl-C is for us to pass on."""
-        code = f"import sys; sys.path[:] = {sys.path!r}; {MAINS[command]}; main()"  # not what lies in this folder
+        """Run a command of this installation to its end, in its own session, so that only `stop` interrupts it."""
+        here = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with self._lock:
             if self._stopped:
                 return Done(command, 128 + signal.SIGTERM, "", "")
             process = subprocess.Popen(
-                [sys.executable, "-c", code, *map(str, arguments)],
+                [sys.executable, "-P", "-m", MODULES[command], *map(str, arguments)],
+                env=here,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

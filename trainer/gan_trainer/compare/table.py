@@ -7,7 +7,7 @@ from typing import Any
 
 from gan_runtime.evaluation.scores import TEST, TRAIN
 from gan_runtime.evaluation.table import METRICS
-from gan_runtime.terminal.commandline import plain
+from gan_runtime.terminal.text import plain
 from gan_trainer.compare.cells import COLLAPSED, DIVERGED, FINISHED
 from gan_trainer.compare.plan import Plan, Settings, versions
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from gan_runtime.terminal.commandline import note, plain
+from gan_runtime.terminal.text import note, plain
 from gan_trainer.training.observer import Observer
 from gan_trainer.training.state import TrainState
 

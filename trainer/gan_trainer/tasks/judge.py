@@ -15,7 +15,7 @@ from gan_runtime.laboratory.evaluation import point_floors, score_points
 from gan_runtime.laboratory.metrics import CEILING, PointScores
 from gan_runtime.laboratory.points import POINTS
 from gan_runtime.models import shipped_features
-from gan_runtime.terminal.commandline import note
+from gan_runtime.terminal.text import note
 from gan_trainer.evaluation.run import Judge as AnyJudge
 from gan_trainer.tasks.drawing import draw_images
 from gan_trainer.training.config import Config

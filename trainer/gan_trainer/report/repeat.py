@@ -1,24 +1,23 @@
-"""The command that repeats a run, worked out from its configuration."""
+"""The gan-train command that repeats a run, made from the run's configuration."""
 
-import inspect
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from gan_runtime.images.options import PictureOptions
-from gan_trainer.commands.train import train
-from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.recipes.recipe import RECIPES, SETTINGS
 from gan_trainer.training.config import Config
 
-NO_SETTINGS = ("data", "recipe_name", "recipe", "asked", "init_from", "history")  # what the other flags say, or none
+NO_SETTINGS = ("data", "recipe_name", "recipe", "asked", "init_from", "history")  # covered by other flags, or no flag
+FLAGS = {field.name for kind in SETTINGS.values() for field in fields(kind) if "help" in field.metadata}
 
 
 def command(config: Config) -> str:
-    """A line for the shell that starts the same run again: what was chosen by itself is named, what is usual is not."""
+    """Shell command that starts the same run again. It names automatic choices and leaves out default values."""
     data, settings = config.data, config.to_dict()
     flags = {
         "recipe": config.recipe_name,
-        **{name: getattr(config.recipe, name) for name in changes(config)},
+        **{name: getattr(config.recipe, name) for name in changes(config) if name in FLAGS},
         **_pictures(data.pictures),
         **{name: value for name, value in settings.items() if name not in NO_SETTINGS},
         "data_dir": data.folder,
@@ -27,14 +26,14 @@ def command(config: Config) -> str:
 
 
 def changes(config: Config) -> dict[str, Any]:
-    """Fields of the recipe that differ from the table of this version."""
+    """Fields of the recipe that differ from the recipe of the same name in this version."""
     usual = asdict(RECIPES[config.recipe_name]) if config.recipe_name in RECIPES else {}
     return {name: value for name, value in asdict(config.recipe).items() if usual.get(name) != value}
 
 
 def without_flag(config: Config) -> list[str]:
-    """Those of them that the command cannot say: the table has changed since, or the run was not begun by gan-train."""
-    return [name for name in changes(config) if not _flag(name, getattr(config.recipe, name))]
+    """Changed fields that have no flag: the recipe has changed since, or gan-train did not start the run."""
+    return [name for name in changes(config) if name not in FLAGS]
 
 
 def _pictures(options: PictureOptions | None) -> dict[str, Any]:
@@ -43,9 +42,9 @@ def _pictures(options: PictureOptions | None) -> dict[str, Any]:
 
 
 def _flag(name: str, value: Any) -> list[str]:
-    """The words that say so; none for what has no flag."""
+    """The words of one option; empty where there is no value."""
     option = name.replace("_", "-")
-    if value is None or name not in inspect.signature(train).parameters:
+    if value is None:
         return []
     if isinstance(value, bool):
         return [f"--{option}" if value else f"--no-{option}"]

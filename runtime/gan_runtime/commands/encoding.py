@@ -1,0 +1,23 @@
+"""Encoding under a progress bar, as several commands do it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.encoder import Encoder
+from gan_runtime.terminal.progress import progress
+
+BATCH = 1024
+
+
+def encode_images(encoder: Encoder, images: NDArray[np.uint8], *, quiet: bool = False) -> NDArray[np.float32]:
+    """The latents of images, uint8 [n, h, w, c], with a progress bar where it takes long: float32 [n, d]."""
+    with progress("encoding", len(images), "images", quiet=quiet) as advance:
+
+        def batches() -> Iterator[NDArray[np.uint8]]:
+            for first in range(0, len(images), BATCH):
+                yield images[first : first + BATCH]
+                advance(len(images[first : first + BATCH]))
+
+        return encoder.encode(batches())

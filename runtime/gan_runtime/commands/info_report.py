@@ -1,0 +1,100 @@
+"""What gan-info prints: the facts of a model file."""
+
+from pathlib import Path
+from typing import Any
+
+from gan_runtime.errors import DeviceError, InputError, ModelError
+from gan_runtime.foreign import Assumptions
+from gan_runtime.foreign.shapes import describe_port
+from gan_runtime.manifest import Points, read_manifest
+from gan_runtime.model_file import ModelFile, read_model_file
+from gan_runtime.terminal.text import plain
+
+
+def describe_model(path: str | Path, assumptions: Assumptions | None = None) -> dict[str, Any]:
+    """Everything that the file at `path` says of itself.
+
+    A file without a manifest says little, and is run a few times: `assumptions` are what to take for granted about it.
+
+    Raises:
+        ModelError: the file is damaged, no ONNX model, or has a manifest that is too new.
+        InputError: `assumptions` do not fit the file.
+    """
+    model = read_model_file(path)
+    report: dict[str, Any] = {
+        "path": str(model.path),
+        "bytes": len(model.content),
+        "sha256": model.sha256,
+        "opset": model.opset,
+        "other_opsets": {domain: version for domain, version in model.opsets.items() if domain},
+        "ir_version": model.ir_version,
+        "producer": model.producer,
+        "external_data": model.external_data,
+        "inputs": [describe_port(port) for port in model.inputs],
+        "outputs": [describe_port(port) for port in model.outputs],
+    }
+    return {key: value for key, value in report.items() if value not in ({}, "")} | _describe_manifest(
+        model, assumptions
+    )
+
+
+def lines(report: dict[str, Any], indent: str = "") -> str:
+    """`report` for people: a line a fact, nested facts indented."""
+    text, width = [], max(1, 16 - len(indent))
+    for key, value in report.items():
+        if isinstance(value, dict) and value:
+            text.append(f"{indent}{key}:\n{lines(value, indent + '  ')}")
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            text += [f"{indent}{key}:\n{lines(item, indent + '  ')}" for item in value]
+        elif isinstance(value, list):
+            text.append(f"{indent}{key + ':':<{width}} {', '.join(map(str, value))}")
+        else:
+            text.append(f"{indent}{key + ':':<{width}} {value}")
+    return plain("\n".join(text))
+
+
+def numbered(report: dict[str, Any]) -> dict[str, Any]:
+    """`report` for people: each class with the number that it has, unless that is its name."""
+    names = report.get("classes")
+    if not isinstance(names, list):
+        return report
+    return report | {"classes": [name if name == str(i) else f"{i} {name}" for i, name in enumerate(names)]}
+
+
+def _describe_foreign(model: ModelFile, assumptions: Assumptions | None) -> dict[str, Any]:
+    from gan_runtime.generator import Generator
+
+    try:
+        roles = Generator.open(model, "cpu", assumptions=assumptions).roles
+    except (ModelError, DeviceError) as error:
+        return {"manifest": "none", "generator": f"no; {error}"}
+    assert roles.foreign
+    return {"manifest": "none", "generator": roles.assumed, "read_as": roles.foreign.report()}
+
+
+def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dict[str, Any]:
+    manifest = read_manifest(model)
+    if manifest is None:
+        return _describe_foreign(model, assumptions)
+    if assumptions:
+        raise InputError(f"{', '.join(assumptions.given())}: {model.path} has a manifest that says how it is read")
+    facts: dict[str, Any] = {"name": manifest.name, "task": manifest.task}
+    if manifest.latents:
+        facts["latents"] = f"{manifest.latents.dim}, {manifest.latents.distribution}"
+    if manifest.labels:
+        facts["classes"] = list(manifest.labels.names) or manifest.labels.classes
+    if isinstance(manifest.output, Points):
+        facts["points"] = f"{manifest.output.coordinates} coordinates, up to {manifest.output.extent:g}"
+    elif manifest.output:
+        facts["images"] = f"{manifest.output.height} x {manifest.output.width} x {manifest.output.channels}"
+    if manifest.images:
+        facts["takes"] = f"images, {manifest.images.height} x {manifest.images.width} x {manifest.images.channels}"
+    if manifest.codes:
+        facts["gives"] = f"latents, {manifest.codes.dim}, {manifest.codes.distribution}"
+    if manifest.pictures:
+        facts["pictures"] = manifest.pictures
+    facts |= {"training": manifest.training, "quality": manifest.quality}
+    if manifest.fingerprint:
+        what = ("coordinates", "points") if isinstance(manifest.output, Points) else ("pixels", "images")
+        facts["fingerprint"] = f"{len(manifest.fingerprint.pixels)} {what[0]} of {manifest.fingerprint.count} {what[1]}"
+    return facts

@@ -1,0 +1,38 @@
+"""Open the model that a command was given, and say what was chosen."""
+
+from typing import TYPE_CHECKING
+
+from gan_runtime.generator import Generator
+from gan_runtime.model_file import read_model_file
+from gan_runtime.models import default_model, find_model
+from gan_runtime.terminal.text import note
+
+if TYPE_CHECKING:
+    from gan_runtime.foreign import Assumptions
+
+
+def open_generator(
+    path: str | None, device: str, threads: int | None, quiet: bool = False, assumptions: "Assumptions | None" = None
+) -> Generator:
+    """Open the generator at `path`, or the default model; print the chosen model and device on stderr unless `quiet`.
+
+    Raises:
+        ModelError, DeviceError, InputError: as `Generator.open`.
+    """
+
+    def say(remark: str) -> None:
+        if not quiet:
+            note(remark)
+
+    if path is not None:
+        model = read_model_file(find_model(path))
+    else:
+        model, remarks = default_model()
+        for remark in remarks:
+            say(remark)
+    generator = Generator.open(model, device, threads, assumptions)
+    if generator.roles.assumed:
+        say(f"model: {model.path}, {generator.roles.assumed}")
+    if device == "auto":
+        say(f"device: {generator.session.device}, {generator.session.reason}")
+    return generator

@@ -1,0 +1,66 @@
+"""gan-export: write a run's generator as one verified ONNX file. torch is imported when the command runs."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gan_runtime.terminal.commandline import print_result, run
+from gan_runtime.terminal.flags import Json, Version
+from gan_runtime.terminal.text import note
+from gan_trainer.commands.flags import RUNS_DIR, RunsDir
+from gan_trainer.commands.requirements import require
+
+
+def export(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="Run folder.  [default: the newest]", show_default=False)
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(help="best by its evaluations, last, or after so many images.")] = "best",
+    opset: Annotated[int, typer.Option(help="Version of the ONNX operator set, 13 to 20; exactly this one.")] = 17,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="[default: exported/<run>.onnx]", show_default=False)
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The model's own name.  [default: the run's]", show_default=False)
+    ] = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    as_json: Json = False,
+    version: Version = False,
+) -> None:
+    """Export a run's generator to one ONNX file that is verified against torch."""
+    require("gan-export")
+    from gan_trainer.export.run import choose_checkpoint, export_run
+    from gan_trainer.runs.folder import newest_run, open_run
+
+    found = open_run(source, runs_dir) if source is not None else newest_run(runs_dir)
+    if source is None:
+        note(f"run: {found.folder}, the newest in {runs_dir}")
+    chosen, why = choose_checkpoint(found, checkpoint)
+    note(f"checkpoint: {chosen}, {why}")
+    file, encoder = export_run(found, chosen, opset, output, name)
+    report: dict[str, Any] = {
+        "output": str(file.path),
+        "bytes": len(file.content),
+        "sha256": file.sha256,
+        "opset": file.opset,
+        "ir_version": file.ir_version,
+        "run": str(found.folder),
+        "checkpoint": str(chosen),
+    }
+    note(f"opset {file.opset}, IR version {file.ir_version}, {len(file.content):,} bytes, equal to torch")
+    text = str(file.path)
+    if encoder is not None:
+        report["encoder"] = {"output": str(encoder.path), "bytes": len(encoder.content), "sha256": encoder.sha256}
+        note(f"its encoder: {len(encoder.content):,} bytes, equal to torch")
+        text += f"\n{encoder.path}"
+    print_result(text, report if as_json else None)
+
+
+def export_main() -> None:
+    """Entry point of gan-export."""
+    run(export, "gan-export")
+
+
+if __name__ == "__main__":
+    export_main()
