@@ -146,3 +146,10 @@ def test_links_lead_somewhere() -> None:
         prose = without_blocks(document)
         for target in re.findall(r"\]\(([^)#:]+)\)", prose):
             assert (document.parent / target).exists(), (document.name, target)
+
+
+def test_modules_that_the_architecture_names_exist() -> None:
+    named = set(re.findall(r"`([\w/]+\.py)`", (ROOT / "docs" / "architecture.md").read_text()))
+    modules = [path.as_posix() for folder in ("runtime", "trainer", "tests") for path in (ROOT / folder).rglob("*.py")]
+    assert len(named) > 20
+    assert not [name for name in named if not any(path.endswith(f"/{name}") for path in modules)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,23 @@ def test_origins_that_are_none_are_refused(call: Call) -> None:
         ("empty", "has no checkpoint yet"),
     ):
         assert call(*TRAIN, "--init-from", origin).refused(origin, words)
+
+
+def test_classes_that_have_other_names_than_in_the_origin_are_told(call: Call) -> None:
+    for folder, classes in (("one", "ab"), ("two", "bz")):
+        for name in classes:
+            Path(folder, name).mkdir(parents=True)
+            for i in range(12):
+                shutil.copy(f"a/{i:02d}.png", f"{folder}/{name}/{i}.png")
+    short = [word for word in SHORT if word != "--quiet"] + ["--images", 16, "--labels", "folders"]
+    assert call("gan-train", "one", *short, "--name", "first").code == 0
+    told = "--init-from: weights of classes are taken over by number, and names differ: a -> b, b -> z"
+    done = call("gan-train", "two", *short, "--name", "second", "--init-from", "first")
+    assert done.code == 0, done
+    assert told in done.err
+    done = call("gan-train", "one", *short, "--name", "third", "--init-from", "first")
+    assert done.code == 0, done
+    assert "names differ" not in done.err
 
 
 def test_an_average_that_was_there_is_not_forgotten_at_once(make: Callable[..., Config]) -> None:

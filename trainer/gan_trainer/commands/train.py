@@ -112,7 +112,7 @@ def train(
     from gan_runtime.commands.picture_options import picture_options
     from gan_runtime.data import load_dataset
     from gan_trainer.data.source import DataSource
-    from gan_trainer.runs.continuing import find_origin
+    from gan_trainer.runs.continuing import find_origin, renamed_classes
     from gan_trainer.runs.folder import check_name, create_run, make_runs_dir
     from gan_trainer.runs.settings import check_settings, make_config
     from gan_trainer.training.config import choose_device
@@ -134,6 +134,8 @@ def train(
         note(f"device: {chosen}, {reason}")
     if origin is not None:
         config = replace(config, init_from=origin.record)
+        for remark in () if quiet else renamed_classes(origin, config):
+            note(remark)
     state = _begin(config, origin)
     make_runs_dir(runs_dir)  # before the judge measures, which may take long
     judge = _open_judge(config, sitting)

@@ -13,6 +13,8 @@ from gan_trainer.training.checkpoint import load_checkpoint
 from gan_trainer.training.config import Config
 from gan_trainer.training.schedule import learning_rate
 
+SHOWN_CLASSES = 5  # in a remark
+
 
 class Origin(NamedTuple):
     """The checkpoint whose weights a run starts from: its record in config.json and manifest, and its content."""
@@ -41,6 +43,15 @@ def find_origin(path: Path, runs_dir: Path) -> Origin:
         "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
     }
     return Origin(record, saved)
+
+
+def renamed_classes(origin: Origin, config: Config) -> list[str]:
+    """A remark where classes of the same number have other names than in the origin: weights are paired by number."""
+    before = Config.from_dict(origin.saved["config"], origin.record["run"]).conditions
+    pairs = [f"{old} -> {new}" for old, new in zip(before, config.conditions, strict=False) if old != new]
+    more = f", … ({len(pairs)} in all)" if len(pairs) > SHOWN_CLASSES else ""
+    shown = ", ".join(pairs[:SHOWN_CLASSES]) + more
+    return [f"--init-from: weights of classes are taken over by number, and names differ: {shown}"] if pairs else []
 
 
 def go_on(
