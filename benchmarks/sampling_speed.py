@@ -101,7 +101,7 @@ def build_network(name: str, folder: Path) -> Network:
     from torch import nn
 
     from gan_runtime.manifest import ImageSize
-    from gan_trainer.export.generator import export
+    from gan_trainer.export import export
     from gan_trainer.recipes.recipe import RECIPES as TABLE
     from gan_trainer.systems import new_networks
 

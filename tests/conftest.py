@@ -91,7 +91,7 @@ def conditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class-conditional generator with random weights, exported by the project."""
     import torch
 
-    from gan_trainer.export.generator import export
+    from gan_trainer.export import export
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "conditional.onnx"
@@ -104,7 +104,7 @@ def unconditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The document's MLP generator with random weights, exported by the project."""
     import torch
 
-    from gan_trainer.export.generator import export
+    from gan_trainer.export import export
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "unconditional.onnx"

@@ -302,7 +302,7 @@ def test_features_of_others_are_taken_by_the_names_of_the_contract(random_featur
 def test_a_file_is_measured_against_what_it_was_trained_on(call: Call, random_features: Path) -> None:
     import torch
 
-    from gan_trainer.export.generator import export
+    from gan_trainer.export import export
 
     for data, classes in (("mnist", 10), ("photos", 4)):
         torch.manual_seed(0)

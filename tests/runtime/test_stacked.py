@@ -128,7 +128,7 @@ def test_what_is_kept_of_many_images_holds_no_logits(stacked: str, network: Feat
 def test_gan_eval_measures_a_generator_in_colour(call: Call, stacked: str, tmp_path: Path) -> None:
     import torch
 
-    from gan_trainer.export.generator import export
+    from gan_trainer.export import export
 
     torch.manual_seed(0)
     export(new_generator("quick", size=ImageSize(28, 28, 3), width=4), tmp_path / "x.onnx", latent_dim=64)
