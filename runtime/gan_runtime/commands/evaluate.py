@@ -172,3 +172,7 @@ def _write_neighbours(
     from gan_runtime.images.grids import save_png
 
     save_png(path, beside_nearest(source.first(32), network, reference, train))
+
+
+if __name__ == "__main__":
+    eval_main()
