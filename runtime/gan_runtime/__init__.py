@@ -16,17 +16,23 @@ __all__ = [
     "ModelError",
     "OutputError",
     "__version__",
+    "list_models",
+    "load",
 ]
 
 if TYPE_CHECKING:
     from gan_runtime.encoder import Encoder
     from gan_runtime.generator import Generator
+    from gan_runtime.opening import list_models, load
+
+
+LAZY = {"Encoder": "encoder", "Generator": "generator", "list_models": "opening", "load": "opening"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the classes on first use, so that `--version` and `--help` load nothing."""
-    if name in ("Encoder", "Generator"):
-        return getattr(import_module(f"gan_runtime.{name.lower()}"), name)
+    """Import classes and functions on first use, so that `--version` and `--help` load nothing."""
+    if name in LAZY:
+        return getattr(import_module(f"gan_runtime.{LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -2,8 +2,10 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+import torch
 from helpers import linear_generator
 
 from gan_runtime.errors import ModelError
@@ -92,3 +94,33 @@ def test_the_package_shows_its_classes_and_errors() -> None:
     assert all(hasattr(gan_runtime, name) for name in gan_runtime.__all__)
     errors = {name for name, kind in vars(gan_runtime.errors).items() if isinstance(kind, type)}
     assert errors <= set(gan_runtime.__all__)
+
+
+def test_load_opens_names_paths_and_bytes(conditional_model: Path) -> None:
+    import gan_runtime
+
+    assert gan_runtime.list_models() == ("mnist", "fashion-mnist")
+    shipped = gan_runtime.load("mnist", device="cpu", threads=1)
+    assert isinstance(shipped, gan_runtime.Generator)
+    assert shipped.sample(2, seed=1).shape == (2, 28, 28, 1)
+    by_path, by_content = (
+        gan_runtime.load(source, "cpu", 1).sample(3) for source in (conditional_model, conditional_model.read_bytes())
+    )
+    assert np.array_equal(by_path, by_content)
+
+
+def test_load_takes_the_class_of_the_task_and_refuses_others(random_features: Path) -> None:
+    import gan_runtime
+    from gan_runtime.manifest import ImageSize, Latents
+    from gan_trainer.export.encoder import encoder_file
+
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3))
+    file = encoder_file(module, Path("e.onnx"), size=ImageSize(4, 4, 1), latents=Latents(3))
+    encoder = gan_runtime.load(file.content, "cpu", 1)
+    assert isinstance(encoder, gan_runtime.Encoder)
+    with pytest.raises(gan_runtime.ModelError, match=r"made for the task 'features'; load opens files of generate"):
+        gan_runtime.load(random_features)
+    with pytest.raises(gan_runtime.ModelError, match=r"nothing\.onnx: no such model file"):
+        gan_runtime.load("nothing.onnx")
+    with pytest.raises(gan_runtime.InputError, match="source int"):
+        gan_runtime.load(3)  # type: ignore[arg-type]
