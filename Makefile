@@ -31,4 +31,4 @@ test: install
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 clean:
-	rm -rf $(VENV) runs/demo exported/demo.onnx out.png .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) runs/demo exported/demo.onnx out.png .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
