@@ -52,7 +52,9 @@ def photos(tmp_path: Path) -> Path:
     for name in ("cats", "dogs"):
         (folder / name).mkdir(parents=True)
         for index in range(2):
-            Image.new("RGB", (40, 30), {"cats": "red", "dogs": "blue"}[name]).save(folder / name / f"{index}.png")
+            Image.new("RGB", (40, 30), {"cats": ("red", "orange"), "dogs": ("blue", "navy")}[name][index]).save(
+                folder / name / f"{index}.png"
+            )
     (folder / "dogs" / "bad.png").write_bytes(b"no picture")
     (folder / "notes.txt").write_text("hello")
     return folder

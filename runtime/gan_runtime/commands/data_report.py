@@ -66,6 +66,10 @@ def as_text(report: dict[str, Any]) -> dict[str, Any]:
     counts = zip(report["labels"].items(), report["classes"].values(), strict=True)
     classes = {str(number): f"{_one_line(name)}, {_images(count)}" for (name, number), count in counts}
     facts = report | {"classes": classes, "bad": bad, "labels": {}}
+    if report.get("repeated"):
+        facts["repeated"] = f"{_images(report['repeated'])} repeat another one pixel for pixel"
+    else:
+        facts.pop("repeated", None)
     return {name: value for name, value in facts.items() if value not in ({}, [])}
 
 
@@ -92,6 +96,7 @@ def _pictures(found: PictureReport) -> dict[str, Any]:
         "labels": {name: number for number, name in enumerate(found.classes)},
         "bad": [{"name": entry.name, "reason": entry.reason} for entry in found.bad],
         "remarks": list(found.remarks),
+        **({} if found.repeated is None else {"repeated": found.repeated}),
     }
 
 

@@ -20,6 +20,7 @@ class Dataset:
         digest: SHA-256 of the content and of the options that shaped it: equal digests, equal arrays.
         modes: the number of equally likely modes that `labels` distinguish, for measuring only; 0 if they are classes.
         names: the file of each image, if the images were files.
+        content: the first 64 bits of the SHA-256 of each image's file, uint64 [n], if the images were files.
     """
 
     name: str
@@ -30,3 +31,4 @@ class Dataset:
     digest: str = ""
     modes: int = 0
     names: tuple[str, ...] = ()
+    content: NDArray[np.uint64] | None = None

@@ -31,7 +31,7 @@ from gan_runtime.images.remarks import Remark, summarise
 from gan_runtime.terminal.progress import progress
 from gan_runtime.terminal.text import note
 
-VERSION = 4  # of the way from files to images, and of what the cache holds
+VERSION = 5  # of the way from files to images, and of what the cache holds
 CODECS = ("jpg", "zlib", "libtiff", "webp", "avif", "littlecms2")  # libraries that determine what Pillow decodes
 DAMAGE = (DataError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError)
 MAX_THREADS = 16  # each may hold a picture of hundreds of megabytes
@@ -39,7 +39,10 @@ MAX_THREADS = 16  # each may hold a picture of hundreds of megabytes
 
 @dataclass(frozen=True)
 class Decoded:
-    """Images uint8 [n, size, size, channels] of the usable pictures, sorted by name, and facts about other files."""
+    """Images uint8 [n, size, size, channels] of the usable pictures, sorted by name, and facts about other files.
+
+    `content` has the first 64 bits of the SHA-256 of each picture's file, uint64 [n].
+    """
 
     images: NDArray[np.uint8]
     names: tuple[str, ...]
@@ -50,6 +53,7 @@ class Decoded:
     left_out: dict[str, int]
     class_remarks: tuple[str, ...]
     digest: str
+    content: NDArray[np.uint64]
     remarks: tuple[Remark, ...] = ()
 
 
@@ -57,10 +61,12 @@ class Decoded:
 class _Pixels:
     """Images of the pictures that can be decoded, and why the others cannot, by their index in the listing.
 
-    `content` is the digest of what was decoded, "" if another attempt may find other content.
+    `files` has the start of each picture's digest. `content` is the digest of everything that was decoded, "" if
+    another attempt may find other content.
     """
 
     images: NDArray[np.uint8]
+    files: NDArray[np.uint64]
     bad: dict[int, str]
     digest: Any  # of the images, running: labels follow
     remarks: tuple[Remark, ...]
@@ -102,6 +108,7 @@ def _labelled(listing: Listing, pixels: _Pixels, classes: Classes) -> Decoded:
         left_out=listing.left_out,
         class_remarks=classes.remarks,
         digest=_digest_of_labels(pixels.digest, classes.names, labels),
+        content=pixels.files,
         remarks=pixels.remarks,
     )
 
@@ -128,7 +135,11 @@ def _pixels(listing: Listing, options: PictureOptions, quiet: bool) -> _Pixels:
                     raise DataError(f"{listing.path}: its pictures changed while they were read; try again later")
                 if pixels.content and content:
                     _mark(draft, mark)
-                    about = {"bad": list(pixels.bad.items()), "remarks": [astuple(each) for each in pixels.remarks]}
+                    about = {
+                        "bad": list(pixels.bad.items()),
+                        "remarks": [astuple(each) for each in pixels.remarks],
+                        "files": pixels.files.tolist(),
+                    }
                     publish(draft, entry, pixels.images, pixels.digest.hexdigest(), about)
                 return _open(entry, len(listing.names)) or pixels
     if problem and not quiet:
@@ -188,11 +199,12 @@ def _codecs() -> list[str | None]:
 def _open(entry: Path, pictures: int) -> _Pixels | None:
     """What an entry holds; None if it is missing, damaged, or about another number of pictures."""
     images, digest, about = open_entry(entry) or (None, None, {})
-    with suppress(ValueError, KeyError, TypeError):
+    with suppress(ValueError, KeyError, TypeError, OverflowError):
         bad = {int(index): str(reason) for index, reason in about["bad"]}
         remarks = tuple(Remark(*remark) for remark in about["remarks"])
-        if images is not None and len(images) + len(bad) == pictures:
-            return _Pixels(images, bad, digest, remarks)
+        files = np.array(about["files"], np.uint64)
+        if images is not None and len(images) + len(bad) == pictures and len(files) == len(images):
+            return _Pixels(images, files, bad, digest, remarks)
     return None
 
 
@@ -225,7 +237,8 @@ def _decode(listing: Listing, options: PictureOptions, rows: NDArray[np.uint8], 
         chosen = good[first : first + ROWS_AT_ONCE]
         rows[first : first + len(chosen)] = rows[chosen]
     images, content = rows[: len(good)], _digest_of_all(listing, [digest for _, digest in done])
-    return _Pixels(images, bad, digest_of_images(images), summarise(listing.names, noticed), content)
+    files = np.array([int(done[index][1][:16], 16) for index in good], np.uint64)
+    return _Pixels(images, files, bad, digest_of_images(images), summarise(listing.names, noticed), content)
 
 
 def _in_threads(work: Callable[[int], Any], count: int, advance: Callable[[int], None]) -> Iterator[Any]:

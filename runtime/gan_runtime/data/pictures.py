@@ -8,6 +8,7 @@ import numpy as np
 from gan_runtime.data.dataset import Dataset
 from gan_runtime.data.decoded import Decoded, decoded
 from gan_runtime.data.listing import Bad
+from gan_runtime.data.split import count_repeated
 from gan_runtime.errors import DataError
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.remarks import said
@@ -16,7 +17,10 @@ from gan_runtime.terminal.text import note
 
 @dataclass(frozen=True)
 class PictureReport:
-    """The numbers of usable images, ignored files, images per class and left-out files by kind; bad files; remarks."""
+    """The numbers of usable images, ignored files, images per class and left-out files by kind; bad files; remarks.
+
+    `repeated` is the number of images that repeat another one pixel for pixel; None if no image was decoded.
+    """
 
     images: int
     bad: tuple[Bad, ...]
@@ -24,6 +28,7 @@ class PictureReport:
     classes: dict[str, int]
     left_out: dict[str, int]
     remarks: tuple[str, ...]
+    repeated: int | None = None
 
 
 def is_pictures(source: str) -> bool:
@@ -59,7 +64,9 @@ def load_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> D
         note(f"{path}: {remark}")
     where = path.resolve()
     name = where.name if where.is_dir() else where.stem
-    return Dataset(name, "train", found.images, found.labels, found.classes, found.digest, names=found.names)
+    return Dataset(
+        name, "train", found.images, found.labels, found.classes, found.digest, names=found.names, content=found.content
+    )
 
 
 def check_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> PictureReport:
@@ -67,7 +74,13 @@ def check_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> 
     found = decoded(path, options, quiet)
     classes = images_per_class(found)
     return PictureReport(
-        len(found.images), found.bad, found.ignored, classes, found.left_out, all_remarks(found, options)
+        len(found.images),
+        found.bad,
+        found.ignored,
+        classes,
+        found.left_out,
+        all_remarks(found, options),
+        count_repeated(found.images),
     )
 
 
