@@ -5,10 +5,12 @@ Features are an array [n, d], one row per image, of any network; metrics of diff
 
 from gan_runtime.evaluation.metrics.frechet import Moments, frechet_distance, frechet_distance_of
 from gan_runtime.evaluation.metrics.kernel import KernelDistance, kernel_distance
+from gan_runtime.evaluation.metrics.memorisation import Memorisation, memorisation
 from gan_runtime.evaluation.metrics.modes import Modes, label_accuracy, largest_probability, mode_coverage
 from gan_runtime.evaluation.metrics.neighbours import (
     Neighbourhoods,
     density_coverage,
+    nearest_distances,
     nearest_neighbour_accuracy,
     neighbour_distances,
     neighbourhood_metrics,
@@ -17,6 +19,7 @@ from gan_runtime.evaluation.metrics.neighbours import (
 
 __all__ = [
     "KernelDistance",
+    "Memorisation",
     "Modes",
     "Moments",
     "Neighbourhoods",
@@ -26,7 +29,9 @@ __all__ = [
     "kernel_distance",
     "label_accuracy",
     "largest_probability",
+    "memorisation",
     "mode_coverage",
+    "nearest_distances",
     "nearest_neighbour_accuracy",
     "neighbour_distances",
     "neighbourhood_metrics",

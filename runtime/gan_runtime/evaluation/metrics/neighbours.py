@@ -95,6 +95,27 @@ def neighbour_distances(features: ArrayLike, k: int = 5) -> Float64:
     return _kth(points, k, points.mean(axis=0, dtype=np.float64), "real")
 
 
+def nearest_distances(features: ArrayLike, among: ArrayLike) -> Float64:
+    """Squared Euclidean distance of each row to the nearest row of `among`, float64 [n].
+
+    Distances that rounding cannot tell from 0 are 0.
+
+    Args:
+        features: [n, d].
+        among: [m, d].
+
+    Raises:
+        InputError: as `checked`.
+    """
+    a, b = checked_pair(features, among, ("features", "features to search"))
+    centre = b.mean(axis=0, dtype=np.float64)
+    nearest: Float64 = np.full(len(a), np.inf)
+    for rows, _, squares in _squared_distances(a, b, centre):
+        nearest[rows] = np.minimum(nearest[rows], squares.min(axis=1))
+    nearest[nearest <= _reach(a, np.zeros(len(a)), centre)] = 0.0
+    return nearest
+
+
 def nearest_neighbour_accuracy(
     known: ArrayLike, known_labels: ArrayLike, asked: ArrayLike, asked_labels: ArrayLike
 ) -> float:
