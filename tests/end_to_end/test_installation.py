@@ -56,6 +56,9 @@ def test_the_wheel_holds_both_packages_and_the_shipped_models_and_nothing_else(w
         "gan_runtime/shipped/fashion-mnist.onnx",
         "gan_runtime/py.typed",
         "gan_trainer/py.typed",
+        "gan_trainer/report/report.html",
+        "gan_trainer/report/uplot/uPlot.iife.min.js",
+        "gan_trainer/report/uplot/LICENSE",
     ):
         assert name in names
     assert not any(name.endswith((".gz", ".pt", ".png")) for name in names)
@@ -85,7 +88,7 @@ def test_a_deploy_host_is_told_what_training_needs(deploy_host: Path, tmp_path: 
         assert "--version" in run(deploy_host / command, "--help").stdout
         done = subprocess.run([deploy_host / command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 1
-        needs = f"{command} needs torch, onnx, plotly: pip install 'gan-edge[train,cpu]'"
+        needs = f"{command} needs torch, onnx: pip install 'gan-edge[train,cpu]'"
         assert done.stderr == f"{command}: error: {needs}\n"
 
 

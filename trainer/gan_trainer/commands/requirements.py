@@ -9,7 +9,7 @@ from gan_runtime.errors import GanEdgeError
 
 def require(command: str, tensorboard: bool = False) -> None:
     """Name the missing extra. Waiting threads spin only briefly: on a busy host the default costs most of the time."""
-    missing = [name for name in ("torch", "onnx", "rich", "plotly") if find_spec(name) is None]
+    missing = [name for name in ("torch", "onnx", "rich") if find_spec(name) is None]
     if missing:
         raise GanEdgeError(f"{command} needs {', '.join(missing)}: pip install 'gan-edge[train,cpu]'")
     if tensorboard and find_spec("tensorboard") is None:

@@ -1,14 +1,3 @@
-"use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
-const find = (selector) => document.querySelector(selector);
-
-/* An element; names and values of the run only ever become text. */
-function make(tag, properties, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
-
 function showHead() {
   document.title = `${data.name} · gan-edge`;
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = data[element.dataset.text];
@@ -60,10 +49,7 @@ function showSamples() {
 }
 
 function showScores({ title, columns, rows }) {
-  const line = (tag, cells) => make("tr", {}, ...cells.map((cell) => make(tag, {}, cell)));
-  const head = make("thead", {}, line("th", ["", ...columns]));
-  const table = make("table", {}, head, make("tbody", {}, ...rows.map((row) => line("td", row))));
-  find("#scores").append(make("h3", {}, title), make("div", { className: "scroll" }, table));
+  find("#scores").append(make("h3", {}, title), table([["", ...columns], ...rows]));
 }
 
 function showSettings() {
