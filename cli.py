@@ -15,17 +15,18 @@ from gan_runtime.commands.evaluate import evaluate  # noqa: E402
 from gan_runtime.commands.info import info  # noqa: E402
 from gan_runtime.commands.sample import sample  # noqa: E402
 from gan_runtime.terminal.commandline import new_app, run_app  # noqa: E402
+from gan_runtime.terminal.help import GroupedCommand  # noqa: E402
 from gan_trainer.commands.compare import compare  # noqa: E402
 from gan_trainer.commands.export import export  # noqa: E402
 from gan_trainer.commands.features import features  # noqa: E402
+from gan_trainer.commands.flags import RecipeCommand  # noqa: E402
 from gan_trainer.commands.train import train  # noqa: E402
 
 app = new_app()
-for command in (train, export, sample, info, data, encode):
-    app.command()(command)
-app.command("eval")(evaluate)
-app.command()(compare)
-app.command()(features)
+app.command(cls=RecipeCommand)(train)
+for command in (export, sample, info, data, encode, compare, features):
+    app.command(cls=GroupedCommand)(command)
+app.command("eval", cls=GroupedCommand)(evaluate)
 
 if __name__ == "__main__":
     sys.argv[1:] = sys.argv[1:] or ["--help"]

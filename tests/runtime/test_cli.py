@@ -328,6 +328,22 @@ def test_every_command_has_help_and_version(call: Call, command: str) -> None:
     assert f"Usage: {command}" in text
     assert "--version" in text
     assert "─" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.index("\nGeneral:\n") < text.index("  --version") < text.index("  -h, --help")
+
+
+def test_options_are_grouped_and_defaults_and_ranges_are_words(call: Call) -> None:
+    text = call("gan-sample", "--help").out
+    titles = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert titles == [
+        "Arguments:", "Options:", "Images to reconstruct or interpolate:", "Data:", "Output:",
+        "Files without a manifest:", "General:",
+    ]  # fmt: skip
+    words = " ".join(text.split())
+    assert "--frames INTEGER Frames of a walk. [default: 96; 2 to 100000]" in words
+    assert "--device TEXT auto, cpu or cuda. [default: auto]" in words
+    assert "--rows INTEGER Rows of a grid. [1 to 1000000]" in words
+    assert "--max-pixels INTEGER Refuse images with more pixels than this. [default: 200,000,000; at least 1]" in words
 
 
 def test_a_missing_onnxruntime_names_the_extras(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

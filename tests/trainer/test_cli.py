@@ -13,6 +13,7 @@ from helpers import Result, leftovers, replace_step
 from PIL import Image
 
 from gan_runtime import Generator
+from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.systems import SYSTEMS
 from gan_trainer.training.checkpoint import load_checkpoint
 from gan_trainer.training.state import TrainState
@@ -37,6 +38,37 @@ def run(call: Call) -> Path:
     """A short run of the default recipe on the real MNIST."""
     assert call("gan-train", "mnist", *SHORT, "--quiet").code == 0
     return Path("runs/mnist-quick")
+
+
+def help_of(call: Call, *arguments: str) -> str:
+    done = call("gan-train", *arguments)
+    assert done.code == 0, done
+    assert max(map(len, done.out.splitlines())) <= 80
+    return done.out
+
+
+def test_the_help_is_grouped(call: Call) -> None:
+    lines = help_of(call, "--help").splitlines()
+    titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert titles == ["Arguments:", "Run:", "Data:", "Recipe quick:", "Evaluation:", "Output:", "General:"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_help_has_the_settings_of_a_recipe_as_defaults(call: Call, name: str) -> None:
+    text = help_of(call, "--help", "--recipe", name)
+    assert text == help_of(call, "--recipe", name, "-h")
+    words, recipe = " ".join(text.split()), RECIPES[name]
+    assert f"Recipe {name}: --network TEXT" in words
+    assert f"moments of Adam. [default: {' '.join(f'{beta:g}' for beta in recipe.betas)}]" in words
+    assert f"Learning rate of all networks. [default: {recipe.lr:g}; at most 1]" in words
+    assert f"if the data have them. [default: {'on' if recipe.conditional else 'off'}]" in words
+    assert f"--images INTEGER Length of the run: real images shown to the networks. [default: {recipe.images};" in words
+    assert ("--critic-steps" in words) == (recipe.system != "vae")
+    assert ("--penalty TEXT" in words) == (recipe.system == "gan")
+
+
+def test_the_help_of_an_unknown_recipe(call: Call) -> None:
+    assert call("gan-train", "--recipe", "quik", "--help").refused("recipe 'quik': unknown; choose one of quick, gan")
 
 
 @pytest.mark.parametrize(("recipe", "opset"), [("quick", 17), ("gan", 13)])

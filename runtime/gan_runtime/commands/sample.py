@@ -19,82 +19,84 @@ if TYPE_CHECKING:
     from gan_runtime.outputs import Options
 
 
+INPUT, OUTPUT = "Images to reconstruct or interpolate", "Output"  # groups in the help
+
+
+def _option(text: str, *names: str, default: str | bool = False, group: str | None = None, **settings: Any) -> Any:
+    return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
+
+
 @with_assumptions
 def sample(
     files: Annotated[
         list[str],
         typer.Argument(
             metavar="[IMAGES…] OUTPUT",
-            help="x.png (a grid), x.gif or x.webp (a walk), x.npy, x.npz, x.tar (shards), x/ (PNGs), or - for a PNG; "
-            "before it the pictures to reconstruct or interpolate.",
+            help="OUTPUT is x.png (a grid), x.gif or x.webp (a walk), x.npy, x.npz, x.tar (shards), x/ (a folder of "
+            "PNGs), or - (a PNG on stdout). IMAGES are to be reconstructed or interpolated.",
             show_default=False,
         ),
     ],
     n: Annotated[
-        int | None,
-        typer.Option(
-            "--n", "-n", min=1, max=10**9, help="How many images.  [default: 64, fewer walks]", show_default=False
-        ),
+        int | None, _option("Number of images.", "--n", "-n", min=1, max=10**9, default="64, fewer for walks")
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="The .onnx file, or mnist or fashion-mnist, which ship.  "
-            "[default: newest generator in ./exported, else mnist]",
-            show_default=False,
+        _option(
+            "A .onnx file, or the name of a model that ships: mnist or fashion-mnist.",
+            default="the newest generator in ./exported, else mnist",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Image i of a seed is the same on every host.")] = 0,
-    start: Annotated[int, typer.Option(min=0, max=2**62, help="Index of the first image.")] = 0,
+    seed: Annotated[
+        int, _option("Image i of a seed is the same on every machine.", min=0, max=2**64 - 1, default=True)
+    ] = 0,
+    start: Annotated[int, _option("Index of the first image.", min=0, max=2**62, default=True)] = 0,
     label: Annotated[
         str | None,
-        typer.Option(
-            help="Class of all images, its name or number.  [default: i mod classes]",
-            metavar="CLASS",
-            show_default=False,
-        ),
+        _option("Name or number of the class of all images.", metavar="CLASS", default="i mod classes for image i"),
     ] = None,
     latents: Annotated[
         str | None,
-        typer.Option(
-            help="Your own latents [n, d], .npy, or .npz with labels [n] too; instead of --n, --seed, --start."
-        ),
+        _option("File with latents [n, d]: .npy, or .npz with labels [n]. Excludes --n, --seed and --start."),
     ] = None,
+    batch_size: Annotated[
+        int | None, _option("Images per batch.", min=1, max=65536, default="as many as keep the device busy")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
     reconstruct: Annotated[
-        bool, typer.Option("--reconstruct", help="IMAGES above what the generator makes of their latents.")
+        bool,
+        _option("Show IMAGES, and below them what the generator makes of their latents.", "--reconstruct", group=INPUT),
     ] = False,
     interpolate: Annotated[
-        bool, typer.Option("--interpolate", help="A walk from one of two IMAGES to the other and back.")
+        bool, _option("Walk from the first of two IMAGES to the second and back.", "--interpolate", group=INPUT)
     ] = False,
     encoder: Annotated[
-        str | None, typer.Option(help="For those two.  [default: x-encoder.onnx of x.onnx]", show_default=False)
+        str | None, _option("The encoder of the images.", group=INPUT, default="x-encoder.onnx of x.onnx")
     ] = None,
     background: OwnBackground = None,
     levels: OwnLevels = None,
     max_pixels: MaxPixels = None,
     follow_links: FollowLinks = False,
-    rows: Annotated[int | None, typer.Option(min=1, max=10**6, help="Rows of a picture.")] = None,
+    rows: Annotated[int | None, _option("Rows of a grid.", min=1, max=10**6, group=OUTPUT)] = None,
     columns: Annotated[
-        int | None, typer.Option(min=1, max=10**9, help="Columns of a picture.  [default: about square]")
+        int | None, _option("Columns of a grid.", min=1, max=10**9, group=OUTPUT, default="a nearly square grid")
     ] = None,
     padding: Annotated[
-        int | None, typer.Option(min=0, max=10**4, help="Grey pixels between the images of a picture.  [default: 0]")
+        int | None,
+        _option("Grey pixels between the images of a grid.", min=0, max=10**4, group=OUTPUT, default="0"),
     ] = None,
     scale: Annotated[
-        int | None, typer.Option(min=1, max=10**4, help="Size of a pixel in a picture.  [default: 1]")
+        int | None, _option("Factor by which a picture is enlarged.", min=1, max=10**4, group=OUTPUT, default="1")
     ] = None,
-    by_class: Annotated[bool, typer.Option("--by-class", help="A picture with one column a class.")] = False,
-    frames: Annotated[int | None, typer.Option(min=2, max=10**5, help="Frames of a walk.  [default: 96]")] = None,
-    fps: Annotated[float | None, typer.Option(min=0, max=1000, help="Frames a second.  [default: 24]")] = None,
+    by_class: Annotated[bool, _option("A grid with one column per class.", "--by-class", group=OUTPUT)] = False,
+    frames: Annotated[int | None, _option("Frames of a walk.", min=2, max=10**5, group=OUTPUT, default="96")] = None,
+    fps: Annotated[
+        float | None, _option("Frames per second of a walk.", min=0, max=1000, group=OUTPUT, default="24")
+    ] = None,
     shard_size: Annotated[
-        int | None, typer.Option(min=1, max=10**9, help="Images a .tar.  [default: 10,000]", show_default=False)
+        int | None, _option("Images per .tar file.", min=1, max=10**9, group=OUTPUT, default="10,000")
     ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(min=1, max=65536, help="Images at once.  [default: as many as keep it busy]", show_default=False),
-    ] = None,
-    device: Device = "auto",
-    threads: Threads = None,
     quiet: Quiet = False,
     as_json: Json = False,
     version: Version = False,

@@ -16,6 +16,7 @@ import typer
 from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.terminal.exit_codes import FAILURE, INTERRUPTED, TERMINATED, USAGE_ERROR
+from gan_runtime.terminal.help import GENERAL, GroupedCommand
 from gan_runtime.terminal.text import note, plain, plain_json
 
 
@@ -30,14 +31,14 @@ def new_app(**settings: Any) -> typer.Typer:
     )
 
 
-def run(command: Callable[..., None], name: str) -> NoReturn:
-    """Run a function with typer annotations as the process `name`, and exit.
+def run(command: Callable[..., None], name: str, cls: type[GroupedCommand] = GroupedCommand) -> NoReturn:
+    """Run a function with typer annotations as the process `name`, with help by `cls`, and exit.
 
     Bad input becomes one line on stderr: exit code 2 for wrong usage, 1 for everything else.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow's remarks on odd files, which are decoded all the same
     app = new_app()
-    app.command()(_abortable(command))
+    app.command(cls=cls)(_abortable(command))
     leave(run_app(app, name))
 
 
@@ -97,7 +98,7 @@ def show_version(wanted: bool) -> None:
 
 
 VERSION_OPTION: Any = typer.Option(
-    "--version", callback=show_version, is_eager=True, help="Print the version and exit."
+    "--version", callback=show_version, is_eager=True, help="Print the version and exit.", rich_help_panel=GENERAL
 )
 
 

@@ -6,13 +6,18 @@ from typing import Annotated
 import typer
 
 from gan_runtime.terminal.commandline import VERSION_OPTION
+from gan_runtime.terminal.help import DATA, GENERAL
 
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Threads = Annotated[
-    int | None, typer.Option(min=1, max=1024, help="Threads.  [default: all allowed]", show_default=False)
+    int | None, typer.Option(min=1, max=1024, help="Number of CPU threads.", show_default="all allowed")
 ]
-DataDir = Annotated[Path | None, typer.Option(help="Folder with the data set's files.", show_default=False)]
-Offline = Annotated[bool, typer.Option("--offline", help="Never download a data set.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")]
-Json = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder with the files of the data set.", show_default=False, rich_help_panel=DATA)
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Do not download data sets.", rich_help_panel=DATA)]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print no progress and no remarks on stderr.", rich_help_panel=GENERAL)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.", rich_help_panel=GENERAL)]
 Version = Annotated[bool, VERSION_OPTION]

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions
 
 
+FOREIGN = "Files without a manifest"
+
+
 def with_assumptions(command: Callable[..., None]) -> Callable[..., None]:
     """`command` with the flags of `_flags` as options of its own; it gets what they say as `assumptions`."""
     flags = inspect.signature(_flags).parameters
@@ -30,28 +33,33 @@ def with_assumptions(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _option(help_text: str, *names: str, **settings: Any) -> Any:
-    return typer.Option(*names, help=f"Without a manifest: {help_text}", show_default=False, **settings)
+    default = settings.pop("default", False)
+    return typer.Option(*names, help=help_text, show_default=default, rich_help_panel=FOREIGN, **settings)
 
 
 def _flags(
     range: Annotated[
         str | None,
         _option(
-            "values of black and white, as --range=-1:1, 0:1, 0:255.  [default: as the images show]", metavar="LOW:HIGH"
+            "Values of black and white: -1:1, 0:1 or 0:255. Write --range=-1:1.",
+            metavar="LOW:HIGH",
+            default="as the first images show",
         ),
     ] = None,
-    layout: Annotated[str | None, _option("axes of the images, nchw or nhwc.")] = None,
-    latents_input: Annotated[str | None, _option("the input for latents.", metavar="NAME")] = None,
-    labels_input: Annotated[str | None, _option("the input for labels.", metavar="NAME")] = None,
-    images_output: Annotated[str | None, _option("the output with the images.", metavar="NAME")] = None,
-    latent_dim: Annotated[int | None, _option("values per latent.", min=1, max=10**6)] = None,
-    classes: Annotated[int | None, _option("how many the labels have.", min=1, max=10**6)] = None,
-    distribution: Annotated[str | None, _option("of the latents, normal or uniform.  [default: normal]")] = None,
+    layout: Annotated[str | None, _option("Axes of the images: nchw or nhwc.")] = None,
+    latents_input: Annotated[str | None, _option("Name of the input for latents.", metavar="NAME")] = None,
+    labels_input: Annotated[str | None, _option("Name of the input for labels.", metavar="NAME")] = None,
+    images_output: Annotated[str | None, _option("Name of the output with the images.", metavar="NAME")] = None,
+    latent_dim: Annotated[int | None, _option("Dimension of the latents.", min=1, max=10**6)] = None,
+    classes: Annotated[int | None, _option("Number of classes.", min=1, max=10**6)] = None,
+    distribution: Annotated[
+        str | None, _option("Distribution of the latents: normal or uniform.", default="normal")
+    ] = None,
     input: Annotated[
-        list[str] | None, _option("a constant for another input; may be repeated.", metavar="NAME=VALUE")
+        list[str] | None, _option("Value of another input; may be repeated.", metavar="NAME=VALUE")
     ] = None,
     unrepeatable: Annotated[
-        bool, _option("accept images that differ from run to run or with their batch.", "--unrepeatable")
+        bool, _option("Accept images that change from run to run or with the batch.", "--unrepeatable")
     ] = False,
 ) -> None:
     """The options, for their annotations."""

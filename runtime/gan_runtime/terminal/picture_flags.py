@@ -1,50 +1,51 @@
-"""The options of every command that reads a folder or archive of images, in one place."""
+"""Options of the commands that read images from a folder, an archive or files."""
 
 from typing import Annotated, Any
 
 import typer
 
+from gan_runtime.terminal.help import DATA
 
-def _given(text: str) -> Any:
-    return typer.Option(help=f"Folder or .zip: {text}", show_default=False)
+AS_TRAINED = "as the model was trained"
 
 
-Size = Annotated[int | None, _given("side to crop and resize the images to, 28 to 256.  [default: 64]")]
-Mode = Annotated[str | None, _given("L for grey, or RGB.  [default: RGB]")]
-Background = Annotated[str | None, _given("colour behind transparent pixels.  [default: white]")]
+def _option(text: str, *names: str, default: str | bool = False, **settings: Any) -> Any:
+    return typer.Option(*names, help=text, show_default=default, rich_help_panel=DATA, **settings)
+
+
+Size = Annotated[
+    int | None, _option("Folder or .zip: crop and resize the images to this side, 28 to 256.", default="64")
+]
+Mode = Annotated[str | None, _option("Folder or .zip: L (grey) or RGB.", default="RGB")]
+Background = Annotated[str | None, _option("Folder or .zip: colour behind transparent pixels.", default="white")]
 LabelsFrom = Annotated[
-    str | None, _given("folders: each sub-folder is a class, or those of a dataset.json; or none.  [default: none]")
+    str | None,
+    _option(
+        "Folder or .zip: where classes come from, folders or none. folders: each sub-folder is a class, or the labels "
+        "are those of a dataset.json.",
+        default="none",
+    ),
 ]
 OwnBackground = Annotated[
     str | None,
-    typer.Option(
-        "--background",
-        help="Colour behind transparent pixels.  [default: what the file was trained with, else white]",
-        show_default=False,
-    ),
+    _option("Colour behind transparent pixels.", "--background", default=f"{AS_TRAINED}, else white"),
 ]
 OwnLevels = Annotated[
     tuple[float, float] | None,
-    typer.Option(
-        "--levels",
-        metavar="LO HI",
-        help="Values of black and white in pictures of more than 8 bits.  [default: what the file was trained with]",
-        show_default=False,
+    _option(
+        "Values of black and white in images with more than 8 bits per channel.", "--levels", metavar="LO HI",
+        default=AS_TRAINED,
     ),
-]
+]  # fmt: skip
 Levels = Annotated[
     tuple[float, float] | None,
-    typer.Option(
-        metavar="LO HI",
-        help="Pictures of more than 8 bits: the values of black and white.  [default: what the file says, or 0 65535]",
-        show_default=False,
+    _option(
+        "Values of black and white in images with more than 8 bits per channel.", metavar="LO HI",
+        default="as the file says, else 0 65535",
     ),
+]  # fmt: skip
+MaxPixels = Annotated[int | None, _option("Refuse images with more pixels than this.", min=1, default="200,000,000")]
+SkipBad = Annotated[
+    bool, _option("Folder or .zip: leave out images that cannot be read, and report how many.", "--skip-bad")
 ]
-MaxPixels = Annotated[
-    int | None,
-    typer.Option(min=1, help="Refuse pictures with more pixels.  [default: 200,000,000]", show_default=False),
-]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Folder or .zip: leave out and count what cannot be read.")]
-FollowLinks = Annotated[
-    bool, typer.Option("--follow-links", help="Folder: read what links lead to out of the folder, too.")
-]
+FollowLinks = Annotated[bool, _option("Folder: follow symbolic links that lead out of it.", "--follow-links")]

@@ -14,29 +14,29 @@ from gan_trainer.commands.requirements import require
 
 @with_recipe_flags
 def compare(
-    data: Annotated[str, typer.Argument(help="A data set that features ship for: mnist, fashion-mnist, …")],
+    data: Annotated[str, typer.Argument(help="A data set that a feature network ships for: mnist, fashion-mnist, …")],
     recipes: Annotated[
-        str | None, typer.Option(help="Names with commas between.  [default: all]", show_default=False)
+        str | None, typer.Option(help="Names of recipes, separated by commas.", show_default="all")
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(min=1, max=10**7, help="Budget of a run: CPU seconds of its steps.", show_default=False),
+        typer.Option(min=1, max=10**7, help="Budget per run: CPU seconds of its training steps.", show_default=False),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Runs of each recipe.")] = 3,
-    first_seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the first of them.")] = 0,
-    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10**7, help="Images that are measured of each file.")] = (
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Number of runs per recipe.")] = 3,
+    first_seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the first run of each recipe.")] = 0,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10**7, help="Images to sample and measure per run.")] = (
         10_000
     ),
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="[default: comparisons/<data>]", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="Folder to write.", show_default="comparisons/<data>")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Runs at once.  [default: one a processor]", show_default=False)
+        int | None, typer.Option(min=1, max=1024, help="Runs at the same time.", show_default="one per processor")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of one run.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads per run.")] = 1,
     device: Device = "auto",
     mixed_versions: Annotated[
-        bool, typer.Option("--mixed-versions", help="Go on with what other versions of the software began.")
+        bool, typer.Option("--mixed-versions", help="Continue a comparison that other versions began.")
     ] = False,
     data_dir: DataDir = None,
     offline: Offline = False,
@@ -45,10 +45,11 @@ def compare(
     version: Version = False,
     **changes: Any,
 ) -> None:
-    """Train recipes under one budget, export and measure each run: one table, samples, and curves of FID over time.
+    """Train recipes under the same budget, export each run, and measure the exported files.
 
-    The budget is --seconds or --images. Finished runs are not repeated: the same command goes on where it stopped, and
-    adds the recipes and seeds that are new in it. All recipes compute in fp32, or in what --precision says.
+    The result is a table, samples, and curves of FID over time. The budget per run is --seconds or --images. Finished
+    runs are not repeated: the same command continues a comparison, and adds recipes and seeds that are new. The
+    settings under Recipe apply to all recipes. --precision is fp32 unless it is given.
     """
     require("gan-compare")
     from gan_runtime.cpus import available_cpus

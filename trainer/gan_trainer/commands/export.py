@@ -8,27 +8,29 @@ import typer
 from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import Json, Version
 from gan_runtime.terminal.text import note
-from gan_trainer.commands.flags import RUNS_DIR, RunsDir
+from gan_trainer.commands.flags import RUNS_DIR, RUNS_HELP
 from gan_trainer.commands.requirements import require
 
 
 def export(
     source: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="Run folder.  [default: the newest]", show_default=False)
+        Path | None, typer.Argument(metavar="[RUN]", help="Name or folder of the run.", show_default="the newest")
     ] = None,
-    checkpoint: Annotated[str, typer.Option(help="best by its evaluations, last, or after so many images.")] = "best",
-    opset: Annotated[int, typer.Option(help="Version of the ONNX operator set, 13 to 20; exactly this one.")] = 17,
+    checkpoint: Annotated[
+        str, typer.Option(help="Checkpoint to export: best (lowest FID), last, or a number of images.")
+    ] = "best",
+    opset: Annotated[int, typer.Option(help="Version of the ONNX operator set, 13 to 20.")] = 17,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="[default: exported/<run>.onnx]", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="File to write.", show_default="exported/<run>.onnx")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The model's own name.  [default: the run's]", show_default=False)
+        str | None, typer.Option(help="Name of the model in its manifest.", show_default="the name of the run")
     ] = None,
-    runs_dir: RunsDir = RUNS_DIR,
+    runs_dir: Annotated[Path, typer.Option(help=RUNS_HELP)] = RUNS_DIR,
     as_json: Json = False,
     version: Version = False,
 ) -> None:
-    """Export a run's generator to one ONNX file that is verified against torch."""
+    """Export the generator of a run as one ONNX file, whose outputs are compared with those of torch."""
     require("gan-export")
     from gan_trainer.export.run import choose_checkpoint, export_run
     from gan_trainer.runs.folder import newest_run, open_run

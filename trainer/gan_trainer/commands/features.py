@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
 
 def features(
-    data: Annotated[str, typer.Argument(help="mnist, fashion-mnist or stacked-mnist.")],
+    data: Annotated[str, typer.Argument(help="Data set: mnist, fashion-mnist or stacked-mnist.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="[default: exported/features/<data>.onnx]", show_default=False),
+        typer.Option("--output", "-o", help="File to write.", show_default="exported/features/<data>.onnx"),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Passes over the data.", show_default=False)
+        int | None,
+        typer.Option(min=1, max=1000, help="Passes over the data.", show_default="those of the data set's recipe"),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            min=0, max=2**32 - 1, help="Same seed, same machine, same network.  [default: 0]", show_default=False
+            min=0, max=2**32 - 1, help="The same seed gives the same network on the same machine.", show_default="0"
         ),
     ] = None,
     threads: Threads = None,
@@ -37,7 +38,10 @@ def features(
     as_json: Json = False,
     version: Version = False,
 ) -> None:
-    """Train a classifier of a labelled data set on the CPU and export its features; compose those of stacked-mnist."""
+    """Train the feature network in which gan-eval measures images, and export it.
+
+    It is a classifier of a labelled data set, trained on the CPU. That of stacked-mnist is made of that of mnist.
+    """
     require("gan-features")
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable

@@ -1,40 +1,90 @@
 """A flag of gan-train for every field of a system's recipes that has a help text."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Annotated, Any, get_origin, get_type_hints
 
+import click
 import typer
 
-from gan_trainer.recipes.recipe import SETTINGS
+from gan_runtime.terminal.help import GroupedCommand
+from gan_trainer.recipes.checks import flag
+from gan_trainer.recipes.recipe import SETTINGS, find_recipe
 
+RUN, RECIPE, EVALUATION, OUTPUT = "Run", "Recipe", "Evaluation", "Output"  # groups in the help
+USUAL = "quick"  # the recipe that is trained unless another is given
 RUNS_DIR = Path("runs")
-RunsDir = Annotated[Path, typer.Option(help="Folder that holds the runs.")]
+RUNS_HELP = "Folder of the runs."
 
-PANEL = "Recipe: every field can be changed"
+GROUPS = {  # of fields that are not listed under RECIPE
+    "images": RUN,
+    "eval_every": EVALUATION,
+    "patience": EVALUATION,
+    "stop_when_collapsed": EVALUATION,
+    "log_every": OUTPUT,
+    "preview_every": OUTPUT,
+    "checkpoint_every": OUTPUT,
+}
 TYPERS = ("min", "max")  # the bounds that typer checks itself; the recipe checks all of them
+
+
+class RecipeCommand(GroupedCommand):
+    """A command whose help shows the settings of one recipe, with its values as defaults."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note the value of --recipe, which may come after --help. Called by click."""
+        options, _, _ = self.make_parser(ctx).parse_args(list(args))
+        ctx.meta["recipe"] = options.get("recipe")
+        return super().parse_args(ctx, args)
+
+    def shown(self, ctx: click.Context) -> Iterable[click.Parameter]:
+        """All parameters but the settings that the recipe's system does not have; the group `OUTPUT` at the end."""
+        return sorted(self._of_recipe(ctx), key=lambda parameter: getattr(parameter, "rich_help_panel", None) == OUTPUT)
+
+    def _of_recipe(self, ctx: click.Context) -> Iterable[click.Parameter]:
+        name = ctx.meta["recipe"] or USUAL
+        recipe = find_recipe(name)
+        own = {field.name for field in fields(recipe) if field.init}
+        for parameter in self.get_params(ctx):
+            if parameter.name in own:
+                yield _with_value(parameter, name, getattr(recipe, parameter.name))
+            elif parameter.name not in FLAGS:
+                yield parameter
 
 
 def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
     """`command` with its **changes spelled out as keyword arguments, None where a flag is not given."""
     signature = inspect.signature(command)
     own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    added = {
-        field.name: _parameter(field, get_type_hints(settings)[field.name])
-        for settings in SETTINGS.values()
-        for field in fields(settings)
-        if "help" in field.metadata
-    }
-    command.__signature__ = signature.replace(parameters=[*own, *added.values()])  # type: ignore[attr-defined]
+    added = [_parameter(field, kind) for field, kind in FLAGS.values()]
+    command.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
     return command
 
 
 def _parameter(field: Field[Any], kind: Any) -> inspect.Parameter:
     text = field.metadata["help"]
     bounds = {} if get_origin(kind) is tuple else {k: v for k, v in field.metadata["bounds"].items() if k in TYPERS}
-    option = typer.Option(help=text, show_default=False, rich_help_panel=PANEL, **bounds)
+    option = typer.Option(help=text, show_default=False, rich_help_panel=GROUPS.get(field.name, RECIPE), **bounds)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
+
+
+def _with_value(parameter: click.Parameter, recipe: str, value: Any) -> Any:
+    """The parameter with the recipe's value as its default, in a group with the recipe's name."""
+    shown: Any = copy(parameter)
+    shown.show_default = ("on" if value else "off") if isinstance(value, bool) else flag("", value).partition(" ")[2]
+    if shown.rich_help_panel == RECIPE:
+        shown.rich_help_panel = f"{RECIPE} {recipe}"
+    return shown
+
+
+FLAGS = {
+    field.name: (field, get_type_hints(settings)[field.name])
+    for settings in SETTINGS.values()
+    for field in fields(settings)
+    if "help" in field.metadata
+}

@@ -11,7 +11,8 @@ from click.core import ParameterSource
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.exit_codes import COLLAPSED
-from gan_runtime.terminal.flags import DataDir, Device, Json, Offline, Quiet, Version
+from gan_runtime.terminal.flags import DataDir, Json, Offline, Quiet, Version
+from gan_runtime.terminal.help import GENERAL
 from gan_runtime.terminal.picture_flags import (
     Background,
     FollowLinks,
@@ -23,7 +24,7 @@ from gan_runtime.terminal.picture_flags import (
     SkipBad,
 )
 from gan_runtime.terminal.text import note
-from gan_trainer.commands.flags import RUNS_DIR, RunsDir, with_recipe_flags
+from gan_trainer.commands.flags import OUTPUT, RUN, RUNS_DIR, RUNS_HELP, USUAL, RecipeCommand, with_recipe_flags
 from gan_trainer.commands.list_recipes import print_recipes
 from gan_trainer.commands.requirements import require
 
@@ -53,8 +54,8 @@ class Sitting:
     as_json: bool
 
 
-def _given(text: str, **bounds: Any) -> Any:
-    return typer.Option(help=text, show_default=False, **bounds)
+def _option(group: str, text: str, *names: str, default: str | bool = False, **settings: Any) -> Any:
+    return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
 
 
 @with_recipe_flags
@@ -62,20 +63,27 @@ def train(
     context: typer.Context,
     data: Annotated[
         str | None,
-        typer.Argument(help="A name that gan-data lists, or a folder or .zip of images.", show_default=False),
+        typer.Argument(help="A data set that gan-data lists, or a folder or .zip of images.", show_default=False),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="Which one; --list-recipes prints the table.")] = "quick",
-    epochs: Annotated[float | None, _given("Length in passes over the data.", max=10**6)] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same machine, same result.")] = 0,
-    device: Device = "auto",
-    threads: Annotated[int | None, _given("Threads of one operator.  [default: all allowed]", min=1, max=1024)] = None,
-    name: Annotated[str | None, _given("Name of the run.  [default: <data>-<recipe>, numbered]")] = None,
-    runs_dir: RunsDir = RUNS_DIR,
+    recipe: Annotated[str, _option(RUN, "Recipe to train; --list-recipes prints all of them.", default=True)] = USUAL,
+    epochs: Annotated[
+        float | None, _option(RUN, "Length of the run in passes over the data, in place of --images.", max=10**6)
+    ] = None,
+    seed: Annotated[
+        int,
+        _option(RUN, "The same seed gives the same run on the same machine.", min=0, max=2**32 - 1, default=True),
+    ] = 0,
+    device: Annotated[str, _option(RUN, "auto, cpu or cuda.", default=True)] = "auto",
+    threads: Annotated[
+        int | None, _option(RUN, "Number of CPU threads per operator.", min=1, max=1024, default="all allowed")
+    ] = None,
+    name: Annotated[str | None, _option(RUN, "Name of the run.", default="<data>-<recipe>, numbered")] = None,
+    runs_dir: Annotated[Path, _option(RUN, RUNS_HELP, default=True)] = RUNS_DIR,
     resume: Annotated[
-        Path | None, _given("Go on with this run as if it had never stopped, or for longer: --images.")
+        Path | None, _option(RUN, "Continue this run from its last checkpoint. A larger --images makes it longer.")
     ] = None,
     init_from: Annotated[
-        Path | None, _given("Begin with the weights of this run, or of this checkpoint file, and nothing else of it.")
+        Path | None, _option(RUN, "Start with the weights of this run or checkpoint file, and nothing else of it.")
     ] = None,
     data_dir: DataDir = None,
     offline: Offline = False,
@@ -87,15 +95,23 @@ def train(
     labels: LabelsFrom = None,
     skip_bad: SkipBad = False,
     follow_links: FollowLinks = False,
-    keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many of the last checkpoints to keep.")] = 3,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write runs/<name>/tensorboard.")] = False,
+    keep_checkpoints: Annotated[
+        int, _option(OUTPUT, "Number of checkpoints to keep, beside the best.", min=1, default=True)
+    ] = 3,
+    tensorboard: Annotated[
+        bool, _option(OUTPUT, "Also write TensorBoard files to runs/<name>/tensorboard.", "--tensorboard")
+    ] = False,
     quiet: Quiet = False,
-    list_recipes: Annotated[bool, typer.Option("--list-recipes", help="Print the table of recipes.")] = False,
+    list_recipes: Annotated[bool, _option(GENERAL, "Print the table of recipes and exit.", "--list-recipes")] = False,
     as_json: Json = False,
     version: Version = False,
     **changes: Any,
 ) -> None:
-    """Train a generator; runs/<name> holds its checkpoints, its samples and its log."""
+    """Train a generator.
+
+    The folder runs/<name> holds the checkpoints, the samples, the log and report.html. The help shows the settings of
+    one recipe with its values as defaults: gan-train --recipe wgan-gp --help.
+    """
     if list_recipes:
         return print_recipes(as_json)
     require("gan-train", tensorboard)
@@ -145,7 +161,7 @@ def train(
 
 def train_main() -> None:
     """Entry point of gan-train."""
-    run(train, "gan-train")
+    run(train, "gan-train", RecipeCommand)
 
 
 def _resume(path: Path, runs_dir: Path, sitting: Sitting, changes: dict[str, Any]) -> None:

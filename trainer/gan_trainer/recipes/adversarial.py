@@ -18,16 +18,22 @@ class AdversarialRecipe(Recipe):
     """The discriminator, the objective, and how many steps the discriminator makes."""
 
     d_norm: str = setting(
-        "batch", "Normalisation in the discriminator: none, batch, layer, or spectral on its weights.",
+        "batch", "Normalisation of the discriminator: none, batch, layer, or spectral (of its weights).",
         (*NORMS, "spectral"),
     )  # fmt: skip
-    dropout: float = setting(0.0, "Dropout after each layer of an mlp discriminator.", min=0.0, max=0.99)
-    minibatch_std: bool = setting(False, "Show a conv discriminator how much images, four at a time, differ.")
-    objective: str = setting("non-saturating", "minimax, non-saturating, lsgan, wgan, hinge, rpgan or ragan.")
-    clip: float = setting(0.0, "Bound of the critic's weights after each of its steps; 0: none.", min=0.0, max=1e3)
+    dropout: float = setting(0.0, "Dropout rate after each layer of an mlp discriminator.", min=0.0, max=0.99)
+    minibatch_std: bool = setting(
+        False, "Standard deviation over groups of four images as a feature of a conv discriminator."
+    )
+    objective: str = setting(
+        "non-saturating", "Adversarial loss: minimax, non-saturating, lsgan, wgan, hinge, rpgan or ragan."
+    )
+    clip: float = setting(
+        0.0, "Clip the critic's weights to [-CLIP, CLIP] after each of its steps; 0: do not.", min=0.0, max=1e3
+    )
     critic_steps: int = setting(1, "Discriminator steps per generator step.", min=1, max=1000)
     warm_critic: int = setting(
-        0, "Discriminator steps for the first 25 generator steps and for every 500th; 0: --critic-steps.",
+        0, "Discriminator steps per generator step in the first 25 and every 500th of those; 0: --critic-steps.",
         min=0, max=1000,
     )  # fmt: skip
 

@@ -38,31 +38,39 @@ class Recipe:
 
     source: str
     system: str = field(default="", init=False)  # a key of SYSTEMS
-    network: str = setting("dcgan", "mlp, conv, dcgan or resnet.", NETWORKS)
+    network: str = setting("dcgan", "Body of the networks: mlp, conv, dcgan or resnet.", NETWORKS)
     width: int = setting(
-        32, "Channels at half the image's side; the mlp's layers have 8 to 32 times as many.", min=2, max=4096
+        32, "Channels at half the image size. The layers of mlp have 8 to 32 times as many units.", min=2, max=4096
     )
-    g_norm: str = setting("batch", "Normalisation in the generator: none, batch or layer.", NORMS)
-    conditional: bool = setting(False, "Tell the networks classes.  [default: if recipe and data have them]")
-    latent_dim: int = setting(100, "Values per latent.", min=1, max=4096)
-    latents: str = setting("normal", "normal: N(0, 1), or uniform: U(-1, 1).", ("normal", "uniform"))
-    optimizer: str = setting("adam", "adam or rmsprop.", ("adam", "rmsprop"))
+    g_norm: str = setting("batch", "Normalisation of the generator: none, batch or layer.", NORMS)
+    conditional: bool = setting(False, "Condition the networks on classes, if the data have them.")
+    latent_dim: int = setting(100, "Dimension of the latents.", min=1, max=4096)
+    latents: str = setting(
+        "normal", "Distribution of the latents: normal, N(0, 1), or uniform, U(-1, 1).", ("normal", "uniform")
+    )
+    optimizer: str = setting("adam", "Optimizer: adam or rmsprop.", ("adam", "rmsprop"))
     lr: float = setting(2e-4, "Learning rate of all networks.", above=0.0, max=1.0)
-    betas: tuple[float, float] = setting((0.5, 0.999), "Decay rates of Adam's two moments.", min=0.0, below=1.0)
+    betas: tuple[float, float] = setting((0.5, 0.999), "Decay rates of the moments of Adam.", min=0.0, below=1.0)
     weight_decay: float = setting(0.0, "L2 penalty on all weights.", min=0.0, max=1.0)
-    decay: str = setting("linear", "How the learning rate falls: linear or cosine.", ("linear", "cosine"))
-    decay_from: float = setting(1.0, "Share of the run after which it falls.", min=0.0, max=1.0)
-    lr_end: float = setting(0.0, "Learning rate at the end, as a share of --lr.", min=0.0, max=1.0)
-    batch_size: int = setting(64, "Images per step.", min=2, max=65536)
-    images: int = many(30 * EPOCH, "Length: real images to show.")
-    ema_half_life: int = many(0, "Images after which an old weight counts half in the average; 0: no average.", 0)
-    precision: str = setting("fp32", "fp32, bf16, or auto: bf16 where the device computes in it.")
-    eval_every: int = many(2 * EPOCH, "Images between two evaluations; 0: none.  [default: where features ship]", 0)
-    patience: int = setting(0, "Stop after so many evaluations without a better FID; 0: never.", min=0, max=10**6)
-    stop_when_collapsed: bool = setting(False, "End with exit code 3 when the generator repeats itself.")
-    log_every: int = many(12_800, "Images between two lines of the log.")
-    preview_every: int = many(EPOCH, "Images between two pictures of fixed samples.")
-    checkpoint_every: int = many(EPOCH, "Images between two checkpoints.")
+    decay: str = setting("linear", "Decay of the learning rate: linear or cosine.", ("linear", "cosine"))
+    decay_from: float = setting(
+        1.0, "Fraction of the run after which the learning rate decays; 1: it does not.", min=0.0, max=1.0
+    )
+    lr_end: float = setting(0.0, "Learning rate at the end of the run, as a fraction of --lr.", min=0.0, max=1.0)
+    batch_size: int = setting(64, "Images per batch.", min=2, max=65536)
+    images: int = many(30 * EPOCH, "Length of the run: real images shown to the networks.")
+    ema_half_life: int = many(
+        0, "Half-life, in images, of the moving average of the generator's weights; 0: no average.", 0
+    )
+    precision: str = setting("fp32", "fp32, bf16, or auto: bf16 if the device supports it.")
+    eval_every: int = many(
+        2 * EPOCH, "Images between evaluations, if a feature network ships for the data; 0: none.", 0
+    )
+    patience: int = setting(0, "Stop after this many evaluations without a lower FID; 0: never.", min=0, max=10**6)
+    stop_when_collapsed: bool = setting(False, "Stop with exit code 3 when the generator has collapsed.")
+    log_every: int = many(12_800, "Images between entries of the log.")
+    preview_every: int = many(EPOCH, "Images between grids of samples, which are drawn from fixed latents.")
+    checkpoint_every: int = many(EPOCH, "Images between checkpoints.")
 
     only_images: ClassVar[str] = ""  # why the system cannot learn points, if it cannot
 

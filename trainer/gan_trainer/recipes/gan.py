@@ -17,12 +17,17 @@ class GanRecipe(AdversarialRecipe):
     """A generator against a discriminator of images."""
 
     system: str = field(default="gan", init=False)
-    penalty: str = setting("none", "On the discriminator's gradient: gp, gp0, dragan, r1, r2, some of them, or none.")
-    penalty_weight: float = setting(0.0, "Factor of the penalty; of R1 and R2 it is half of gamma.", min=0.0, max=1e6)
-    penalty_every: int = setting(1, "Steps between two penalties; each counts so many times.", min=1, max=1000)
-    share_passes: bool = setting(False, "The discriminator step's generated images serve the generator step, too.")
+    penalty: str = setting("none", "Gradient penalties: gp, gp0, dragan, r1, r2, separated by commas, or none.")
+    penalty_weight: float = setting(0.0, "Weight of each penalty. For r1 and r2 it is gamma / 2.", min=0.0, max=1e6)
+    penalty_every: int = setting(
+        1, "Discriminator steps between penalties. The weight is multiplied by this number.", min=1, max=1000
+    )
+    share_passes: bool = setting(
+        False, "Use the generated images of the discriminator step in the generator step as well."
+    )
     augment: str = setting(
-        "none", "colour,translation,cutout or some of them, none, or auto: all for a small data set."
+        "none",
+        "Augmentation: colour, translation, cutout, separated by commas; none; or auto: all for small data sets.",
     )
 
     def check(self) -> None:

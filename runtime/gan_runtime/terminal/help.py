@@ -1,0 +1,53 @@
+"""The help of a command as plain text: options in groups, ranges and defaults in words."""
+
+import re
+from collections.abc import Iterable
+
+import click
+from typer.core import TyperCommand
+
+DATA, GENERAL = "Data", "General"  # groups of options that several commands have
+RANGE = re.compile(r"(?:([\d.]+)<=)?x(?:<=([\d.]+)|>=([\d.]+))")
+WORDS = re.compile(r"\[default: \((.*?)\)(?=[\];])")  # a default that is described, in typer's parentheses
+ENDLESS = 10**12  # this bound and greater ones are not shown
+
+
+class GroupedCommand(TyperCommand):
+    """A command whose options are listed under their `rich_help_panel`, in order of appearance.
+
+    Options without one come first, those of `GENERAL` last.
+    """
+
+    def shown(self, ctx: click.Context) -> Iterable[click.Parameter]:
+        """The parameters that are listed."""
+        return self.get_params(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the lists of arguments and options. Called by click."""
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for parameter in self.shown(ctx):
+            if record := parameter.get_help_record(ctx):
+                groups.setdefault(_group(parameter), []).append(_in_words(*record))
+        for title in sorted(groups, key=GENERAL.__eq__):
+            if groups[title]:
+                with formatter.section(title):
+                    formatter.write_dl(groups[title])
+
+
+def _group(parameter: click.Parameter) -> str:
+    if isinstance(parameter, click.Argument):
+        return "Arguments"
+    own = getattr(parameter, "rich_help_panel", None)
+    return GENERAL if parameter.name == "help" else own or "Options"
+
+
+def _in_words(names: str, text: str) -> tuple[str, str]:
+    """`--width INTEGER` and `[2 to 4096]` for click's `--width INTEGER RANGE` and `[2<=x<=4096]`."""
+    return names.replace(" RANGE", ""), WORDS.sub(r"[default: \1", RANGE.sub(_range, text))
+
+
+def _range(match: re.Match[str]) -> str:
+    low, high, least = (f"{float(bound):.15g}" if bound else None for bound in match.groups())
+    if high is None or (low is not None and float(high) >= ENDLESS):
+        return f"at least {least or low}"
+    return f"at most {high}" if low is None else f"{low} to {high}"
