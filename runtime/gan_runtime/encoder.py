@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import ModelError
 from gan_runtime.generator import Generator
 from gan_runtime.manifest import Latents, Manifest, read_manifest
@@ -16,7 +15,7 @@ from gan_runtime.models import EXPORTED, find_model, newest_first
 from gan_runtime.onnx_model import ImageReader
 from gan_runtime.session import check_threads, open_session
 from gan_runtime.signature import ENCODE_TASK, check_signature, check_task
-from gan_runtime.workers import Workers
+from gan_runtime.threads import Workers, available_cpus
 
 LATENTS = "latents"
 SUFFIX = "-encoder.onnx"

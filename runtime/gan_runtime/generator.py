@@ -13,7 +13,6 @@ from unicodedata import normalize
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.latents import check_indices
 from gan_runtime.manifest import ImageSize, Manifest, Points, read_manifest
@@ -21,7 +20,7 @@ from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.request import Draw, pad
 from gan_runtime.session import Session, check_threads, open_session, run_session
 from gan_runtime.signature import Roles, generator_roles
-from gan_runtime.workers import Workers
+from gan_runtime.threads import Workers, available_cpus
 
 if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions

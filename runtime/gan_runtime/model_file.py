@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from gan_runtime.errors import ModelError
-from gan_runtime.file_kinds import kind_of_file
 from gan_runtime.protobuf import Malformed, Message, read_message
 from gan_runtime.randomness import draws_random_numbers
 
@@ -92,6 +91,8 @@ def parse_model(content: bytes, path: Path) -> ModelFile:
     try:
         return _parse(content, path)
     except Malformed as error:
+        from gan_runtime.foreign.file_kinds import kind_of_file  # noqa: PLC0415  (models do without)
+
         kind = kind_of_file(content)
         if kind:
             raise ModelError(f"{path}: not an ONNX model but {kind}") from None

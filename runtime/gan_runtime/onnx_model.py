@@ -12,7 +12,7 @@ from gan_runtime.manifest import ImageSize
 from gan_runtime.model_file import ModelFile
 from gan_runtime.randomness import random_numbers
 from gan_runtime.session import Session, run_session
-from gan_runtime.workers import Workers
+from gan_runtime.threads import Workers
 
 IMAGES = "images"
 PIECE = 64  # images of one run on a CPU, each on one thread: what is read cannot depend on the number of threads

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile
+from gan_runtime.threads import available_cpus
 
 WARNING, FATAL = 2, 4  # of ONNX Runtime's log severities
 DEVICES = ("auto", "cpu", "cuda")
@@ -102,7 +102,7 @@ def _create_cuda(ort: ModuleType, model: ModelFile, threads: int) -> tuple[Any |
     """A session that really runs on CUDA, or None and the reason."""
     if CUDA not in ort.get_available_providers():
         return None, f"this ONNX Runtime {ort.__version__} was built without CUDA (gan-edge[cuda] has it)"
-    from gan_runtime.cuda_probe import NO_REASON, why_not_cuda  # noqa: PLC0415  (only builds with CUDA pay for it)
+    from gan_runtime.devices.cuda import NO_REASON, why_not_cuda  # noqa: PLC0415  (only builds with CUDA pay for it)
 
     reason = why_not_cuda()
     if reason:

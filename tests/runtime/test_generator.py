@@ -17,7 +17,7 @@ from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.latents import MAX_INDEX, draw_latents
 from gan_runtime.manifest import METADATA_KEY
 from gan_runtime.session import Session
-from gan_runtime.workers import Workers
+from gan_runtime.threads import Workers
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 import pytest
 
-from gan_runtime.cpus import _cgroup_quota, available_cpus
-from gan_runtime.cuda_probe import MODEL, why_not_cuda
+from gan_runtime.devices.cuda import MODEL, why_not_cuda
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile, parse_model, read_model_file
 from gan_runtime.session import CPU, CUDA, open_session
+from gan_runtime.threads import _cgroup_quota, available_cpus
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_another_reason_is_passed_on(gpu_wheel: Install, file: ModelFile, compla
 
 def test_a_trial_that_hangs_is_given_up(gpu_wheel: Install, file: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:
     gpu_wheel("import time; time.sleep(60)")
-    monkeypatch.setattr("gan_runtime.cuda_probe.TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("gan_runtime.devices.cuda.TIMEOUT_SECONDS", 0.5)
     with pytest.raises(DeviceError, match=r"did not start within 0\.5 seconds"):
         open_session(file, "cuda")
 

@@ -6,11 +6,11 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from typing import Any
 
 from gan_runtime import __version__
-from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.generator import FINGERPRINT_TOLERANCE, Generator
 from gan_runtime.models import DEFAULT, shipped_model
 from gan_runtime.session import CUDA, import_onnxruntime
+from gan_runtime.threads import available_cpus
 
 
 def examine() -> tuple[dict[str, Any], list[str]]:

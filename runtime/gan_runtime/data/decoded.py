@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.cpus import available_cpus
 from gan_runtime.data.cache import ROWS_AT_ONCE, digest_of_images, new_draft, obstacle, open_entry, publish
 from gan_runtime.data.classes import Classes, find_classes
 from gan_runtime.data.dataset import Dataset
@@ -30,6 +29,7 @@ from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.images.remarks import Remark, summarise
 from gan_runtime.terminal.progress import progress
 from gan_runtime.terminal.text import note
+from gan_runtime.threads import available_cpus
 
 VERSION = 5  # of the way from files to images, and of what the cache holds
 CODECS = ("jpg", "zlib", "libtiff", "webp", "avif", "littlecms2")  # libraries that determine what Pillow decodes

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.cpus import available_cpus, cpu_kind
 from gan_runtime.errors import ModelError
 from gan_runtime.evaluation.metrics import largest_probability
 from gan_runtime.manifest import ImageSize, Manifest, Measures, read_manifest
@@ -16,7 +15,7 @@ from gan_runtime.model_file import ModelFile, Port, read_model_file
 from gan_runtime.onnx_model import IMAGES, ImageReader
 from gan_runtime.session import check_threads, import_onnxruntime, open_session
 from gan_runtime.signature import FEATURES_TASK, check_signature, check_task
-from gan_runtime.workers import Workers
+from gan_runtime.threads import Workers, available_cpus, cpu_kind
 
 FEATURES, LOGITS = "features", "logits"
 

@@ -21,7 +21,7 @@ from gan_runtime.model_file import ModelFile, Port
 from gan_runtime.request import pad
 from gan_runtime.session import Session, open_session, run_session
 from gan_runtime.signature import Roles
-from gan_runtime.workers import Workers
+from gan_runtime.threads import Workers
 
 TOGETHER = 3  # images in a run, at least: the one in the middle has neighbours on both sides
 LEAST, MOST, VALUES = 9, 64, 64 * 64 * 64 * 3  # images to look at: few large ones, many small ones

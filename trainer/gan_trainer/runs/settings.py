@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from gan_runtime.cpus import available_cpus
 from gan_runtime.errors import InputError
 from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.laboratory.points import POINTS
 from gan_runtime.manifest import ImageSize
 from gan_runtime.models import shipped_features
+from gan_runtime.threads import available_cpus
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.checks import AUTO, changed, check_changes, check_for_points
 from gan_trainer.recipes.recipe import Recipe, find_recipe

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gan_runtime.workers import Workers
+from gan_runtime.threads import Workers
 
 
 def test_threads_that_come_first_together_share_one_pool() -> None:

@@ -1,10 +1,18 @@
-"""How many processors this process may really use."""
+"""How many processors this process may use, and threads for the pieces of a batch."""
 
 import os
 import platform
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+T = TypeVar("T")
 
 
 def available_cpus() -> int:
@@ -41,3 +49,24 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
         return int(quota) / int(period) if int(quota) > 0 else None
     except (OSError, ValueError):
         return None
+
+
+@dataclass(frozen=True)
+class Workers:
+    """So many threads, started when they are first needed, and anew in a process that was forked.
+
+    They end when nothing refers to this object any more.
+    """
+
+    threads: int
+    _pools: dict[int, "ThreadPoolExecutor"] = field(default_factory=dict, repr=False, compare=False)
+
+    def map(self, function: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
+        """What `function` returns for each of the arguments, in their order."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (one small batch does without)
+
+        pool = self._pools.get(os.getpid())
+        if pool is None:
+            # Without a lock, which a fork might copy while it is held: one pool wins, the others have no threads yet.
+            pool = self._pools.setdefault(os.getpid(), ThreadPoolExecutor(self.threads))
+        return list(pool.map(function, *arguments))

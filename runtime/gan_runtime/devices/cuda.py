@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT_SECONDS = 120.0
-CHILD = "import sys; sys.path[:] = sys.argv[1:]; from gan_runtime.cuda_probe import main; main()"
+CHILD = "import sys; sys.path[:] = sys.argv[1:]; from gan_runtime.devices.cuda import main; main()"
 WORKS = "CUDA works"
 NO_REASON = "ONNX Runtime gave a CPU session without a reason"
 

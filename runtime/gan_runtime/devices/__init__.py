@@ -1,0 +1,1 @@
+"""What devices beyond the CPU need. Imported only where ONNX Runtime was built for one."""
