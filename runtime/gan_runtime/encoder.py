@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import ModelError
 from gan_runtime.generator import Generator
-from gan_runtime.manifest import Latents, Manifest, read_manifest
+from gan_runtime.manifest import EncodeManifest, Latents, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import EXPORTED, find_model, newest_first
 from gan_runtime.onnx_model import ImageReader
 from gan_runtime.session import check_threads, open_session
-from gan_runtime.signature import ENCODE_TASK, check_signature, check_task
+from gan_runtime.signature import check_signature, check_task
 from gan_runtime.threads import Workers, available_cpus
 
 LATENTS = "latents"
@@ -30,8 +30,12 @@ class Encoder(ImageReader):
     >>> latents = Encoder.load("exported/mnist-vae-encoder.onnx")(images)  # float32 [n, 20]
     """
 
-    manifest: Manifest
-    latents: Latents
+    manifest: EncodeManifest
+
+    @property
+    def latents(self) -> Latents:
+        """The latents that it gives."""
+        return self.manifest.latents
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "Encoder":
@@ -48,12 +52,10 @@ class Encoder(ImageReader):
     def open(cls, model: ModelFile, device: str = "auto", threads: int | None = None) -> "Encoder":
         """As `load`, for a file that has been read already."""
         manifest = encoder_manifest(model)
-        assert manifest.images
-        assert manifest.codes
         check_threads(threads)
         session = open_session(model, device, threads=1)
         workers = Workers(threads or available_cpus())
-        return cls(model, session, manifest.images, workers, manifest, manifest.codes)
+        return cls(model, session, manifest.images, workers, manifest)
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Latents of images, the same values however they are cut into calls and threads.
@@ -87,11 +89,9 @@ def check_pair(encoder: ModelFile, generator: ModelFile) -> None:
         )
 
 
-def encoder_manifest(model: ModelFile) -> Manifest:
+def encoder_manifest(model: ModelFile) -> EncodeManifest:
     """The manifest of an encoder. Raises ModelError where `model` is none, or contradicts its manifest."""
-    manifest = read_manifest(model)
-    check_task(model, manifest, ENCODE_TASK)
-    assert manifest
+    manifest = check_task(model, read_manifest(model), EncodeManifest)
     check_signature(model, manifest)
     return manifest
 

@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.latents import check_indices
-from gan_runtime.manifest import ImageSize, Manifest, Points, read_manifest
+from gan_runtime.manifest import GenerateManifest, ImageSize, Points, PointsManifest, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.request import Draw, pad
 from gan_runtime.session import Session, check_threads, open_session, run_session
-from gan_runtime.signature import Roles, generator_roles
+from gan_runtime.signature import Roles, check_task, generator_roles
 from gan_runtime.threads import Workers, available_cpus
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Generator:
     """
 
     model: ModelFile
-    manifest: Manifest | None
+    manifest: GenerateManifest | PointsManifest | None
     roles: Roles
     session: Session
     workers: Workers
@@ -84,16 +84,17 @@ class Generator:
         assumptions: "Assumptions | None" = None,
     ) -> "Generator":
         """As `load`, for a file that has been read already."""
-        manifest = read_manifest(model)
+        described = read_manifest(model)
         check_threads(threads)
         workers = Workers(threads or available_cpus())
-        if manifest is None:
+        if described is None:
             from gan_runtime.foreign.probe import open_foreign  # noqa: PLC0415  (files of ours do without)
 
             session, roles = open_foreign(model, device, workers, assumptions)
-            return cls(model, manifest, roles, session, workers)
+            return cls(model, None, roles, session, workers)
         if assumptions is not None and assumptions.given():
             raise InputError(f"{', '.join(assumptions.given())}: {model.path} has a manifest that says how it is read")
+        manifest = check_task(model, described, GenerateManifest, PointsManifest)
         roles = generator_roles(model, manifest)
         return cls(model, manifest, roles, open_session(model, device, threads=1), workers)
 

@@ -1,94 +1,138 @@
 """The inputs and outputs of each task, and how a generator is fed and read.
 
-`TASKS` is the contract between an exported file and its readers: a new task is a new row.
+`SIGNATURES` is the contract between an exported file and its readers: a new task is a new row.
 """
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gan_runtime.errors import ModelError
-from gan_runtime.manifest import ImageSize, Labels, Latents, Manifest, Points, read_manifest
+from gan_runtime.manifest import (
+    EncodeManifest,
+    FeaturesManifest,
+    GenerateManifest,
+    ImageSize,
+    Labels,
+    Latents,
+    Manifest,
+    Points,
+    PointsManifest,
+    read_manifest,
+)
 from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port
 from gan_runtime.randomness import random_numbers
 
 if TYPE_CHECKING:
     from gan_runtime.foreign.probe import Foreign
 
-TASK, POINTS_TASK, ENCODE_TASK, FEATURES_TASK = "generate", "points", "encode", "features"
+M = TypeVar("M", bound=Manifest)
+N = TypeVar("N", bound=Manifest)
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output of a graph: its element type, and which field of the manifest holds which of its axes.
+    """An input or output of a graph.
 
-    The first axis is always n, and is not listed.
+    Attributes:
+        element: its element type.
+        field: the field of the manifest that describes it.
+        axes: the attributes of that field with the lengths of its axes after the first, which is n. An axis whose
+            length there is None, or whose name here is "", may have any size.
+        optional: whether the graph has it only if the manifest describes it: no length there is 0.
     """
 
     element: int
     field: str
     axes: tuple[str, ...]
+    optional: bool = False
+
+    def lengths(self, manifest: Manifest) -> tuple[int | None, ...]:
+        """The lengths of the axes after the first, None for any."""
+        described = getattr(manifest, self.field)
+        return tuple(getattr(described, axis) if axis else None for axis in self.axes)
+
+    def expected(self, manifest: Manifest) -> bool:
+        """Whether the graph must have it."""
+        return not self.optional or (getattr(manifest, self.field) is not None and 0 not in self.lengths(manifest))
 
     def fits(self, port: Port, manifest: Manifest) -> bool:
         """Whether the element type and the axes of `port` are those of `manifest`."""
-        described = getattr(manifest, self.field)
-        return (port.element, port.shape[1:]) == (self.element, tuple(getattr(described, a, None) for a in self.axes))
+        lengths, axes = self.lengths(manifest), port.shape[1:]
+        return (port.element, len(axes)) == (self.element, len(lengths)) and all(
+            length in (None, axis) for axis, length in zip(axes, lengths, strict=True)
+        )
 
 
 @dataclass(frozen=True)
-class Task:
-    """The signature of a task. The graph may have more outputs, but no other inputs."""
+class Signature:
+    """The inputs and outputs of a task. The graph may have more outputs, but no other inputs."""
 
-    advice: str
-    """Which file to name where one of another task is given."""
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
-    optional: dict[str, Tensor] = field(default_factory=dict)
-    """Inputs that the graph has where the manifest describes them."""
+    advice: str
+    """Which file to name where one of another task is given."""
 
 
 _IMAGE = ("height", "width", "channels")
-_LATENTS = {"latents": Tensor(FLOAT, "latents", ("dim",))}
-_LABELS = {"labels": Tensor(INT64, "labels", ())}
-_SOURCE = {"images": Tensor(UINT8, "images", _IMAGE)}
-TASKS = {
-    TASK: Task("name a generator", _LATENTS, {"images": Tensor(UINT8, "output", _IMAGE)}, _LABELS),
-    POINTS_TASK: Task("name a generator", _LATENTS, {"points": Tensor(FLOAT, "output", ("coordinates",))}, _LABELS),
-    ENCODE_TASK: Task(
-        "name an encoder, which gan-export writes for bigan and vae",
-        _SOURCE,
-        {"latents": Tensor(FLOAT, "codes", ("dim",))},
+_LATENTS = {
+    "latents": Tensor(FLOAT, "latents", ("dim",)),
+    "labels": Tensor(INT64, "labels", (), optional=True),
+}
+_IMAGES = {"images": Tensor(UINT8, "images", _IMAGE)}
+SIGNATURES: dict[str, Signature] = {
+    GenerateManifest.task: Signature(
+        inputs=_LATENTS,
+        outputs={"images": Tensor(UINT8, "output", _IMAGE)},
+        advice="name a generator",
     ),
-    FEATURES_TASK: Task(
-        "name a feature network",
-        _SOURCE,
-        {"features": Tensor(FLOAT, "measures", ("dim",)), "logits": Tensor(FLOAT, "measures", ("classes",))},
+    PointsManifest.task: Signature(
+        inputs=_LATENTS,
+        outputs={"points": Tensor(FLOAT, "output", ("coordinates",))},
+        advice="name a generator",
+    ),
+    EncodeManifest.task: Signature(
+        inputs=_IMAGES,
+        outputs={"latents": _LATENTS["latents"]},
+        advice="name an encoder, which gan-export writes for bigan and vae",
+    ),
+    FeaturesManifest.task: Signature(
+        inputs=_IMAGES,
+        outputs={
+            "features": Tensor(FLOAT, "output", ("dim",)),
+            "logits": Tensor(FLOAT, "output", ("classes",), optional=True),
+        },
+        advice="name a feature network",
     ),
 }
 
 
-def check_task(model: ModelFile, manifest: Manifest | None, *tasks: str) -> None:
-    """Raise ModelError where `model` is made for none of `tasks`."""
-    if manifest is None or manifest.task not in tasks:
-        made = f"made for the task {manifest.task!r}, not {tasks[0]!r}" if manifest else "has no manifest"
-        raise ModelError(f"{model.path}: {made}; {TASKS[tasks[0]].advice}")
+def check_task(model: ModelFile, manifest: Manifest | None, kind: type[M], *others: type[N]) -> M | N:
+    """`manifest`, which must be of one of these kinds. Raises ModelError if `model` is made for another task."""
+    if isinstance(manifest, kind):
+        return manifest
+    if isinstance(manifest, others):
+        return manifest
+    made = f"made for the task {manifest.task!r}, not {kind.task!r}" if manifest else "has no manifest"
+    raise ModelError(f"{model.path}: {made}; {SIGNATURES[kind.task].advice}")
 
 
 def check_signature(model: ModelFile, manifest: Manifest) -> None:
-    """Raise ModelError where the graph of `model` is not what `TASKS` and `manifest` say."""
-    task = TASKS[manifest.task]
-    inputs = {port.name: port for port in model.inputs}
-    outputs = {port.name: port for port in model.outputs}
-    unknown = set(inputs) - set(task.inputs) - set(task.optional)
+    """Raise ModelError if the graph of `model` does not have the inputs and outputs of `manifest`."""
+    signature = SIGNATURES[manifest.task]
+    inputs, outputs = ({port.name: port for port in ports} for ports in (model.inputs, model.outputs))
+    unknown = set(inputs) - set(signature.inputs)
     if unknown:
         raise ModelError(
             f"{model.path}: needs the inputs {sorted(unknown)}, which this version does not know; upgrade gan-edge"
         )
-    given = {name: tensor for name, tensor in task.optional.items() if getattr(manifest, tensor.field)}
-    expected = task.inputs | given
-    if set(inputs) != set(expected) or not set(task.outputs) <= set(outputs):
+    takes, gives = (
+        {name: tensor for name, tensor in tensors.items() if tensor.expected(manifest)}
+        for tensors in (signature.inputs, signature.outputs)
+    )
+    if set(inputs) != set(takes) or not set(gives) <= set(outputs):
         raise _contradiction(model, f"inputs {sorted(inputs)}, outputs {sorted(outputs)}")
-    pairs = [(tensor, inputs[name]) for name, tensor in expected.items()]
-    pairs += [(tensor, outputs[name]) for name, tensor in task.outputs.items()]
+    pairs = [(tensor, inputs[name]) for name, tensor in takes.items()]
+    pairs += [(tensor, outputs[name]) for name, tensor in gives.items()]
     if not all(tensor.fits(port, manifest) for tensor, port in pairs):
         raise _contradiction(model, f"{_shapes(model.inputs)} -> {_shapes(model.outputs)}")
 
@@ -126,19 +170,16 @@ class Roles:
         return self.foreign.pixels(output) if self.foreign else output
 
 
-def generator_roles(model: ModelFile, manifest: Manifest) -> Roles:
+def generator_roles(model: ModelFile, manifest: GenerateManifest | PointsManifest) -> Roles:
     """The roles in `model`, whose manifest is `manifest`.
 
     Raises:
-        ModelError: the file is no generator, contradicts its manifest, or draws random numbers.
+        ModelError: the file contradicts its manifest, or draws random numbers.
     """
-    check_task(model, manifest, TASK, POINTS_TASK)
     check_signature(model, manifest)
-    assert manifest.latents
-    assert isinstance(manifest.output, ImageSize | Points)
     if model.random_ops:
         raise random_numbers(model)
-    (output,) = TASKS[manifest.task].outputs
+    (output,) = SIGNATURES[manifest.task].outputs
     batch = next(port.shape[0] for port in model.inputs if port.name == "latents")
     fixed = batch if isinstance(batch, int) else None
     return Roles(manifest.latents, manifest.labels, manifest.output, output, fixed)
@@ -157,7 +198,7 @@ def is_generator(model: ModelFile) -> bool:
             from gan_runtime.foreign.ports import choose_ports  # noqa: PLC0415  (files of ours do without)
 
             return choose_ports(model, Assumptions()) is not None
-        return generator_roles(model, manifest) is not None
+        return generator_roles(model, check_task(model, manifest, GenerateManifest, PointsManifest)) is not None
     except ModelError:
         if model.random_ops:
             raise

@@ -10,25 +10,30 @@ import pytest
 
 from gan_runtime import Generator
 from gan_runtime.errors import InputError, ModelError
+from gan_runtime.fingerprint import Fingerprint, spread
 from gan_runtime.manifest import (
     FORMAT_VERSION,
+    MANIFESTS,
     METADATA_KEY,
-    Fingerprint,
+    EncodeManifest,
+    FeaturesManifest,
+    GenerateManifest,
+    ImageAxes,
     ImageSize,
     Labels,
     Latents,
     Manifest,
     Measures,
     Points,
+    PointsManifest,
     read_manifest,
-    spread,
 )
 from gan_runtime.model_file import ModelFile, parse_model, read_model_file
-from gan_runtime.models import shipped_model
+from gan_runtime.models import checkout, shipped_model
+from gan_runtime.signature import SIGNATURES
 
-MANIFEST = Manifest(
+MANIFEST = GenerateManifest(
     name="näme",
-    task="generate",
     latents=Latents(7, "uniform"),
     labels=Labels(2, ("a", "b")),
     output=ImageSize(3, 4, 1),
@@ -36,6 +41,10 @@ MANIFEST = Manifest(
     quality=[{"metric": "fid", "value": 1.5}],
     fingerprint=Fingerprint(1, 2, bytes(range(24))),
 )
+POINTS = PointsManifest(name="ring", latents=Latents(2, "normal"), output=Points(2, 2.5))
+ENCODE = EncodeManifest(name="e", images=ImageSize(3, 4, 1), latents=Latents(7, "uniform"), pictures={"size": 4})
+FEATURE_FILES = ("mnist", "fashion-mnist", "stacked-mnist")
+FEATURES = FeaturesManifest(name="f", images=ImageAxes(3, 4, 1), output=Measures(8, 2, ("a", "b")))
 
 
 @pytest.fixture
@@ -47,13 +56,65 @@ def with_text(file: ModelFile, text: str) -> ModelFile:
     return replace(file, metadata={METADATA_KEY: text})
 
 
-def test_reading_is_the_inverse_of_writing(file: ModelFile) -> None:
-    assert read_manifest(with_text(file, MANIFEST.to_json())) == MANIFEST
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        MANIFEST,
+        replace(MANIFEST, labels=None, fingerprint=None),
+        POINTS,
+        ENCODE,
+        FEATURES,
+        FeaturesManifest(name="any", images=ImageAxes(channels=3), output=Measures(8)),
+        FeaturesManifest(name="graph only"),
+    ],
+)
+def test_reading_is_the_inverse_of_writing(file: ModelFile, manifest: Manifest) -> None:
+    assert read_manifest(with_text(file, manifest.to_json())) == manifest
 
 
-def test_a_file_for_another_task_needs_no_latents(file: ModelFile) -> None:
-    other = Manifest(name="x", task="features")
-    assert read_manifest(with_text(file, other.to_json())) == other
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", *(f"features/{name}" for name in FEATURE_FILES)])
+def test_shipped_manifests_are_written_as_they_are(name: str) -> None:
+    root = checkout()
+    assert root is not None
+    model = read_model_file(root / "exported" / f"{name}.onnx")
+    manifest = read_manifest(model)
+    assert manifest is not None
+    assert manifest.to_json() == model.metadata[METADATA_KEY]
+
+
+def test_the_json_of_each_task_is_that_of_the_format(file: ModelFile) -> None:
+    latents, size = '{"dim": 7, "distribution": "uniform"}', '{"height": 3, "width": 4, "channels": 1}'
+    rest = '"training": {}, "quality": []'
+    head = '{"format_version": 1, "name"'
+    assert MANIFEST.to_json() == (
+        f'{head}: "näme", "task": "generate", "inputs": {{"latents": {latents}, "labels": {{"classes": 2, "names": '
+        f'["a", "b"]}}}}, "output": {size}, "training": {{"recipe": "gan"}}, "quality": [{{"metric": "fid", "value": '
+        '1.5}], "fingerprint": {"seed": 1, "count": 2, "pixels": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"}}'
+    )
+    assert POINTS.to_json() == (
+        f'{head}: "ring", "task": "points", "inputs": {{"latents": {{"dim": 2, "distribution": "normal"}}}}, '
+        f'"output": {{"coordinates": 2, "extent": 2.5}}, {rest}}}'
+    )
+    assert ENCODE.to_json() == (
+        f'{head}: "e", "task": "encode", "inputs": {{"images": {size}}}, "output": {{"latents": {latents}}}, {rest}, '
+        '"pictures": {"size": 4}}'
+    )
+    assert FEATURES.to_json() == (
+        f'{head}: "f", "task": "features", "inputs": {{"images": {size}}}, "output": {{"dim": 8, "classes": 2, '
+        f'"names": ["a", "b"]}}, {rest}}}'
+    )
+
+
+def test_each_task_has_a_manifest_and_a_signature() -> None:
+    assert list(MANIFESTS) == list(SIGNATURES)
+
+
+def test_a_task_from_the_future_is_read_as_far_as_it_is_known(file: ModelFile) -> None:
+    document = json.loads(MANIFEST.to_json()) | {"task": "paint", "output": {"canvas": 3}, "fingerprint": 7}
+    found = read_manifest(with_text(file, json.dumps(document)))
+    assert found == Manifest(name="näme", task="paint", training=MANIFEST.training, quality=MANIFEST.quality)
+    with pytest.raises(ModelError, match="made for the task 'paint', not 'generate'; name a generator"):
+        Generator.open(with_text(file, json.dumps(document)), "cpu")
 
 
 def test_unknown_keys_are_ignored(file: ModelFile) -> None:
@@ -65,14 +126,19 @@ def test_no_manifest_is_none(file: ModelFile) -> None:
     assert read_manifest(replace(file, metadata={})) is None
 
 
+def test_what_is_missing_is_named(file: ModelFile) -> None:
+    with pytest.raises(ModelError, match=r"its manifest is damaged \('latents' is missing\); export the model again"):
+        read_manifest(with_text(file, change(inputs={})))
+
+
 def test_a_newer_version_is_refused_by_name(file: ModelFile) -> None:
     document = {"format_version": FORMAT_VERSION + 1, "anything": "else"}
     with pytest.raises(ModelError, match=f"format version {FORMAT_VERSION + 1}.*upgrade gan-edge"):
         read_manifest(with_text(file, json.dumps(document)))
 
 
-def change(**changes: Any) -> str:
-    return json.dumps(json.loads(MANIFEST.to_json()) | changes)
+def change(manifest: Manifest = MANIFEST, **changes: Any) -> str:
+    return json.dumps(json.loads(manifest.to_json()) | changes)
 
 
 @pytest.mark.parametrize(
@@ -114,10 +180,21 @@ def change(**changes: Any) -> str:
             for names in (["a"], ["a", "b", "c"], ["a", "a"], ["a", 1], "ab", None)
         ),
         change(output={"height": 28.0, "width": 28, "channels": 1}),
-        change(output={"coordinates": 2, "extent": True}),
-        change(output={"coordinates": 2, "extent": "4"}),
-        change(output={"dim": 2, "classes": 2, "names": ["a"]}),
-        change(output={"latents": {"dim": 2.5, "distribution": "normal"}}),
+        change(POINTS, output={"coordinates": 2, "extent": True}),
+        change(POINTS, output={"coordinates": 2, "extent": "4"}),
+        change(POINTS, output={"height": 3, "width": 4, "channels": 1}),
+        change(FEATURES, output={"dim": 2, "classes": 2, "names": ["a"]}),
+        change(FEATURES, output={"dim": 2, "classes": -1}),
+        change(FEATURES, inputs={"images": {"height": 2.0}}),
+        change(ENCODE, output={"latents": {"dim": 2.5, "distribution": "normal"}}),
+        change(ENCODE, inputs={"images": {"height": None, "width": 4, "channels": 1}}),
+        *(change(manifest, inputs={}) for manifest in (MANIFEST, POINTS, ENCODE)),
+        *(change(manifest, output={}) for manifest in (MANIFEST, POINTS, ENCODE)),
+        *(change(manifest, inputs=7) for manifest in (MANIFEST, POINTS, ENCODE, FEATURES)),
+        change(inputs={"latents": {"dim": 7}}),
+        change(inputs={"latents": {"dim": 7, "distribution": "normal"}, "labels": {"classes": 2}}),
+        change(task=""),
+        change(task="later", training=[1]),
         change(fingerprint={"seed": -1, "count": 1, "pixels": "AAAA"}),
         change(fingerprint={"seed": 0.0, "count": 1, "pixels": "AAAA"}),
         change(fingerprint={"seed": 2**64, "count": 1, "pixels": "AAAA"}),
@@ -132,9 +209,9 @@ def test_damaged_manifests_are_refused(file: ModelFile, text: str) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Latents(4.9), r"latents.dim 4\.9: must be of type int, not float"),  # type: ignore[arg-type]
-        (lambda: Latents(True), "latents.dim True: must be of type int"),
-        (lambda: Latents(0), "latents.dim 0: must be at least 1"),
+        (lambda: Latents(4.9, "normal"), r"latents.dim 4\.9: must be of type int, not float"),  # type: ignore[arg-type]
+        (lambda: Latents(True, "normal"), "latents.dim True: must be of type int"),
+        (lambda: Latents(0, "normal"), "latents.dim 0: must be at least 1"),
         (lambda: Latents(4, "cauchy"), "'cauchy': must be one of normal, uniform"),
         (lambda: Labels(3, ("a",)), "1 names for 3 classes"),
         (lambda: Labels(2, ("a", "a")), "two classes have the same name"),
@@ -142,6 +219,8 @@ def test_damaged_manifests_are_refused(file: ModelFile, text: str) -> None:
         (lambda: ImageSize(28, 28, 1.0), "channels 1.0: must be of type int"),  # type: ignore[arg-type]
         (lambda: Points(2, float("inf")), "extent inf: must be positive and finite"),
         (lambda: Measures(8, 2, ("a",)), "1 names for 2 classes"),
+        (lambda: Measures(8, -1), "output.classes -1: must be at least 0"),
+        (lambda: ImageAxes(None, 0), "width 0: must be at least 1"),
         (lambda: Fingerprint(0, 1, b""), "fingerprint.pixels: is empty"),
         (lambda: replace(MANIFEST, name=None), "name None: must be of type str"),  # type: ignore[arg-type]
         (lambda: replace(MANIFEST, quality=[{"fid": float("nan")}]), "cannot be written as JSON"),
@@ -156,17 +235,17 @@ def test_a_wrong_manifest_cannot_be_made(make: Callable[[], object], message: st
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_shipped_manifests_are_read(name: str) -> None:
     manifest = read_manifest(read_model_file(shipped_model(name)))
-    assert manifest is not None
+    assert isinstance(manifest, GenerateManifest)
     assert manifest.labels is not None
     assert len(manifest.labels.names) == 10
 
 
 def test_contradictions_between_graph_and_manifest_are_refused(file: ModelFile) -> None:
     for manifest in (
-        replace(MANIFEST, latents=Latents(16), output=ImageSize(28, 28, 3), labels=Labels(10)),
-        replace(MANIFEST, latents=Latents(17), output=ImageSize(28, 28, 1), labels=Labels(10)),
-        replace(MANIFEST, latents=Latents(16), output=ImageSize(28, 28, 1), labels=None),
-        replace(MANIFEST, latents=None),
+        replace(MANIFEST, latents=Latents(16, "normal"), output=ImageSize(28, 28, 3), labels=Labels(10, ())),
+        replace(MANIFEST, latents=Latents(17, "normal"), output=ImageSize(28, 28, 1), labels=Labels(10, ())),
+        replace(MANIFEST, latents=Latents(16, "normal"), output=ImageSize(28, 28, 1), labels=None),
+        replace(POINTS, latents=Latents(16, "normal"), labels=Labels(10, ())),
     ):
         with pytest.raises(ModelError, match="do not agree"):
             Generator.open(with_text(file, manifest.to_json()), "cpu")
@@ -182,7 +261,7 @@ def test_an_input_from_the_future_is_named(conditional_model: Path) -> None:
 
 def test_another_task_is_refused(file: ModelFile) -> None:
     with pytest.raises(ModelError, match="task 'features'"):
-        Generator.open(with_text(file, replace(MANIFEST, task="features").to_json()), "cpu")
+        Generator.open(with_text(file, FEATURES.to_json()), "cpu")
 
 
 def test_fingerprints_see_first_and_last_pixel() -> None:

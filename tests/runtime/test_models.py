@@ -9,7 +9,7 @@ import torch
 from helpers import linear_generator
 
 from gan_runtime.errors import ModelError
-from gan_runtime.manifest import METADATA_KEY, Manifest
+from gan_runtime.manifest import METADATA_KEY, FeaturesManifest
 from gan_runtime.models import SHIPPED, checkout, default_model, find_model, shipped_model
 from gan_runtime.signature import is_generator
 
@@ -51,7 +51,7 @@ def test_shipped_models_have_names(tmp_path: Path) -> None:
 def test_other_tasks_are_passed_over_silently_and_damaged_files_aloud(exported: Path, conditional_model: Path) -> None:
     place(conditional_model, exported / "good.onnx", age=20)
     other = onnx.load(conditional_model)
-    onnx.helper.set_model_props(other, {METADATA_KEY: Manifest("features", "features").to_json()})
+    onnx.helper.set_model_props(other, {METADATA_KEY: FeaturesManifest(name="features").to_json()})
     onnx.save(other, exported / "features.onnx")
     (exported / "cut.onnx").write_bytes(conditional_model.read_bytes()[:1000])
     (exported / "gone.onnx").symlink_to("nowhere")
@@ -115,7 +115,7 @@ def test_load_takes_the_class_of_the_task_and_refuses_others(random_features: Pa
     from gan_trainer.export.encoder import encoder_file
 
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3))
-    file = encoder_file(module, Path("e.onnx"), size=ImageSize(4, 4, 1), latents=Latents(3))
+    file = encoder_file(module, Path("e.onnx"), size=ImageSize(4, 4, 1), latents=Latents(3, "normal"))
     encoder = gan_runtime.load(file.content, "cpu", 1)
     assert isinstance(encoder, gan_runtime.Encoder)
     with pytest.raises(gan_runtime.ModelError, match=r"made for the task 'features'; load opens files of generate"):

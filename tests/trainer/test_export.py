@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gan_runtime import Generator
 from gan_runtime.errors import InputError, OutputError
 from gan_runtime.latents import draw_latents
-from gan_runtime.manifest import ImageSize, read_manifest
+from gan_runtime.manifest import GenerateManifest, ImageSize, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_trainer.export import generator as export_module
 from gan_trainer.export import network as export_network
@@ -90,8 +90,7 @@ def test_the_manifest_tells_all() -> None:
         training={"recipe": "quick"},
     )
     manifest = read_manifest(file)
-    assert manifest is not None
-    assert manifest.latents is not None
+    assert isinstance(manifest, GenerateManifest)
     assert manifest.labels is not None
     assert (manifest.name, manifest.task, manifest.output) == ("letters", "generate", SIZE)
     assert (manifest.latents.dim, manifest.latents.distribution, manifest.labels.names) == (16, "uniform", names)

@@ -28,6 +28,7 @@ from gan_trainer.networks.layers import Reshape
 
 DIM = 16
 SIZE = ImageSize(8, 8, 1)
+LATENTS = Latents(DIM, "normal")
 
 
 class Net(nn.Module):
@@ -335,11 +336,15 @@ def test_encoders_and_feature_networks_are_checked_alike() -> None:
     for first in ([Centred()], [nn.BatchNorm1d(64, track_running_stats=False)]):
         words = "the others in its batch"
         with pytest.raises(ExportError, match=words):
-            encoder_file(nn.Sequential(nn.Flatten(), *first, layer), Path("e.onnx"), size=SIZE, latents=Latents(DIM))
+            encoder_file(
+                nn.Sequential(nn.Flatten(), *first, layer), Path("e.onnx"), size=SIZE, latents=Latents(DIM, "normal")
+            )
         with pytest.raises(ExportError, match=words):
             export_features(Measuring(*first, layer), "f.onnx", size=SIZE, class_names=tuple("abc"))
     with pytest.raises(ExportError, match="differs from torch"):
-        encoder_file(nn.Sequential(nn.Flatten(), OnlyDark(), layer), Path("e.onnx"), size=SIZE, latents=Latents(DIM))
+        encoder_file(
+            nn.Sequential(nn.Flatten(), OnlyDark(), layer), Path("e.onnx"), size=SIZE, latents=Latents(DIM, "normal")
+        )
     assert not list(Path().iterdir())
 
 

@@ -14,7 +14,7 @@ from gan_runtime.data.registry import COMPUTED
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork as FeatureFile
 from gan_runtime.laboratory.stacked import STACKED, StackedSource
-from gan_runtime.manifest import ImageSize, read_manifest
+from gan_runtime.manifest import FeaturesManifest, ImageSize, read_manifest
 from gan_runtime.models import shipped_features
 from gan_trainer.export.onnx_file import ExportError
 from gan_trainer.features import stacked as stacked_features
@@ -41,9 +41,9 @@ def test_the_command_makes_the_file_that_ships(call: Call) -> None:
     assert one.graph == other.graph
     assert len(one.SerializeToString()) < digits.stat().st_size + 12_000  # the weights are stored once
     manifest = read_manifest(FeatureFile.load("mine.onnx", "cpu").model)
-    assert manifest is not None
-    assert manifest.measures is not None
-    assert (manifest.measures.names[0], manifest.measures.names[345], manifest.measures.names[-1]) == (
+    assert isinstance(manifest, FeaturesManifest)
+    assert manifest.output is not None
+    assert (manifest.output.names[0], manifest.output.names[345], manifest.output.names[-1]) == (
         "000",
         "345",
         "999",

@@ -6,7 +6,14 @@ from typing import Any
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.foreign import Assumptions
 from gan_runtime.foreign.shapes import describe_port
-from gan_runtime.manifest import Points, read_manifest
+from gan_runtime.manifest import (
+    EncodeManifest,
+    FeaturesManifest,
+    GenerateManifest,
+    Manifest,
+    PointsManifest,
+    read_manifest,
+)
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.terminal.text import plain
 
@@ -79,22 +86,29 @@ def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dic
     if assumptions:
         raise InputError(f"{', '.join(assumptions.given())}: {model.path} has a manifest that says how it is read")
     facts: dict[str, Any] = {"name": manifest.name, "task": manifest.task}
-    if manifest.latents:
-        facts["latents"] = f"{manifest.latents.dim}, {manifest.latents.distribution}"
-    if manifest.labels:
-        facts["classes"] = list(manifest.labels.names) or manifest.labels.classes
-    if isinstance(manifest.output, Points):
-        facts["points"] = f"{manifest.output.coordinates} coordinates, up to {manifest.output.extent:g}"
-    elif manifest.output:
-        facts["images"] = f"{manifest.output.height} x {manifest.output.width} x {manifest.output.channels}"
-    if manifest.images:
-        facts["takes"] = f"images, {manifest.images.height} x {manifest.images.width} x {manifest.images.channels}"
-    if manifest.codes:
-        facts["gives"] = f"latents, {manifest.codes.dim}, {manifest.codes.distribution}"
+    facts |= _describe_task(manifest)
     if manifest.pictures:
         facts["pictures"] = manifest.pictures
     facts |= {"training": manifest.training, "quality": manifest.quality}
-    if manifest.fingerprint:
-        what = ("coordinates", "points") if isinstance(manifest.output, Points) else ("pixels", "images")
+    if isinstance(manifest, GenerateManifest | PointsManifest) and manifest.fingerprint:
+        what = ("coordinates", "points") if isinstance(manifest, PointsManifest) else ("pixels", "images")
         facts["fingerprint"] = f"{len(manifest.fingerprint.pixels)} {what[0]} of {manifest.fingerprint.count} {what[1]}"
     return facts
+
+
+def _describe_task(manifest: Manifest) -> dict[str, Any]:
+    """What the file takes and gives; nothing for a task that this version does not know."""
+    match manifest:
+        case GenerateManifest() | PointsManifest():
+            facts: dict[str, Any] = {"latents": f"{manifest.latents.dim}, {manifest.latents.distribution}"}
+            if manifest.labels:
+                facts["classes"] = list(manifest.labels.names) or manifest.labels.classes
+            if isinstance(manifest, GenerateManifest):
+                return facts | {"images": str(manifest.output)}
+            return facts | {"points": f"{manifest.output.coordinates} coordinates, up to {manifest.output.extent:g}"}
+        case EncodeManifest():
+            gives = f"latents, {manifest.latents.dim}, {manifest.latents.distribution}"
+            return {"takes": f"images, {manifest.images}", "gives": gives}
+        case FeaturesManifest():
+            return {"takes": f"images, {manifest.images}"}
+    return {}

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import ModelError
 from gan_runtime.evaluation.metrics import largest_probability
-from gan_runtime.manifest import ImageSize, Manifest, Measures, read_manifest
+from gan_runtime.manifest import FeaturesManifest, ImageSize, Measures, read_manifest
 from gan_runtime.model_file import ModelFile, Port, read_model_file
 from gan_runtime.onnx_model import IMAGES, ImageReader
 from gan_runtime.session import check_threads, import_onnxruntime, open_session
-from gan_runtime.signature import FEATURES_TASK, check_signature, check_task
+from gan_runtime.signature import check_signature, check_task
 from gan_runtime.threads import Workers, available_cpus, cpu_kind
 
 FEATURES, LOGITS = "features", "logits"
@@ -60,14 +60,11 @@ class FeatureNetwork(ImageReader):
             DeviceError, InputError: as `open_session`.
         """
         model = read_model_file(path)
-        manifest = _described(model)
-        assert manifest.images
-        assert manifest.measures
+        name, size, measures = _described(model)
         check_threads(threads)
         session = open_session(model, device, threads=1)
         workers = Workers(threads or available_cpus())
-        measures = manifest.measures
-        return cls(model, session, manifest.images, workers, manifest.name, measures.dim, measures.classes)
+        return cls(model, session, size, workers, name, measures.dim, measures.classes)
 
     @property
     def key(self) -> str:
@@ -91,15 +88,17 @@ def _kept(features: NDArray[np.float32], logits: NDArray[np.float32]) -> tuple[N
     return features, logits.argmax(1), largest_probability(logits)
 
 
-def _described(model: ModelFile) -> Manifest:
-    """The manifest of a feature network; what it does not say is read from the graph.
+def _described(model: ModelFile) -> tuple[str, ImageSize, Measures]:
+    """The name of a feature network, the images that it takes, and what it gives; the graph says what no manifest says.
 
     Raises:
         ModelError: the file is no feature network, or contradicts its manifest.
     """
     manifest = read_manifest(model)
-    if manifest is not None:
-        check_task(model, manifest, FEATURES_TASK)
+    if manifest is None:
+        described = FeaturesManifest(name=model.path.stem)
+    else:
+        described = check_task(model, manifest, FeaturesManifest)
     inputs = {port.name: port for port in model.inputs}
     outputs = {port.name: port for port in model.outputs}
     if set(inputs) != {IMAGES} or not {FEATURES, LOGITS} <= set(outputs):
@@ -109,11 +108,9 @@ def _described(model: ModelFile) -> Manifest:
         )
     height, width, channels = _fixed(model, inputs[IMAGES], 4)
     (dim,), (classes,) = _fixed(model, outputs[FEATURES], 2), _fixed(model, outputs[LOGITS], 2)
-    manifest = manifest or Manifest(model.path.stem, FEATURES_TASK)
-    images, measures = ImageSize(height, width, channels), Measures(dim, classes)
-    manifest = replace(manifest, images=manifest.images or images, measures=manifest.measures or measures)
-    check_signature(model, manifest)
-    return manifest
+    measures = described.output or Measures(dim, classes)
+    check_signature(model, replace(described, output=measures))
+    return described.name, ImageSize(height, width, channels), measures
 
 
 def _fixed(model: ModelFile, port: Port, axes: int) -> list[int]:

@@ -46,7 +46,7 @@ class Foreign:
     @property
     def labels(self) -> Labels | None:
         """The classes, without names; None for an unconditional generator."""
-        return Labels(self.ports.classes) if self.ports.classes else None
+        return Labels(self.ports.classes, ()) if self.ports.classes else None
 
     def report(self) -> dict[str, Any]:
         """How the file is read, for JSON; what is equal gives equal images."""

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from gan_runtime.encoder import LATENTS
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.recorded import record
-from gan_runtime.manifest import ImageSize, Latents, Manifest
+from gan_runtime.manifest import EncodeManifest, ImageSize, Latents
 from gan_runtime.model_file import ModelFile
 from gan_runtime.onnx_model import IMAGES
-from gan_runtime.signature import ENCODE_TASK
 from gan_trainer.data.pixels import normalise
 from gan_trainer.export.network import frozen_copy, plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, check_opset, finish, to_onnx
@@ -75,8 +74,8 @@ def encoder_file(
     reference, deployed = (Deployed(part, latents.dim) for part in (network, plain))
     encode = network_rows(reference, lambda values: [values])
     largest = max(1.0, *(float(np.abs(encode(block)[0]).max()) for block in blocks))
-    manifest = Manifest(
-        name or path.stem, ENCODE_TASK, training=training or {}, images=size, codes=latents, pictures=record(pictures)
+    manifest = EncodeManifest(
+        name=name or path.stem, images=size, latents=latents, training=training or {}, pictures=record(pictures)
     )
     model = to_onnx(deployed, {IMAGES: examples}, [LATENTS], opset)
     file = finish(model, manifest, {LATENTS: (latents.dim,)}, opset, path)

@@ -14,21 +14,12 @@ from torch import Tensor, nn
 
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.fingerprint import FINGERPRINT_PIXELS, Fingerprint, spread
 from gan_runtime.generator import Generator
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.recorded import record
-from gan_runtime.manifest import (
-    FINGERPRINT_PIXELS,
-    Fingerprint,
-    ImageSize,
-    Labels,
-    Latents,
-    Manifest,
-    read_manifest,
-    spread,
-)
+from gan_runtime.manifest import GenerateManifest, ImageSize, Labels, Latents, PointsManifest
 from gan_runtime.model_file import ModelFile, parse_model
-from gan_runtime.signature import TASK
 from gan_trainer.data.pixels import GREY, to_pixels
 from gan_trainer.export.inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks
 from gan_trainer.export.network import frozen_copy, plain_copy
@@ -161,8 +152,14 @@ def generator_file(
     images = _checked(images)
     size = ImageSize(images.shape[2], images.shape[3], images.shape[1])
     values.look_at(images)
-    manifest = Manifest(
-        name or path.stem, TASK, latents, labels, size, training or {}, quality or [], pictures=record(pictures)
+    manifest = GenerateManifest(
+        name=name or path.stem,
+        latents=latents,
+        labels=labels,
+        output=size,
+        training=training or {},
+        quality=quality or [],
+        pictures=record(pictures),
     )
     examples = generator_rows(0, EXAMPLE_ROWS, latents, classes)
     plain = plain_copy(network, examples)
@@ -218,7 +215,7 @@ def _check_images(
     file: ModelFile,
     model: onnx.ModelProto,
     reference: Deployed,
-    manifest: Manifest,
+    manifest: GenerateManifest,
     values: ValueRange,
     images: Tensor,
 ) -> None:
@@ -226,8 +223,6 @@ def _check_images(
 
     `images` are some of the network's.
     """
-    assert manifest.latents
-    assert manifest.output
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
     name = _before_rounding(model.graph)
@@ -272,7 +267,7 @@ def _before_rounding(graph: onnx.GraphProto) -> str:
 def fingerprinted(
     file: ModelFile,
     model: onnx.ModelProto,
-    manifest: Manifest,
+    manifest: GenerateManifest | PointsManifest,
     shapes: dict[str, tuple[int, ...]],
     expected: NDArray[np.uint8],
 ) -> ModelFile:
@@ -289,10 +284,9 @@ def fingerprinted(
     except GanEdgeError as error:
         raise ExportError(f"the runtime cannot draw from the file: {error}") from error
     pixels = spread(found, FINGERPRINT_PIXELS).tobytes()
-    manifest = replace(manifest, fingerprint=Fingerprint(FINGERPRINT_SEED, len(expected), pixels))
-    file = finish(model, manifest, shapes, file.opset, file.path)
-    written = read_manifest(file)
-    difference = written.fingerprint.difference(expected) if written and written.fingerprint else 255
+    fingerprint = Fingerprint(FINGERPRINT_SEED, len(expected), pixels)
+    file = finish(model, replace(manifest, fingerprint=fingerprint), shapes, file.opset, file.path)
+    difference = fingerprint.difference(expected)
     if difference > PIXEL_TOLERANCE:
         raise ExportError(f"the fingerprint would differ from torch by {difference} grey levels")
     return file

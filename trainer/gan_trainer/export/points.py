@@ -6,9 +6,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.manifest import MAX_FINGERPRINT_IMAGES, Latents, Manifest, Points
+from gan_runtime.fingerprint import MAX_FINGERPRINT_IMAGES
+from gan_runtime.manifest import Latents, Points, PointsManifest
 from gan_runtime.model_file import ModelFile
-from gan_runtime.signature import POINTS_TASK
 from gan_trainer.export.generator import FLOAT_TOLERANCE, check_request, fingerprinted
 from gan_trainer.export.inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks
 from gan_trainer.export.network import frozen_copy, plain_copy
@@ -65,7 +65,9 @@ def export_points(
     latents, values = Latents(latent_dim, distribution), ValueRange()
     network, found = adapted(frozen_copy(module), latents, 0, ROWS)
     size = Points(_coordinates(found), extent)
-    manifest = Manifest(name or path.stem, POINTS_TASK, latents, None, size, training or {}, quality or [])
+    manifest = PointsManifest(
+        name=name or path.stem, latents=latents, output=size, training=training or {}, quality=quality or []
+    )
     examples = generator_rows(0, EXAMPLE_ROWS, latents, 0)
     plain = plain_copy(network, examples)
     reference, deployed = (DeployedPoints(part, extent) for part in (network, plain))

@@ -8,10 +8,9 @@ from torch import Tensor, nn
 
 from gan_runtime.evaluation.features import FEATURES, LOGITS
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.manifest import ImageSize, Manifest, Measures
+from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures
 from gan_runtime.model_file import ModelFile
 from gan_runtime.onnx_model import IMAGES
-from gan_runtime.signature import FEATURES_TASK
 from gan_trainer.export.network import frozen_copy, plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, ExportError, check_opset, finish, to_onnx
 from gan_trainer.export.parity import Output, check_parity, file_rows, image_blocks, network_rows
@@ -58,9 +57,12 @@ def export_features(
     network = plain_copy(reference, (examples,))
     measure = network_rows(reference, _checked)
     dim, classes = (part.shape[1] for part in measure(blocks[0]))
-    measures = Measures(dim, classes, class_names)
-    manifest = Manifest(
-        name or path.stem, FEATURES_TASK, training=training or {}, quality=quality or [], images=size, measures=measures
+    manifest = FeaturesManifest(
+        name=name or path.stem,
+        images=ImageAxes(*size.shape),
+        output=Measures(dim, classes, class_names),
+        training=training or {},
+        quality=quality or [],
     )
     model = to_onnx(network, {IMAGES: torch.from_numpy(examples)}, [FEATURES, LOGITS], opset)
     file = finish(model, manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)

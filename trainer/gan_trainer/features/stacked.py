@@ -12,10 +12,9 @@ from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FEATURES, LOGITS, FeatureNetwork
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.laboratory.stacked import CHANNELS
-from gan_runtime.manifest import ImageSize, Manifest, Measures, read_manifest
+from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures, read_manifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.onnx_model import IMAGES
-from gan_runtime.signature import FEATURES_TASK
 from gan_trainer.export.onnx_file import finish
 from gan_trainer.export.parity import Compute, Rows, check_parity, file_rows, image_blocks
 from gan_trainer.features.export import OUTPUTS
@@ -83,12 +82,11 @@ def stack_features(source: Path, path: Path, name: str) -> ModelFile:
         raise InputError(f"{source}: takes {part.size.channels} channels; features of grey images can be stacked")
     opset, (dim, classes) = part.model.opset, (CHANNELS * part.dim, part.classes**CHANNELS)
     size = ImageSize(part.size.height, part.size.width, CHANNELS)
-    manifest = Manifest(
-        name,
-        FEATURES_TASK,
+    manifest = FeaturesManifest(
+        name=name,
         training={"data": name, "parts": {"name": part.name, "sha256": part.model.sha256}, "software": software()},
-        images=size,
-        measures=Measures(dim, classes, tuple(map("".join, product(_class_names(part), repeat=CHANNELS)))),
+        images=ImageAxes(*size.shape),
+        output=Measures(dim, classes, tuple(map("".join, product(_class_names(part), repeat=CHANNELS)))),
     )
     file = finish(_composed(part), manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
     noise = [(_noise(n, part.size),) for n in NOISE]
@@ -101,7 +99,8 @@ def stack_features(source: Path, path: Path, name: str) -> ModelFile:
 
 def _class_names(part: FeatureNetwork) -> tuple[str, ...]:
     manifest = read_manifest(part.model)
-    return manifest.measures.names if manifest and manifest.measures else tuple(map(str, range(part.classes)))
+    described = manifest.output if isinstance(manifest, FeaturesManifest) else None
+    return described.names if described else tuple(map(str, range(part.classes)))
 
 
 def _composed(part: FeatureNetwork) -> onnx.ModelProto:
