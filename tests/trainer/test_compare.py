@@ -95,7 +95,7 @@ def test_a_comparison_is_kept_and_only_what_is_new_is_run(call: Call, ran: Comma
         assert (result(name)["images"], result(name)["outcome"]) == (512, "finished")
     assert json.loads((FOLDER / "plan.json").read_text())["lengths"] == {"gan": 512, "bigan": 512}
     assert {path.name for path in FOLDER.iterdir() if path.is_file()} == {
-        "comparison.md", "comparison.json", "samples.png", "curves.png", "plan.json",
+        "comparison.html", "comparison.md", "comparison.json", "samples.png", "plan.json",
     }  # fmt: skip
     text = (FOLDER / "comparison.md").read_text()
     assert "512 images a run, seeds 0; 1 thread a run on cpu." in text

@@ -1,16 +1,19 @@
-"""Table and pictures of a comparison, from results written by hand."""
+"""Table, samples and page of a comparison, from results written by hand."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import BROWSER, frames
 from PIL import Image
 
 from gan_runtime.evaluation.scores import TEST, TRAIN
-from gan_trainer.compare.pictures import HEIGHT, MARGIN, PLOT, WIDTH, save_curves, save_samples
+from gan_trainer.compare.page import curves, write_comparison
+from gan_trainer.compare.pictures import MARGIN, save_samples
 from gan_trainer.compare.plan import Plan, Settings
 from gan_trainer.compare.table import lines, markdown, processor, summarise, text
+from gan_trainer.recipes.recipe import RECIPES
 
 SCORES = {"precision": 0.5, "recall": 0.25, "density": 0.5, "coverage": 0.5, "modes": 10, "kl": 0.25, "confident": None}
 FLOORS = {TEST: {"n": 300, "fid": 0.5, "precision": None}, TRAIN: {"n": 800, "fid": 0.25, "precision": 0.9}}
@@ -20,6 +23,7 @@ REPORT = {
     "versions": {"gan-edge": "0.1.0"},
 }
 Curve = list[dict[str, Any]]
+CPU = "cpu_seconds"
 
 
 def finished(recipe: str, seed: int, fid: float, curve: Curve | None = None, **scores: Any) -> dict[str, Any]:
@@ -141,8 +145,7 @@ def test_nothing_but_diverged_runs() -> None:
     cells = lines(summarise(results), results)
     assert [row[0] for row in cells] == ["recipe", "gan", "gan-minimax"]
     assert "Features" not in markdown(cells, Plan(Settings("mnist", 1000), {}), results)
-    save_curves(Path("curves.png"), results, "x")
-    assert (np.array(Image.open("curves.png")) == 255).all()
+    assert curves(results, "cpu_seconds") == []
     save_samples(Path("samples.png"), {"gan": None, "gan-minimax": None})
     samples = np.array(Image.open("samples.png").convert("L"))
     assert all((row < 100).any() for row in np.split(samples, 2)), "each has its name"
@@ -169,27 +172,25 @@ def point(cpu_seconds: float | None, fid: float | None) -> dict[str, Any]:
     return {"images": 1, "cpu_seconds": cpu_seconds, "fid": fid}
 
 
-def drawn(results: list[dict[str, Any]]) -> np.ndarray:
-    save_curves(Path("curves.png"), results, "FID of 2,000 samples")
-    picture = Image.open("curves.png")
-    assert picture.size == (WIDTH, HEIGHT)
-    return np.array(picture)
+def test_curves_of_seeds_and_their_mean() -> None:
+    some = [point(1, 50.0), point(10, 5.0), point(100, 0.5)]
+    other = [point(3, 30.0), point(30, 3.0)]
+    found = curves([finished("gan", 0, 1.0, some), finished("vae", 0, 1.0, other), finished("gan", 1, 1.0, other)], CPU)
+    assert [(line["name"], line["kind"], line["shade"]) for line in found] == [
+        ("", "faint", 0), ("", "faint", 0), ("gan", "mean", 0), ("vae", "mean", 1),
+    ]  # fmt: skip
+    assert [(line["x"], line["values"]) for line in found] == [
+        ([1, 10, 100], [50, 5, 0.5]),
+        ([3, 30], [30, 3]),
+        ([2, 20, 100], [40, 4, 0.5]),  # the run that ended early counts for as long as it ran
+        ([3, 30], [30, 3]),
+    ]
 
 
-def coloured(picture: np.ndarray) -> np.ndarray:
-    """Pixels of the plot's inside that are neither grey nor white."""
-    left, top, right, bottom = PLOT
-    inside = picture[top - 5 : bottom + 6, left - 5 : right + 6].astype(int)
-    return (inside.max(2) - inside.min(2)) > 60
-
-
-def test_curves_go_down_and_right() -> None:
-    picture = coloured(drawn([finished("gan", 0, 1.0, [point(1, 50.0), point(10, 5.0), point(100, 0.5)])]))
-    rows, columns = np.nonzero(picture)
-    left, right = rows[columns == columns.min()].mean(), rows[columns == columns.max()].mean()
-    assert (left < 20, right > 480) == (True, True), "from the upper left corner to the lower right one"
-    middle = rows[np.abs(columns - 320) < 3].mean()
-    assert middle == pytest.approx(250, abs=6), "both axes are logarithmic"
+def test_curves_over_images() -> None:
+    some = [{"images": 64, "cpu_seconds": 1.0, "fid": 50.0}, {"images": 128, "cpu_seconds": 2.0, "fid": 5.0}]
+    (line,) = curves([finished("gan", 0, 1.0, some)], "images")
+    assert (line["x"], line["values"]) == ([64, 128], [50, 5])
 
 
 @pytest.mark.parametrize(
@@ -201,10 +202,63 @@ def test_curves_go_down_and_right() -> None:
     ],
 )
 def test_points_without_a_place_are_left_out(curve: Curve) -> None:
-    whole = drawn([finished("gan", 0, 1.0, [point(1, 50.0), point(100, 0.5)])])
-    assert np.array_equal(drawn([finished("gan", 0, 1.0, curve)]), whole)
+    whole = curves([finished("gan", 0, 1.0, [point(1, 50.0), point(100, 0.5)])], CPU)
+    assert curves([finished("gan", 0, 1.0, curve)], CPU) == whole
 
 
 def test_recipes_without_a_curve_and_with_one_point() -> None:
     some = [finished("gan", 0, 1.0, [point(3, 2.0)]), finished("vae", 0, 1.0), diverged("wgan", 0)]
-    assert coloured(drawn(some)).any()
+    assert [(line["name"], line["x"]) for line in curves(some, CPU)] == [("gan", [3])]
+
+
+def page_of(results: list[dict[str, Any]]) -> Path:
+    save_samples(Path("samples.png"), {result["recipe"]: None for result in results})
+    cells = lines(summarise(results), results)
+    plan = Plan(Settings("</script>mnist", None, 60.0, 10_000), {})
+    write_comparison(Path("comparison.html"), cells, plan, results, Path("samples.png"))
+    return Path("comparison.html")
+
+
+def test_the_page_has_the_table_and_asks_nobody() -> None:
+    text = page_of(RESULTS).read_text()
+    assert "default-src 'none'" in text
+    assert text.count("</script") == text.count("<script") == 3
+    assert "3 (1 diverged)" in text
+    assert "60 CPU seconds a run, seeds 0, 1, 2; 1 thread a run on cpu." in text
+    assert '"over": "CPU seconds of training"' in text
+
+
+PROBE = """
+await until(() => find("img").complete);
+const place = (x, y) => [data.plot.chart.valToPos(x, "x"), data.plot.chart.valToPos(y, "y")];
+return {
+  drawn: data.plot.lines.map((line, i) => line.kind === "faint" || coloured(data.plot, i)),
+  corners: [place(1, 50), place(10, 5), place(100, 0.5)],
+  told: values(data.plot, 10), rows: document.querySelectorAll("tbody tr").length,
+  key: [...data.plot.key.querySelectorAll("button")].map((button) => button.textContent),
+  title: document.title, samples: find("img").naturalHeight > 0,
+};
+"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome here")
+def test_a_browser_draws_curves_that_go_down_and_right(tmp_path: Path) -> None:
+    straight, other = [point(1, 50.0), point(10, 5.0), point(100, 0.5)], [point(10, 40.0), point(100, 30.0)]
+    results = [
+        finished("gan", 0, 1.0, straight), diverged("wgan", 0),
+        finished("vae", 0, 1.0, other), finished("vae", 1, 1.0, other),
+    ]  # fmt: skip
+    for frame in frames(page_of(results), PROBE, tmp_path):
+        assert all(frame["drawn"])
+        (left, top), middle, (right, bottom) = frame["corners"]
+        assert (left < right, top < bottom) == (True, True), "from the upper left to the lower right"
+        assert middle == pytest.approx([(left + right) / 2, (top + bottom) / 2]), "both axes are logarithmic"
+        assert frame["told"] == ["10 CPU seconds of training", "gan: 5", "vae: 40"]
+        assert frame["key"] == ["━gan", "━vae"]
+        assert (frame["rows"], frame["samples"]) == (5, True)
+        assert frame["title"] == "</script>mnist: recipes compared"
+
+
+def test_one_page_for_many_recipes_has_a_colour_for_each() -> None:
+    results = [finished(name, 0, 1.0, [point(1, 2.0)]) for name in RECIPES]
+    assert len({line["shade"] for line in curves(results, CPU)}) == len(RECIPES) == 12

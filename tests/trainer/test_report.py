@@ -1,11 +1,8 @@
 """The report of a run: what is in it, and that a real browser shows it at the width of a desk and of a phone."""
 
-import html
 import json
 import re
 import shlex
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
@@ -14,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import BROWSER, frames
 from helpers import Result, leftovers
 from PIL import Image
 
@@ -28,7 +26,6 @@ from gan_trainer.training.config import Config
 
 Make = Callable[..., Config]
 ROOT = Path(__file__).resolve().parents[2]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "</script><script>boom()</script><!--<script> \"ü\" 'x' $data ${page} \u2028"
 MEASURES = {"kid": 0.01, "kid_deviation": 0.002, "precision": 0.8, "recall": 0.7, "density": 0.9, "coverage": 0.6}
 CLASSES = {"modes": 4, "kl": 0.01, "confident": 0.9, "accuracy": None}
@@ -268,104 +265,40 @@ def test_words() -> None:
     assert [figure(x) for x in (None, 10, 1234.5, 0.9, 0.00012)] == ["-", "10", "1,234", "0.900", "0.00012"]
 
 
-PROBE = """<script>
-const errors = [];
-for (const kind of ["error", "unhandledrejection", "securitypolicyviolation"])
-  addEventListener(kind, (event) => errors.push(`${kind}: ${event.message ?? event.reason ?? event.blockedURI}`));
-const until = (done) => new Promise((resolve) => {
-  const timer = setInterval(() => { if (done()) { clearInterval(timer); resolve(); } }, 20);
-});
-/* Whether a line of a plot has left pixels of its colour on the canvas. */
-function coloured(plot, i) {
-  const canvas = plot.place.querySelector("canvas");
-  const shade = colour(SHADES[shadeOf(plot.lines[i], i)]).match(/[0-9a-f]{2}/g).map((part) => parseInt(part, 16));
-  const { data: pixels } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  for (let at = 0; at < pixels.length; at += 4)
-    if (pixels[at + 3] === 255 && shade.every((part, j) => Math.abs(part - pixels[at + j]) < 8)) return true;
-  return false;
-}
-/* What is shown beside a pointer at some image of the run. */
-function values(plot, image) {
-  plot.chart.setCursor({ left: plot.chart.valToPos(image, "x"), top: 9 });
-  return [...plot.place.querySelectorAll(".values div")].map((row) => row.textContent);
-}
-/* Hide a line by its button; whether its colour is gone. */
-async function hides(plot) {
-  plot.key.querySelector("button").click();
-  await until(() => !plot.chart.series[1].show && !coloured(plot, 0));
-  return coloured(plot, 1);
-}
-addEventListener("DOMContentLoaded", async () => {
-  const seen = () => document.querySelector("figcaption").textContent;
-  await until(() => document.body.dataset.drawn === "images");
-  await until(() => data.plots.every((plot) => plot.lines.every((line, i) => coloured(plot, i))));
-  const [loss, fid] = data.plots;
-  const told = [values(loss, 48), values(fid, 96)];
-  document.querySelector("[value=seconds]").click();
-  await until(() => document.body.dataset.drawn === "seconds");
-  const slider = document.querySelector("[type=range]");
-  slider.value = 0;
-  slider.dispatchEvent(new Event("input"));
-  const first = seen();
-  document.querySelector(".player button").click();
-  await until(() => seen() !== first);
-  parent.postMessage({
-    errors, first, second: seen(), width: innerWidth, needed: document.documentElement.scrollWidth,
-    drawn: data.plots.map((plot) => plot.lines.map((line, i) => coloured(plot, i))), told, hides: await hides(loss),
-    axes: new Set(data.plots.map((plot) => plot.chart.axes[0].label)).size,
-    fits: data.plots.every(({ place }) => place.querySelector("canvas").clientWidth === place.clientWidth),
-    keys: data.plots.map(({ key }) => (key.hidden ? 0 : key.querySelectorAll("button").length)),
-    slider: slider.getBoundingClientRect().height, heading: document.querySelector("h1").textContent,
-    command: document.querySelector("pre").textContent,
-  }, "*");
-});
-</script>"""
-FRAMES = """<!doctype html><iframe src="probed.html" style="width: 1280px; height: 900px"></iframe><pre></pre>
-<script>
-const found = [];
-onmessage = ({ data }) => {
-  found.push(data);
-  document.querySelector("pre").textContent = JSON.stringify(found);
-  if (found.length === 1) {
-    const frame = document.createElement("iframe");
-    Object.assign(frame, { src: "probed.html", style: "width: 390px; height: 844px" });
-    document.body.prepend(frame);
-  }
+PROBE = """
+const seen = () => document.querySelector("figcaption").textContent;
+await until(() => document.body.dataset.drawn === "images");
+await until(() => data.plots.every((plot) => plot.lines.every((line, i) => coloured(plot, i))));
+const [loss, fid] = data.plots;
+const told = [values(loss, 48), values(fid, 96)];
+document.querySelector("[value=seconds]").click();
+await until(() => document.body.dataset.drawn === "seconds");
+const slider = document.querySelector("[type=range]");
+slider.value = 0;
+slider.dispatchEvent(new Event("input"));
+const first = seen();
+document.querySelector(".player button").click();
+await until(() => seen() !== first);
+return {
+  first, second: seen(),
+  drawn: data.plots.map((plot) => plot.lines.map((line, i) => coloured(plot, i))), told, hides: await hides(loss),
+  axes: new Set(data.plots.map((plot) => plot.chart.axes[0].label)).size,
+  fits: data.plots.every(({ place }) => place.querySelector("canvas").clientWidth === place.clientWidth),
+  keys: data.plots.map(({ key }) => (key.hidden ? 0 : key.querySelectorAll("button").length)),
+  slider: slider.getBoundingClientRect().height, heading: document.querySelector("h1").textContent,
+  command: document.querySelector("pre").textContent,
 };
-</script>"""
+"""
 TOLD = [
     ["48 images seen", "discriminator: 0.6", "generator: 1.1"],
     ["96 images seen", "n = 2,000: 4", "n = 10,000: 2.5", "500 test images: 0.06", "best: 2.5"],
 ]
-VIRTUAL_MS = 600_000  # the page's own time: skipped where nothing happens, used up on a busy host
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome here")
 def test_a_browser_draws_it_at_both_widths(run: Run, tmp_path: Path) -> None:
     page = write_report(run)
-    (tmp_path / "probed.html").write_text(page.read_text("utf-8").replace("<head>", f"<head>{PROBE}", 1), "utf-8")
-    (tmp_path / "frames.html").write_text(FRAMES)
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-    ]
-    options += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
-    address = (tmp_path / "frames.html").as_uri()
-    shown = subprocess.run(
-        [str(BROWSER), *options, f"--virtual-time-budget={VIRTUAL_MS}", "--window-size=1400,900", address],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    found = json.loads(html.unescape(shown.stdout.split("<pre>")[1].split("</pre>")[0]) or "[]")
-    assert sorted(frame["width"] for frame in found) == [390, 1280]
-    for frame in found:
-        assert frame["errors"] == []
-        assert frame["needed"] <= frame["width"]
+    for frame in frames(page, PROBE, tmp_path):
         assert len(frame["drawn"]) == len(plots_of(page))
         assert all(map(all, frame["drawn"])), frame["drawn"]
         assert frame["told"] == TOLD

@@ -75,7 +75,7 @@ def compare(
         raise failures[0]
     text, document = report(place, plan)
     if not quiet:
-        note(f"written: {folder}/comparison.md, comparison.json, samples.png and curves.png")
+        note(f"written: {folder}/comparison.html, comparison.md, comparison.json and samples.png")
     if failures:
         others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         raise GanEdgeError(f"{failures[0]}{others}; the table has what is finished, and the same command goes on")

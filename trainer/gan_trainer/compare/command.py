@@ -13,8 +13,10 @@ from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.files import atomic_write
 from gan_runtime.models import shipped_features
 from gan_runtime.terminal.text import note
-from gan_trainer.compare import pictures, table
+from gan_trainer.compare import table
 from gan_trainer.compare.cells import DIVERGED, Place, finish, known_result, known_results, make_folders
+from gan_trainer.compare.page import write_comparison
+from gan_trainer.compare.pictures import save_samples
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Processes
 from gan_trainer.compare.speed import images_within, step_seconds
@@ -115,7 +117,7 @@ def compare_all(place: Place, plan: Plan, cells: Sequence[Cell], jobs: int, *, q
 
 
 def report(place: Place, plan: Plan) -> tuple[str, dict[str, Any]]:
-    """Write table, pictures and JSON of all finished runs into the comparison's folder; returns table and document.
+    """Write table, samples, page and JSON of all finished runs into the folder; returns table and document.
 
     Raises:
         OutputError: they cannot be written.
@@ -132,11 +134,10 @@ def report(place: Place, plan: Plan) -> tuple[str, dict[str, Any]]:
     for result in reversed(results):
         if result["outcome"] != DIVERGED:
             models[result["recipe"]] = place.model(Cell(result["recipe"], result["seed"]))
-    pictures.save_samples(place.folder / "samples.png", models)
-    what = f"{plan.settings.data}: FID of 2,000 samples"
-    pictures.save_curves(
-        place.folder / "curves.png", results, what, "cpu_seconds" if place.device == "cpu" else "images"
-    )
+    samples = place.folder / "samples.png"
+    save_samples(samples, models)
+    write_comparison(place.folder / "comparison.html", cells, plan, results, samples)
+    (place.folder / "curves.png").unlink(missing_ok=True)  # of an earlier version: it would show other runs
     return table.text(cells), document
 
 

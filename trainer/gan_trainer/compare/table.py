@@ -63,6 +63,13 @@ def markdown(cells: list[list[str]], plan: Plan, results: Sequence[Result]) -> s
     """The file comparison.md: the table, and all that its numbers depend on."""
     table = [f"| {' | '.join(row)} |" for row in cells]
     table.insert(1, "|" + "---|" * len(cells[0]))
+    return plain(
+        "\n".join([f"# {plan.settings.data}: recipes compared", "", *table, "", *remarks(plan, results)]) + "\n"
+    )
+
+
+def remarks(plan: Plan, results: Sequence[Result]) -> list[str]:
+    """All that the numbers of the table depend on, in sentences."""
     settings, seeds = plan.settings, ", ".join(map(str, sorted({result["seed"] for result in results})))
     threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''} a run on {settings.device}"
     about = [
@@ -81,9 +88,7 @@ def markdown(cells: list[list[str]], plan: Plan, results: Sequence[Result]) -> s
         about.append(
             f"Features {features['name']}, SHA-256 {features['sha256'][:16]}; gan-edge {versions['gan-edge']}."
         )
-    about += _software(results)
-    about.append(f"Processor: {processor()}.")
-    return plain("\n".join([f"# {settings.data}: recipes compared", "", *table, "", *about]) + "\n")
+    return [*about, *_software(results), f"Processor: {processor()}."]
 
 
 def beside_the_budget(settings: Settings, results: Sequence[Result]) -> list[str]:

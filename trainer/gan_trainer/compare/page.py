@@ -1,0 +1,74 @@
+"""comparison.html: the table, the samples, and the curves of FID over the budget, in one file."""
+
+import base64
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from gan_trainer.compare.plan import Plan
+from gan_trainer.compare.table import Result, remarks
+from gan_trainer.report.html import write_page
+
+AXES = {"cpu_seconds": "CPU seconds of training", "images": "real images seen"}
+Curve = list[tuple[float, float]]
+
+
+def write_comparison(path: Path, cells: list[list[str]], plan: Plan, results: Sequence[Result], samples: Path) -> None:
+    """Write the page.
+
+    Args:
+        path: the file.
+        cells: the table, its header first.
+        plan: of the comparison.
+        results: of all finished runs.
+        samples: the picture with samples of each recipe, a PNG.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    over = "cpu_seconds" if plan.settings.device == "cpu" else "images"
+    document = {
+        "title": f"{plan.settings.data}: recipes compared",
+        "table": cells,
+        "remarks": remarks(plan, results),
+        "samples": f"data:image/png;base64,{base64.b64encode(samples.read_bytes()).decode()}",
+        "over": AXES[over],
+        "plot": {
+            "title": "FID",
+            "note": "of 2,000 samples",
+            "log": True,
+            "named": True,
+            "lines": curves(results, over),
+        },
+    }
+    write_page(path, __package__, "comparison.html", ("comparison.js",), document)
+
+
+def curves(results: Sequence[Result], over: str) -> list[dict[str, Any]]:
+    """The curves of each recipe over a key of `AXES`: those of several seeds, then their mean.
+
+    Both axes are logarithmic: points where one value is missing or 0 are left out. A run that ended early counts in
+    the mean for as long as it ran.
+    """
+    found = []
+    for shade, recipe in enumerate(dict.fromkeys(result["recipe"] for result in results)):
+        own = _curves(results, recipe, over)
+        rows = (tuple(filter(None, points)) for points in zip_longest(*own))
+        average = [(mean(x), mean(y)) for x, y in (zip(*points, strict=True) for points in rows)]
+        if len(own) > 1:
+            found += [_line("", "faint", shade, curve) for curve in own]
+        if average:
+            found.append(_line(recipe, "mean", shade, average))
+    return found
+
+
+def _curves(results: Sequence[Result], recipe: str, over: str) -> list[Curve]:
+    some = [result["curve"] for result in results if result["recipe"] == recipe]
+    curves = [[(float(p[over]), float(p["fid"])) for p in curve if p[over] and p["fid"]] for curve in some]
+    return [curve for curve in curves if curve]
+
+
+def _line(name: str, kind: str, shade: int, curve: Curve) -> dict[str, Any]:
+    return {"name": name, "kind": kind, "shade": shade, "x": [x for x, _ in curve], "values": [y for _, y in curve]}
