@@ -1,0 +1,84 @@
+"""The feature network for images of any kind: fixed wavelet statistics beside those of learned convolutions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gan_trainer.features.convolutions import ConvolutionStatistics
+from gan_trainer.features.resize import Resize
+from gan_trainer.features.wavelets import WaveletStatistics
+
+SIDE = 64  # that images of every size are resized to
+DIM = 64  # features of each of the two parts
+BATCH = 128
+
+
+class GeneralFeatures(nn.Module):
+    """Images uint8 [n, h, w, c], of any size, c = 1 or 3 -> features float [n, 128].
+
+    The first half comes from `WaveletStatistics`, the second from `ConvolutionStatistics`; each is a linear projection
+    of them, `fit`ted so that its values have variance 1 on average.
+    """
+
+    def __init__(self, dims: tuple[int, int] = (DIM, DIM)) -> None:
+        super().__init__()
+        self.resize = Resize(SIDE)
+        self.wavelets = WaveletStatistics(SIDE)
+        self.convolutions = ConvolutionStatistics(SIDE)
+        self.wavelet_projection = nn.Linear(self.wavelets.dim, dims[0])
+        self.convolution_projection = nn.Linear(self.convolutions.dim, dims[1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Grey levels in; grey images count as coloured ones without colour."""
+        return self.measure(self.resized(images) / 127.5 - 1.0)
+
+    def measure(self, images: Tensor) -> Tensor:
+        """The same for float [n, 3, SIDE, SIDE] in [-1, 1]."""
+        wavelets = self.wavelet_projection(self.wavelets(images))
+        return torch.cat([wavelets, self.convolution_projection(self.convolutions(images))], 1)
+
+    def resized(self, images: Tensor) -> Tensor:
+        """uint8 [n, h, w, c] -> float [n, 3, SIDE, SIDE] in [0, 255]."""
+        resized: Tensor = self.resize(images.permute(0, 3, 1, 2).float())
+        return resized.expand(-1, 3, -1, -1)
+
+    @torch.no_grad()
+    def fit(self, images: NDArray[np.uint8]) -> None:
+        """Set both projections from the statistics of `images`, uint8 [n, SIDE, SIDE, 3], which all count alike."""
+        for part, projection in (
+            (self.wavelets, self.wavelet_projection),
+            (self.convolutions, self.convolution_projection),
+        ):
+            weight, bias = principal_projection(statistics(part, images), projection.out_features)
+            projection.weight.copy_(weight)
+            projection.bias.copy_(bias)
+
+
+@torch.no_grad()
+def statistics(part: nn.Module, images: NDArray[np.uint8]) -> Tensor:
+    """What `part` gives for images uint8 [n, SIDE, SIDE, 3]: float [n, dim]."""
+    pieces: Sequence[Tensor] = [part(as_floats(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
+    return torch.cat(list(pieces))
+
+
+def as_floats(images: NDArray[np.uint8]) -> Tensor:
+    """uint8 [n, h, w, c] -> float [n, c, h, w] in [-1, 1]."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+def principal_projection(values: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Weight [dim, d] and bias [dim] of the first principal components of standardised `values` [n, d].
+
+    The components keep their relative variances, whose mean becomes 1: whitened, the last ones would drown the first
+    in noise.
+    """
+    values = values.double()
+    mean, deviation = values.mean(0), values.std(0)
+    scale = torch.where(deviation > 1e-4, 1.0 / deviation.clamp(min=1e-4), 0.0)
+    standard = (values - mean) * scale
+    variances, directions = torch.linalg.eigh(standard.T @ standard / (len(values) - 1))
+    weight = directions[:, -dim:].flip(1).T * (dim / variances[-dim:].sum()).sqrt() * scale
+    return weight.float(), (-weight @ mean).float()

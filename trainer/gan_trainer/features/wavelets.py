@@ -1,0 +1,135 @@
+"""Fixed statistics of images: energies of oriented wavelets at four scales, where they lie, and how they go together.
+
+The kind of statistics that textures are synthesised from: Portilla and Simoncelli 2000, "A parametric texture model
+based on joint statistics of complex wavelet coefficients", with second-order energies as in Bruna and Mallat 2013,
+"Invariant scattering convolution networks". Nothing is learned.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, pad
+
+ORIENTATIONS, LEVELS, CHANNELS = 6, 4, 3
+PERIOD, REACH = 4.2, 4  # pixels: of a wave, and of a filter to each side of its centre
+COLOURS = ((0.299, 0.587, 0.114), (0.5, -0.5, 0.0), (0.25, 0.25, -0.5))  # luma, red - green, yellow - blue
+SMALL = 0.01  # of energies, which are about 0.1 to 1: what is less is as good as nothing
+
+
+class WaveletStatistics(nn.Module):
+    """Images float [n, 3, side, side] in [-1, 1] -> statistics float [n, dim]; side is 64 or a multiple of it."""
+
+    colours: Tensor
+    waves: Tensor
+    binomial: Tensor
+    pairs: Tensor
+    colour_pairs: Tensor
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+        self.register_buffer("colours", torch.tensor(COLOURS)[:, :, None, None])
+        self.register_buffer("waves", gabor_filters())
+        self.register_buffer("binomial", _binomial().expand(CHANNELS, 1, 5, 5).clone())
+        self.register_buffer("pairs", _pairs(ORIENTATIONS))
+        self.register_buffer("colour_pairs", _pairs(CHANNELS))
+        with torch.no_grad():
+            self.dim = self(torch.zeros(1, CHANNELS, side, side)).shape[1]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Per level: moments of the image, energies by orientation and by place, energies of energies, correlations."""
+        image = conv2d(images, self.colours)
+        values: list[Tensor] = []
+        finer: Tensor | None = None  # energies of luma one level up, at the size of this one
+        for level in range(LEVELS):
+            side = self.side >> level
+            energies = self._energies(image if level else image[:, :1], side)  # fine colours cost much and show little
+            luma = energies[:, :ORIENTATIONS]
+            values += [_moments(image), _logarithm(energies.mean((2, 3))), _logarithm(_deviation(energies))]
+            values += [_logarithm(avg_pool2d(luma, side // 2).flatten(1))]
+            values += [_logarithm(avg_pool2d(luma.mean(1, keepdim=True), side // 4).flatten(1))]
+            values += [_correlations(luma, self.pairs), _correlations(image, self.colour_pairs)]
+            if finer is not None:
+                values += [_correlation(luma, finer), _logarithm(self._energies(finer, side).mean((2, 3)))]
+            finer = avg_pool2d(luma, 2)
+            image = self._halved(image)
+        values.append(image.flatten(1))
+        return torch.cat(values, 1)
+
+    def _energies(self, images: Tensor, side: int) -> Tensor:
+        """Amplitudes of the waves [n, channels * orientations, side, side] in images [n, channels, side, side]."""
+        channels = images.shape[1]
+        planes = pad(images, [REACH] * 4, "reflect").reshape(-1, 1, side + 2 * REACH, side + 2 * REACH)
+        squares = conv2d(planes, self.waves).square()
+        both = squares[:, :ORIENTATIONS] + squares[:, ORIENTATIONS:]
+        energies: Tensor = (both + SMALL**2).sqrt()
+        return energies.reshape(-1, channels * ORIENTATIONS, side, side)
+
+    def _halved(self, images: Tensor) -> Tensor:
+        return conv2d(pad(images, [2] * 4, "reflect"), self.binomial, stride=2, groups=CHANNELS)
+
+
+def gabor_filters() -> Tensor:
+    """Quadrature pairs, first all even ones, then all odd ones: [2 * ORIENTATIONS, 1, 9, 9].
+
+    Each answers a wave of its own period, orientation and phase with its amplitude, and a flat image with zero.
+    """
+    places = torch.arange(-REACH, REACH + 1).double()
+    y, x = torch.meshgrid(places, places, indexing="ij")
+    window = torch.exp(-(x * x + y * y) / (2 * (REACH / 2) ** 2))
+    filters = []
+    for phase in (torch.cos, torch.sin):
+        for index in range(ORIENTATIONS):
+            angle = math.pi * index / ORIENTATIONS
+            wave = phase((x * math.cos(angle) + y * math.sin(angle)) * (2 * math.pi / PERIOD))
+            filter_ = window * (wave - (window * wave).sum() / window.sum())
+            filters.append(filter_ / (filter_ * wave).sum())
+    return torch.stack(filters)[:, None].float()
+
+
+def _binomial() -> Tensor:
+    row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    return torch.outer(row, row)
+
+
+def _pairs(count: int) -> Tensor:
+    """Places of the pairs i < j in a flattened matrix of `count` rows."""
+    places = torch.arange(count * count).view(count, count)
+    return places[torch.ones(count, count).triu(1) > 0]
+
+
+def _moments(images: Tensor) -> Tensor:
+    """Mean, deviation, skewness and kurtosis of each channel, [n, 4 c]."""
+    mean = images.mean((2, 3), keepdim=True)
+    off = images - mean
+    deviation = (off.square().mean((2, 3)) + SMALL**2).sqrt()
+    unit = off / deviation[:, :, None, None]
+    cube = unit * unit * unit
+    kurtosis = ((cube * unit).mean((2, 3)) + SMALL).sqrt()
+    return torch.cat([mean[:, :, 0, 0], _logarithm(deviation), cube.mean((2, 3)), kurtosis], 1)
+
+
+def _deviation(images: Tensor) -> Tensor:
+    off = images - images.mean((2, 3), keepdim=True)
+    return (off.square().mean((2, 3)) + SMALL**2).sqrt()
+
+
+def _logarithm(energies: Tensor) -> Tensor:
+    return (energies + SMALL).log()
+
+
+def _unit(images: Tensor) -> Tensor:
+    """Rows [n, c, h w] without mean, of length 1; of what is flat, of length 0."""
+    rows = images.flatten(2)
+    off = rows - rows.mean(2, keepdim=True)
+    return off / (off.square().sum(2, keepdim=True) + SMALL).sqrt()
+
+
+def _correlations(images: Tensor, pairs: Tensor) -> Tensor:
+    unit = _unit(images)
+    return (unit @ unit.transpose(1, 2)).flatten(1)[:, pairs]
+
+
+def _correlation(images: Tensor, others: Tensor) -> Tensor:
+    return (_unit(images) * _unit(others)).sum(2)
