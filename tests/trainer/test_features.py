@@ -16,11 +16,13 @@ from torch.nn.functional import interpolate
 from gan_runtime.data import load_dataset
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork as FeatureFile
-from gan_runtime.manifest import ImageSize, read_manifest
+from gan_runtime.manifest import ImageAxes, ImageSize, read_manifest
 from gan_trainer.export.onnx_file import ExportError
+from gan_trainer.export.parity import file_rows
 from gan_trainer.features import network as feature_network
 from gan_trainer.features.export import export_features
 from gan_trainer.features.network import FEATURE_RECIPES, FeatureNetwork, FeatureRecipe, moved
+from gan_trainer.networks.resize import Resize, bilinear
 
 Call = Callable[..., Result]
 STILL = FeatureRecipe(epochs=6, turn=0.0, zoom=0.0, shift=0.0)
@@ -104,6 +106,39 @@ def test_any_network_can_be_wrapped(tmp_path: Path) -> None:
     with torch.no_grad():
         expected = network.eval()(torch.from_numpy(images))[0].numpy()
     np.testing.assert_allclose(file.measure(iter([images])).features, expected, atol=1e-4)
+
+
+class AnySize(Published):
+    def __init__(self) -> None:
+        super().__init__()
+        self.resize = Resize(75, bilinear)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.layers(self.resize(images.permute(0, 3, 1, 2).float()).expand(-1, 3, -1, -1) / 127.5 - 1.0)
+        return features.flatten(1), self.head(features.flatten(1))
+
+
+def test_a_network_can_take_images_of_any_size(tmp_path: Path) -> None:
+    network = AnySize()
+    file = export_features(network, tmp_path / "x.onnx", size=ImageAxes(), class_names=(), rows=5)
+    assert file.inputs[0].shape == ("n", "height", "width", "channels")
+    measure = file_rows(file, ["features", "logits"])
+    for shape in [(1, 1, 1, 1), (3, 64, 50, 1), (2, 200, 90, 3)]:
+        images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        with torch.no_grad():
+            expected = network.eval()(torch.from_numpy(images))
+        for found, part in zip(measure((images,)), expected, strict=True):
+            np.testing.assert_allclose(found, part, atol=1e-4)
+
+
+class FrozenSize(AnySize):
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return super().forward(images[:, : images.shape[1] // 2 + int(images.shape[1] > 50)])
+
+
+def test_a_network_that_reads_the_size_in_python_cannot(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="no Python branches or values"):
+        export_features(FrozenSize(), tmp_path / "x.onnx", size=ImageAxes(), class_names=(), rows=5)
 
 
 class FeaturesAlone(Published):

@@ -56,16 +56,31 @@ def check_opset(opset: int) -> None:
         raise InputError(f"opset {opset}: choose one from {OPSETS[0]} to {OPSETS[-1]}")
 
 
-def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], opset: int) -> onnx.ModelProto:
+def to_onnx(
+    module: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    opset: int,
+    others: dict[str, Tensor] | None = None,
+    axes: tuple[str, ...] = ("n",),
+) -> onnx.ModelProto:
     """The graph of `module`; inputs and outputs have these names, and any number of rows.
 
-    `inputs` are examples, EXAMPLE_ROWS of them. Two traces of different rows and sizes have to give the same graph.
+    Two traces of different rows and sizes have to give the same graph.
+
+    Args:
+        module: the network.
+        inputs: examples, EXAMPLE_ROWS of them.
+        outputs: names.
+        opset: version of the ONNX operator set.
+        others: further examples, where inputs of other shapes are allowed.
+        axes: names of those axes of the inputs that may have any length; "" for the others.
 
     Raises:
         ExportError: torch cannot express the network at this opset, the trace would freeze a value that depends on the
             inputs, the graph draws random numbers, or it does without one of the inputs.
     """
-    model, frozen = _trace(module, {name: x[:2] for name, x in inputs.items()}, outputs, opset)
+    model, frozen = _trace(module, {name: x[:2] for name, x in inputs.items()}, outputs, opset, axes)
     drawn = sorted({node.op_type for node in _nodes(model.graph)} & RANDOM)
     if drawn:
         raise ExportError(
@@ -80,7 +95,7 @@ def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], op
             f"the network does not use all of its inputs: {left} of {list(inputs)} are left in the graph; "
             "export it without the others"
         )
-    again, _ = _trace(module, {name: x[2:] for name, x in inputs.items()}, outputs, opset)
+    again, _ = _trace(module, {name: x[2:] for name, x in (others or inputs).items()}, outputs, opset, axes)
     if _unnamed(again.graph) != _unnamed(model.graph):
         raise ExportError(
             "the network has another graph for other inputs: it computes in Python from its inputs or their number, or "
@@ -90,7 +105,7 @@ def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], op
 
 
 def _trace(
-    module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], opset: int
+    module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], opset: int, axes: tuple[str, ...]
 ) -> tuple[onnx.ModelProto, list[str]]:
     """The one place that chooses torch's exporter: the graph, and the values that it has frozen, as text.
 
@@ -98,6 +113,7 @@ def _trace(
     did.
     """
     content = io.BytesIO()
+    dynamic = {axis: name for axis, name in enumerate(axes) if name}
     quiet = module.register_forward_pre_hook(_turn_log_off)
     try:
         with _exporting, _tracer_warnings() as frozen:
@@ -107,7 +123,7 @@ def _trace(
                 content,  # type: ignore[arg-type]  # the TorchScript exporter writes to files, too
                 input_names=list(inputs),
                 output_names=outputs,
-                dynamic_axes={name: {0: "n"} for name in [*inputs, *outputs]},
+                dynamic_axes=dict.fromkeys(inputs, dynamic) | {name: {0: "n"} for name in outputs},
                 opset_version=opset,
                 dynamo=False,
             )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan_runtime.errors import ModelError
-from gan_runtime.manifest import ImageSize
+from gan_runtime.manifest import ImageAxes, ImageSize
 from gan_runtime.model_file import ModelFile
 from gan_runtime.session import one_line, open_session
 from gan_trainer.export.onnx_file import ExportError, first_line
@@ -20,6 +20,8 @@ Rows: TypeAlias = tuple[NDArray[Any], ...]
 Compute: TypeAlias = Callable[[Rows], Rows]
 
 BATCHES = (1, 1, 3, 7, 13)  # sizes; none of them that of the trace, and 64 or 16 after them
+TRIED = ImageSize(64, 48, 3), ImageSize(1, 5, 3), ImageSize(400, 300, 3), ImageSize(28, 40, 1)
+"""Images for networks that take any size: larger and smaller, grey and coloured, a single row."""
 LARGE = 2**14  # values of an image from which on a batch has 16 of them, not 64
 
 
@@ -105,6 +107,8 @@ def check_parity(
     order = np.random.default_rng(0).permutation(len(pool[0]))
     starts = np.cumsum((0, *BATCHES))
     for chosen in [*map(slice, starts, starts[1:]), slice(0, len(blocks[0][0]))]:
+        if not len(order[chosen]):
+            continue  # the pool is too small for a batch of this size
         rows, expected = _taken(pool, order[chosen]), _taken(again, order[chosen])
         for output, found, one in zip(outputs, network(rows), expected, strict=True):
             _check_independence(output, found, one)
@@ -151,13 +155,26 @@ def _taken(rows: Rows, indices: NDArray[np.int64]) -> Rows:
     return tuple(np.ascontiguousarray(part[indices]) for part in rows)
 
 
-def image_blocks(size: ImageSize) -> list[Rows]:
-    """Batches of images, the same ones each time: noise, flat grey levels, smooth slopes, and sparse strokes."""
-    n = batch_rows(size.shape)
-    shape = (n, *size.shape)
+def image_blocks(axes: ImageSize | ImageAxes, rows: int | None = None) -> list[Rows]:
+    """Batches of images, the same ones each time: noise, smooth slopes, flat grey levels, and sparse strokes.
+
+    Where an axis may have any length, batches of noise of other sizes follow. `rows` are those of a batch, by default
+    fewer for large images.
+    """
+    first, *others = _sizes(axes)
+    n = rows or batch_rows(first.shape)
+    shape = (n, *first.shape)
     rng = np.random.Generator(np.random.Philox(0))
     noise = rng.integers(0, 256, shape)
     flat = np.broadcast_to(np.linspace(0, 255, n).reshape(n, 1, 1, 1), shape)
-    ramp = np.linspace(0, 255, size.width).reshape(1, 1, -1, 1) * rng.random((n, 1, 1, size.channels))
-    strokes = noise * (rng.random((n, *size.shape[:2], 1)) < 0.1)
-    return [(kind.astype(np.uint8),) for kind in (noise, np.broadcast_to(ramp, shape), flat, strokes)]
+    ramp = np.linspace(0, 255, first.width).reshape(1, 1, -1, 1) * rng.random((n, 1, 1, first.channels))
+    strokes = noise * (rng.random((n, *first.shape[:2], 1)) < 0.1)
+    more = [rng.integers(0, 256, (n, *size.shape)) for size in others]
+    return [(kind.astype(np.uint8),) for kind in (noise, np.broadcast_to(ramp, shape), flat, strokes, *more)]
+
+
+def _sizes(axes: ImageSize | ImageAxes) -> list[ImageSize]:
+    """`TRIED`, with those axes that are fixed as they are; one size where all are."""
+    fixed = (axes.height, axes.width, axes.channels)
+    chosen = [ImageSize(*(a or b for a, b in zip(fixed, size.shape, strict=True))) for size in TRIED]
+    return list(dict.fromkeys(chosen))

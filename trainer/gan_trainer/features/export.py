@@ -1,5 +1,6 @@
 """A feature network -> one verified ONNX file of the task "features"."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +25,26 @@ def export_features(
     module: nn.Module,
     path: str | Path,
     *,
-    size: ImageSize,
+    size: ImageSize | ImageAxes,
     class_names: tuple[str, ...],
     opset: int = 17,
     name: str | None = None,
     training: dict[str, Any] | None = None,
     quality: list[dict[str, Any]] | None = None,
+    rows: int | None = None,
 ) -> ModelFile:
     """Write `module` as a feature network that `gan-eval --features` takes.
 
     Args:
         module: uint8 [n, h, w, c] -> features float [n, d], logits float [n, classes]. It is neither changed nor moved.
         path: the file to create or replace.
-        size: of the images.
+        size: of the images; `ImageAxes()` for a network that takes images of any size, grey and RGB.
         class_names: what the classes of the logits are called.
         opset: version of the ONNX operator set, exactly.
         name: of the network, for people; the file's stem if None.
         training: where it comes from, any JSON object.
         quality: what was measured of it, any JSON objects.
+        rows: images of a batch when the file is compared with the network; fewer for networks that are slow.
 
     Raises:
         ExportError: torch cannot express the network at this opset, or the file would measure other features.
@@ -52,19 +55,22 @@ def export_features(
     check_writable(path)
     check_opset(opset)
     settle_math_library()
-    reference, blocks = frozen_copy(module), image_blocks(size)
-    examples = blocks[0][0][:EXAMPLE_ROWS]
+    reference, blocks = frozen_copy(module), image_blocks(size, rows)
+    examples, others = (block[0][:EXAMPLE_ROWS] for block in (blocks[0], blocks[-1]))
     network = plain_copy(reference, (examples,))
     measure = network_rows(reference, _checked)
     dim, classes = (part.shape[1] for part in measure(blocks[0]))
+    axes = size if isinstance(size, ImageAxes) else ImageAxes(*size.shape)
     manifest = FeaturesManifest(
         name=name or path.stem,
-        images=ImageAxes(*size.shape),
+        images=axes,
         output=Measures(dim, classes, class_names),
         training=training or {},
         quality=quality or [],
     )
-    model = to_onnx(network, {IMAGES: torch.from_numpy(examples)}, [FEATURES, LOGITS], opset)
+    inputs, more = ({IMAGES: torch.from_numpy(some)} for some in (examples, others))
+    open_axes = tuple("" if length else name for name, length in asdict(axes).items())
+    model = to_onnx(network, inputs, [FEATURES, LOGITS], opset, more, ("n", *open_axes))
     file = finish(model, manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
     check_parity(measure, file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS)
     with atomic_write(path) as target:
