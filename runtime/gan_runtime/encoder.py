@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import ModelError
 from gan_runtime.generator import Generator
-from gan_runtime.manifest import EncodeManifest, Latents, read_manifest
+from gan_runtime.manifest import EncodeManifest, ImageSize, Latents, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import EXPORTED, find_model, newest_first
 from gan_runtime.onnx_model import ImageReader
@@ -30,6 +30,7 @@ class Encoder(ImageReader):
     >>> latents = Encoder.load("exported/mnist-vae-encoder.onnx")(images)  # float32 [n, 20]
     """
 
+    size: ImageSize
     manifest: EncodeManifest
 
     @property

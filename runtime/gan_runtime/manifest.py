@@ -49,29 +49,8 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class ImageSize:
-    """The size of images, uint8 [n, height, width, channels]."""
-
-    height: int
-    width: int
-    channels: int
-
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            check_count(entry.name, getattr(self, entry.name))
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """The shape of one image."""
-        return self.height, self.width, self.channels
-
-    def __str__(self) -> str:
-        return " x ".join(map(str, self.shape))
-
-
-@dataclass(frozen=True)
 class ImageAxes:
-    """Images uint8 [n, height, width, channels] that a network takes; None for an axis of any size."""
+    """The images that a network takes, uint8 [n, height, width, channels]; None for an axis of any size."""
 
     height: int | None = None
     width: int | None = None
@@ -79,15 +58,34 @@ class ImageAxes:
 
     def __post_init__(self) -> None:
         for entry in fields(self):
-            if getattr(self, entry.name) is not None:
+            if entry.default is MISSING or getattr(self, entry.name) is not None:
                 check_count(entry.name, getattr(self, entry.name))
 
-    def takes(self, size: ImageSize) -> bool:
+    def as_size(self) -> "ImageAxes":
+        """The same as an `ImageSize` if the length of every axis is known."""
+        lengths = asdict(self)
+        return self if None in lengths.values() else ImageSize(**lengths)
+
+    def takes(self, size: "ImageSize") -> bool:
         """Whether images of `size` fit."""
         return all(getattr(self, axis) in (None, length) for axis, length in asdict(size).items())
 
     def __str__(self) -> str:
         return " x ".join("any" if length is None else str(length) for length in asdict(self).values())
+
+
+@dataclass(frozen=True)
+class ImageSize(ImageAxes):
+    """The size of images, uint8 [n, height, width, channels]."""
+
+    height: int = field()
+    width: int = field()
+    channels: int = field()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of one image."""
+        return self.height, self.width, self.channels
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError, ModelError
-from gan_runtime.manifest import ImageSize
+from gan_runtime.manifest import ImageAxes, ImageSize
 from gan_runtime.model_file import ModelFile
 from gan_runtime.randomness import random_numbers
 from gan_runtime.session import Session, run_session
@@ -24,7 +24,7 @@ class ImageReader:
 
     model: ModelFile
     session: Session
-    size: ImageSize
+    size: ImageAxes
     workers: Workers
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class ImageReader:
 
     def check_size(self, size: ImageSize, what: str) -> None:
         """Raise InputError where images of `size` are none that the file takes."""
-        if size != self.size:
+        if not self.size.takes(size):
             raise InputError(f"{what}: {size} images; {self.model.path} takes {self.size}")
 
     def _cut(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

@@ -21,6 +21,7 @@ from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.reference import Reference, load_reference, measure_split
 from gan_runtime.evaluation.scores import Scores, check_n, floors, score, score_test, score_train
 from gan_runtime.images.choice import some_in_order
+from gan_runtime.manifest import METADATA_KEY, FeaturesManifest, ImageAxes, Measures
 from gan_runtime.models import shipped_features
 
 Call = Callable[..., Result]
@@ -292,11 +293,100 @@ def test_features_of_others_are_taken_by_the_names_of_the_contract(random_featur
     own = other_features(tmp_path / "theirs.onnx", random_features, {}, {})
     network = FeatureNetwork.load(own, "cpu")
     assert (network.name, network.dim, network.classes) == ("theirs", 128, 10)
-    for inputs, outputs in (({"images": "x"}, {}), ({}, {"features": "f"}), ({}, {"logits": "l"})):
+    for inputs, outputs in (({"images": "x"}, {}), ({}, {"features": "f"})):
         with pytest.raises(
-            ModelError, match=r"no feature network: it has .* it needs the input 'images' and the outputs"
+            ModelError, match=r"no feature network: it has .* it needs the input 'images' and the output"
         ):
             FeatureNetwork.load(other_features(tmp_path / "bad.onnx", random_features, inputs, outputs))
+    assert FeatureNetwork.load(other_features(own, random_features, {}, {"logits": "l"}), "cpu").classes == 0
+
+
+def any_features(path: Path, **axes: int | str) -> Path:
+    """Mean, mean square, maximum and minimum of images of any size, without logits."""
+    h, w, c = (axes.get(name, name) for name in "hwc")
+    text = f"""<ir_version: 8, opset_import: ["": 17]>
+        statistics (uint8[n, {h}, {w}, {c}] images) => (float[n, 4] features) {{
+            grey = Cast <to = 1> (images)
+            square = Mul (grey, grey)
+            mean = ReduceMean <axes = [1, 2, 3], keepdims = 0> (grey)
+            power = ReduceMean <axes = [1, 2, 3], keepdims = 0> (square)
+            largest = ReduceMax <axes = [1, 2, 3], keepdims = 0> (grey)
+            least = ReduceMin <axes = [1, 2, 3], keepdims = 0> (grey)
+            shape = Constant <value_ints = [4, -1]> ()
+            all = Concat <axis = 0> (mean, power, largest, least)
+            columns = Reshape (all, shape)
+            features = Transpose <perm = [1, 0]> (columns)
+        }}"""
+    onnx.save(onnx.parser.parse_model(text), path)
+    return path
+
+
+def described(path: Path, manifest: FeaturesManifest) -> Path:
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {METADATA_KEY: manifest.to_json()})
+    onnx.save(model, path)
+    return path
+
+
+def test_features_may_take_images_of_any_size_and_have_no_classes(tmp_path: Path) -> None:
+    network = FeatureNetwork.load(any_features(tmp_path / "any.onnx"), "cpu")
+    assert (network.size, network.dim, network.classes) == (ImageAxes(), 4, 0)
+    for shape in ((5, 28, 28, 1), (70, 3, 9, 3)):
+        images = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+        found = network.measure(iter([images]))
+        assert (found.predicted, found.confidence) == (None, None)
+        values = images.reshape(len(images), -1).astype(np.float64)
+        expected = np.stack([values.mean(1), (values**2).mean(1), values.max(1), values.min(1)], 1)
+        np.testing.assert_allclose(found.features, expected, rtol=1e-5)
+        assert found.at(slice(1, 3)).features.shape == (2, 4)
+        assert found.at(slice(1, 3)).predicted is None
+    grey = FeatureNetwork.load(any_features(tmp_path / "grey.onnx", c=1), "cpu")
+    assert grey.size == ImageAxes(channels=1)
+    with pytest.raises(InputError, match=r"8 x 8 x 3 images; .*grey.onnx takes any x any x 1"):
+        grey.measure(iter([np.zeros((2, 8, 8, 3), np.uint8)]))
+
+
+@pytest.mark.parametrize(
+    ("manifest", "fits"),
+    [
+        (FeaturesManifest(name="any"), True),
+        (FeaturesManifest(name="any", images=ImageAxes(channels=1), output=Measures(4)), True),
+        (FeaturesManifest(name="any", images=ImageAxes(channels=3), output=Measures(4)), False),
+        (FeaturesManifest(name="any", images=ImageAxes(28, 28, 1), output=Measures(4)), False),
+        (FeaturesManifest(name="any", images=ImageAxes(channels=1), output=Measures(5)), False),
+        (FeaturesManifest(name="any", images=ImageAxes(channels=1), output=Measures(4, 10)), False),
+    ],
+)
+def test_the_manifest_of_features_of_any_size_is_checked(
+    tmp_path: Path, manifest: FeaturesManifest, fits: bool
+) -> None:
+    path = described(any_features(tmp_path / "any.onnx", c=1), manifest)
+    if fits:
+        network = FeatureNetwork.load(path, "cpu")
+        assert (network.name, network.size, network.dim, network.classes) == ("any", ImageAxes(channels=1), 4, 0)
+    else:
+        with pytest.raises(ModelError, match="its graph and its manifest do not agree"):
+            FeatureNetwork.load(path, "cpu")
+
+
+def test_without_classes_the_metrics_of_classes_are_absent(call: Call, conditional_model: Path, tmp_path: Path) -> None:
+    options = ("--features", any_features(tmp_path / "any.onnx"), "--n", 200)
+    for _ in range(2):  # the second time the features of the data and the floors come from the cache
+        report = json.loads(call("gan-eval", conditional_model, "digits", *options, "--json").out)
+        columns = [*report["results"].values(), *report["floors"].values()]
+        assert len(columns) == 3
+        for column in columns:
+            assert column["fid"] is not None
+            assert not {"modes", "kl", "confident", "accuracy"} & set(column)
+    table = call("gan-eval", conditional_model, "digits", *options).out
+    assert "FID" in table
+    for title in ("modes", "KL of classes", "confident", "label accuracy"):
+        assert title not in table
+    (tmp_path / "pictures").mkdir()
+    Image.new("L", (28, 28)).save(tmp_path / "pictures" / "black.png")
+    assert call("gan-eval", tmp_path / "pictures", "digits", *options).refused(
+        "pictures", "takes images any x any x any; name a feature network of one size"
+    )
 
 
 def test_a_file_is_measured_against_what_it_was_trained_on(call: Call, random_features: Path) -> None:

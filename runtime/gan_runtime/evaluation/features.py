@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.errors import ModelError
+from gan_runtime.errors import InputError, ModelError
 from gan_runtime.evaluation.metrics import largest_probability
-from gan_runtime.manifest import FeaturesManifest, ImageSize, Measures, read_manifest
+from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures, read_manifest
 from gan_runtime.model_file import ModelFile, Port, read_model_file
 from gan_runtime.onnx_model import IMAGES, ImageReader
 from gan_runtime.session import check_threads, import_onnxruntime, open_session
@@ -26,16 +26,18 @@ class Measured:
 
     Attributes:
         features: float32 [n, d].
-        predicted: the class of the largest logit, int64 [n].
-        confidence: its probability, the maximum of the softmax, float64 [n].
+        predicted: the class of the largest logit, int64 [n]; None if the network has no logits.
+        confidence: its probability, the maximum of the softmax, float64 [n]; None if the network has no logits.
     """
 
     features: NDArray[np.float32]
-    predicted: NDArray[np.int64]
-    confidence: NDArray[np.float64]
+    predicted: NDArray[np.int64] | None = None
+    confidence: NDArray[np.float64] | None = None
 
     def at(self, chosen: NDArray[np.int64] | slice) -> "Measured":
         """The output for some of the images."""
+        if self.predicted is None or self.confidence is None:
+            return Measured(self.features[chosen])
         return Measured(self.features[chosen], self.predicted[chosen], self.confidence[chosen])
 
 
@@ -43,8 +45,12 @@ class Measured:
 class FeatureNetwork(ImageReader):
     """A feature file, open on a device.
 
-    The contract: input `images` uint8 [n, h, w, c]; outputs `features` float32 [n, d], `logits` float32 [n, classes].
-    A manifest with the task "features" may say more; a file without one is taken by these names.
+    The contract: input `images` uint8 [n, h, w, c], each of h, w and c fixed or any; outputs `features` float32 [n, d]
+    and perhaps `logits` float32 [n, classes]. A file without a manifest is read by these names.
+
+    Attributes:
+        size: an `ImageSize` if the network takes images of one size, else `ImageAxes`.
+        classes: how many logits it gives; 0 if none.
     """
 
     name: str
@@ -60,17 +66,23 @@ class FeatureNetwork(ImageReader):
             DeviceError, InputError: as `open_session`.
         """
         model = read_model_file(path)
-        name, size, measures = _described(model)
+        manifest, measures = _described(model)
         check_threads(threads)
         session = open_session(model, device, threads=1)
         workers = Workers(threads or available_cpus())
-        return cls(model, session, size, workers, name, measures.dim, measures.classes)
+        return cls(model, session, manifest.images, workers, manifest.name, measures.dim, measures.classes)
 
     @property
     def key(self) -> str:
         """Identifies the output, whose last digits depend on the device, ONNX Runtime and the kind of processor."""
         kind = cpu_kind() if self.session.device == "cpu" else self.session.device
         return f"{self.model.sha256} {import_onnxruntime().__version__} {kind}"
+
+    def fixed_size(self, what: str) -> ImageSize:
+        """The one size of images that it takes, for `what`. Raises InputError if it takes several sizes."""
+        if isinstance(self.size, ImageSize):
+            return self.size
+        raise InputError(f"{what}: {self.model.path} takes images {self.size}; name a feature network of one size")
 
     def measure(self, batches: Iterator[NDArray[np.uint8]]) -> Measured:
         """Measure batches of images, uint8 [n, h, w, c] each.
@@ -80,16 +92,16 @@ class FeatureNetwork(ImageReader):
             DeviceError: the device fails.
             ModelError: a feature or logit is not finite.
         """
-        return Measured(*self.read(batches, [FEATURES, LOGITS], _kept))
+        return Measured(*self.read(batches, [FEATURES, LOGITS][: 2 if self.classes else 1], _kept))
 
 
-def _kept(features: NDArray[np.float32], logits: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+def _kept(features: NDArray[np.float32], *logits: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
     """Features, predicted classes and their probabilities; logits of a thousand classes would take too much memory."""
-    return features, logits.argmax(1), largest_probability(logits)
+    return features, *(part for scores in logits for part in (scores.argmax(1), largest_probability(scores)))
 
 
-def _described(model: ModelFile) -> tuple[str, ImageSize, Measures]:
-    """The name of a feature network, the images that it takes, and what it gives; the graph says what no manifest says.
+def _described(model: ModelFile) -> tuple[FeaturesManifest, Measures]:
+    """The manifest of a feature network and what the network gives; the graph says what the manifest does not.
 
     Raises:
         ModelError: the file is no feature network, or contradicts its manifest.
@@ -99,25 +111,26 @@ def _described(model: ModelFile) -> tuple[str, ImageSize, Measures]:
         described = FeaturesManifest(name=model.path.stem)
     else:
         described = check_task(model, manifest, FeaturesManifest)
-    inputs = {port.name: port for port in model.inputs}
-    outputs = {port.name: port for port in model.outputs}
-    if set(inputs) != {IMAGES} or not {FEATURES, LOGITS} <= set(outputs):
+    ports = {port.name: port for port in (*model.inputs, *model.outputs)}
+    if [port.name for port in model.inputs] != [IMAGES] or FEATURES not in ports:
+        inputs, outputs = ([port.name for port in side] for side in (model.inputs, model.outputs))
         raise ModelError(
             f"{model.path}: no feature network: it has {sorted(inputs)} -> {sorted(outputs)}; it needs the input "
-            f"{IMAGES!r} and the outputs {FEATURES!r} and {LOGITS!r} (docs/quality.md)"
+            f"{IMAGES!r} and the output {FEATURES!r}, and may have the output {LOGITS!r} (docs/quality.md)"
         )
-    height, width, channels = _fixed(model, inputs[IMAGES], 4)
-    (dim,), (classes,) = _fixed(model, outputs[FEATURES], 2), _fixed(model, outputs[LOGITS], 2)
+    axes = ports[IMAGES].shape[1:]
+    if len(axes) != 3:
+        raise ModelError(f"{model.path}: {IMAGES!r} is {list(ports[IMAGES].shape)}; it must be [n, h, w, c]")
+    images = ImageAxes(*(axis if isinstance(axis, int) else None for axis in axes))
+    dim, classes = (_width(model, ports[name]) if name in ports else 0 for name in (FEATURES, LOGITS))
     measures = described.output or Measures(dim, classes)
     check_signature(model, replace(described, output=measures))
-    return described.name, ImageSize(height, width, channels), measures
+    return replace(described, images=images.as_size(), output=measures), measures
 
 
-def _fixed(model: ModelFile, port: Port, axes: int) -> list[int]:
-    """The axes after the first of a port; they have to be numbers."""
-    sizes = [axis for axis in port.shape[1:] if isinstance(axis, int) and axis > 0]
-    if len(port.shape) != axes or len(sizes) != axes - 1:
-        raise ModelError(
-            f"{model.path}: {port.name!r} is {list(port.shape)}; it must have {axes} axes, all but the first fixed"
-        )
-    return sizes
+def _width(model: ModelFile, port: Port) -> int:
+    """The length of the second axis of an output, which has to be fixed."""
+    match port.shape:
+        case (_, int(width)) if width > 0:
+            return width
+    raise ModelError(f"{model.path}: {port.name!r} is {list(port.shape)}; it must be [n, d] with a fixed d")

@@ -33,7 +33,8 @@ TEST_SHARE = 6  # a folder has no test split: a random sixth of its images is us
 class Reference:
     """Features of real images and statistics of them.
 
-    `labelled` says whether the classes of the network are those of the data.
+    `labelled` says whether the classes of the network are those of the data. `frequencies` are None for a network
+    without classes.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Reference:
     test_labels: NDArray[np.int64]
     moments: Moments
     test_distances: NDArray[np.float64]
-    frequencies: NDArray[np.float64]
+    frequencies: NDArray[np.float64] | None
     labelled: bool
 
     def among(self, n: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -80,7 +81,7 @@ def load_reference(
         DataError: as `load_dataset`.
         InputError: the images have another size than the network takes, or there are too few.
     """
-    train, test = load_splits(source, network.size, data_dir, offline=offline, quiet=quiet, like=like)
+    train, test = load_splits(source, network, data_dir, offline=offline, quiet=quiet, like=like)
     network.check_size(ImageSize(*train.images.shape[1:]), train.name)
     if len(test.images) <= NEIGHBOUR:
         raise InputError(f"{source}: {len(train.images)} images are too few to measure against")
@@ -90,20 +91,20 @@ def load_reference(
 
 def load_splits(
     source: str,
-    size: ImageSize,
+    network: FeatureNetwork,
     data_dir: Path | None = None,
     *,
     offline: bool = False,
     quiet: bool = False,
     like: PictureOptions | None = None,
 ) -> tuple[Dataset, Dataset]:
-    """Training and test images; those of a folder or archive are resized to `size`."""
+    """Training and test images; those of a folder or archive are resized for `network`."""
     if source in KNOWN:
         train, test = (
             load_dataset(source, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test")
         )
         return train, test
-    train = load_pictures_as(source, size, quiet, like)
+    train = load_pictures_as(source, network.fixed_size(source), quiet, like)
     some = some_in_order(len(train.images), -(-len(train.images) // TEST_SHARE))
     return train, replace(train, split="randomly chosen", images=train.images[some], labels=train.labels[some])
 
@@ -113,13 +114,15 @@ def make_reference(
 ) -> Reference:
     """Compute the reference from both splits, measured by a network with `classes` classes and the key `features`."""
     (images, seen), (test_images, test_seen) = train, test
-    labelled = (images.modes or len(images.classes)) == classes
+    labelled = classes > 0 and (images.modes or len(images.classes)) == classes
     if labelled and images.modes:
         counts = np.ones(classes, np.int64)  # uniform by design, as in the papers
     elif labelled:
         counts = np.bincount(images.labels, minlength=classes)
-    else:  # no labels of the network's classes: predicted ones, at least one image each
+    elif seen.predicted is not None:  # no labels of the network's classes: predicted ones, at least one image each
         counts = np.bincount(seen.predicted, minlength=classes).clip(min=1)
+    else:
+        counts = None
     return Reference(
         name=images.name,
         digest=images.digest,
@@ -129,7 +132,7 @@ def make_reference(
         test_labels=test_images.labels,
         moments=Moments.of(seen.features),
         test_distances=neighbour_distances(test_seen.features, NEIGHBOUR),
-        frequencies=counts / counts.sum(),
+        frequencies=None if counts is None else counts / counts.sum(),
         labelled=labelled,
     )
 
@@ -151,7 +154,7 @@ def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False
 
         measured = network.measure(batches())
     if path:
-        keep(path, lambda file: np.savez(file, **vars(measured)))
+        keep(path, lambda file: np.savez(file, **{k: part for k, part in vars(measured).items() if part is not None}))
     return measured
 
 
@@ -174,9 +177,12 @@ def _kept(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
     try:
         with open_arrays(str(path)) as arrays:  # checks the CRC of each
             stored = {array.name: array for array in arrays}
-            kept = Measured(*(stored[field.name].read(None) for field in fields(Measured)))
+            kept = Measured(
+                *(stored[field.name].read(None) for field in fields(Measured)[: 3 if network.classes else 1])
+            )
     except (InputError, KeyError):
         return None
-    found = [(array.dtype, array.shape) for array in vars(kept).values()]
-    fits = found == [(np.float32, (n, network.dim)), (np.int64, (n,)), (np.float64, (n,))]
-    return kept if fits and np.isfinite(kept.features).all() and kept.predicted.max() < network.classes else None
+    found = [(array.dtype, array.shape) for array in vars(kept).values() if array is not None]
+    expected = [(np.float32, (n, network.dim)), (np.int64, (n,)), (np.float64, (n,))]
+    fits = found == expected[: len(found)] and np.isfinite(kept.features).all()
+    return kept if fits and (kept.predicted is None or kept.predicted.max() < network.classes) else None

@@ -27,6 +27,7 @@ TEST, TRAIN = "test images", "training images"
 KID_SUBSETS, KID_SIZE = 50, 1000
 CONFIDENT = 0.9
 DISTANCES = ("fid", "kid", "kid_deviation")
+OF_CLASSES = ("modes", "kl", "confident", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Scores:
         kl: KL(these || training images) of the class frequencies in nats; to uniform ones if the data have modes.
         confident: the share of images whose predicted class has a probability of at least 0.9.
         accuracy: the share of images whose predicted class is their label.
+
+    The last four are None if the feature network has no classes.
     """
 
     fid: float | None
@@ -52,14 +55,15 @@ class Scores:
     recall: float | None
     density: float | None
     coverage: float | None
-    modes: int
-    kl: float
-    confident: float
+    modes: int | None
+    kl: float | None
+    confident: float | None
     accuracy: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """The scores as plain values, for JSON."""
-        return asdict(self)
+        """The scores as plain values, for JSON; without those of classes if the feature network has none."""
+        left_out = OF_CLASSES if self.modes is None else ()
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
 
 
 def check_n(n: int, reference: Reference) -> None:
@@ -131,7 +135,9 @@ def _kept(path: Path) -> dict[str, dict[str, Any]] | None:
     with suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
         document = json.loads(path.read_text())
         kept, check = document["floors"], document["crc32"]
-        complete = set(kept) == {TEST, TRAIN} and all(set(values) == keys for values in kept.values())
+        complete = set(kept) == {TEST, TRAIN} and all(
+            set(values) in (keys, keys - set(OF_CLASSES)) for values in kept.values()
+        )
         if complete and check == _check(kept):
             return dict(kept)
     return None
@@ -150,6 +156,8 @@ def _distances(measured: Measured, reference: Reference) -> dict[str, Any]:
 
 
 def _classes(measured: Measured, reference: Reference, labels: NDArray[np.int64] | None) -> dict[str, Any]:
+    if measured.predicted is None or measured.confidence is None or reference.frequencies is None:
+        return dict.fromkeys(OF_CLASSES)
     modes = mode_coverage(measured.predicted, reference.frequencies)
     accuracy = None
     if labels is not None and reference.labelled:

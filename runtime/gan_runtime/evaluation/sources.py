@@ -132,7 +132,7 @@ def _refuse_other_data(generator: Generator, data: str) -> None:
 
 def _labels_of(generator: Generator, data: str, classes: int, n: int, quiet: bool) -> NDArray[np.int64] | None:
     """The labels of the first n images in the numbering of `data`; None if the classes cannot be matched."""
-    if generator.classes != classes:
+    if not classes or generator.classes != classes:
         return None
     labels = np.arange(n, dtype=np.int64) % classes
     expected = SOURCES[data].classes if data in SOURCES else ()
@@ -150,7 +150,7 @@ def _open_images(
     source: str, network: FeatureNetwork, n: int, seed: int, quiet: bool, like: PictureOptions | None
 ) -> Source:
     if Path(source).suffix.lower() in SUFFIXES:
-        found = load_image_array(source, network.size, n)
+        found = load_image_array(source, network.fixed_size(source), n)
         for remark in () if quiet else found.remarks:
             note(f"{source}: {remark}")
         about = {"chosen": described(found.total, n), "assumed": list(found.remarks)}
@@ -158,6 +158,6 @@ def _open_images(
     if not is_pictures(source):
         known = "no .onnx, .npy, .npz or .zip file, and no folder; name a source to measure"
         raise InputError(f"{source}: {packed_otherwise(source) or known}")
-    images = load_pictures_as(source, network.size, quiet, like).images
+    images = load_pictures_as(source, network.fixed_size(source), quiet, like).images
     rows = some_in_order(len(images), n)
     return Source(source, len(rows), None, {"chosen": described(len(images), n)}, None, images, seed, rows)

@@ -155,7 +155,7 @@ def _taken(rows: Rows, indices: NDArray[np.int64]) -> Rows:
     return tuple(np.ascontiguousarray(part[indices]) for part in rows)
 
 
-def image_blocks(axes: ImageSize | ImageAxes, rows: int | None = None) -> list[Rows]:
+def image_blocks(axes: ImageAxes, rows: int | None = None) -> list[Rows]:
     """Batches of images, the same ones each time: noise, smooth slopes, flat grey levels, and sparse strokes.
 
     Where an axis may have any length, batches of noise of other sizes follow. `rows` are those of a batch, by default
@@ -173,7 +173,7 @@ def image_blocks(axes: ImageSize | ImageAxes, rows: int | None = None) -> list[R
     return [(kind.astype(np.uint8),) for kind in (noise, np.broadcast_to(ramp, shape), flat, strokes, *more)]
 
 
-def _sizes(axes: ImageSize | ImageAxes) -> list[ImageSize]:
+def _sizes(axes: ImageAxes) -> list[ImageSize]:
     """`TRIED`, with those axes that are fixed as they are; one size where all are."""
     fixed = (axes.height, axes.width, axes.channels)
     chosen = [ImageSize(*(a or b for a, b in zip(fixed, size.shape, strict=True))) for size in TRIED]

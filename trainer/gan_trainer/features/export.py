@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gan_runtime.evaluation.features import FEATURES, LOGITS
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures
+from gan_runtime.manifest import FeaturesManifest, ImageAxes, Measures
 from gan_runtime.model_file import ModelFile
 from gan_runtime.onnx_model import IMAGES
 from gan_trainer.export.network import frozen_copy, plain_copy
@@ -25,7 +25,7 @@ def export_features(
     module: nn.Module,
     path: str | Path,
     *,
-    size: ImageSize | ImageAxes,
+    size: ImageAxes,
     class_names: tuple[str, ...],
     opset: int = 17,
     name: str | None = None,
@@ -60,16 +60,15 @@ def export_features(
     network = plain_copy(reference, (examples,))
     measure = network_rows(reference, _checked)
     dim, classes = (part.shape[1] for part in measure(blocks[0]))
-    axes = size if isinstance(size, ImageAxes) else ImageAxes(*size.shape)
     manifest = FeaturesManifest(
         name=name or path.stem,
-        images=axes,
+        images=size,
         output=Measures(dim, classes, class_names),
         training=training or {},
         quality=quality or [],
     )
     inputs, more = ({IMAGES: torch.from_numpy(some)} for some in (examples, others))
-    open_axes = tuple("" if length else name for name, length in asdict(axes).items())
+    open_axes = tuple("" if length else name for name, length in asdict(size).items())
     model = to_onnx(network, inputs, [FEATURES, LOGITS], opset, more, ("n", *open_axes))
     file = finish(model, manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
     check_parity(measure, file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS)

@@ -1,6 +1,7 @@
 """The features of stacked images: one network of grey images, run on each of the three channels in one ONNX file."""
 
 import math
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FEATURES, LOGITS, FeatureNetwork
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.laboratory.stacked import CHANNELS
-from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures, read_manifest
+from gan_runtime.manifest import FeaturesManifest, ImageSize, Measures, read_manifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.onnx_model import IMAGES
 from gan_trainer.export.onnx_file import finish
@@ -78,18 +79,19 @@ def stack_features(source: Path, path: Path, name: str) -> ModelFile:
     """
     check_writable(path)
     part = FeatureNetwork.load(source, "cpu")
-    if part.size.channels != 1:
-        raise InputError(f"{source}: takes {part.size.channels} channels; features of grey images can be stacked")
+    grey = part.fixed_size(str(source))
+    if grey.channels != 1:
+        raise InputError(f"{source}: takes {grey.channels} channels; features of grey images can be stacked")
     opset, (dim, classes) = part.model.opset, (CHANNELS * part.dim, part.classes**CHANNELS)
-    size = ImageSize(part.size.height, part.size.width, CHANNELS)
+    size = replace(grey, channels=CHANNELS)
     manifest = FeaturesManifest(
         name=name,
         training={"data": name, "parts": {"name": part.name, "sha256": part.model.sha256}, "software": software()},
-        images=ImageAxes(*size.shape),
+        images=size,
         output=Measures(dim, classes, tuple(map("".join, product(_class_names(part), repeat=CHANNELS)))),
     )
     file = finish(_composed(part), manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
-    noise = [(_noise(n, part.size),) for n in NOISE]
+    noise = [(_noise(n, grey),) for n in NOISE]
     blocks = [*noise, *image_blocks(size)]
     check_parity(_channel_by_channel(part), file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS, "the parts")
     with atomic_write(path) as target:
