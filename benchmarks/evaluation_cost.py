@@ -64,6 +64,7 @@ def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], 
     from gan_trainer.training.schedule import set_learning_rate
 
     data = load_dataset("mnist", "train", options.data_dir)
+    torch.set_num_threads(options.threads)
     source = DataSource.of(data, "mnist", options.data_dir, None)
     config = make_config(source, name, {}, 0, "cpu", options.threads, 1)
     recipe, state = config.recipe, start_state(config)

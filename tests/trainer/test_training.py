@@ -228,10 +228,49 @@ def test_without_average_the_generator_is_exported_itself(make: Make) -> None:
     assert state.averaged("generator") is state.networks["generator"]
 
 
-def test_threads_of_the_run_are_restored(make: Make) -> None:
-    before = torch.get_num_threads()
-    try:
-        start_state(replace(make(), threads=3))
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
+class Looking(Observer):
+    """Notes how many threads torch has, and what it would draw next, at each step."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+        self.numbers: list[float] = []
+
+    def stepped(self, state: TrainState) -> None:
+        generator = torch.Generator()
+        generator.set_state(torch.get_rng_state())
+        self.threads.append(torch.get_num_threads())
+        self.numbers.append(float(torch.rand((), generator=generator)))
+
+
+def test_threads_and_random_numbers_are_those_of_the_run_and_then_the_callers_again(
+    make: Make, dataset: Dataset
+) -> None:
+    config, before = replace(make(), threads=3), torch.get_num_threads()
+    seen = []
+    for seed, name in ((1, "a"), (2, "b")):
+        torch.manual_seed(seed)
+        expected = torch.rand(2)
+        torch.manual_seed(seed)
+        state, looking = start_state(config), Looking()
+        assert torch.rand(()) == expected[0]
+        book = Logbook(create_run(Path("runs"), name, config), [looking])
+        run_loop(config, dataset, state, book, preview)
+        assert torch.rand(()) == expected[1]
+        assert torch.get_num_threads() == before
+        seen.append(looking)
+    assert set(seen[0].threads) == {3}
+    assert seen[0].numbers == seen[1].numbers
+    assert len(set(seen[0].numbers)) == len(seen[0].numbers) > 1
+
+
+def test_threads_and_random_numbers_are_the_callers_after_an_error(make: Make, dataset: Dataset) -> None:
+    class Failing(Observer):
+        def stepped(self, state: TrainState) -> None:
+            raise LookupError
+
+    torch.manual_seed(1)
+    config, before, threads = replace(make(), threads=3), torch.get_rng_state(), torch.get_num_threads()
+    with pytest.raises(LookupError):
+        run_of(config, dataset, "a", Failing())
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads

@@ -10,6 +10,7 @@ from gan_trainer.recipes.adversarial import EARLY
 from gan_trainer.recipes.recipe import Recipe
 from gan_trainer.systems import start_state
 from gan_trainer.training.config import Config
+from gan_trainer.training.determinism import number_of_threads
 from gan_trainer.training.schedule import set_learning_rate
 from gan_trainer.training.step import count_generator_step
 
@@ -29,13 +30,14 @@ def step_seconds(config: Config, dataset: Dataset, least: float = MEASURED_SECON
     set_learning_rate(state, recipe)  # once: more images may be shown here than the recipe's schedule has
     seconds: dict[bool, list[float]] = {False: [], True: []}
     whole = recipe.cycle
-    while state.step < 2 * whole or sum(map(sum, seconds.values())) < least or state.step % whole:
-        began = time.process_time()
-        losses = state.system.step(state, recipe, *batches.at(state.images_seen))
-        state.step += 1
-        state.images_seen += recipe.batch_size
-        if state.step > whole:  # the first ones pay for what is only made once
-            seconds["g_loss" in losses].append(time.process_time() - began)
+    with number_of_threads(config.threads), state.random.used():
+        while state.step < 2 * whole or sum(map(sum, seconds.values())) < least or state.step % whole:
+            began = time.process_time()
+            losses = state.system.step(state, recipe, *batches.at(state.images_seen))
+            state.step += 1
+            state.images_seen += recipe.batch_size
+            if state.step > whole:  # the first ones pay for what is only made once
+                seconds["g_loss" in losses].append(time.process_time() - began)
     alone, both = (sum(some) / len(some) if some else 0.0 for some in seconds.values())
     return alone, both
 

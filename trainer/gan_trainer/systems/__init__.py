@@ -10,7 +10,7 @@ from gan_runtime.manifest import ImageSize
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS, Recipe
 from gan_trainer.systems import bigan, gan, vae
 from gan_trainer.training.config import Config
-from gan_trainer.training.determinism import settle_math_library
+from gan_trainer.training.determinism import RandomNumbers, number_of_threads, settle_math_library
 from gan_trainer.training.state import TrainState, new_state
 from gan_trainer.training.system import System
 
@@ -38,18 +38,22 @@ def new_networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.
     return SYSTEMS[recipe.system].networks(recipe, size, classes)
 
 
-def start_state(config: Config, saved: dict[str, Any] | None = None) -> TrainState:
-    """The state of a new run, or that of a checkpoint. Seeds torch and sets its number of threads.
+def start_state(config: Config, saved: dict[str, Any] | None = None, system: System | None = None) -> TrainState:
+    """The state of a new run, or that of a checkpoint. It leaves torch's generators and number of threads as they are.
 
     Args:
         config: recipe, size of the images, classes, seed, device and threads.
         saved: what `load_checkpoint` returned, for a run that goes on.
+        system: one in place of the recipe's, with the same names of networks and optimizers.
     """
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
     settle_math_library()
-    networks = new_networks(config.recipe, config.data.size, len(config.conditions))
-    state = new_state(SYSTEMS[config.recipe.system], networks, config.recipe, torch.device(config.device))
+    system, device = system or SYSTEMS[config.recipe.system], torch.device(config.device)
+    random = RandomNumbers(device)
+    with number_of_threads(config.threads), random.used():
+        random.seed(config.seed)
+        networks = system.networks(config.recipe, config.data.size, len(config.conditions))
+        state = new_state(system, networks, config.recipe, device)
+    state.random = random
     if saved is not None:
         state.load_state_dict(saved)
     return state

@@ -14,6 +14,7 @@ from gan_runtime.data import Dataset
 from gan_trainer.data.batches import Batches
 from gan_trainer.training.checkpoint import save_checkpoint
 from gan_trainer.training.config import Config
+from gan_trainer.training.determinism import number_of_threads
 from gan_trainer.training.logbook import Logbook
 from gan_trainer.training.schedule import set_learning_rate
 from gan_trainer.training.state import TrainState
@@ -85,7 +86,8 @@ def run_loop(
     """Train until the recipe's length is reached, or until `stop` or an evaluation says to stop.
 
     Always ends with a checkpoint. Signals are left to the program: one that wants Ctrl-C and SIGTERM to end the run at
-    its next step enters a `StopRequest` around the call, as gan-train does.
+    its next step enters a `StopRequest` around the call, as gan-train does. Meanwhile torch's default generators are
+    those of the run, and its number of threads is that of `config`; afterwards both are as they were.
 
     Args:
         config: all settings of the run.
@@ -100,12 +102,24 @@ def run_loop(
         Diverged: a loss or weight is not finite; the last good checkpoint remains.
         OutputError: the disk is full; the last good checkpoint remains.
     """
+    with number_of_threads(config.threads), state.random.used():
+        return _run(config, dataset, state, book, preview, evaluator, stop or StopRequest())
+
+
+def _run(
+    config: Config,
+    dataset: Dataset,
+    state: TrainState,
+    book: Logbook,
+    preview: Preview,
+    evaluator: Evaluator | None,
+    stop: StopRequest,
+) -> Outcome:
     recipe = config.recipe
     batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
     if evaluator is not None:
         evaluator.begin()
     clock, verdict = Clock(state), None
-    stop = stop or StopRequest()
     while state.images_seen < recipe.images and stop.number is None and verdict is None:
         set_learning_rate(state, recipe)
         began = time.process_time()

@@ -10,6 +10,7 @@ from torch import nn
 from gan_runtime.errors import InputError
 from gan_trainer.recipes.recipe import Recipe
 from gan_trainer.training.average import update_average
+from gan_trainer.training.determinism import RandomNumbers
 from gan_trainer.training.meter import Diverged, LossMeter
 from gan_trainer.training.system import System
 
@@ -24,6 +25,7 @@ class TrainState:
         system: whose networks they are, and whose step trains them.
         averages: exponential moving averages of some networks; empty where the recipe keeps none.
         extra: modules that no optimizer trains.
+        random: the random numbers of the run.
         meter: mean losses since the last line of the log.
         counters: those of the system.
         step: batches.
@@ -39,6 +41,7 @@ class TrainState:
     averages: dict[str, nn.Module]
     optimizers: dict[str, torch.optim.Optimizer]
     extra: dict[str, nn.Module]
+    random: RandomNumbers
     meter: LossMeter
     counters: dict[str, int] = field(default_factory=dict)
     step: int = 0
@@ -62,18 +65,17 @@ class TrainState:
         return self.averages.get(name, self.networks[name])
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain containers and tensors, with the random number generators as they stand."""
-        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        """Plain containers and tensors, the states of the random number generators among them."""
         return {
             **{part: {name: one.state_dict() for name, one in getattr(self, part).items()} for part in self.PARTS},
             **{name: getattr(self, name) for name in self.PROGRESS},
             "counters": dict(self.counters),
             "meter": self.meter.state_dict(),
-            "rng": {"cpu": torch.get_rng_state(), "cuda": cuda},
+            "rng": self.random.current(),
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Go back to what `state_dict` returned, random number generators included."""
+        """Go back to what `state_dict` returned, random numbers included."""
         for part in self.PARTS:
             for name, one in getattr(self, part).items():
                 one.load_state_dict(saved[part][name])
@@ -81,9 +83,7 @@ class TrainState:
             setattr(self, name, saved[name])
         self.counters.update(saved["counters"])
         self.meter.load_state_dict(saved["meter"])
-        torch.set_rng_state(saved["rng"]["cpu"])
-        if saved["rng"]["cuda"] is not None and self.device.type == "cuda":  # a run may go on with another device
-            torch.cuda.set_rng_state(saved["rng"]["cuda"], self.device)
+        self.random.restore(saved["rng"])
 
     def load_weights(self, saved: dict[str, Any]) -> None:
         """Take the networks and averages of another run's checkpoint, and nothing else of it.
@@ -128,6 +128,7 @@ def new_state(system: System, networks: dict[str, nn.Module], recipe: Recipe, de
         {name: deepcopy(networks[name]).requires_grad_(False) for name in averaged},
         {name: _optimizer(recipe, [networks[one] for one in names]) for name, names in system.optimizers.items()},
         {name: module.to(device) for name, module in system.extra(recipe).items()},
+        RandomNumbers(device),
         LossMeter(device),
         dict.fromkeys(system.counters, 0),
     )
