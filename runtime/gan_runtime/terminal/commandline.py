@@ -1,5 +1,6 @@
 """What every command has in common: one-line errors, exit codes, --version and --json."""
 
+import gc
 import io
 import os
 import signal
@@ -36,6 +37,7 @@ def run(command: Callable[..., None], name: str, cls: type[GroupedCommand] = Gro
 
     Bad input becomes one line on stderr: exit code 2 for wrong usage, 1 for everything else.
     """
+    gc.set_threshold(20_000)  # imported modules stay: to look for garbage among them takes 3 % of a short run
     warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow's remarks on odd files, which are decoded all the same
     app = new_app()
     app.command(cls=cls)(_abortable(command))
@@ -43,7 +45,10 @@ def run(command: Callable[..., None], name: str, cls: type[GroupedCommand] = Gro
 
 
 def leave(code: int) -> NoReturn:
-    """End the process now: taking Python and ONNX Runtime apart in good order costs a seventh of a short run."""
+    """Flush the streams and end the process without taking Python and ONNX Runtime apart.
+
+    Of a short gan-sample that would take 55 of 305 ms of processor time, of a `gan-info --version` 12 of 84 ms.
+    """
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError, ValueError):  # closed by the caller or the reader, or full
             stream.flush()

@@ -1,4 +1,4 @@
-"""The table of a comparison: a row a recipe, mean and spread over seeds, runs without numbers counted."""
+"""The table of a comparison: a row per recipe with mean and spread over its seeds, and the number of failed runs."""
 
 import platform
 from collections.abc import Sequence
