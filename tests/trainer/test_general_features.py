@@ -1,17 +1,26 @@
 """Features for images of any kind: the parts of the network, and its training."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn.functional import conv2d, interpolate
 
-from gan_runtime.errors import InputError
+from gan_runtime.errors import InputError, ModelError
+from gan_runtime.manifest import ImageAxes
+from gan_runtime.model_file import ModelFile
+from gan_runtime.models import shipped_features
+from gan_trainer.export.onnx_file import ExportError
+from gan_trainer.export.parity import file_rows
 from gan_trainer.features.contrastive import Contrast, Source, nt_xent, train_general_features
+from gan_trainer.features.export import export_features
 from gan_trainer.features.general import GeneralFeatures, principal_projection
 from gan_trainer.features.resize import Resize
+from gan_trainer.features.restore import load_features_module
 from gan_trainer.features.views import DISTORTIONS, distorted, random_views
 from gan_trainer.features.wavelets import ORIENTATIONS, PERIOD, gabor_filters
 
@@ -134,3 +143,53 @@ def test_views_and_distortions_stay_pictures_and_the_first_kind_changes_nothing(
     difference = (changed - pixels).abs().mean((1, 2, 3))
     assert (difference[kinds == 0] == 0).all()
     assert (difference[kinds > 0] > 0).all()
+
+
+@pytest.fixture(scope="module")
+def exported(network: GeneralFeatures, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    return export_features(network, tmp_path_factory.mktemp("general") / "mine.onnx", size=ImageAxes())
+
+
+def test_the_file_takes_images_of_any_size_and_gives_what_torch_gives(
+    network: GeneralFeatures, exported: ModelFile
+) -> None:
+    assert exported.opset == 17
+    assert len(exported.content) < 4e6
+    (port,) = exported.inputs
+    assert all(not isinstance(axis, int) for axis in port.shape)
+    assert [port.name for port in exported.outputs] == ["features"]
+    measure = file_rows(exported, ["features"])
+    for n, h, w, c in [(1, 8, 8, 3), (3, 28, 28, 1), (2, 333, 512, 3), (7, 64, 64, 3), (5, 65, 9, 1), (1, 1, 1, 3)]:
+        pixels = images(n, h, w, c)
+        expected = network(torch.from_numpy(pixels)).numpy()
+        np.testing.assert_allclose(measure((pixels,))[0], expected, atol=1e-3, rtol=1e-4)
+
+
+def test_the_module_comes_back_from_the_file(network: GeneralFeatures, exported: ModelFile) -> None:
+    module = load_features_module(exported.path)
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(module.state_dict()[name], value, atol=0, rtol=0)
+    pixels = images(3, 40, 50, 3)
+    found = module(torch.from_numpy(pixels)).numpy()
+    np.testing.assert_allclose(found, file_rows(exported, ["features"])((pixels,))[0], atol=1e-3, rtol=1e-4)
+    assert not any(parameter.requires_grad for parameter in module.parameters())
+
+
+def test_files_of_other_networks_are_refused() -> None:
+    mnist = shipped_features("mnist")
+    assert mnist is not None
+    with pytest.raises(ModelError, match=r"mnist\.onnx: is no file of general features"):
+        load_features_module(mnist)
+
+
+class OfOneSize(GeneralFeatures):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images) * int(images.shape[1])
+
+
+def test_a_network_that_has_a_size_built_in_is_not_exported_for_any(network: GeneralFeatures, tmp_path: Path) -> None:
+    fixed = OfOneSize()
+    fixed.load_state_dict(network.state_dict())
+    with pytest.raises(ExportError):
+        export_features(fixed, tmp_path / "x.onnx", size=ImageAxes())
+    assert not list(tmp_path.iterdir())

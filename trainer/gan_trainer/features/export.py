@@ -26,7 +26,7 @@ def export_features(
     path: str | Path,
     *,
     size: ImageAxes,
-    class_names: tuple[str, ...],
+    class_names: tuple[str, ...] = (),
     opset: int = 17,
     name: str | None = None,
     training: dict[str, Any] | None = None,
@@ -36,10 +36,11 @@ def export_features(
     """Write `module` as a feature network that `gan-eval --features` takes.
 
     Args:
-        module: uint8 [n, h, w, c] -> features float [n, d], logits float [n, classes]. It is neither changed nor moved.
+        module: uint8 [n, h, w, c] -> features float [n, d] alone, or with logits float [n, classes] as a tuple. It is
+            neither changed nor moved.
         path: the file to create or replace.
         size: of the images; `ImageAxes()` for a network that takes images of any size, grey and RGB.
-        class_names: what the classes of the logits are called.
+        class_names: what the classes of the logits are called; () if they have no names.
         opset: version of the ONNX operator set, exactly.
         name: of the network, for people; the file's stem if None.
         training: where it comes from, any JSON object.
@@ -59,25 +60,30 @@ def export_features(
     examples, others = (block[0][:EXAMPLE_ROWS] for block in (blocks[0], blocks[-1]))
     network = plain_copy(reference, (examples,))
     measure = network_rows(reference, _checked)
-    dim, classes = (part.shape[1] for part in measure(blocks[0]))
+    dim, *classes = (part.shape[1] for part in measure(blocks[0]))
+    shapes: dict[str, tuple[int, ...]] = {
+        name: (width,) for name, width in zip((FEATURES, LOGITS), (dim, *classes), strict=False)
+    }
+    names = list(shapes)
     manifest = FeaturesManifest(
         name=name or path.stem,
         images=size,
-        output=Measures(dim, classes, class_names),
+        output=Measures(dim, sum(classes), class_names),
         training=training or {},
         quality=quality or [],
     )
     inputs, more = ({IMAGES: torch.from_numpy(some)} for some in (examples, others))
     open_axes = tuple("" if length else name for name, length in asdict(size).items())
-    model = to_onnx(network, inputs, [FEATURES, LOGITS], opset, more, ("n", *open_axes))
-    file = finish(model, manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
-    check_parity(measure, file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS)
+    model = to_onnx(network, inputs, names, opset, more, ("n", *open_axes))
+    file = finish(model, manifest, shapes, opset, path)
+    check_parity(measure, file_rows(file, names), blocks, OUTPUTS[: len(names)])
     with atomic_write(path) as target:
         target.write(file.content)
     return file
 
 
 def _checked(found: object) -> tuple[Tensor, ...]:
-    if not isinstance(found, tuple) or [part.ndim for part in found] != [2, 2]:
-        raise ExportError("a feature network gives features [n, d] and logits [n, classes]")
-    return found
+    parts = found if isinstance(found, tuple) else (found,)
+    if not 1 <= len(parts) <= 2 or not all(isinstance(part, Tensor) and part.ndim == 2 for part in parts):
+        raise ExportError("a feature network gives features [n, d], and perhaps logits [n, classes]")
+    return parts
