@@ -4,6 +4,7 @@ The numbers were computed by the authors' code from the weights and images of `i
 b9c1811, torch-fidelity at 5e211a9, and the resizing of clean-fid at e88c4d6 with the network of pytorch-fid.
 """
 
+import json
 import os
 import pickle
 import warnings
@@ -14,13 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import Result
 from inception_weights import BIAS, formula_images, formula_weights
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan_runtime.errors import InputError
+from gan_runtime.manifest import read_manifest
+from gan_runtime.model_file import read_model_file
 from gan_trainer.convert.inception import TOOLS, InceptionFeatures, load_inception
+from gan_trainer.export.parity import file_rows
 from gan_trainer.networks.inception import Inception
 from gan_trainer.networks.resize import Resize, antialiased_bicubic, bilinear, bilinear_from_corner
 
@@ -48,6 +53,12 @@ LOGITS = {  # torch-fidelity's logits_unbiased: values 5, 5 + 127, ...
 @pytest.fixture(scope="module")
 def weights() -> dict[str, Tensor]:
     return formula_weights()
+
+
+@pytest.fixture(scope="module")
+def thin(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same names and shapes in a small file: all values of a tensor are one in memory."""
+    return {name: torch.zeros(()).expand(value.shape) for name, value in weights.items()}
 
 
 @pytest.fixture(scope="module")
@@ -117,13 +128,13 @@ def _without(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
             r"fc.weight is \[1099511627776, 1048576\]",
         ),
         (lambda w: w | {"fc.weight": torch.zeros(1008, 2048).to_sparse()}, "something else than weights by name"),
-        (lambda w: w | {"more": torch.zeros(2**20)}, r"bytes, and the weights of the network have"),
+        (lambda w: w | {"more": torch.zeros(25 * 10**6)}, r"bytes, and the weights of the network have"),
     ],
 )
 def test_other_weights_are_refused(
-    weights: dict[str, Tensor], change: Callable[[dict[str, Tensor]], object], reason: str
+    thin: dict[str, Tensor], change: Callable[[dict[str, Tensor]], object], reason: str
 ) -> None:
-    torch.save(change(weights), "other.pth")
+    torch.save(change(thin), "other.pth")
     with pytest.raises(InputError, match=rf"^other\.pth: .*{reason}.*; name pt_inception-2015-12-05-6726825d\.pth"):
         load_inception(Path("other.pth"))
 
@@ -173,3 +184,38 @@ def test_files_of_another_kind_are_refused(file: Path, make: Callable[[Path, Pat
         load_inception(Path("x.pt"))
     assert "\n" not in str(refused.value)
     assert not Path("executed").exists()
+
+
+def test_the_command_writes_a_feature_file_of_any_size(
+    call: Callable[..., Result], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan_trainer.features.export.check_parity", lambda *_: None)  # compared below, with more
+    done = call("gan-features", "--inception", file, "--output", "inception.onnx", "--json")
+    assert done.code == 0, done
+    report = json.loads(done.out)
+    assert report["bytes"] == Path("inception.onnx").stat().st_size
+    assert "its SHA-256 begins with" in done.err  # formula weights are not the published ones
+    model = read_model_file("inception.onnx")
+    assert (model.opset, model.sha256) == (17, report["sha256"])
+    assert model.inputs[0].shape == ("n", "height", "width", "channels")
+    manifest = read_manifest(model)
+    assert manifest is not None
+    assert manifest.name == "inception as in torch-fidelity, 2,048 values"
+    assert manifest.training["weights"] == {"name": file.name, "sha256": report["weights"]}
+    measure = file_rows(model, ["features", "logits"])
+    for shape in (SMALL, LARGE):
+        features, logits = measure((formula_images(*shape),))
+        np.testing.assert_allclose(features[1, 5::256], FEATURES["torch-fidelity"][shape], atol=1e-4)
+        np.testing.assert_allclose(logits[1, 5::127], LOGITS[shape], atol=1e-4)
+
+
+def test_bad_options_are_one_line(call: Callable[..., Result]) -> None:
+    Path("x.pth").touch()
+    assert call("gan-features").refused("mnist", "--inception")
+    assert call("gan-features", "mnist", "--resize", "clean-fid").refused("--resize: belongs to --inception")
+    assert call("gan-features", "mnist", "--inception", "x.pth").refused("DATA", "leave it out")
+    assert call("gan-features", "--inception", "x.pth", "--epochs", 3).refused("--epochs", "leave it out")
+    assert call("gan-features", "--inception", "x.pth", "--resize", "pil").refused("'pil'", *TOOLS)
+    assert call("gan-features", "--inception", "x.pth", "--output", "no/x.onnx").refused("no/x.onnx", "does not exist")
+    assert call("gan-features", "--inception", "x.pth", "--output", "x.onnx").refused("x.pth: damaged")
+    assert not Path("x.onnx").exists()

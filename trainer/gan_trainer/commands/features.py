@@ -16,10 +16,33 @@ if TYPE_CHECKING:
 
 
 def features(
-    data: Annotated[str, typer.Argument(help="Data set: mnist, fashion-mnist or stacked-mnist.")],
+    data: Annotated[
+        str | None,
+        typer.Argument(help="Data set: mnist, fashion-mnist or stacked-mnist.", show_default=False),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write.", show_default="exported/features/<data>.onnx"),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write.",
+            show_default="exported/features/<data>.onnx, or inception.onnx there",
+        ),
+    ] = None,
+    inception: Annotated[
+        Path | None,
+        typer.Option(
+            help="Convert the published weights of Inception, the .pth file of pytorch-fid or torch-fidelity.",
+            show_default=False,
+        ),
+    ] = None,
+    resize: Annotated[
+        str | None,
+        typer.Option(
+            help="Tool whose resizing and scaling the file of --inception has: torch-fidelity (as TensorFlow 1), "
+            "pytorch-fid or clean-fid (antialiased).",
+            show_default="torch-fidelity",
+        ),
     ] = None,
     epochs: Annotated[
         int | None,
@@ -41,28 +64,25 @@ def features(
     """Train the feature network in which gan-eval measures images, and export it.
 
     It is a classifier of a labelled data set, trained on the CPU. That of stacked-mnist is made of that of mnist.
+
+    With --inception nothing is trained: published weights become a file for comparison with papers.
     """
     require("gan-features")
     from gan_runtime.errors import InputError
-    from gan_runtime.files import check_writable
     from gan_runtime.laboratory.stacked import STACKED
-    from gan_trainer.features.network import FEATURE_RECIPES
 
-    if data not in (*FEATURE_RECIPES, *STACKED):
-        raise InputError(f"data set {data!r}: choose one of {', '.join([*FEATURE_RECIPES, *STACKED])}")
-    idle = {"epochs": epochs, "seed": seed, "threads": threads, "data-dir": data_dir, "offline": offline or None}
-    for name, value in idle.items():
-        if data in STACKED and value is not None:
-            raise InputError(f"--{name}: {data} is measured in the features of {STACKED[data].of}; leave it out")
-    path = output or Path("exported") / "features" / f"{data}.onnx"
-    if output is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    check_writable(path)
-    if data in STACKED:
-        report = _compose(data, STACKED[data].of, path)
+    training = {"epochs": epochs, "seed": seed, "threads": threads, "data-dir": data_dir, "offline": offline or None}
+    if inception is not None:
+        _refuse(training | {"DATA": data}, "nothing is trained with --inception")
+        report = _convert(inception, resize or "torch-fidelity", _target(output, "inception"), quiet)
+    elif resize is not None:
+        raise InputError("--resize: belongs to --inception; the size of a data set's images is known")
+    elif data in STACKED:
+        _refuse(training, f"{data} is measured in the features of {STACKED[data].of}")
+        report = _compose(data, STACKED[data].of, _target(output, data))
     else:
-        report = _train(data, path, epochs, seed or 0, threads, data_dir, offline, quiet)
-    print_result(str(path), report if as_json else None)
+        report = _train(_known(data), output, epochs, seed or 0, threads, data_dir, offline, quiet)
+    print_result(report["output"], report if as_json else None)
 
 
 def features_main() -> None:
@@ -70,9 +90,43 @@ def features_main() -> None:
     run(features, "gan-features")
 
 
+def _known(data: str | None) -> str:
+    """A data set that features can be trained on."""
+    from gan_runtime.errors import InputError
+    from gan_runtime.laboratory.stacked import STACKED
+    from gan_trainer.features.network import FEATURE_RECIPES
+
+    known = ", ".join([*FEATURE_RECIPES, *STACKED])
+    if data is None:
+        raise InputError(f"name a data set ({known}), or --inception with a file of weights")
+    if data not in FEATURE_RECIPES:
+        raise InputError(f"data set {data!r}: choose one of {known}")
+    return data
+
+
+def _refuse(options: dict[str, Any], reason: str) -> None:
+    """Raise InputError if one of `options`, which have no effect, was given."""
+    from gan_runtime.errors import InputError
+
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"{name if name.isupper() else f'--{name}'}: {reason}; leave it out")
+
+
+def _target(output: Path | None, name: str) -> Path:
+    """The file to write, whose folder exists. Raises OutputError if it cannot be written."""
+    from gan_runtime.files import check_writable
+
+    path = output or Path("exported") / "features" / f"{name}.onnx"
+    if output is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
+    return path
+
+
 def _train(
     data: str,
-    path: Path,
+    output: Path | None,
     epochs: int | None,
     seed: int,
     threads: int | None,
@@ -90,7 +144,7 @@ def _train(
     from gan_trainer.features.network import FEATURE_RECIPES, accuracy, train_features
     from gan_trainer.runs.folder import software
 
-    recipe = FEATURE_RECIPES[data]
+    path, recipe = _target(output, data), FEATURE_RECIPES[data]
     recipe = replace(recipe, epochs=epochs or recipe.epochs)
     train, test = (load_dataset(data, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test"))
     began, total, seen = time.perf_counter(), recipe.epochs * len(train.images), 0
@@ -128,6 +182,36 @@ def _compose(data: str, of: str, path: Path) -> dict[str, Any]:
     if source is None:
         raise InputError(f"{data}: is measured in the features of {of}, which are missing; install gan-edge again")
     return _written(stack_features(source, path, data)) | {"parts": str(source)}
+
+
+def _convert(weights: Path, tool: str, path: Path, quiet: bool) -> dict[str, Any]:
+    """The published weights of Inception as a feature network that prepares images as `tool` does."""
+    import hashlib
+
+    from gan_runtime.errors import InputError
+    from gan_runtime.manifest import ImageAxes
+    from gan_trainer.convert.inception import PUBLISHED, ROWS, TOOLS, InceptionFeatures, load_inception
+    from gan_trainer.features.export import export_features
+    from gan_trainer.runs.folder import software
+
+    if tool not in TOOLS:
+        raise InputError(f"--resize {tool!r}: choose one of {', '.join(TOOLS)}")
+    network = load_inception(weights)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if not quiet:
+        if not digest.startswith(PUBLISHED):
+            note(f"{weights}: its SHA-256 begins with {digest[:8]}, that of the published file with {PUBLISHED}")
+        note("converting, and comparing the file with torch, takes about half a minute on one core")
+    file = export_features(
+        InceptionFeatures(network, TOOLS[tool]),
+        path,
+        size=ImageAxes(),
+        class_names=(),
+        name=f"inception as in {tool}, 2,048 values",
+        training={"weights": {"name": weights.name, "sha256": digest}, "resize": tool, "software": software()},
+        rows=ROWS,
+    )
+    return _written(file) | {"resize": tool, "weights": digest}
 
 
 def _written(file: "ModelFile") -> dict[str, Any]:
