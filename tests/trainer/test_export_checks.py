@@ -79,7 +79,7 @@ def test_the_range_of_a_network_can_be_said(network: nn.Module, given: Any, scal
 @pytest.mark.parametrize(
     ("network", "request_", "words"),
     [
-        (values(nn.Sigmoid()), {}, r"as if they were meant for \[0, 1\].*range=\(0, 1\).*range=\(-1, 1\)"),
+        (values(nn.Sigmoid()), {}, r"as if their range were \[0, 1\].*range=\(0, 1\).*range=\(-1, 1\)"),
         (values(), {}, r"outside of \[-1, 1\]: end it with tanh.*clip=True"),
         (values(nn.Sigmoid(), Times(255.0)), {}, r"outside of \[-1, 1\].*range=\(0, 255\)"),
         (values(nn.Tanh()), {"range": (0, 1)}, r"reach -.*outside of \[0, 1\]"),

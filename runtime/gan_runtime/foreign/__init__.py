@@ -1,4 +1,4 @@
-"""Files without a manifest, made by others: what is taken for granted about them, and how they are fed and read."""
+"""Files without a manifest, written by other programs: their inputs, outputs and value ranges."""
 
 from gan_runtime.foreign.assumptions import Assumptions
 

@@ -1,4 +1,4 @@
-"""What a caller says of a file without a manifest."""
+"""What a caller states about a file without a manifest."""
 
 import math
 from collections.abc import Mapping
@@ -16,29 +16,29 @@ NARROWEST = 1e-30  # range
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What a caller says of a file without a manifest. The graph and its first images decide about the rest.
+    """What a caller states about a file without a manifest. The graph and its first images determine the rest.
 
     Raises:
-        InputError: a value makes no sense.
+        InputError: a value is out of range or of another type.
     """
 
     range: tuple[float, float] | None = None
-    """Values of black and white in the output, as (-1, 1)."""
+    """The values of black and white in the output, such as (-1, 1)."""
     layout: str | None = None
-    """Of the output: "nchw" or "nhwc"."""
+    """The layout of the output, "nchw" or "nhwc"."""
     latents_input: str | None = None
     labels_input: str | None = None
     images_output: str | None = None
     latent_dim: int | None = None
-    """Values per latent, where the graph leaves that open."""
+    """Values per latent, if the graph does not fix them."""
     classes: int | None = None
-    """How many the labels have, where the graph does not show it."""
+    """The number of classes, if the graph does not show it."""
     distribution: str | None = None
-    """Of the latents: "normal" (if None) or "uniform"."""
+    """The distribution of the latents, "normal" (the default) or "uniform"."""
     inputs: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Constants for further inputs, by name."""
+    """Constants for other inputs, by name."""
     unrepeatable: bool = False
-    """Whether images that differ from run to run, or with their batch, are accepted."""
+    """Whether to accept images that differ from run to run, or depend on their batch."""
 
     def __post_init__(self) -> None:
         if self.range is not None:
@@ -54,14 +54,14 @@ class Assumptions:
             raise InputError(f"inputs {self.inputs!r}: must be finite numbers by the names of inputs")
 
     def given(self) -> list[str]:
-        """What is said, as the flags of a command."""
+        """The fields that are set, as flags of a command."""
         default = Assumptions()
         said = [entry.name for entry in fields(self) if getattr(self, entry.name) != getattr(default, entry.name)]
         return ["--input" if name == "inputs" else f"--{name.replace('_', '-')}" for name in said]
 
 
 def _pair(values: Any) -> tuple[float, float]:
-    """`values` as two numbers, the lower one first, that are far enough apart for float32."""
+    """`values` as two numbers, the lower one first, whose difference float32 can hold."""
     try:
         low, high = map(float, values)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The output of somebody else's generator as pixels: its layout, its range, its alpha."""
+"""Convert the output of a generator without a manifest to pixels: layout, range and alpha."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +12,19 @@ from gan_runtime.foreign.shapes import NCHW, NHW
 
 Range = tuple[float, float]
 SIGNED, UNIT, BYTES = (-1.0, 1.0), (0.0, 1.0), (0.0, 255.0)
-ENDS_IN = {"Tanh": SIGNED, "Sigmoid": UNIT, "HardSigmoid": UNIT}  # what an operator gives, whatever it is fed
-BYTES_FROM = 64.0  # values above this are no overshoot of 1
-NEGATIVE, SIGNED_FROM = 0.1, 0.5  # how far below 0, as a share of the highest value: at most, at least
-CUT, FAR = 0.025, 1.0  # what clipping may take away: on average, at most; as shares of the range
+ENDS_IN = {"Tanh": SIGNED, "Sigmoid": UNIT, "HardSigmoid": UNIT}  # the range of the operator's output
+BYTES_FROM = 64.0  # values above this cannot belong to [0, 1]
+NEGATIVE, SIGNED_FROM = (
+    0.1,
+    0.5,
+)  # depth below 0, relative to the highest value: at most if unsigned, at least if signed
+CUT, FAR = 0.025, 1.0  # change by clipping, relative to the range: allowed on average, and at most
 WHITE = 255.0
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """How an output becomes pixels: `black` and `white` are the values of 0 and 255; what lies beyond is clipped."""
+    """The conversion of an output to pixels: `black` becomes 0, `white` becomes 255, and values outside are clipped."""
 
     path: Path
     layout: str
@@ -29,7 +32,7 @@ class Pixels:
     white: float
 
     def __call__(self, output: NDArray[Any]) -> NDArray[np.uint8]:
-        """Images of any number type in `layout` as uint8 [n, h, w, 1 or 3]; alpha is laid over white.
+        """Images of any number type in `layout` as uint8 [n, h, w, 1 or 3]; transparent images are drawn over white.
 
         Raises:
             ModelError: a value is not finite.
@@ -53,22 +56,22 @@ class Pixels:
 
 
 def check_finite(values: NDArray[Any], path: Path) -> None:
-    """Raise ModelError where a value is not finite."""
+    """Raise ModelError if a value is not finite."""
     if not np.isfinite(values).all():
         bad = int((~np.isfinite(values)).reshape(len(values), -1).any(axis=1).sum())
         raise ModelError(f"{path}: gives values that are not finite, in {bad} of {len(values)} images")
 
 
 def find_range(values: NDArray[Any], operator: str, path: Path) -> Range:
-    """Which range images are in: [0, 255], [0, 1] where hardly anything is below 0, or [-1, 1].
+    """The range of images: [0, 255], [0, 1] if hardly any value is below 0, or [-1, 1].
 
     Args:
         values: the first images, finite.
-        operator: what computes them; "" where that is not known.
-        path: names the file in messages.
+        operator: the operator that computes them; "" if unknown.
+        path: the file, for messages.
 
     Raises:
-        ModelError: too much lies outside of each of them, or it is not clear which one it is.
+        ModelError: too many values are outside of each range, or the range is ambiguous.
     """
     if values.dtype == np.uint8:
         return BYTES

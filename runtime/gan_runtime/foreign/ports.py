@@ -1,4 +1,4 @@
-"""Which input and output of a graph without a manifest means what."""
+"""Identify the inputs and outputs of a graph without a manifest."""
 
 import re
 from dataclasses import dataclass
@@ -38,24 +38,24 @@ IMAGES = re.compile(r"ima?ge?s?(?![a-z])|picture|sample|fake", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Ports:
-    """Which input and output of a graph means what, as far as the graph shows it."""
+    """The inputs and outputs of a generator, as far as its graph shows them."""
 
     latents: Port
     dim: int
     labels: Port | None
     classes: int | None
-    """None where there are no labels, or where only a run can show how many."""
+    """None if there are no labels, or if only a run can show the number of classes."""
     constants: tuple[tuple[Port, float], ...]
     images: Port
 
     @property
     def fixed_batch(self) -> int | None:
-        """The only batch size that the graph declares, if it has one."""
+        """The batch size that the graph declares; None if it takes any."""
         axes = (port.shape[0] for port in (self.latents, self.labels, self.images) if port and port.shape)
         return next((axis for axis in axes if isinstance(axis, int)), None)
 
     def feeds(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> dict[str, NDArray[Any]]:
-        """Latents float32 [n, dim], and labels int64 [n] where the graph takes them, as the graph wants them."""
+        """The inputs of the graph for latents float32 [n, dim], and labels int64 [n] if it takes them."""
         found = {self.latents.name: z.reshape(len(z), *row_shape(self.latents, self.dim)).astype(dtype(self.latents))}
         if self.labels is not None and y is not None:
             found[self.labels.name] = label_rows(self.labels, y, self.classes or 0)
@@ -66,12 +66,12 @@ class Ports:
 
 
 def choose_ports(model: ModelFile, said: Assumptions) -> Ports:
-    """The roles of inputs and outputs of `model`, where they are beyond doubt or said.
+    """The inputs and outputs of `model`, as they are unambiguous or stated.
 
     Raises:
-        ModelError: the graph leaves them open, then what there is and which option would help are named; or it draws
-            random numbers.
-        InputError: `said` names an input or output that is not there or cannot be it.
+        ModelError: the graph is ambiguous (the message lists its inputs and outputs and the option that decides), or it
+            draws random numbers.
+        InputError: `said` names an input or output that does not exist or does not fit.
     """
     if model.random_ops and not said.unrepeatable:
         raise random_numbers(model, ", or take it as it is with --unrepeatable")
@@ -98,7 +98,7 @@ def choose_ports(model: ModelFile, said: Assumptions) -> Ports:
 
 
 def _take(left: dict[str, Port], name: str, flag: str, model: ModelFile) -> Port:
-    """The input that is said to be something."""
+    """The input called `name`, removed from `left`."""
     if name not in left:
         names = ", ".join(port.name for port in model.inputs)
         raise InputError(f"{flag} {name}: no such input, or named twice; {model.path} has the inputs {names}")
@@ -106,7 +106,7 @@ def _take(left: dict[str, Port], name: str, flag: str, model: ModelFile) -> Port
 
 
 def _check_types(latents: Port, labels: Port | None, constants: list[Port]) -> None:
-    """Raise InputError where what is said cannot be."""
+    """Raise InputError if a stated input has a type or shape that does not fit."""
     if latents.element not in FLOATS or len(latents.shape) < 2:
         raise InputError(f"--latents-input {latents.name}: takes no latents, floats [n, d]: {describe_port(latents)}")
     if labels and (labels.element not in FLOATS + INTEGERS or not labels.shape):
@@ -117,7 +117,7 @@ def _check_types(latents: Port, labels: Port | None, constants: list[Port]) -> N
 
 
 def _only(left: dict[str, Port], ports: list[Port]) -> Port | None:
-    """The one that fits, if there is just one."""
+    """The only one of `ports`, removed from `left`; None if there are more or none."""
     return left.pop(ports[0].name) if len(ports) == 1 else None
 
 
@@ -141,7 +141,7 @@ def _agreed(model: ModelFile, found: int | None, said: int | None, flag: str) ->
 
 
 def _images(model: ModelFile, said: Assumptions) -> Port:
-    """The output that is said to be images, or the only one that can be, those first whose channels are plain."""
+    """The output of images: the stated one, or the only one that is most like images (see `_likeness`)."""
     if said.images_output is not None:
         ports = [port for port in model.outputs if port.name == said.images_output]
         if not ports or ports[0].element not in DTYPES:
@@ -166,7 +166,7 @@ def _images(model: ModelFile, said: Assumptions) -> Port:
 
 
 def _likeness(port: Port, said: Assumptions) -> int | None:
-    """How like images an output is: from 1, four axes with a plain number of channels; None if not at all."""
+    """How well an output fits images: 1 for four axes with a fixed number of channels is best; None if not at all."""
     layout = find_layout(port.shape, said.layout)
     if port.element not in DTYPES or port.element == BOOL:
         return None

@@ -1,4 +1,4 @@
-"""What an input or output can be for, by its type, shape and name."""
+"""What an input or output can be, by its type, shape and name."""
 
 import math
 import re
@@ -16,30 +16,30 @@ BOOL, FLOATS, INTEGERS = 9, (1, 10, 11), (2, 3, 4, 5, 6, 7, 12, 13)
 NCHW, NHWC, NHW = "nchw", "nhwc", "nhw"
 CHANNELS = (1, 3, 4)
 IMAGE_SHAPES = "images [n, 1, 3 or 4, h, w] or [n, h, w, 1, 3 or 4]"
-LEAST_SIDE = 5  # of channels-last images: fewer rows could be channels
+LEAST_SIDE = 5  # of channels-last images; a shorter axis could be channels
 LABELS = re.compile(r"label|class|(?<![a-z])cond|one.?hot|categor|^[cy]\d*$", re.IGNORECASE)
 TRUNCATION = re.compile(r"trunc|psi", re.IGNORECASE)
 
 
 def describe_port(port: Port) -> str:
-    """Name, type and shape, for people."""
+    """Name, type and shape as text."""
     shape = ", ".join("?" if axis == "" else str(axis) for axis in port.shape)
     return f"{port.name} {DTYPES.get(port.element, f'type {port.element}')} [{shape}]"
 
 
 def dtype(port: Port) -> np.dtype[Any]:
-    """Of the values that it takes or gives."""
+    """The data type of the values of a port."""
     return np.dtype(DTYPES[port.element])
 
 
 def is_truncation(port: Port) -> bool:
-    """Whether it is the factor psi of StyleGAN's truncation trick, by its name: one number, or one per image."""
+    """Whether it is psi of StyleGAN's truncation trick, by its name: one number, or one per image."""
     single = len(port.shape) <= 2 and all(axis == 1 or isinstance(axis, str) for axis in port.shape)
     return port.element in FLOATS and single and bool(TRUNCATION.search(port.name))
 
 
 def is_empty(port: Port) -> bool:
-    """Whether it takes no values at all: [n, 0], the labels of an unconditional StyleGAN."""
+    """Whether it takes no values: [n, 0], the labels of an unconditional StyleGAN."""
     return 0 in port.shape[1:] and port.element in DTYPES and all(isinstance(axis, int) for axis in port.shape[1:])
 
 
@@ -50,9 +50,9 @@ def is_index(port: Port) -> bool:
 
 
 def is_row(port: Port) -> bool:
-    """Whether it takes latents or one-hot labels: float [n, d], or [n, d, 1, 1], whose 1s may be open.
+    """Whether it takes latents or one-hot labels: float [n, d] or [n, d, 1, 1], whose ones may be dynamic.
 
-    An open [n, 3, h, w] would be an image.
+    A dynamic [n, 3, h, w] is an image instead.
     """
     axes = port.shape[1:]
     wide = [axis for axis in axes if isinstance(axis, int) and axis > 1]
@@ -63,25 +63,25 @@ def is_row(port: Port) -> bool:
 
 
 def is_called_labels(port: Port) -> bool:
-    """Whether its name is one that labels have."""
+    """Whether its name is that of labels."""
     return bool(LABELS.search(port.name))
 
 
 def is_labels(port: Port) -> bool:
-    """Whether it is called labels and can take them: one-hot, or as numbers of any type."""
+    """Whether its name is that of labels and it can take them, one-hot or as numbers of any type."""
     row = is_row(replace(port, element=FLOATS[0])) or len(port.shape) == 1
     return is_called_labels(port) and port.element in FLOATS + INTEGERS and row
 
 
 def width(port: Port) -> int | None:
-    """Values per image in an input [n, d], [n, d, 1, 1] or the like; None where that is open."""
+    """Values per image of an input [n, d], [n, d, 1, 1] or the like; None if that is dynamic."""
     sizes = [axis for axis in port.shape[1:] if isinstance(axis, int)]
     is_open = len(sizes) < len(port.shape) - 1
     return None if is_open and math.prod(sizes) == 1 else math.prod(sizes)
 
 
 def row_shape(port: Port, size: int) -> list[int]:
-    """Shape of the `size` values of an image: open axes are 1, but for the first where nothing else has the values."""
+    """The shape of the `size` values of an image. Dynamic axes are 1, or the first is `size` if no fixed one is."""
     axes = [axis if isinstance(axis, int) else 1 for axis in port.shape[1:]]
     if math.prod(axes) != size:
         axes[next(i for i, axis in enumerate(port.shape[1:]) if isinstance(axis, str))] = size
@@ -89,18 +89,18 @@ def row_shape(port: Port, size: int) -> list[int]:
 
 
 def is_one_hot(port: Port) -> bool:
-    """Whether labels are one-hot rows, not one number per image."""
+    """Whether labels are one-hot rows and not one number per image."""
     return len(port.shape) > 1 and width(port) != 1 and not (width(port) is None and port.element in INTEGERS)
 
 
 def label_rows(port: Port, y: NDArray[np.int64], classes: int) -> NDArray[Any]:
-    """Labels int64 [n] as `port` takes them."""
+    """Labels int64 [n] in the form that `port` takes."""
     rows, size = (y[:, None] == np.arange(classes), classes) if is_one_hot(port) else (y, 1)
     return rows.astype(dtype(port)).reshape(len(y), *row_shape(port, size))
 
 
 def find_layout(shape: tuple[int | str, ...], said: str | None = None) -> str | None:
-    """What the axes of images are: "nchw", "nhwc" or "nhw"; None where `shape` is that of no images."""
+    """The layout of images of this shape, "nchw", "nhwc" or "nhw"; None if the shape is not that of images."""
     if len(shape) == 3 and said is None and all(isinstance(side, str) or side >= LEAST_SIDE for side in shape[1:]):
         return NHW
     if len(shape) != 4:

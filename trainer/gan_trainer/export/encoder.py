@@ -1,4 +1,4 @@
-"""An encoder -> one verified ONNX file of the task "encode"."""
+"""Export an encoder to one verified ONNX file of the task "encode"."""
 
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,20 @@ from gan_trainer.export.onnx_file import EXAMPLE_ROWS, check_opset, finish, to_o
 from gan_trainer.export.parity import Output, check_parity, file_rows, image_blocks, network_rows
 from gan_trainer.training.determinism import settle_math_library
 
-TOLERANCE = 1e-4  # of latents, in units of the largest one or of 1
+TOLERANCE = 1e-4  # of latents, relative to the largest one, or to 1 if that is larger
 
 
 class Deployed(nn.Module):
-    """The encoder as it is deployed: uint8 [n, h, w, c] -> the first `latent_dim` of its values."""
+    """An encoder as it is deployed: images uint8 [n, h, w, c] to the first `latent_dim` of its outputs."""
 
     def __init__(self, network: nn.Module, latent_dim: int) -> None:
         super().__init__()
         self.network = network
         self.latent_dim = latent_dim
-        self.eval()  # as the generator's wrapper: the exporter restores the mode that it finds
+        self.eval()  # the exporter restores the mode of this module, and would set `network` to training mode
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalise, encode, and leave out a VAE's variances, which come after its means."""
+        """Normalised images, encoded. The outputs after the first `latent_dim`, a VAE's variances, are left out."""
         values: Tensor = self.network(normalise(images))[:, : self.latent_dim].float()
         return values
 
@@ -48,21 +48,21 @@ def encoder_file(
     training: dict[str, Any] | None = None,
     pictures: PictureOptions | None = None,
 ) -> ModelFile:
-    """`module` as a verified file that `gan_runtime.Encoder` takes; not written yet.
+    """A verified file of `module` for `gan_runtime.Encoder`, which is not written yet.
 
     Args:
-        module: images float [n, c, h, w] in [-1, 1] -> latents float [n, d], perhaps more values after the first d. It
+        module: images float [n, c, h, w] in [-1, 1] -> float [n, d or more], the first d of which are the latents. It
             is neither changed nor moved.
-        path: where it will be written; for messages.
-        size: of the images.
-        latents: what the generator takes.
-        opset: version of the ONNX operator set, exactly.
-        name: of the encoder, for people; the path's stem if None.
-        training: where it comes from, any JSON object; `generator` says which generator it belongs to.
-        pictures: how pictures became the images that it was trained on.
+        path: where the file will be written, for messages.
+        size: the size of the images.
+        latents: the latents that its generator takes.
+        opset: the version of the ONNX operator set of the file, 13 to 20.
+        name: the name of the encoder in its manifest; the stem of `path` if None.
+        training: any JSON object for the manifest; its key `generator` names the generator of the encoder.
+        pictures: how pictures became the training images.
 
     Raises:
-        ExportError: torch cannot express the network at this opset, or the file would give other latents.
+        ExportError: torch cannot express the network at this opset, or the file gives other latents.
         InputError: the opset is out of range.
     """
     check_opset(opset)

@@ -1,4 +1,4 @@
-"""Network -> one verified ONNX file. Each promise of the file is checked on its bytes before they reach their place."""
+"""Export a generator of images to one ONNX file, which is verified before it is written."""
 
 import json
 import math
@@ -32,29 +32,29 @@ __all__ = ["OPSETS", "Deployed", "ExportError", "export", "generator_file"]
 
 SUFFIX = ".onnx"
 FLOAT_TOLERANCE = 1e-4  # of values in [-1, 1]
-PIXEL_TOLERANCE = 1  # grey level: rounding may fall to either side
+PIXEL_TOLERANCE = 1  # grey level, from rounding
 COMPARED = Output("values in [-1, 1]", FLOAT_TOLERANCE), Output("grey levels", PIXEL_TOLERANCE)
 AS_LEVELS = Output(COMPARED[0].unit, PIXEL_TOLERANCE / GREY), COMPARED[1]
-"""The same for a network that rounds to grey levels itself."""
+"""`COMPARED` for a network that rounds to grey levels itself: its floats, too, may differ by one grey level."""
 FINGERPRINT_SEED, FINGERPRINT_IMAGES = 0, 16
 
 
 class Deployed(nn.Module):
-    """The network as it is deployed: latents (and labels) -> uint8 [n, h, w, c]."""
+    """A generator as it is deployed: latents, and labels if it is conditional, to images uint8 [n, h, w, c]."""
 
     def __init__(self, network: nn.Module, black: float = -1.0, white: float = 1.0) -> None:
         super().__init__()
         self.network = network
         self.scale = 255.0 / (white - black)
         self.offset = -black * self.scale
-        self.eval()  # else the exporter, which restores the mode it found, would put `network` into training
+        self.eval()  # the exporter restores the mode of this module, and would set `network` to training mode
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Grey levels, rounded, clipped and transposed."""
+        """The images: grey levels, rounded, clipped and transposed to channels last."""
         return to_pixels(self.grey(self.network(*inputs)))
 
     def grey(self, values: Tensor) -> Tensor:
-        """Float grey levels of the network's values, 0 where these are black and 255 where they are white."""
+        """The network's values as float grey levels: black is 0 and white is 255."""
         return values.float() * self.scale + self.offset
 
 
@@ -74,35 +74,35 @@ def export(
     pictures: PictureOptions | None = None,
     quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
-    """Write `module` as one self-describing ONNX file that draws what `module.eval()` draws.
+    """Write `module` as one self-describing ONNX file that generates the images of `module.eval()`.
 
     Args:
         module: latents float [n, latent_dim] or [n, latent_dim, 1, 1] (and labels int64 [n] or one-hot float
-            [n, classes] or [n, classes, 1, 1], if `classes`) -> images float [n, 1 or 3, h, w], each of which depends
-            on its own row alone. It is neither changed nor moved. The file takes latents [n, latent_dim] and labels
-            int64 [n] in any case.
+            [n, classes] or [n, classes, 1, 1], if `classes` > 0) -> images float [n, 1 or 3, h, w]. No image may depend
+            on the others in its batch. The module is neither changed nor moved. The file always takes latents
+            [n, latent_dim] and labels int64 [n].
         path: the file to create or replace.
         latent_dim: values per latent.
-        opset: version of the ONNX operator set, exactly; the IR version is the least one for it.
-        classes: how many classes the labels have; 0 for an unconditional generator.
-        class_names: what they are called; "0", "1", … if empty.
-        name: of the model, for people; the file's stem if None.
-        distribution: of the latents, "normal" N(0, 1) or "uniform" U(-1, 1).
-        range: the network's values of black and white: (-1, 1) after tanh, (0, 1) after a sigmoid, or (0, 255). None
-            assumes (-1, 1), and refuses networks that look as if they had another range.
-        clip: cut off what lies outside of the range, instead of refusing a network that leaves it.
-        training: where the model comes from, any JSON object: goes into the manifest.
-        pictures: how pictures became the images that it was trained on; commands that are given pictures do the same.
-        quality: what was measured of it, any JSON objects: goes there, too.
+        opset: the version of the ONNX operator set of the file, 13 to 20. The IR version is the lowest for this opset.
+        classes: the number of classes; 0 for an unconditional generator.
+        class_names: the names of the classes; "0", "1", … if empty.
+        name: the name of the model in its manifest; the stem of `path` if None.
+        distribution: the distribution of the latents, "normal" for N(0, 1) or "uniform" for U(-1, 1).
+        range: the values of black and white in the network's output: (-1, 1) after tanh, (0, 1) after a sigmoid, or
+            (0, 255). None assumes (-1, 1), and refuses a network whose values look as if they had another range.
+        clip: clip values outside of the range. Otherwise a network with such values is refused.
+        training: any JSON object for the manifest: where the model comes from.
+        pictures: how pictures became the training images; commands decode pictures in the same way.
+        quality: any JSON objects for the manifest: what was measured of the model.
 
     Returns:
         The file as written.
 
     Raises:
-        ExportError: torch cannot express the network at this opset, its values are not in the range, it draws random
-            numbers, its images depend on each other, or the file would draw other images than `module`.
+        ExportError: torch cannot express the network at this opset, its values are outside of the range, it draws
+            random numbers, its images depend on each other, or the file generates other images than `module`.
         InputError: an argument is out of range.
-        OutputError: `path` cannot be written. An older file there stays as it was, whatever goes wrong.
+        OutputError: `path` cannot be written. After any error an older file at `path` is unchanged.
     """
     path = Path(path)
     check_writable(path)
@@ -142,7 +142,7 @@ def generator_file(
     pictures: PictureOptions | None = None,
     quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
-    """As `export`, but nothing is written yet."""
+    """The verified file of `export`, which is not written yet."""
     check_request(path, opset, latent_dim, classes, class_names, name or path.stem, (training, quality))
     latents = Latents(latent_dim, distribution)
     labels = Labels(classes, tuple(class_names or map(str, np.arange(classes)))) if classes else None
@@ -182,7 +182,7 @@ def check_request(
     name: str,
     about: tuple[Any, ...],
 ) -> None:
-    """Raise InputError where an argument of `export` is out of range."""
+    """Raise InputError if an argument of `export` is out of range."""
     if path.suffix.lower() != SUFFIX:
         raise InputError(f"{path}: an exported file ends in {SUFFIX}")
     if any(type(number) is not int for number in (opset, latent_dim, classes)):
@@ -200,7 +200,7 @@ def check_request(
 
 
 def _checked(images: object) -> Tensor:
-    """What a network gives, once it is clear that it is images."""
+    """The output of a network. Raises ExportError if it is not images float [n, 1 or 3, h, w], all finite."""
     if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] not in (1, 3):
         found = list(images.shape) if isinstance(images, Tensor) else f"a {type(images).__name__}"
         raise ExportError(f"the network gives {found}, not images [n, 1 or 3, h, w]: wrap it in a module that does")
@@ -219,9 +219,9 @@ def _check_images(
     values: ValueRange,
     images: Tensor,
 ) -> None:
-    """The file must draw what the network draws: in floats before the last rounding, and in grey levels after it.
+    """Compare the file with the network, in floats before the last rounding and in grey levels after it.
 
-    `images` are some of the network's.
+    `images` are some images of the network. Raises ExportError if the two differ.
     """
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
@@ -256,7 +256,7 @@ def _check_images(
 
 
 def _before_rounding(graph: onnx.GraphProto) -> str:
-    """Name of the grey values that the last Round of the graph rounds."""
+    """The name of the float grey levels: the input of the last Round of the graph."""
     producers = {output: node for node in graph.node for output in node.output}
     node = producers["images"]
     while node.op_type != "Round":
@@ -271,12 +271,12 @@ def fingerprinted(
     shapes: dict[str, tuple[int, ...]],
     expected: NDArray[np.uint8],
 ) -> ModelFile:
-    """`file`, made of `model` and `manifest`, with the fingerprint of its first images; or levels of points.
+    """`file`, made of `model` and `manifest`, with a fingerprint of its first images or points.
 
-    `expected` are those of torch, as many as the fingerprint covers.
+    `expected` are these images, or the levels of these points, as torch computes them.
 
     Raises:
-        ExportError: what would be stored is not what torch gives.
+        ExportError: the fingerprint does not agree with torch.
     """
     try:
         generator = Generator.open(file, "cpu")

@@ -1,4 +1,4 @@
-"""What a generator is fed with: in a file always latents [n, d] and labels [n], whatever form the network takes."""
+"""The inputs of a generator. A file always takes latents [n, d] and labels [n]; the network may take other forms."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -15,32 +15,32 @@ from gan_trainer.export.onnx_file import ExportError, first_line
 from gan_trainer.export.parity import Rows
 
 LATENTS, LABELS = "latents", "labels"
-PROBES, MAX_VALUES = 256, 2**22  # images to look at: so many, or fewer where they would have more values than that
-FAR = 2**40  # a start that no probe before it comes near
-EXTREME = 3.0  # times what a seed draws
-SINGLE_CLASSES, SINGLE_ROWS = 8, 5  # batches of one class: of so many classes, with so many rows
+PROBES, MAX_VALUES = 256, 2**22  # images to compare: at most so many, with at most so many values in total
+FAR = 2**40  # index of an image far from the other probes
+EXTREME = 3.0  # factor for latents that are larger than those of a seed
+SINGLE_CLASSES, SINGLE_ROWS = 8, 5  # how many classes get a batch of their own, and its rows
 
 Form: TypeAlias = Callable[[Tensor], Tensor]
 
 
 def as_is(rows: Tensor) -> Tensor:
-    """Latents [n, d] and labels [n]: what a file takes."""
+    """Latents [n, d] or labels [n], the form that a file takes."""
     return rows
 
 
 def as_maps(rows: Tensor) -> Tensor:
-    """[n, d] as [n, d, 1, 1]: what a network takes that begins with a convolution, as PyTorch's DCGAN tutorial."""
+    """[n, d] as [n, d, 1, 1], for networks that begin with a convolution, as in PyTorch's DCGAN tutorial."""
     return rows[:, :, None, None]
 
 
 def one_hot(classes: int) -> Form:
-    """Labels [n] as float [n, classes], 1 at the label's place."""
+    """A function from labels [n] to one-hot rows, float [n, classes]."""
     table = torch.eye(classes)
     return lambda labels: nn.functional.embedding(labels, table)
 
 
 class Adapted(nn.Module):
-    """`network`, fed with latents [n, d] and labels [n] in the forms that it takes."""
+    """`network` for latents [n, d] and labels [n], which are converted to the forms that it takes."""
 
     def __init__(self, network: nn.Module, *forms: Form) -> None:
         super().__init__()
@@ -49,12 +49,12 @@ class Adapted(nn.Module):
         self.eval()
 
     def forward(self, *inputs: Tensor) -> object:
-        """What the network gives."""
+        """The output of the network."""
         return self.network(*(form(x) for form, x in zip(self.forms, inputs, strict=True)))
 
 
 def adapted(network: nn.Module, latents: Latents, classes: int, rows: int) -> tuple[nn.Module, object]:
-    """`network` as one of latents [n, d] and labels [n], with what it gives for so many rows.
+    """`network` as a module that takes latents [n, d] and labels [n], and its output for `rows` rows.
 
     Latents are tried as [n, d] and [n, d, 1, 1], labels as int64 [n] and one-hot, float [n, classes] or
     [n, classes, 1, 1].
@@ -74,7 +74,7 @@ def adapted(network: nn.Module, latents: Latents, classes: int, rows: int) -> tu
         try:
             with torch.no_grad():
                 found = deepcopy(network)(*fed)  # the network itself stays as if it had never been called
-        except Exception as error:  # somebody else's code
+        except Exception as error:  # a user's network may raise anything
             reasons.append(f"{shapes}: {first_line(error)}")
         else:
             return network if set(form) == {as_is} else Adapted(network, *form), found
@@ -86,24 +86,24 @@ def adapted(network: nn.Module, latents: Latents, classes: int, rows: int) -> tu
 
 
 def generator_rows(start: int, n: int, latents: Latents, classes: int) -> Rows:
-    """Latents (and labels, if there are classes) of the images start .. start + n - 1 of seed 0."""
+    """The latents, and the labels if there are classes, of the images start to start + n - 1 of seed 0."""
     z = draw_latents(0, start, n, latents.dim, latents.distribution)
     return (z, default_labels(start, n, classes)) if classes else (z,)
 
 
 def named_tensors(rows: Rows) -> dict[str, Tensor]:
-    """The same as tensors, by the names that they have in a file."""
+    """`rows` as tensors, by their names in a file."""
     return {name: torch.from_numpy(x) for name, x in zip((LATENTS, LABELS), rows, strict=False)}
 
 
 def usual_blocks(latents: Latents, classes: int, n: int, values: int) -> list[Rows]:
-    """Batches of n images with `values` values each, as a seed draws them: near and far ones, all classes mixed."""
+    """Batches of n images with `values` values each, as seed 0 draws them: low and high indices, all classes mixed."""
     count = max(min(PROBES, MAX_VALUES // values), 2 * n, classes)
     return [generator_rows(start, n, latents, classes) for start in (0, FAR, *range(n, count, n))]
 
 
 def other_blocks(latents: Latents, classes: int, n: int) -> list[Rows]:
-    """Batches that no seed draws but somebody may: large latents, the other distribution, and a single class each."""
+    """Batches of inputs from outside: large latents, those of the other distribution, and batches of a single class."""
     _, *labels = generator_rows(0, n, latents, classes)
     kinds = [EXTREME * draw_latents(1, 0, n, latents.dim, name) for name in ("normal", "uniform")]
     z = draw_latents(2, 0, SINGLE_ROWS, latents.dim, latents.distribution)

@@ -1,4 +1,4 @@
-"""A network as it is exported: a copy apart from the original, evaluated, and as plain as its results allow."""
+"""Copies of a network for the exporter: in evaluation mode, without parametrizations, with batch norms folded."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -19,30 +19,34 @@ from gan_runtime.errors import InputError
 from gan_trainer.export.onnx_file import ExportError, first_line
 from gan_trainer.export.parity import Rows, network_rows
 
-FIRST = 2  # rows of the first call
-ALIKE = 1e-4  # of the largest value: how far the rounding of a folded network may be apart
+FIRST = 2  # rows of the first call of a copy
+ALIKE = 1e-4  # largest difference of a folded network from the original, relative to the largest value
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def frozen_copy(module: nn.Module) -> nn.Module:
-    """`module` on the CPU, in float32 and evaluation mode, apart from the original.
+    """A copy of `module` on the CPU, in float32 and evaluation mode, that shares nothing with the original.
 
-    Wrappers that only decide where and how a network runs (torch.compile, DataParallel) are left out.
+    Wrappers that only change where and how a network runs (torch.compile, DataParallel) are removed.
+
+    Raises:
+        InputError: `module` is not a torch.nn.Module.
+        ExportError: it cannot be copied, has no weights yet, or uses batch statistics in evaluation mode.
     """
     if not isinstance(module, nn.Module):
         raise InputError(f"module: expected a torch.nn.Module, not {type(module).__name__}")
     module = _unwrapped(module)
     _refuse(module, _is_lazy, "has no weights yet: call the network once, or load its weights, before it is exported")
-    kept = {  # results that a forward pass has left behind; torch copies leaves alone
+    kept = {  # results kept from a forward pass; deepcopy refuses tensors that are not leaves
         id(value): value.detach().clone()
         for part in module.modules()
         for value in vars(part).values()
         if isinstance(value, Tensor) and not value.is_leaf
     }
     try:
-        with torch.no_grad():  # else a ScriptModule copies its parameters as results
+        with torch.no_grad():  # otherwise the parameters of a copied ScriptModule are not leaves
             copy = deepcopy(module, dict[int, Any](kept)).cpu().float().eval()
-    except Exception as error:  # tensors without data, locks, files: whatever a module may hold
+    except Exception as error:  # a module may hold anything, such as locks and files
         raise ExportError(f"the network cannot be copied: {type(module).__name__}: {first_line(error)}") from error
     for part in list(copy.modules()):
         for name, child in part._modules.items():
@@ -79,18 +83,18 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 
 def plain_copy(network: nn.Module, rows: Rows) -> nn.Module:
-    """A copy for the exporter: without parametrizations and, where that changes no result, with batch norms folded.
+    """A copy without parametrizations and, if its results stay the same, with batch norms folded.
 
-    Code that calls the parts of a Sequential one by one may do more with them than run them in their order.
+    The results are compared because a network may use the layers of a Sequential in another order than theirs.
 
     Args:
-        network: evaluated, and never called before, so that what depends on the first call shows.
-        rows: examples, more than FIRST of them.
+        network: in evaluation mode, and never called before: what a first call changes would show as a difference.
+        rows: example inputs, more than FIRST rows.
 
     Raises:
         ExportError: the network fails, or a fresh copy of it gives other results.
     """
-    with torch.no_grad():  # else a ScriptModule copies its parameters as results
+    with torch.no_grad():  # otherwise the parameters of a copied ScriptModule are not leaves
         copies = [without_parametrizations(deepcopy(network)) for _ in range(2)]
     first, others = (tuple(x[part] for x in rows) for part in (slice(FIRST), slice(FIRST, None)))
     call = network_rows(network, _tensors)
@@ -101,9 +105,9 @@ def plain_copy(network: nn.Module, rows: Rows) -> nn.Module:
             call_copy(others)
             if _alike(call_copy(first), expected):
                 return copy
-        except ExportError:  # code that looks for what was folded
+        except ExportError:  # code that uses a layer that was folded
             continue
-    if _alike(call(first), expected):  # else it draws random numbers at every call, which its graph will show
+    if _alike(call(first), expected):  # otherwise it draws random numbers in each call, which `to_onnx` reports
         raise ExportError(
             "the network stores values when it is first called, such as random noise, so that a fresh copy gives other "
             "results: make them buffers that are set when it is built, or call it once before it is exported"
@@ -121,7 +125,7 @@ def _alike(found: Rows, expected: Rows) -> bool:
 
 
 def without_parametrizations(module: nn.Module) -> nn.Module:
-    """Store the weights that parametrizations compute, in place: spectral norm, weight norm and whatever else."""
+    """Replace parametrizations (spectral norm, weight norm and others) by the weights that they compute, in place."""
     for part in list(module.modules()):
         if is_parametrized(part):
             _give_own_class(part)
@@ -136,17 +140,16 @@ def without_parametrizations(module: nn.Module) -> nn.Module:
 
 
 def _give_own_class(part: nn.Module) -> None:
-    """Copies share the class that holds the properties of their weights: removing one would change the original."""
+    """Give `part` a class of its own. Copies share the class with the properties of the parametrized weights."""
     shared = type(part)
     attributes = {key: value for key, value in vars(shared).items() if key not in ("__dict__", "__weakref__")}
     part.__class__ = type(shared.__name__, shared.__bases__, attributes)
 
 
 def fold_batch_norm(module: nn.Module) -> nn.Module:
-    """Merge each batch norm into the layer before it, in place; ONNX Runtime does not for transposed convolutions.
+    """Fold each batch norm into the layer before it, in place. ONNX Runtime does not do so for transposed convolutions.
 
-    Only where nothing can be meant but "first this layer, then that norm"; what is merged wrongly all the same fails
-    the comparison with the original.
+    Only layers of a plain Sequential are folded. `plain_copy` compares the results with those of the original.
     """
     for parent in list(module.modules()):
         if not _runs_in_order(parent):
@@ -165,12 +168,12 @@ def _runs_in_order(parent: nn.Module) -> bool:
 
 
 def _neighbours(parent: nn.Module) -> list[tuple[tuple[str, Any], tuple[str, Any]]]:
-    """Each child with the one that runs after it; `named_children` leaves out the second place of a repeated one."""
+    """Each child with the next one. `named_children` would leave out the repetitions of a child."""
     return list(pairwise(parent._modules.items()))
 
 
 def _norms_before_shuffles(parent: nn.Module) -> None:
-    """A norm after a pixel shuffle is one of all the channels that the shuffle takes together, before it."""
+    """Move each norm after a pixel shuffle before the shuffle, widened to the channels there; the results are equal."""
     for (shuffle_name, shuffle), (norm_name, norm) in _neighbours(parent):
         if type(shuffle) is nn.PixelShuffle and type(norm) is nn.BatchNorm2d and _are_plain(shuffle, norm):
             setattr(parent, shuffle_name, _widened(norm, shuffle.upscale_factor**2))
@@ -178,7 +181,7 @@ def _norms_before_shuffles(parent: nn.Module) -> None:
 
 
 def _widened(norm: nn.BatchNorm2d, times: int) -> nn.BatchNorm2d:
-    """The same norm for so many neighbouring channels in place of each one."""
+    """`norm` with each channel repeated `times` times."""
     wide = nn.BatchNorm2d(norm.num_features * times, norm.eps, affine=norm.affine).train(norm.training)
     values = {name: value.repeat_interleave(times) for name, value in norm.state_dict().items() if value.ndim}
     wide.load_state_dict(wide.state_dict() | values)
@@ -186,7 +189,7 @@ def _widened(norm: nn.BatchNorm2d, times: int) -> nn.BatchNorm2d:
 
 
 def _are_plain(layer: nn.Module, norm: Any) -> bool:
-    """Whether they do what their types say, the norm with the statistics that it has learned."""
+    """Whether both are in evaluation mode without hooks or parametrizations, and the norm has running statistics."""
     for part in (layer, norm):
         changed = part._forward_hooks or part._forward_pre_hooks or is_parametrized(part) or "forward" in vars(part)
         if changed or part.training:
@@ -195,7 +198,7 @@ def _are_plain(layer: nn.Module, norm: Any) -> bool:
 
 
 class _LinearNorm(nn.Module):
-    """A linear layer and the norm after it, which has the channels in the second axis: one layer for rows [n, c]."""
+    """A linear layer and the norm after it, as one layer for rows [n, c]. Other shapes run through both."""
 
     def __init__(self, layer: nn.Linear, norm: nn.BatchNorm1d) -> None:
         super().__init__()
@@ -209,7 +212,7 @@ class _LinearNorm(nn.Module):
 
 
 def _fused(layer: Any, norm: Any) -> nn.Module | None:
-    """One layer that does what plain `layer` and `norm` do, or None where they are anything but plain."""
+    """One layer in place of `layer` and `norm`; None if they cannot be folded."""
     match type(layer), type(norm):
         case (nn.Conv2d | nn.ConvTranspose2d, nn.BatchNorm2d):
             fits = layer.groups == 1 and layer.out_channels == norm.num_features

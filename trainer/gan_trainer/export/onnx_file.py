@@ -1,4 +1,4 @@
-"""A torch module as the bytes of a verified ONNX file: the same for every kind of network."""
+"""Trace a torch module and write the ONNX file, for networks of every task."""
 
 import io
 import linecache
@@ -19,12 +19,12 @@ from gan_runtime.model_file import ModelFile, parse_model
 from gan_trainer import __version__
 
 OPSETS = range(13, 21)
-RANDOM = {  # a Dropout that is left in a graph is one that drops; evaluation mode removes the others
+RANDOM = {  # evaluation mode removes a Dropout from the graph, unless it is active
     *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
     *("Bernoulli", "Multinomial", "Dropout"),
 }
-# Lines of torch itself that turn a size into a Python value while a network is traced: checks that only raise, and the
-# width of an attention head. None of these sizes is the batch's. By file and text, as line numbers move.
+# Lines of torch that turn a size into a Python value during a trace: checks that only raise, and the width of an
+# attention head. None of these is the batch size. Lines are identified by file and text, because line numbers change.
 SIZE_CHECKS = {
     "functional.py": {
         "if size_prods == 1:",  # instance_norm and group_norm
@@ -36,22 +36,22 @@ SIZE_CHECKS = {
     "instancenorm.py": {"if input.size(feature_dim) != self.num_features:"},
 }
 
-CONSTANTS = "results are registered as constants"  # of torch.tensor and the like, which the second trace judges
-EXAMPLE_ROWS = 5  # two of them for the trace, and three for the one that must not differ
+CONSTANTS = "results are registered as constants"  # of torch.tensor and the like; the second trace checks these
+EXAMPLE_ROWS = 5  # two for the first trace, three for the second, which must give the same graph
 WAY_OUT = (
-    "what depends on the inputs or on the batch size must be computed with tensors, such as torch.where, x.shape[0] "
-    "without int() or len(), and view(-1, ...)"
+    "compute what depends on the inputs or on the batch size with tensors, such as torch.where, x.shape[0] without "
+    "int() or len(), and view(-1, ...)"
 )
 
 _exporting = threading.Lock()  # torch's exporter keeps its state in globals, and so do Python's warnings
 
 
 class ExportError(GanEdgeError):
-    """The network cannot be exported as asked, or the file would not keep its promises."""
+    """The network cannot be exported as asked, or the file does not agree with it."""
 
 
 def check_opset(opset: int) -> None:
-    """Raise InputError where files of this opset cannot be made."""
+    """Raise InputError if `opset` is not supported."""
     if opset not in OPSETS:
         raise InputError(f"opset {opset}: choose one from {OPSETS[0]} to {OPSETS[-1]}")
 
@@ -107,10 +107,10 @@ def to_onnx(
 def _trace(
     module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], opset: int, axes: tuple[str, ...]
 ) -> tuple[onnx.ModelProto, list[str]]:
-    """The one place that chooses torch's exporter: the graph, and the values that it has frozen, as text.
+    """The graph, and descriptions of the values that the trace has frozen. Only this function chooses torch's exporter.
 
-    The TorchScript one honours every opset exactly; the default one speaks opset 18 and converts down, or says that it
-    did.
+    The TorchScript exporter writes exactly the opset that is asked for. The default one writes opset 18 and converts
+    down, and may report a conversion that did not happen.
     """
     content = io.BytesIO()
     dynamic = {axis: name for axis, name in enumerate(axes) if name}
@@ -127,7 +127,7 @@ def _trace(
                 opset_version=opset,
                 dynamo=False,
             )
-    except Exception as error:  # whatever the tracer and every operator's symbolic raise
+    except Exception as error:  # the tracer and the symbolic functions of operators raise any exception
         raise ExportError(f"opset {opset}: torch cannot export the network: {first_line(error)}") from error
     finally:
         quiet.remove()
@@ -135,18 +135,18 @@ def _trace(
 
 
 def _turn_log_off(*_: object) -> None:
-    """The exporter turns its log on before it traces, by a slip of torch's, and prints whole graphs when it fails."""
+    """Turn off the exporter's log, which a bug of torch turns on: it would print whole graphs when the export fails."""
     torch._C._jit_set_onnx_log_enabled(False)
 
 
 def _traceable(module: nn.Module, inputs: tuple[Tensor, ...]) -> nn.Module:
-    """`module`; the exporter knows only whole ScriptModules, so a module that contains some becomes one."""
+    """`module`, traced to a ScriptModule if it contains one: the exporter does not take a mixture."""
     if not any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
         return module
     traced: nn.Module = torch.jit.trace(module, inputs, check_trace=False)  # type: ignore[no-untyped-call]
     parts = list(traced.modules())
 
-    def modules() -> list[nn.Module]:  # no forward runs that could have a hook, but the exporter asks for these
+    def modules() -> list[nn.Module]:  # a ScriptModule has no hooks, but the exporter calls this before it traces
         _turn_log_off()
         return parts
 
@@ -156,9 +156,9 @@ def _traceable(module: nn.Module, inputs: tuple[Tensor, ...]) -> nn.Module:
 
 @contextmanager
 def _tracer_warnings() -> Iterator[list[str]]:
-    """Collect what the tracer of this thread froze, as text; torch's other warnings are no news to users.
+    """Collect descriptions of the values that the tracer freezes in this thread. Other warnings of torch are dropped.
 
-    Warnings have one state per process, which this changes while torch exports; those of other threads are passed on.
+    Warnings have one state per process, which is changed meanwhile; warnings of other threads are passed on.
     """
     frozen: list[str] = []
     with warnings.catch_warnings():
@@ -185,14 +185,14 @@ def _tracer_warnings() -> Iterator[list[str]]:
 
 
 def _is_size_check(path: Path, line: str) -> bool:
-    """Whether freezing the values of this line cannot change a graph: an assertion, or a check of torch's own."""
+    """Whether this line is an assertion or one of `SIZE_CHECKS`, whose frozen values cannot change the graph."""
     return line.startswith(("assert ", "assert(")) or (
         path.is_relative_to(Path(torch.__file__).parent) and line in SIZE_CHECKS.get(path.name, ())
     )
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """All nodes, those of branches and loops included."""
+    """All nodes of a graph, including those in branches and loops."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -201,8 +201,8 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def _unnamed(graph: onnx.GraphProto, numbers: dict[str, int] | None = None) -> onnx.GraphProto:
-    """A copy with numbers for the names in it, in the order of their use, as scripts are named anew at each trace."""
-    numbers = {"": 0} if numbers is None else numbers  # "" stands for an input that is left out
+    """A copy with numbers in place of names, in the order of use. Each trace gives a ScriptModule other names."""
+    numbers = {"": 0} if numbers is None else numbers  # "" is an optional input that is absent
     copy = onnx.GraphProto()
     copy.node.extend(graph.node)
     copy.initializer.extend(graph.initializer)
@@ -221,12 +221,12 @@ def _unnamed(graph: onnx.GraphProto, numbers: dict[str, int] | None = None) -> o
 def finish(
     model: onnx.ModelProto, manifest: Manifest, shapes: dict[str, tuple[int, ...]], opset: int, path: Path
 ) -> ModelFile:
-    """`model` with its manifest and without traces of this host, checked for everything that bytes can show.
+    """`model` with its manifest and without paths of this host, checked by onnx.
 
-    `shapes` are those of the outputs but for their first axis; the exporter leaves some of them open.
+    `shapes` are the shapes of the outputs without their first axis; the exporter leaves some of them open.
 
     Raises:
-        ExportError: the checker refuses it, or it is not of this opset.
+        ExportError: the checker of onnx refuses it, or its opset is another one.
     """
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     if opsets != {"": opset}:
@@ -255,6 +255,6 @@ def finish(
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, on one line; of a ScriptModule's, the last one, after two tracebacks."""
+    """The first line of an error's message; the last one if it is a ScriptModule's, which begins with tracebacks."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     return lines[-1] if "TorchScript interpreter" in lines[0] else lines[0]

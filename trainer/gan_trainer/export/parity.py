@@ -1,4 +1,4 @@
-"""The check of every exported file: it gives what the network gives, and no row depends on the others in its batch."""
+"""Compare an exported file with its network: equal outputs, and no row depends on the others in its batch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from gan_runtime.session import one_line, open_session
 from gan_trainer.export.onnx_file import ExportError, first_line
 
 Rows: TypeAlias = tuple[NDArray[Any], ...]
-"""The inputs of a network or a file, or their outputs: as many rows in each."""
+"""The inputs or the outputs of a network or a file, with the same number of rows in each."""
 Compute: TypeAlias = Callable[[Rows], Rows]
 
-BATCHES = (1, 1, 3, 7, 13)  # sizes; none of them that of the trace, and 64 or 16 after them
+BATCHES = (1, 1, 3, 7, 13)  # batch sizes, none of them that of the trace; a batch of `batch_rows` follows
 TRIED = ImageSize(64, 48, 3), ImageSize(1, 5, 3), ImageSize(400, 300, 3), ImageSize(28, 40, 1)
-"""Images for networks that take any size: larger and smaller, grey and coloured, a single row."""
-LARGE = 2**14  # values of an image from which on a batch has 16 of them, not 64
+"""Sizes of images for networks that take any size: large and small, grey and colour, one of a single row."""
+LARGE = 2**14  # values per image above which a batch has 16 images, not 64
 
 
 @dataclass(frozen=True)
 class Output:
-    """What is compared: how far it may be apart, and in which unit."""
+    """An output to compare: the largest difference allowed, and its unit for messages."""
 
     unit: str
     tolerance: float
 
 
 def batch_rows(shape: tuple[int, ...]) -> int:
-    """How many images of `shape` make a batch of a comparison."""
+    """The number of images of `shape` in a batch of a comparison."""
     return 64 if np.prod(shape) <= LARGE else 16
 
 
 def network_rows(network: nn.Module, convert: Callable[[Any], Sequence[Tensor]]) -> Compute:
-    """`network` as a function of arrays, which it cannot change; `convert` makes of its result what is compared.
+    """`network` as a function of arrays, which are copied; `convert` maps its output to the values to compare.
 
     Raises, when called:
         ExportError: the network fails, or gives values that are not finite.
@@ -51,7 +51,7 @@ def network_rows(network: nn.Module, convert: Callable[[Any], Sequence[Tensor]])
             found = convert(network(*(torch.from_numpy(x.copy()) for x in rows)))
         except ExportError:
             raise
-        except Exception as error:  # somebody else's code
+        except Exception as error:  # a user's network may raise anything
             raise ExportError(f"the network fails with a batch of {len(rows[0])}: {first_line(error)}") from error
         if not all(bool(torch.isfinite(part).all()) for part in found):
             raise ExportError(f"the network gives values that are not finite in a batch of {len(rows[0])}")
@@ -91,15 +91,15 @@ def check_parity(
     outputs: Sequence[Output],
     origin: str = "torch",
 ) -> None:
-    """Raise ExportError where a file does not give what the network gives, or rows of a batch depend on each other.
+    """Raise ExportError if a file and its network give different outputs, or rows of a batch depend on each other.
 
     Args:
-        network: what the file was made of.
-        file: the file.
-        blocks: batches of which to compare the outputs, two at least. Rows of these two are also drawn alone, in small
-            batches, and mixed.
-        outputs: what both give.
-        origin: of the network, for messages.
+        network: the network that was exported.
+        file: the exported file.
+        blocks: batches of inputs, at least two. Rows of the first two are also compared one at a time, in small batches
+            and in another order.
+        outputs: the outputs to compare.
+        origin: the name of the network in messages.
     """
     pool, again = (_joined(blocks[:2]), _joined([network(block) for block in blocks[:2]]))
     if not all(map(np.array_equal, again, _joined([network(block) for block in blocks[:2]]))):

@@ -1,4 +1,4 @@
-"""Network -> one verified ONNX file of the task "points"."""
+"""Export a generator of points in the plane to one verified ONNX file of the task "points"."""
 
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ from gan_trainer.export.parity import Output, check_parity, file_rows, network_r
 from gan_trainer.export.range import ValueRange
 from gan_trainer.training.determinism import settle_math_library
 
-ROWS = 64  # of a batch of a comparison
+ROWS = 64  # per batch when the file is compared with the network
 OUTPUT = "points"
 
 
 class DeployedPoints(nn.Module):
-    """The network as it is deployed: latents -> points float [n, coordinates] in the units of the data."""
+    """A generator as it is deployed: latents to points float [n, coordinates] in the units of the data."""
 
     def __init__(self, network: nn.Module, extent: float) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class DeployedPoints(nn.Module):
         self.eval()
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Values in [-1, 1] times the extent."""
+        """The points: the network's values in [-1, 1], times the extent."""
         points: Tensor = self.network(latents).flatten(1).float() * self.extent
         return points
 
@@ -48,12 +48,12 @@ def export_points(
     training: dict[str, Any] | None = None,
     quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
-    """Write `module` as one self-describing ONNX file that draws the points that `module.eval()` draws.
+    """Write `module` as one self-describing ONNX file that generates the points of `module.eval()`.
 
     Args:
         module: latents float [n, latent_dim] -> points float [n, coordinates, 1, 1] in [-1, 1].
         path, latent_dim, opset, name, distribution, training, quality: as `export` of images.
-        extent: what a value of 1 stands for.
+        extent: the coordinate that a value of 1 stands for.
 
     Raises:
         ExportError, InputError, OutputError: as `export` of images.
@@ -89,7 +89,7 @@ def export_points(
 
 
 def _coordinates(points: object) -> int:
-    """How many coordinates a network's points have."""
+    """The number of coordinates of a network's points. Raises ExportError if its output is not points."""
     if not isinstance(points, Tensor) or points.ndim < 2 or len(points) != ROWS:
         found = list(points.shape) if isinstance(points, Tensor) else f"a {type(points).__name__}"
         raise ExportError(f"the network gives {found}, not points [n, coordinates]")

@@ -1,4 +1,4 @@
-"""The range of a network's values: what it was said to be, and whether the values agree."""
+"""The range of a generator's values: the range that was given or assumed, and whether the values are in it."""
 
 import math
 from dataclasses import dataclass, field
@@ -9,20 +9,20 @@ from gan_runtime.errors import InputError
 from gan_trainer.export.onnx_file import ExportError
 
 USUAL = (-1.0, 1.0)
-TOLERANCE = 0.5e-4  # of the range: rounding of a tanh
-SLIGHTLY = 0.02  # of the largest value: what interpolation may add to [0, 1]
+TOLERANCE = 0.5e-4  # relative to the range, for the rounding of a tanh
+SLIGHTLY = 0.02  # relative to the largest value: how far interpolation may leave [0, 1]
 
 
 @dataclass
 class ValueRange:
-    """Black and white of a network, and what has been seen of its values.
+    """The values of black and white of a network, and the range of the values seen so far.
 
     Args:
-        given: black and white; None for (-1, 1), as a guess.
-        clip: whether values may lie outside, to be cut off.
+        given: the values of black and white; None assumes (-1, 1).
+        clip: whether values outside of the range are accepted, because the file clips them.
 
     Raises:
-        InputError: `given` is no range.
+        InputError: `given` is not a range.
     """
 
     given: tuple[float, float] | None = None
@@ -41,14 +41,14 @@ class ValueRange:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Black and white."""
+        """The values of black and white."""
         return self.given or USUAL
 
     def look_at(self, values: Tensor) -> None:
-        """Remember how far `values` reach.
+        """Update the range of the values seen with `values`.
 
         Raises:
-            ExportError: outside of the range, and `clip` does not allow it.
+            ExportError: a value is outside of the range, and `clip` is False.
         """
         self.low, self.high = min(self.low, values.min().item()), max(self.high, values.max().item())
         black, white = self.ends
@@ -59,14 +59,14 @@ class ValueRange:
         grey = self.low >= 0 and self.high > 2
         raise ExportError(
             f"the network's values reach {peak:.4g}, outside of [{black:g}, {white:g}]: end it with tanh, "
-            f"say what black and white are, as by range={'(0, 255)' if grey else '(0, 1)'}, "
-            "or have what lies outside cut off by clip=True"
+            f"give the values of black and white, such as range={'(0, 255)' if grey else '(0, 1)'}, "
+            "or clip the values outside with clip=True"
         )
 
     def check_guess(self) -> None:
-        """Raise ExportError where the values look like [0, 1] and no range was given."""
+        """Raise ExportError if no range was given and the values look like [0, 1]."""
         if self.given is None and self.high > 0 and self.low >= -SLIGHTLY * self.high:
             raise ExportError(
-                f"the network's values are {self.low:.3g} to {self.high:.3g}, as if they were meant for [0, 1]: "
-                "name the range, range=(0, 1), or range=(-1, 1) if all images are brighter than mid-grey"
+                f"the network's values are {self.low:.3g} to {self.high:.3g}, as if their range were [0, 1]: "
+                "give range=(0, 1), or range=(-1, 1) if all images are brighter than mid-grey"
             )

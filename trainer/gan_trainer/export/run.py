@@ -1,4 +1,4 @@
-"""Export the generator of a run, the averaged weights of its best checkpoint, and its encoder where it has one."""
+"""Export a run: the generator with the averaged weights of its best checkpoint, and the encoder if it has one."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,14 +23,14 @@ from gan_trainer.training.config import Config
 
 
 class Exported(NamedTuple):
-    """The files of a run, as written."""
+    """The files that were written."""
 
     generator: ModelFile
     encoder: ModelFile | None = None
 
 
 def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
-    """The checkpoint to export, and why that one.
+    """The checkpoint to export, and the reason for the choice.
 
     Args:
         run: a run folder.
@@ -38,7 +38,7 @@ def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
 
     Raises:
         GanEdgeError: there is no such checkpoint.
-        InputError: `wanted` is none of these.
+        InputError: `wanted` is not one of these.
     """
     found = {int(path.stem): path for path in list_checkpoints(run.checkpoints)}
     if not found:
@@ -60,7 +60,7 @@ def export_run(
 ) -> Exported:
     """Export `run` to `output`, exported/<run>.onnx if None; its encoder, if it has one, to <output>-encoder.onnx.
 
-    The encoder of points is not exported: there is no command that would take them.
+    The encoder of a run on points is not exported, because no command uses it.
 
     Args:
         run: a run folder.
@@ -93,7 +93,7 @@ def export_run(
     if "encoder" in networks:
         check_writable(encoder_path(output))
     classes = config.conditions
-    generator = generator_file(  # every recipe ends in tanh, even if all that it draws is white
+    generator = generator_file(  # the generators of all recipes end in tanh
         networks["generator"],
         output,
         classes=len(classes),
@@ -108,7 +108,7 @@ def export_run(
 
 
 def _load_networks(config: Config, saved: dict[str, Any], path: Path) -> dict[str, nn.Module]:
-    """The generator, and the encoder if there is one: their averages where the run keeps some."""
+    """The generator, and the encoder if there is one, with averaged weights if the run has them."""
     networks = new_networks(config.recipe, config.data.size, len(config.conditions))
     deployed: dict[str, nn.Module] = {name: networks[name] for name in ("generator", "encoder") if name in networks}
     try:
@@ -134,7 +134,7 @@ def _encoder_file(encoder: nn.Module, generator: ModelFile, config: Config, abou
 
 
 def _write_together(files: list[ModelFile]) -> None:
-    """All of them or none: each is whole on the disk before the first takes its name."""
+    """Write all files or none: each is complete on the disk before the first is renamed."""
     with ExitStack() as stack:
         for file in files:
             stack.enter_context(atomic_write(file.path)).write(file.content)
@@ -149,7 +149,7 @@ def _default_output(run_name: str) -> Path:
 
 
 def _training(config: Config, saved: dict[str, Any]) -> dict[str, Any]:
-    """Where the weights come from, for the manifest."""
+    """The value of `training` in the manifest: where the weights come from."""
     origin = {"init_from": config.init_from} if config.init_from else {}
     return origin | {
         "recipe": config.recipe_name,
@@ -165,7 +165,7 @@ def _training(config: Config, saved: dict[str, Any]) -> dict[str, Any]:
 
 
 def _quality(run: Run, images_seen: int) -> list[dict[str, Any]]:
-    """The newest evaluation after so many images, with what real images score and what was measured with."""
+    """The last evaluation after `images_seen` images, with the scores of real images and the feature network."""
     entries = [entry for entry in run.entries() if entry["images"] == images_seen and "n" in entry]
     if not entries:
         return []
