@@ -16,6 +16,8 @@ from gan_runtime.threads import Workers
 
 IMAGES = "images"
 PIECE = 64  # images of one run on a CPU, each on one thread: what is read cannot depend on the number of threads
+LARGE, FEW = 2**25, 4  # bytes of a file that gets so few: for 64 images Inception needs 1 GB a thread, and no less time
+PIXELS = 2**24  # bytes of the images of one run, unless it has only one image
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,10 @@ class ImageReader:
         if batch.dtype != np.uint8 or batch.ndim != 4:
             raise InputError(f"images {batch.dtype} {list(batch.shape)}: {self.model.path} takes uint8 [n, h, w, c]")
         self.check_size(ImageSize(*batch.shape[1:]), "images")
-        for first in range(0, len(batch), PIECE):
-            yield batch[first : first + PIECE]
+        most = FEW if self.session.device == "cpu" and len(self.model.content) >= LARGE else PIECE
+        piece = max(1, min(most, PIXELS // max(1, batch[:1].size)))
+        for first in range(0, len(batch), piece):
+            yield batch[first : first + piece]
 
     def _run(self, images: NDArray[np.uint8], outputs: list[str]) -> list[NDArray[Any]]:
         return run_session(self.model, self.session, outputs, {IMAGES: images}, len(images))

@@ -382,11 +382,33 @@ def test_without_classes_the_metrics_of_classes_are_absent(call: Call, condition
     assert "FID" in table
     for title in ("modes", "KL of classes", "confident", "label accuracy"):
         assert title not in table
-    (tmp_path / "pictures").mkdir()
-    Image.new("L", (28, 28)).save(tmp_path / "pictures" / "black.png")
-    assert call("gan-eval", tmp_path / "pictures", "digits", *options).refused(
-        "pictures", "takes images any x any x any; name a feature network of one size"
-    )
+
+
+def test_a_network_of_any_size_measures_at_the_size_of_the_images(
+    call: Call, conditional_model: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i in range(40):
+            pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
+    np.save("small.npy", rng.integers(0, 256, (40, 30, 30, 3), dtype=np.uint8))
+    options = ("--features", any_features(tmp_path / "any.onnx"), "--n", 40, "--json")
+
+    def size_of(*sources: object) -> str:
+        done = call("gan-eval", *sources, *options)
+        assert done.code == 0, done
+        size: str = json.loads(done.out)["size"]
+        return size
+
+    assert size_of("a", "b") == "64 x 64 x 3"  # as gan-train reads pictures
+    assert size_of("a", "b", "--size", 40) == "40 x 40 x 3"
+    assert size_of("a", "small.npy", "b") == "30 x 30 x 3"
+    assert size_of("a", "digits") == "28 x 28 x 1"
+    assert size_of("a", conditional_model, "b") == "28 x 28 x 1"
+    assert call("gan-eval", "small.npy", "b", *options, "--size", 32).refused("small.npy", "32, 32, 3")
+    assert call("gan-eval", "a", "digits", *options, "--size", 32).refused("--size", "digits")
 
 
 def test_a_file_is_measured_against_what_it_was_trained_on(call: Call, random_features: Path) -> None:

@@ -11,6 +11,7 @@ from gan_runtime import __version__
 from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import DataDir, Device, Json, Offline, Quiet, Threads, Version
 from gan_runtime.terminal.foreign_flags import with_assumptions
+from gan_runtime.terminal.help import DATA
 from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
 from gan_runtime.terminal.text import note
 
@@ -46,6 +47,16 @@ def evaluate(
         ),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Put a card (markdown and JSON) beside each source.")] = False,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=28,
+            max=256,
+            help="Side of images, for a feature network of any size.",
+            show_default="that of generator, data set or array, else 64",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     background: OwnBackground = None,
     levels: OwnLevels = None,
     max_pixels: MaxPixels = None,
@@ -63,7 +74,7 @@ def evaluate(
     """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
     from gan_runtime.data.registry import own_evaluation
     from gan_runtime.errors import InputError
-    from gan_runtime.evaluation.sources import check_assumptions, open_source
+    from gan_runtime.evaluation.sources import check_assumptions, open_source, open_sources
     from gan_runtime.evaluation.table import card_path, table, write_card
     from gan_runtime.files import check_writable
 
@@ -71,11 +82,11 @@ def evaluate(
     names = list(dict.fromkeys(named))  # one that is named twice is measured once
     if not names:
         raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
-    reading = {"background": background, "levels": levels, "max_pixels": max_pixels}
+    reading: dict[str, Any] = {"background": background, "levels": levels, "max_pixels": max_pixels}
     reading["follow_links"] = follow_links or None
     own = own_evaluation(data)
     if own:
-        given = {"features": features, **reading, "data_dir": data_dir, "offline": offline or None}
+        given = {"features": features, "size": size, **reading, "data_dir": data_dir, "offline": offline or None}
         own.check_options(data, given, assumptions)
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
         check_writable(path)  # before the time that measuring takes
@@ -86,9 +97,12 @@ def evaluate(
     else:
         network = _open_features(data, features, device, threads, quiet)
         like = _pictures(names, reading, quiet)
-        opened = [
-            open_source(name, data, n, seed, network, device, threads, quiet, like, assumptions) for name in names
-        ]
+        network = _at_size(network, data, size, data_dir, offline, quiet)
+        opened, network = open_sources(
+            names,
+            network,
+            lambda name, network: open_source(name, data, n, seed, network, device, threads, quiet, like, assumptions),
+        )
         check_assumptions(opened, assumptions)
         report = _measure_images(opened, data, network, data_dir, offline, quiet, picture, like)
     for name in names if write else []:
@@ -135,6 +149,7 @@ def _measure_images(
     return {
         "data": {"name": reference.name, "digest": reference.digest, "train": len(train.images)},
         "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
+        "size": str(network.size),
         **how_decoded([*(source.name for source in opened), data], like),
         "results": results,
         "floors": floors(reference, least),
@@ -163,6 +178,25 @@ def _open_features(data: str, features: str | None, device: str, threads: int | 
     if device == "auto" and not quiet:
         note(f"device: {network.session.device}, {network.session.reason}")
     return network
+
+
+def _at_size(
+    network: "FeatureNetwork", data: str, size: int | None, data_dir: Path | None, offline: bool, quiet: bool
+) -> "FeatureNetwork":
+    """A network of any size for images of --size or, of a known data set, of its size; else unchanged."""
+    from gan_runtime.data import KNOWN, load_dataset
+    from gan_runtime.errors import InputError
+    from gan_runtime.manifest import ImageSize
+
+    if size is not None and (isinstance(network.size, ImageSize) or data in KNOWN):
+        kind = data if data in KNOWN else network.model.path
+        raise InputError(f"--size: the images of {kind} have one size; leave it out")
+    if isinstance(network.size, ImageSize):
+        return network
+    if data in KNOWN:
+        test = load_dataset(data, "test", data_dir, offline=offline, quiet=quiet)
+        return network.at(ImageSize(*test.images.shape[1:]))
+    return network if size is None else network.at(ImageSize(size, size, 3))
 
 
 def _write_neighbours(

@@ -78,6 +78,10 @@ class FeatureNetwork(ImageReader):
         kind = cpu_kind() if self.session.device == "cpu" else self.session.device
         return f"{self.model.sha256} {import_onnxruntime().__version__} {kind}"
 
+    def at(self, size: ImageSize) -> "FeatureNetwork":
+        """The same network for images of this size alone; unchanged if it takes only others."""
+        return replace(self, size=size) if self.size.takes(size) else self
+
     def fixed_size(self, what: str) -> ImageSize:
         """The one size of images that it takes, for `what`. Raises InputError if it takes several sizes."""
         if isinstance(self.size, ImageSize):

@@ -1,6 +1,6 @@
 """The sources that gan-eval measures: generators, arrays, and pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from gan_runtime.evaluation.features import FeatureNetwork, Measured
 from gan_runtime.foreign import Assumptions
 from gan_runtime.generator import Generator
 from gan_runtime.images.array_files import SUFFIXES
-from gan_runtime.images.arrays import load_image_array
+from gan_runtime.images.arrays import array_size, load_image_array
 from gan_runtime.images.choice import described, some_in_order
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.manifest import METADATA_KEY, ImageSize
@@ -27,6 +27,7 @@ from gan_runtime.terminal.progress import progress
 from gan_runtime.terminal.text import note
 
 BATCH = 1024
+DEFAULT_SIZE = ImageSize(PictureOptions.size, PictureOptions.size, 3)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,15 @@ class Source:
     images: NDArray[np.uint8] | None
     seed: int
     rows: NDArray[np.int64] | None = None
+
+    @property
+    def size(self) -> ImageSize:
+        """The size of the images."""
+        if self.generator is not None:
+            assert isinstance(self.generator.size, ImageSize)
+            return self.generator.size
+        assert self.images is not None
+        return ImageSize(*self.images.shape[1:])
 
     def measure(self, network: FeatureNetwork, quiet: bool) -> Measured:
         """Generate or read the images in batches and measure them."""
@@ -91,7 +101,7 @@ def open_source(
         ModelError, DeviceError: as `Generator.load`.
         DataError, InputError: the images cannot be read, or have another size than the feature network takes.
     """
-    if source.lower().endswith(".onnx"):
+    if _is_generator(source):
         generator = _open_generator(source, device, threads, assumptions, quiet)
         if not isinstance(generator.size, ImageSize):
             raise InputError(
@@ -104,6 +114,41 @@ def open_source(
         about |= generator.roles.report()
         return Source(source, n, labels, about, generator, None, seed)
     return _open_images(source, network, n, seed, quiet, like)
+
+
+def open_sources(
+    names: list[str], network: FeatureNetwork, open_one: Callable[[str, FeatureNetwork], Source]
+) -> tuple[list[Source], FeatureNetwork]:
+    """Open all sources, and the network for images of the size that they have.
+
+    A network of any size is fixed to the images of the first generator, else to those of the first array, else to
+    pictures of the default size.
+
+    Args:
+        names: the sources.
+        network: the feature network.
+        open_one: opens a source for a network.
+    """
+    opened: dict[str, Source] = {}
+    for name in sorted(names, key=_without_size):
+        if not isinstance(network.size, ImageSize) and not _is_generator(name):
+            network = network.at(array_size(name) if _is_array(name) else DEFAULT_SIZE)
+        opened[name] = open_one(name, network)
+        network = network.at(opened[name].size)
+    return [opened[name] for name in names], network
+
+
+def _is_generator(name: str) -> bool:
+    return name.lower().endswith(".onnx")
+
+
+def _is_array(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES
+
+
+def _without_size(name: str) -> tuple[bool, bool]:
+    """For sorting: generators, arrays, pictures."""
+    return not _is_generator(name), not _is_array(name)
 
 
 def check_assumptions(sources: list[Source], assumptions: Assumptions | None) -> None:
@@ -149,7 +194,7 @@ def _labels_of(generator: Generator, data: str, classes: int, n: int, quiet: boo
 def _open_images(
     source: str, network: FeatureNetwork, n: int, seed: int, quiet: bool, like: PictureOptions | None
 ) -> Source:
-    if Path(source).suffix.lower() in SUFFIXES:
+    if _is_array(source):
         found = load_image_array(source, network.fixed_size(source), n)
         for remark in () if quiet else found.remarks:
             note(f"{source}: {remark}")

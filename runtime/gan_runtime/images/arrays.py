@@ -67,6 +67,20 @@ def load_image_array(source: str, size: ImageSize, n: int | None = None) -> Imag
     return ImageArray(images, labels, total, tuple(remarks))
 
 
+def array_size(source: str) -> ImageSize:
+    """The size of the images [n, h, w, c] in a .npy or .npz. Raises InputError if there are none."""
+    needed = "uint8 images ['n', height, width, 1 or 3]"
+    with open_arrays(source) as arrays:
+        array, _ = pick(arrays, "images", _is_usual, needed, source)
+        if not _is_usual(array.shape):
+            raise InputError(f"{source}: {array}; needs {needed}")
+        return ImageSize(*array.shape[1:])
+
+
+def _is_usual(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 4 and shape[-1] in (1, 3)
+
+
 def _layout(shape: tuple[int, ...], size: ImageSize) -> _Layout | None:
     """The layout of an array of this shape; None if it holds no images of this size."""
     last, first = size.shape, (size.channels, size.height, size.width)
