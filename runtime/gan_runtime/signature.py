@@ -70,39 +70,24 @@ class Signature:
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
     advice: str
-    """Which file to name where one of another task is given."""
+    """What to do if a file of another task was given, for the error message."""
 
 
-_IMAGE = ("height", "width", "channels")
-_LATENTS = {
-    "latents": Tensor(FLOAT, "latents", ("dim",)),
-    "labels": Tensor(INT64, "labels", (), optional=True),
+_SIZE = ("height", "width", "channels")
+_LATENTS = Tensor(FLOAT, "latents", ("dim",))
+_DRAWN = {"latents": _LATENTS, "labels": Tensor(INT64, "labels", (), optional=True)}
+_IMAGES = {"images": Tensor(UINT8, "images", _SIZE)}
+_FEATURES = {
+    "features": Tensor(FLOAT, "output", ("dim",)),
+    "logits": Tensor(FLOAT, "output", ("classes",), optional=True),
 }
-_IMAGES = {"images": Tensor(UINT8, "images", _IMAGE)}
+_POINTS = {"points": Tensor(FLOAT, "output", ("coordinates",))}
+_ENCODER = "name an encoder, which gan-export writes for bigan and vae"
 SIGNATURES: dict[str, Signature] = {
-    GenerateManifest.task: Signature(
-        inputs=_LATENTS,
-        outputs={"images": Tensor(UINT8, "output", _IMAGE)},
-        advice="name a generator",
-    ),
-    PointsManifest.task: Signature(
-        inputs=_LATENTS,
-        outputs={"points": Tensor(FLOAT, "output", ("coordinates",))},
-        advice="name a generator",
-    ),
-    EncodeManifest.task: Signature(
-        inputs=_IMAGES,
-        outputs={"latents": _LATENTS["latents"]},
-        advice="name an encoder, which gan-export writes for bigan and vae",
-    ),
-    FeaturesManifest.task: Signature(
-        inputs=_IMAGES,
-        outputs={
-            "features": Tensor(FLOAT, "output", ("dim",)),
-            "logits": Tensor(FLOAT, "output", ("classes",), optional=True),
-        },
-        advice="name a feature network",
-    ),
+    GenerateManifest.task: Signature(_DRAWN, {"images": Tensor(UINT8, "output", _SIZE)}, "name a generator"),
+    PointsManifest.task: Signature(_DRAWN, _POINTS, "name a generator"),
+    EncodeManifest.task: Signature(_IMAGES, {"latents": _LATENTS}, _ENCODER),
+    FeaturesManifest.task: Signature(_IMAGES, _FEATURES, "name a feature network"),
 }
 
 
@@ -146,32 +131,32 @@ class Roles:
     output: ImageSize | Points
     output_name: str
     fixed_batch: int | None = None
-    """The only batch size that the graph takes, if it has one."""
+    """The batch size of the graph; None if it takes any."""
     foreign: "Foreign | None" = None
     """What is assumed of a file without a manifest."""
 
     @property
     def assumed(self) -> str:
-        """What is assumed of a file without a manifest, for people; "" where the manifest says everything."""
+        """What is assumed of a file without a manifest, as text; "" for a file with one."""
         return self.foreign.remark() if self.foreign else ""
 
     def report(self) -> dict[str, Any]:
-        """The same for --json: in words, and as the roles that were given; nothing where nothing was assumed."""
+        """The same for --json, as text and by input and output; empty for a file with a manifest."""
         return {"assumed": [self.assumed], "read_as": self.foreign.report()} if self.foreign else {}
 
     def feeds(self, z: Any, y: Any) -> dict[str, Any]:
-        """The inputs of the graph for latents float32 [n, d] and labels int64 [n], None for an unconditional one."""
+        """The inputs of the graph for latents float32 [n, d] and labels int64 [n], or None if it takes no labels."""
         if self.foreign:
             return self.foreign.ports.feeds(z, y)
         return {"latents": z} if y is None else {"latents": z, "labels": y}
 
     def read(self, output: Any) -> Any:
-        """What the graph gives as uint8 [n, h, w, c], or points. Raises ModelError where it is not finite."""
+        """The output as images uint8 [n, h, w, c], or points. Raises ModelError if it is not finite."""
         return self.foreign.pixels(output) if self.foreign else output
 
 
 def generator_roles(model: ModelFile, manifest: GenerateManifest | PointsManifest) -> Roles:
-    """The roles in `model`, whose manifest is `manifest`.
+    """How to feed the generator `model`, whose manifest is `manifest`, and read its output.
 
     Raises:
         ModelError: the file contradicts its manifest, or draws random numbers.
