@@ -60,7 +60,7 @@ def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], 
     from gan_trainer.runs import history
     from gan_trainer.runs.settings import make_config
     from gan_trainer.systems import SYSTEMS, start_state
-    from gan_trainer.tasks.judge import open_judge
+    from gan_trainer.tasks.generate import open_judge
     from gan_trainer.training.schedule import set_learning_rate
 
     data = load_dataset("mnist", "train", options.data_dir)
@@ -77,7 +77,7 @@ def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], 
 
     def training() -> None:
         for _ in range(options.steps):
-            state.meter.add(*SYSTEMS[recipe.system].step(state, recipe, *batches.at(state.images_seen)))
+            state.meter.add(SYSTEMS[recipe.system].step(state, recipe, *batches.at(state.images_seen)))
             state.meter.check(state.step)
             state.step += 1
             state.images_seen += recipe.batch_size

@@ -24,7 +24,7 @@ from gan_trainer.compare.plan import Cell, Plan, Settings
 from gan_trainer.compare.processes import Done, Processes
 from gan_trainer.evaluation.run import RunEvaluator
 from gan_trainer.runs import history, settings
-from gan_trainer.tasks import judge
+from gan_trainer.tasks import generate
 from gan_trainer.training import config as configs
 from gan_trainer.training.loop import Evaluation
 
@@ -45,7 +45,7 @@ def _shipped(monkeypatch: pytest.MonkeyPatch, digits: str) -> None:
     path = shipped_features("mnist")
     if path is None:
         pytest.skip("the features for mnist are not here")
-    for module in (models, settings, judge, command):
+    for module in (models, generate, command):
         monkeypatch.setattr(module, "shipped_features", {digits: path}.get)
 
 

@@ -100,13 +100,12 @@ def test_a_run_that_is_not_at_its_end_may_change_its_length(call: Call, monkeypa
 def test_a_longer_run_is_evaluated_if_it_was_too_short_for_it(
     call: Call, digits: str, random_features: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gan_trainer.runs import history, settings
-    from gan_trainer.tasks import judge
+    from gan_trainer.runs import history
+    from gan_trainer.tasks import generate
 
     monkeypatch.setattr(history, "SAMPLES", 200)
     monkeypatch.setattr(history, "FINAL_SAMPLES", 400)
-    for module in (settings, judge):
-        monkeypatch.setattr(module, "shipped_features", {digits: random_features}.get)
+    monkeypatch.setattr(generate, "shipped_features", {digits: random_features}.get)
     for name, more, expected in (("short", (), 120_000), ("never", ("--eval-every", 0), 0)):
         call("gan-train", digits, "--images", 64, "--width", 8, "--threads", 1, "--quiet", "--name", name, *more)
         assert config(name)["recipe"]["eval_every"] == 0

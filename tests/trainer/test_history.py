@@ -11,6 +11,7 @@ from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.metrics.neighbours import neighbourhood_metrics
 from gan_runtime.models import shipped_features
 from gan_trainer.runs import history
+from gan_trainer.tasks.generate import FID
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
@@ -24,16 +25,16 @@ STUCK = {"precision": 0.7, "recall": 0.0, "coverage": 0.05}
 
 
 def test_the_best_has_the_lowest_fid() -> None:
-    assert history.best([]) is None
-    assert history.best([LOSSES, {"images": 9, "warning": "collapsed"}]) is None
+    assert history.best([], FID) is None
+    assert history.best([LOSSES, {"images": 9, "warning": "collapsed"}], FID) is None
     entries = [LOSSES, entry(1, 3.0), LOSSES, entry(2, 1.0), entry(3, 2.0)]
-    assert history.best(entries) == entries[3]
+    assert history.best(entries, FID) == entries[3]
 
 
 def test_evaluations_of_more_images_decide() -> None:
     """The lowest of many values of few images is partly luck."""
     entries = [entry(1, 1.0), entry(2, 0.9), entry(2, 0.8, n=10_000), entry(1, 0.7, n=10_000)]
-    assert history.best(entries) == entries[3]
+    assert history.best(entries, FID) == entries[3]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_real_digits_drawn_again_and_again_are_a_collapse(pictures: int, collaps
 
 
 def test_progress_is_a_lower_fid() -> None:
-    assert history.without_progress([]) == 0
+    assert history.without_progress([], FID) == 0
     entries = [entry(i, fid) for i, fid in enumerate((5.0, 3.0, 4.0, 3.0, 3.5))]
-    assert [history.without_progress(entries[:i]) for i in range(1, 6)] == [0, 0, 1, 2, 3]
-    assert history.without_progress([*entries, entry(9, 0.1, n=10_000)]) == 3
+    assert [history.without_progress(entries[:i], FID) for i in range(1, 6)] == [0, 0, 1, 2, 3]
+    assert history.without_progress([*entries, entry(9, 0.1, n=10_000)], FID) == 3

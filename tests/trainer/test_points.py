@@ -13,6 +13,7 @@ from PIL import Image
 
 from gan_runtime import Generator
 from gan_runtime.data import load_dataset
+from gan_runtime.data.registry import kind_of
 from gan_runtime.laboratory.points import POINTS
 from gan_runtime.manifest import ImageSize, read_manifest
 from gan_runtime.model_file import read_model_file
@@ -24,7 +25,7 @@ from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.runs import history
 from gan_trainer.runs.settings import make_config
 from gan_trainer.systems import new_networks, start_state
-from gan_trainer.tasks.drawing import draw_images
+from gan_trainer.tasks.points import draw_points
 from gan_trainer.training.checkpoint import load_checkpoint
 
 Call = Callable[..., Result]
@@ -126,13 +127,13 @@ def test_batches_hold_points_as_they_are() -> None:
 
 def test_points_are_drawn_in_the_units_of_the_data() -> None:
     source = DataSource.of(load_dataset("grid25"), "grid25", None, None)
-    assert (source.size, source.points) == (ImageSize(1, 1, 2), POINTS["grid25"])
+    assert (source.size, kind_of(source.source)) == (ImageSize(1, 1, 2), "points")
     config = make_config(source, "gan", {"images": 128}, 0, "cpu", 1, 3)
     state = start_state(config)
-    points = np.concatenate(list(draw_images(state.averaged("generator"), config, 600)))
+    points = np.concatenate(list(draw_points(state.averaged("generator"), config, 600)))
     assert points.shape == (600, 2)
     state.averaged("generator").squash = torch.nn.Threshold(1e9, 0.5)  # 0.5 in place of whatever it draws
-    (half,) = draw_images(state.averaged("generator"), config, 3)
+    (half,) = draw_points(state.averaged("generator"), config, 3)
     np.testing.assert_array_equal(half, np.full((3, 2), 2.5, np.float32))
 
 

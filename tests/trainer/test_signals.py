@@ -11,7 +11,7 @@ import pytest
 from gan_runtime.data import Dataset
 from gan_trainer.runs.folder import create_run
 from gan_trainer.systems import start_state
-from gan_trainer.tasks.drawing import preview
+from gan_trainer.tasks.generate import preview
 from gan_trainer.training.config import Config
 from gan_trainer.training.logbook import Logbook
 from gan_trainer.training.loop import Outcome, run_loop

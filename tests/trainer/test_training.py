@@ -15,7 +15,7 @@ from gan_trainer.data.batches import Batches
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.runs.folder import Run, create_run
 from gan_trainer.systems import SYSTEMS, start_state
-from gan_trainer.tasks.drawing import preview
+from gan_trainer.tasks.generate import preview
 from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint
 from gan_trainer.training.config import Config
 from gan_trainer.training.logbook import Logbook
@@ -118,7 +118,7 @@ def test_previews_come_in_time_and_compare(make: Make, dataset: Dataset) -> None
     config, saved = run.load()
     state = start_state(config, saved)
     before = (run.samples / f"{96:012d}.png").read_bytes()
-    assert run.save_picture(96, preview(config, state)).read_bytes() == before
+    assert run.save_picture(96, preview(config, state, dataset)).read_bytes() == before
     assert state.averaged("generator").training
 
 

@@ -23,8 +23,8 @@ from gan_runtime.model_file import read_model_file
 from gan_trainer.evaluation import run as evaluating
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.report import page
-from gan_trainer.runs import history, settings
-from gan_trainer.tasks import judge
+from gan_trainer.runs import history
+from gan_trainer.tasks import generate
 from gan_trainer.training.config import Config
 
 Call = Callable[..., Result]
@@ -39,8 +39,7 @@ def _shipped(monkeypatch: pytest.MonkeyPatch, digits: str, random_features: Path
     """Features ship for the digits and for nothing else; evaluations take fewer images than usual."""
     monkeypatch.setattr(history, "SAMPLES", 200)
     monkeypatch.setattr(history, "FINAL_SAMPLES", 400)
-    for module in (settings, judge):
-        monkeypatch.setattr(module, "shipped_features", {digits: random_features}.get)
+    monkeypatch.setattr(generate, "shipped_features", {digits: random_features}.get)
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             found = rest.pop(0) if len(rest) > 1 else rest[0]
             return [found] * len(counts)
 
-        monkeypatch.setattr(judge.Judge, "scores", say)
+        monkeypatch.setattr(generate.Judge, "scores", say)
 
     return scripted
 
@@ -148,13 +147,13 @@ def test_the_judge_has_a_device_of_its_own(
     """Torch with CUDA beside ONNX Runtime without it is what training hosts have: evaluations run on the CPU then."""
     data = replace(make().data, source=digits)
     config = replace(make(), data=data, recipe=replace(make().recipe, eval_every=8), device="cuda", asked={})
-    found = judge.open_judge(config, None, offline=True, quiet=True)
-    assert isinstance(found, judge.Judge)
+    found = generate.open_judge(config, None, offline=True, quiet=True)
+    assert isinstance(found, generate.Judge)
     asked: list[str] = []
-    monkeypatch.setattr(judge.FeatureNetwork, "load", lambda path, device, threads: asked.append(device) or 1 / 0)
+    monkeypatch.setattr(generate.FeatureNetwork, "load", lambda path, device, threads: asked.append(device) or 1 / 0)
     for device in ("cpu", "cuda"):
         with pytest.raises(ZeroDivisionError):
-            judge.open_judge(replace(config, device=device), None, offline=True, quiet=True)
+            generate.open_judge(replace(config, device=device), None, offline=True, quiet=True)
     assert asked == ["cpu", "auto"]
 
 

@@ -36,6 +36,10 @@ class ComputedSource(Protocol):
         """The key of `SOURCES` whose files are needed; "" if none are."""
 
     @property
+    def kind(self) -> str:
+        """What its samples are: "images", or "points"."""
+
+    @property
     def evaluation(self) -> str:
         """The module that measures generators of such data; "" if a feature network does, as for all images."""
 
@@ -147,6 +151,12 @@ def find_computed(name: str) -> ComputedSource | None:
     module, table = COMPUTED[name].split(":")
     source: ComputedSource = getattr(import_module(module), table)[name]
     return source
+
+
+def kind_of(name: str) -> str:
+    """What the samples of a data set are: as `ComputedSource.kind`; "images" for files, folders and archives."""
+    computed = find_computed(name)
+    return computed.kind if computed else "images"
 
 
 def files_needed(name: str) -> str:

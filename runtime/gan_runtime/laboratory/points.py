@@ -32,6 +32,7 @@ class PointsSource:
     extent: float
     points: dict[str, int]
     of: ClassVar = ""
+    kind: ClassVar = "points"
     evaluation: ClassVar = "gan_runtime.laboratory.evaluation"
 
     def load(

@@ -27,6 +27,7 @@ class StackedSource:
 
     of: str
     images: dict[str, int]
+    kind: ClassVar = "images"
     evaluation: ClassVar = ""
 
     def load(

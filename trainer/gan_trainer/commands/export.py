@@ -32,7 +32,7 @@ def export(
 ) -> None:
     """Export the generator of a run as one ONNX file, whose outputs are compared with those of torch."""
     require("gan-export")
-    from gan_trainer.export.run import choose_checkpoint, export_run
+    from gan_trainer.runs.export import choose_checkpoint, export_run
     from gan_trainer.runs.folder import newest_run, open_run
 
     found = open_run(source, runs_dir) if source is not None else newest_run(runs_dir)
@@ -40,7 +40,8 @@ def export(
         note(f"run: {found.folder}, the newest in {runs_dir}")
     chosen, why = choose_checkpoint(found, checkpoint)
     note(f"checkpoint: {chosen}, {why}")
-    file, encoder = export_run(found, chosen, opset, output, name)
+    files = export_run(found, chosen, opset, output, name)
+    file, *others = files.values()
     report: dict[str, Any] = {
         "output": str(file.path),
         "bytes": len(file.content),
@@ -52,10 +53,10 @@ def export(
     }
     note(f"opset {file.opset}, IR version {file.ir_version}, {len(file.content):,} bytes, equal to torch")
     text = str(file.path)
-    if encoder is not None:
-        report["encoder"] = {"output": str(encoder.path), "bytes": len(encoder.content), "sha256": encoder.sha256}
-        note(f"its encoder: {len(encoder.content):,} bytes, equal to torch")
-        text += f"\n{encoder.path}"
+    for kind, other in zip(list(files)[1:], others, strict=True):
+        report[kind] = {"output": str(other.path), "bytes": len(other.content), "sha256": other.sha256}
+        note(f"its {kind}: {len(other.content):,} bytes, equal to torch")
+        text += f"\n{other.path}"
     print_result(text, report if as_json else None)
 
 

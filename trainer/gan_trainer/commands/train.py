@@ -30,15 +30,14 @@ from gan_trainer.commands.requirements import require
 
 if TYPE_CHECKING:
     from gan_runtime.data import Dataset
-    from gan_trainer.evaluation.run import Judge
     from gan_trainer.runs.continuing import Origin
     from gan_trainer.runs.folder import Run
+    from gan_trainer.tasks.task import Judge
     from gan_trainer.training.config import Config
     from gan_trainer.training.logbook import Logbook
     from gan_trainer.training.loop import Outcome
     from gan_trainer.training.state import TrainState
 
-VERDICTS = {"collapsed": "the generator repeats itself", "patience": "its FID no longer falls"}
 CHANGED_BY_RESUME = ("images", "device", "threads")
 ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "offline", "tensorboard", "quiet", "as_json", "version"}
 
@@ -201,9 +200,9 @@ def _report_finished(where: "Run", config: "Config", saved: dict[str, Any], sitt
 
 
 def _open_judge(config: "Config", sitting: Sitting) -> "Judge | None":
-    from gan_trainer.tasks.judge import open_judge
+    from gan_trainer.tasks import task_of
 
-    return open_judge(config, sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
+    return task_of(config).open_judge(config, sitting.data_dir, offline=sitting.offline, quiet=sitting.quiet)
 
 
 def _train(
@@ -281,7 +280,7 @@ def _train_or_explain(
     judge: "Judge | None",
 ) -> "Outcome":
     from gan_trainer.evaluation.run import RunEvaluator
-    from gan_trainer.tasks.drawing import preview
+    from gan_trainer.tasks import task_of
     from gan_trainer.training.loop import run_loop
     from gan_trainer.training.meter import Diverged
     from gan_trainer.training.stop import StopRequest
@@ -289,7 +288,7 @@ def _train_or_explain(
     evaluator = None if judge is None else RunEvaluator(config, where, judge)
     try:
         with StopRequest() as stop:
-            return run_loop(config, dataset, state, book, preview, evaluator, stop)
+            return run_loop(config, dataset, state, book, task_of(config).preview, evaluator, stop)
     except Diverged as error:
         last = where.newest_checkpoint()
         kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
@@ -309,16 +308,24 @@ def _report(where: "Run", state: "TrainState", outcome: "Outcome", sitting: Sitt
     if outcome.signal is not None:
         note(f"stopped after {seen}; saved {outcome.checkpoint}; gan-train --resume {where.folder}")
     elif outcome.finished and outcome.verdict is not None:
-        note(f"finished after {seen}, but {VERDICTS[outcome.verdict]}: exit code {COLLAPSED}")
+        note(f"finished after {seen}, but {_verdict(where, outcome)}: exit code {COLLAPSED}")
     elif outcome.verdict is not None:
         note(
-            f"stopped after {seen}: {VERDICTS[outcome.verdict]}; best after {where.best_images():,} images; to go on "
+            f"stopped after {seen}: {_verdict(where, outcome)}; best after {where.best_images():,} images; to go on "
             f"until the next evaluation that says so: gan-train --resume {where.folder}"
         )
     elif not sitting.quiet:
         note(f"report: {where.folder / REPORT}")
         note(f"newest picture: {outcome.picture}")
     _print_report(where, vars(state), outcome, sitting)
+
+
+def _verdict(where: "Run", outcome: "Outcome") -> str:
+    """What the evaluations of a run said, for people."""
+    from gan_trainer.tasks import task_of
+
+    best = task_of(where.config()).best
+    return best.stalled if outcome.verdict == "patience" and best else "the generator repeats itself"
 
 
 def _print_report(where: "Run", counters: dict[str, Any], outcome: "Outcome", sitting: Sitting) -> None:

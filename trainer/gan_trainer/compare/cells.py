@@ -12,8 +12,11 @@ from gan_runtime.terminal.exit_codes import COLLAPSED as EXIT_COLLAPSED
 from gan_trainer.compare.plan import Cell, Plan, software
 from gan_trainer.compare.processes import Done
 from gan_trainer.recipes.checks import flag
+from gan_trainer.recipes.recipe import find_recipe
 from gan_trainer.runs.folder import Run
-from gan_trainer.runs.history import Entry, evaluations, has_collapsed, repeats_itself
+from gan_trainer.runs.history import evaluations, has_collapsed, repeats_itself
+from gan_trainer.tasks import find_task
+from gan_trainer.tasks.task import Best, Entry
 
 RUNS, MODELS, RESULTS = "runs", "models", "results"
 OPSET = 17
@@ -124,7 +127,7 @@ def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
         about["reason"] = entries[-1]["warning"]
     else:
         raise done.failed(cell.name, place.folder)
-    about["curve"] = _curve(entries)
+    about["curve"] = _curve(entries, find_task(find_recipe(cell.recipe), plan.settings.data).best)
     _keep(path, about)
     return about
 
@@ -191,9 +194,9 @@ def _measure(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> 
     return report
 
 
-def _curve(entries: list[Entry]) -> list[Entry]:
-    keys = ("images", "cpu_seconds", "fid", "precision", "recall", "coverage")
-    return [{key: entry.get(key) for key in keys} for entry in evaluations(entries)]
+def _curve(entries: list[Entry], by: Best | None) -> list[Entry]:
+    keys = ("images", "cpu_seconds", *((by.key, *by.beside) if by else ()))
+    return [{key: entry.get(key) for key in keys} for entry in evaluations(entries, by)]
 
 
 def make_folders(folder: Path) -> None:

@@ -30,7 +30,7 @@ class Batches:
         pieces = [self._order(epoch)[max(first - epoch * size, 0) : last - epoch * size] for epoch in epochs]
         chosen = torch.cat(pieces)
         images = self._images.index_select(0, chosen).permute(0, 3, 1, 2)
-        if images.dtype == torch.uint8:  # points are in [-1, 1] already
+        if images.dtype == torch.uint8:  # floats are in [-1, 1] already
             images = images.float().div_(127.5).sub_(1.0)
         return images, self._labels.index_select(0, chosen)
 

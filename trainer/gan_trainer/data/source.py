@@ -7,7 +7,6 @@ from pathlib import Path
 from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
 from gan_runtime.data.decoded import renumbered
 from gan_runtime.errors import DataError
-from gan_runtime.laboratory.points import POINTS, PointsSource
 from gan_runtime.manifest import ImageSize
 
 
@@ -31,11 +30,6 @@ class DataSource:
     images: int
     size: ImageSize
     classes: tuple[str, ...]
-
-    @property
-    def points(self) -> PointsSource | None:
-        """What the points are, if it has points and no images."""
-        return POINTS.get(self.source)
 
     @classmethod
     def of(cls, dataset: Dataset, source: str, folder: Path | None, pictures: PictureOptions | None) -> "DataSource":

@@ -3,31 +3,20 @@
 import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from torch import nn
 
 from gan_runtime.errors import GanEdgeError
 from gan_trainer.runs import history
 from gan_trainer.runs.folder import Run
+from gan_trainer.tasks import task_of
+from gan_trainer.tasks.task import Best, Entry, Judge
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, averaged_weights, checkpoint_path, load_checkpoint
 from gan_trainer.training.config import Config
 from gan_trainer.training.logbook import Logbook
 from gan_trainer.training.loop import Evaluation
 from gan_trainer.training.state import TrainState
-
-
-class Judge(Protocol):
-    """What the generator of a run is measured with."""
-
-    def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Any]:
-        """Scores of the first samples of seed 0, for each of `counts`: dataclasses of numbers."""
-
-    def words(self, scores: Any, n: int) -> str:
-        """Scores of n samples for people."""
-
-    def floors(self, *counts: int) -> dict[str, Any]:
-        """Scores of real samples for each of `counts`, and what was measured with: the content of floors.json."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +27,11 @@ class RunEvaluator:
     run: Run
     judge: Judge
 
+    @property
+    def by(self) -> Best | None:
+        """The number that picks the best evaluation."""
+        return task_of(self.config).best
+
     def begin(self) -> None:
         """Write the floors: scores of real samples."""
         self.run.write_floors(self.judge.floors(history.SAMPLES))
@@ -46,7 +40,7 @@ class RunEvaluator:
         """Measure the averaged generator, and log and show the scores."""
         self._measure(state, book, state.averaged("generator"), (history.SAMPLES,))
         entries = self._watch(state, book)
-        return Evaluation(history.improves(entries), self._verdict(entries))
+        return Evaluation(history.improves(entries, self.by), self._verdict(entries))
 
     def at_the_end(self, state: TrainState, book: Logbook) -> str | None:
         """Measure with more images: the last generator, and the best one so far if that is another one.
@@ -55,10 +49,10 @@ class RunEvaluator:
             "collapsed" where it has, and the recipe asks.
         """
         counts = (history.SAMPLES, history.FINAL_SAMPLES)
-        known = any(entry["images"] == state.images_seen for entry in history.evaluations(self.run.entries()))
+        known = any(entry["images"] == state.images_seen for entry in history.evaluations(self.run.entries(), self.by))
         self._measure(state, book, state.averaged("generator"), counts[1:] if known else counts)
         entries = self.run.entries() if known else self._watch(state, book)
-        best = min(history.evaluations(entries), key=lambda entry: float(entry["fid"]), default=None)
+        best = history.best([entry for entry in entries if entry.get("n") == history.SAMPLES], self.by)
         earlier = self._earlier(state, book, best["images"]) if best and best["images"] != state.images_seen else None
         if best and earlier is not None:
             place: dict[str, Any] = {
@@ -68,19 +62,19 @@ class RunEvaluator:
         self.run.write_floors(self.judge.floors(*counts))
         return self._verdict(entries, ended=True)
 
-    def _watch(self, state: TrainState, book: Logbook) -> list[history.Entry]:
+    def _watch(self, state: TrainState, book: Logbook) -> list[Entry]:
         """All entries, after a warning if the last evaluation gives reason to one."""
         entries = self.run.entries()
         if history.collapses_now(entries):
-            book.warn(state, history.COLLAPSED.format(**history.evaluations(entries)[-1]))
+            book.warn(state, history.COLLAPSED.format(**history.measured(entries)[-1]))
         return entries
 
-    def _verdict(self, entries: list[history.Entry], *, ended: bool = False) -> str | None:
+    def _verdict(self, entries: list[Entry], *, ended: bool = False) -> str | None:
         """Why to stop; once all images are seen (`ended`) only whether the generator collapsed."""
         recipe = self.config.recipe
         if recipe.stop_when_collapsed and history.has_collapsed(entries):
             return "collapsed"
-        if recipe.patience and not ended and history.without_progress(entries) >= recipe.patience:
+        if recipe.patience and not ended and history.without_progress(entries, self.by) >= recipe.patience:
             return "patience"
         return None
 

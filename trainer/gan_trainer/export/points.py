@@ -36,9 +36,18 @@ class DeployedPoints(nn.Module):
         return points
 
 
-def export_points(
+def export_points(module: nn.Module, path: str | Path, **facts: Any) -> ModelFile:
+    """Write the file that `points_file` makes. Raises OutputError, too, where it cannot be written."""
+    check_writable(Path(path))
+    file = points_file(module, Path(path), **facts)
+    with atomic_write(file.path) as target:
+        target.write(file.content)
+    return file
+
+
+def points_file(
     module: nn.Module,
-    path: str | Path,
+    path: Path,
     *,
     extent: float,
     latent_dim: int,
@@ -48,7 +57,7 @@ def export_points(
     training: dict[str, Any] | None = None,
     quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
-    """Write `module` as one self-describing ONNX file that generates the points of `module.eval()`.
+    """`module` as one verified, self-describing file that generates the points of `module.eval()`; not written yet.
 
     Args:
         module: latents float [n, latent_dim] -> points float [n, coordinates, 1, 1] in [-1, 1].
@@ -56,10 +65,8 @@ def export_points(
         extent: the coordinate that a value of 1 stands for.
 
     Raises:
-        ExportError, InputError, OutputError: as `export` of images.
+        ExportError, InputError: as `export` of images.
     """
-    path = Path(path)
-    check_writable(path)
     check_request(path, opset, latent_dim, 0, (), name or path.stem, (training, quality))
     settle_math_library()
     latents, values = Latents(latent_dim, distribution), ValueRange()
@@ -82,10 +89,7 @@ def export_points(
     blocks = [*usual_blocks(latents, 0, ROWS, size.coordinates), *other_blocks(latents, 0, ROWS)]
     check_parity(draw, file_rows(file, [OUTPUT]), blocks, [output])
     (points,) = draw(generator_rows(0, MAX_FINGERPRINT_IMAGES, latents, 0))
-    file = fingerprinted(file, model, manifest, {OUTPUT: size.shape}, size.levels(points))
-    with atomic_write(path) as target:
-        target.write(file.content)
-    return file
+    return fingerprinted(file, model, manifest, {OUTPUT: size.shape}, size.levels(points))
 
 
 def _coordinates(points: object) -> int:

@@ -72,7 +72,8 @@ class Recipe:
     preview_every: int = many(EPOCH, "Images between grids of samples, which are drawn from fixed latents.")
     checkpoint_every: int = many(EPOCH, "Images between checkpoints.")
 
-    only_images: ClassVar[str] = ""  # why the system cannot learn points, if it cannot
+    task: ClassVar[str] = "generate"  # what the system trains networks for: a name in `gan_trainer.tasks.TASKS`
+    only_images: ClassVar[str] = ""  # why it learns nothing but images, where it does
 
     def __post_init__(self) -> None:
         """Raise InputError, naming the field, where one is out of range or two contradict each other."""

@@ -72,21 +72,6 @@ def check_changes(recipe: "Recipe", given: Collection[str]) -> None:
             raise InputError(f"{flag(name)}: {reason}")
 
 
-def check_for_points(recipe: "Recipe", given: Mapping[str, Any], source: str) -> None:
-    """Raise InputError where a recipe, or a change that is `given` to it, is for images and `source` has points."""
-    idle = {
-        "network": given.get("network", "mlp") != "mlp" and "draws images alone; leave it out, or choose mlp",
-        "augment": given.get("augment", "none") not in ("none", AUTO) and "moves images; leave it out",
-        "patience": given.get("patience") and "follows the FID of images; leave it out",
-        "stop_when_collapsed": given.get("stop_when_collapsed") and "looks at images; the modes of points show it",
-    }
-    if recipe.only_images:
-        raise InputError(f"--recipe {recipe.system}: {recipe.only_images}, and {source} has points")
-    for name, reason in idle.items():
-        if reason:
-            raise InputError(f"{flag(name, given[name])}: {reason}: {source} has points")
-
-
 def flag(name: str, value: Any = None) -> str:
     """A field as it is written on a command line, without loss."""
     option = name.replace("_", "-")

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from gan_trainer.report.html import write_page
 from gan_trainer.report.plots import plots
-from gan_trainer.report.records import Entry, Records, read_records
+from gan_trainer.report.records import Records, read_records
 from gan_trainer.report.samples import samples
 from gan_trainer.report.settings import settings
 from gan_trainer.report.summary import summary
 from gan_trainer.runs.folder import Run
+from gan_trainer.tasks.task import Entry
 
 __all__ = ["REPORT", "write_report"]
 

@@ -1,49 +1,10 @@
 """What is plotted: columns of numbers with names. How that looks is up to plots.js."""
 
-from dataclasses import dataclass
-
-from gan_trainer.report.records import Entry, Records, number, spread
+from gan_trainer.report.records import Records, number, spread
+from gan_trainer.tasks.task import Entry, Metric
 
 MOST = 2000  # points of a line
-TEST, TRAINING = "test images", "training images"
-TEST_POINTS, PERFECT = "test points", "perfect sampler"
 LOSSES = {"d_loss": "discriminator", "g_loss": "generator"}
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A column of the evaluations, and which real images show what can be reached."""
-
-    key: str
-    title: str
-    note: str
-    real: str
-    group: str
-
-
-METRICS = (
-    Metric("fid", "FID", "distance to the training images; 0 is best", TEST, "main"),
-    Metric("kid", "KID", "kernel distance; 0 is best", TEST, "distances"),
-    Metric("precision", "Precision", "are the images plausible?", TRAINING, "neighbours"),
-    Metric("recall", "Recall", "could it draw every real one?", TRAINING, "neighbours"),
-    Metric("density", "Density", "precision, robust to outliers", TRAINING, "neighbours"),
-    Metric("coverage", "Coverage", "recall, robust to outliers", TRAINING, "neighbours"),
-    Metric("modes", "Modes", "classes that occur", TEST, "classes"),
-    Metric("kl", "KL", "of the class frequencies; 0 is best", TEST, "classes"),
-    Metric("confident", "Confident", "share read with p ≥ 0.9", TEST, "classes"),
-    Metric("accuracy", "Label accuracy", "read as the class asked for", TEST, "classes"),
-)
-
-POINT_METRICS = (
-    Metric("high_quality", "High quality", "share within three deviations of a mode", TEST_POINTS, "main"),
-    Metric("modes", "Modes", "hit by a point of high quality", TEST_POINTS, "distances"),
-    Metric("kl", "KL", "of the modes' frequencies to uniform ones; 0 is best", TEST_POINTS, "classes"),
-)
-
-
-def metrics(records: Records) -> tuple[Metric, ...]:
-    """The columns that this run's evaluations have."""
-    return POINT_METRICS if records.config.data.points else METRICS
 
 
 def plots(records: Records) -> list[Entry]:
@@ -52,7 +13,7 @@ def plots(records: Records) -> list[Entry]:
     speeds = {"images_per_second": ("Speed", "images per second"), "lr": ("Learning rate", "of the generator")}
     found = [
         _plot("Losses", "means between two entries", "main", _losses(records)),
-        *(_plot(metric.title, metric.note, metric.group, _quality(records, metric)) for metric in metrics(records)),
+        *(_metric(records, metric) for metric in records.task.metrics),
         *(_plot(*words, last, [_line(records.losses, key)]) for key, words in speeds.items()),
     ]
     return [plot for plot in found if any(line["values"] for line in plot["lines"])]
@@ -63,8 +24,12 @@ def real_name(scores: Entry, images: str) -> str:
     return f"{scores['n']:,} {images}" if number(scores, "n") else images
 
 
-def _plot(title: str, note: str, group: str, lines: list[Entry]) -> Entry:
-    return {"title": title, "note": note, "group": group, "log": title == "FID", "lines": lines}
+def _metric(records: Records, metric: Metric) -> Entry:
+    return _plot(metric.title, metric.note, metric.group, _quality(records, metric), metric.log)
+
+
+def _plot(title: str, note: str, group: str, lines: list[Entry], log: bool = False) -> Entry:
+    return {"title": title, "note": note, "group": group, "log": log, "lines": lines}
 
 
 def _losses(records: Records) -> list[Entry]:
@@ -79,8 +44,10 @@ def _quality(records: Records, metric: Metric) -> list[Entry]:
     lines = [_of_n(records, metric, n, [entry for entry in measured if entry["n"] == n]) for n in counts]
     for line in lines[1:]:
         line["kind"] = "single"
-    best = [_line([records.best], "fid", "best") | {"kind": "best"}] if records.best and metric.key == "fid" else []
-    return lines + best
+    by = records.task.best
+    if records.best and by and metric.key == by.key:
+        lines.append(_line([records.best], by.key, "best") | {"kind": "best"})
+    return lines
 
 
 def _of_n(records: Records, metric: Metric, n: int, entries: list[Entry]) -> Entry:

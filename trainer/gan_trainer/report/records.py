@@ -11,9 +11,10 @@ import numpy as np
 from gan_runtime.errors import GanEdgeError
 from gan_trainer.runs import history
 from gan_trainer.runs.folder import CONFIG, Run
+from gan_trainer.tasks import task_of
+from gan_trainer.tasks.task import Entry, Task
 from gan_trainer.training.config import Config
 
-Entry = history.Entry
 T = TypeVar("T")
 
 
@@ -24,7 +25,7 @@ class Records:
     Attributes:
         config, environment: what config.json holds, and what it says besides.
         losses, evaluations, warnings: the three kinds of lines in metrics.jsonl, by images seen.
-        best: the evaluation with the best FID, of points the last one; empty where there is none.
+        best: the best evaluation, or the last one where the task does not say which is best; empty where there is none.
         floors: floors.json; empty where there is none.
         pictures: the grids of samples, oldest first.
     """
@@ -40,12 +41,17 @@ class Records:
     pictures: list[Path]
 
     @property
+    def task(self) -> Task:
+        """What the run trains a network for."""
+        return task_of(self.config)
+
+    @property
     def last(self) -> Entry:
         """The entry that has seen most images."""
         return max(self.losses + self.evaluations, key=lambda entry: entry["images"], default={})
 
     def real(self, n: int, images: str) -> Entry:
-        """What n real images score: "test images" or "training images"."""
+        """What n real samples of a kind score: "test images" or "training images"."""
         return _dict(_dict(_dict(self.floors.get("floors")).get(str(n))).get(images))
 
     def seconds_at(self, images: float) -> float | None:
@@ -65,11 +71,10 @@ def read_records(run: Run) -> Records:
         name=run.folder.resolve().name,
         config=config,
         environment={key: value for key, value in document.items() if key not in config.to_dict()},
-        losses=[entry for entry in entries if {"d_loss", "g_loss"} & entry.keys()],
+        losses=[entry for entry in entries if any(key.endswith("_loss") for key in entry)],
         evaluations=evaluations,
         warnings=[entry for entry in entries if isinstance(entry.get("warning"), str)],
-        best=history.best([entry for entry in evaluations if number(entry, "fid") is not None])
-        or (evaluations[-1] if config.data.points and evaluations else {}),
+        best=_best(evaluations, task_of(config)),
         floors=run.floors() or {},
         pictures=sorted((path for path in run.samples.glob("*.png") if path.stem.isdecimal()), key=images_of),
     )
@@ -92,6 +97,12 @@ def spread(items: list[T], most: int) -> list[T]:
     while len(items) > step * (most - 1):
         step *= 2
     return items[::step] + (items[-1:] if (len(items) - 1) % step else [])
+
+
+def _best(evaluations: list[Entry], task: Task) -> Entry:
+    if task.best is None:
+        return evaluations[-1] if evaluations else {}
+    return history.best(evaluations, task.best) or {}
 
 
 def _is_placed(entry: Entry) -> bool:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from gan_trainer.report.records import Entry, Records, images_of, spread
+from gan_trainer.report.records import Records, images_of, spread
 from gan_trainer.report.words import after
+from gan_trainer.tasks.task import Entry
 
 MOST = 40  # grids in a report
 LARGE = 128 * 1024  # bytes; a larger file is put in as WebP, a fourth of its size

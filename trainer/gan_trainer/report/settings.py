@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from gan_trainer.report.records import Entry, Records
+from gan_trainer.report.records import Records
 from gan_trainer.report.repeat import changes, command, without_flag
+from gan_trainer.tasks.task import Entry
 from gan_trainer.training.config import Config
 
 MOST = 20  # names of classes that are shown

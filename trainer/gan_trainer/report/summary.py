@@ -1,10 +1,9 @@
 """The top of the page: what this run is, how far it is, how good, and what to know before reading on."""
 
-from gan_runtime.laboratory.metrics import CEILING
-from gan_trainer.report.plots import PERFECT, TEST, TEST_POINTS, TRAINING, metrics, real_name
-from gan_trainer.report.records import Entry, Records, number
+from gan_trainer.report.plots import real_name
+from gan_trainer.report.records import Records, number
 from gan_trainer.report.words import after, duration, figure, short
-from gan_trainer.training.config import Config
+from gan_trainer.tasks.task import Best, Entry
 
 NOT_MEASURED = (
     "No quality metrics: this run was not evaluated. Evaluations need --eval-every, real test images and a "
@@ -19,24 +18,13 @@ def summary(records: Records) -> Entry:
     images, total = records.last.get("images", 0), records.config.recipe.images
     return {
         "name": records.name,
-        "subtitle": _subtitle(records.config),
+        "subtitle": f"{records.task.subject(records.config)} · recipe {records.config.recipe_name}",
         "progress": min(1.0, images / total),
         "warnings": [_warning(entry) for entry in records.warnings],
         "hints": _hints(records, images < total),
-        "tiles": [*_pace(records, images, total), *_fid(records), *_best(records.best), *_modes(records)],
+        "tiles": [*_pace(records, images, total), *_quality(records)],
         "scores": _scores(records),
     }
-
-
-def _subtitle(config: Config) -> str:
-    data = config.data
-    if data.points:
-        modes = len(data.points.modes)
-        return f"{data.name}: {data.images:,} points around {modes} modes · recipe {config.recipe_name}"
-    classes = f", {len(data.classes):,} classes" if data.classes else ""
-    colour = "colour" if data.size.channels == 3 else "grey"
-    shape = f"{data.size.width}x{data.size.height}"
-    return f"{data.name}: {data.images:,} images, {shape}, {colour}{classes} · recipe {config.recipe_name}"
 
 
 def _warning(entry: Entry) -> Entry:
@@ -60,32 +48,25 @@ def _pace(records: Records, images: int, total: int) -> list[Entry]:
     ]
 
 
-def _fid(records: Records) -> list[Entry]:
-    measured = [entry for entry in records.evaluations if number(entry, "fid") is not None]
-    return [_latest(records, entry, number(records.real(entry["n"], TEST), "fid")) for entry in measured[-1:]]
+def _quality(records: Records) -> list[Entry]:
+    by, best = records.task.best, records.best
+    found = _latest_and_best(records, by) if by else []
+    return [*found, *(_tile(*tile) for tile in (records.task.tiles(best, records.config) if best else []))]
 
 
-def _latest(records: Records, entry: Entry, floor: float | None) -> Entry:
-    beside = "" if floor is None else f" · floor {figure(floor)}"
-    return _tile("Latest FID", figure(entry["fid"]), f"n = {entry['n']:,}{beside}")
+def _latest_and_best(records: Records, by: Best) -> list[Entry]:
+    measured, best = [entry for entry in records.evaluations if number(entry, by.key) is not None], records.best
+    tiles = [_latest(records, entry, by) for entry in measured[-1:]]
+    if best:
+        detail = f"n = {best['n']:,} · after {short(best['images'])}"
+        tiles.append(_tile(f"Best {by.title}", figure(best[by.key]), detail))
+    return tiles
 
 
-def _best(best: Entry) -> list[Entry]:
-    if "fid" not in best:
-        return []
-    return [_tile("Best FID", figure(best["fid"]), f"n = {best['n']:,} · after {short(best['images'])}")]
-
-
-def _modes(records: Records) -> list[Entry]:
-    """Of points."""
-    found, points = records.best, records.config.data.points
-    if not points or "modes" not in found:
-        return []
-    share = number(found, "high_quality")
-    return [
-        _tile("Modes", figure(found["modes"]), f"of {len(points.modes)} · n = {found['n']:,}"),
-        _tile("High quality", "-" if share is None else f"{share:.1%}", f"a perfect sampler: {CEILING:.1%}"),
-    ]
+def _latest(records: Records, entry: Entry, by: Best) -> Entry:
+    floors = (number(records.real(entry["n"], real), by.key) for real in records.task.floors[:1])
+    beside = "".join(f" · floor {figure(floor)}" for floor in floors if floor is not None)
+    return _tile(f"Latest {by.title}", figure(entry[by.key]), f"n = {entry['n']:,}{beside}")
 
 
 def _tile(label: str, value: str, detail: str) -> Entry:
@@ -97,14 +78,12 @@ def _scores(records: Records) -> Entry | None:
     best = records.best
     if not best:
         return None
-    points = records.config.data.points
-    beside = (TEST_POINTS, PERFECT) if points else (TEST, TRAINING)
-    real = {images: records.real(best["n"], images) for images in beside}
+    real = {images: records.real(best["n"], images) for images in records.task.floors}
     columns = {f"{best['n']:,} generated": best}
     columns |= {real_name(scores, images): scores for images, scores in real.items() if scores}
-    measured = [metric for metric in metrics(records) if number(best, metric.key) is not None]
+    measured = [metric for metric in records.task.metrics if number(best, metric.key) is not None]
     return {
-        "title": f"The {'last' if points else 'best'} generator: {after(best['images'], best['seconds'])}",
+        "title": f"The {'best' if records.task.best else 'last'} generator: {after(best['images'], best['seconds'])}",
         "columns": list(columns),
         "rows": [
             [metric.title, *(figure(number(column, metric.key)) for column in columns.values())] for metric in measured

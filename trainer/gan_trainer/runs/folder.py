@@ -21,6 +21,7 @@ from gan_runtime.files import atomic_write, lock, remove_leftovers
 from gan_runtime.images.grids import save_png
 from gan_trainer import __version__
 from gan_trainer.runs import history
+from gan_trainer.tasks import task_of
 from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint
 from gan_trainer.training.config import Config
 
@@ -70,7 +71,8 @@ class Run:
     def best(self, now: int | None = None) -> dict[str, Any] | None:
         """The best evaluation of those that have a checkpoint, or get one after `now` images; None without any."""
         kept = {now, *(int(path.stem) for path in list_checkpoints(self.checkpoints))}
-        return history.best([entry for entry in self.entries() if entry["images"] in kept])
+        found = [entry for entry in self.entries() if entry["images"] in kept and "n" in entry]
+        return history.best(found, task_of(self.config()).best) if found else None
 
     def best_images(self, now: int | None = None) -> int | None:
         """After how many images that was."""
@@ -143,15 +145,19 @@ class Run:
             GanEdgeError: the checkpoint or the configuration is damaged.
         """
         path = self.newest_checkpoint()
-        if path is not None:
-            saved = load_checkpoint(path)
-            return Config.from_dict(saved["config"], str(path)), saved
+        if path is None:
+            return self.config(), None
+        saved = load_checkpoint(path)
+        return Config.from_dict(saved["config"], str(path)), saved
+
+    def config(self) -> Config:
+        """The configuration in config.json. Raises GanEdgeError where it is missing or damaged."""
         path = self.folder / CONFIG
         try:
             document = json.loads(path.read_text())
         except (OSError, ValueError) as error:
             raise GanEdgeError(f"{path}: cannot be read: {error}") from None
-        return Config.from_dict(document, str(path)), None
+        return Config.from_dict(document, str(path))
 
 
 def check_name(runs_dir: Path, name: str | None) -> None:

@@ -1,54 +1,61 @@
 """The history of a run's evaluations: which one is best, whether the generator has collapsed or still improves.
 
-An evaluation is an entry of metrics.jsonl with a `fid`; `n` is the number of images that it drew. Only evaluations with
-the same n can be compared.
+An evaluation is an entry of metrics.jsonl with an `n`, the number of samples that were drawn. Only evaluations with the
+same n can be compared, by the number that the task names (`Best`); where it names none, no evaluation is the best.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any
+
+from gan_trainer.tasks.task import Best, Entry
 
 SAMPLES, FINAL_SAMPLES = 2_000, 10_000
-Entry = dict[str, Any]
 
 PLAUSIBLE = 0.6  # least precision of a collapsed generator: below it, the generator is untrained
 FEW_REACHED = 0.05  # recall below which a generator repeats itself
+NUMBERS = ("precision", "recall", "coverage")  # of an evaluation that can show a collapse; the first two decide
 COLLAPSED = (
     "collapsed: precision {precision:.2f}, recall {recall:.2f}, coverage {coverage:.2f}, twice in a row: the generator "
     "draws few good pictures again and again; try another --seed, a lower --lr or --augment, in a new run"
 )
 
 
-def evaluations(entries: Sequence[Entry], n: int | None = None) -> list[Entry]:
-    """The evaluations of n images, in order; those made during training if n is None."""
-    return [entry for entry in entries if entry.get("n") == (n or SAMPLES) and _is_whole(entry)]
+def evaluations(entries: Sequence[Entry], by: Best | None, n: int | None = None) -> list[Entry]:
+    """The evaluations of n samples, in order; those made during training if n is None."""
+    names = () if by is None else (by.key, *by.beside)
+    return [entry for entry in entries if names and _is_evaluation(entry, names, n)]
 
 
-def best(entries: Sequence[Entry]) -> Entry | None:
-    """The evaluation with the lowest FID, among the final ones, which draw more images, if there are any."""
-    found = evaluations(entries, FINAL_SAMPLES) or evaluations(entries)
-    return min(found, key=lambda entry: float(entry["fid"]), default=None)
+def best(entries: Sequence[Entry], by: Best | None) -> Entry | None:
+    """The best evaluation, among the final ones, which draw more samples, if there are any."""
+    found = evaluations(entries, by, FINAL_SAMPLES) or evaluations(entries, by)
+    return min(found, key=by.loss, default=None) if by else None
+
+
+def measured(entries: Sequence[Entry]) -> list[Entry]:
+    """The evaluations made during training that can tell a collapse."""
+    return [entry for entry in entries if _is_evaluation(entry, NUMBERS)]
 
 
 def has_collapsed(entries: Sequence[Entry]) -> bool:
     """Whether the generator repeats itself in the last two evaluations: one alone may be noise."""
-    return len(evaluations(entries)) > 1 and all(map(repeats_itself, evaluations(entries)[-2:]))
+    return len(measured(entries)) > 1 and all(map(repeats_itself, measured(entries)[-2:]))
 
 
 def collapses_now(entries: Sequence[Entry]) -> bool:
     """As `has_collapsed`, but only the first time of several in a row."""
-    return has_collapsed(entries) and not has_collapsed(evaluations(entries)[:-1])
+    return has_collapsed(entries) and not has_collapsed(measured(entries)[:-1])
 
 
-def improves(entries: Sequence[Entry]) -> bool:
-    """Whether the last evaluation is the best one so far. Evaluations of points have no FID and are never the best."""
-    return bool(evaluations(entries)) and without_progress(entries) == 0
+def improves(entries: Sequence[Entry], by: Best | None) -> bool:
+    """Whether the last evaluation is the best one so far."""
+    return bool(evaluations(entries, by)) and without_progress(entries, by) == 0
 
 
-def without_progress(entries: Sequence[Entry]) -> int:
+def without_progress(entries: Sequence[Entry], by: Best | None) -> int:
     """How many evaluations came after the best one."""
-    fids = [entry["fid"] for entry in evaluations(entries)]
-    return len(fids) - 1 - fids.index(min(fids)) if fids else 0
+    losses = [by.loss(entry) for entry in evaluations(entries, by)] if by else []
+    return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
 def repeats_itself(scores: Entry) -> bool:
@@ -60,11 +67,15 @@ def repeats_itself(scores: Entry) -> bool:
     a generator that has hardly begun may cover little and yet reach half of them (`hinge` after a minute: precision
     .69, recall .51, coverage .07). Of images that are not even plausible nobody can say it.
     """
-    if not _is_whole(scores, ("precision", "recall")):
+    if not _is_whole(scores, NUMBERS[:2]):
         return False
     return bool(scores["precision"] >= PLAUSIBLE and scores["recall"] < FEW_REACHED)
 
 
-def _is_whole(entry: Entry, names: Sequence[str] = ("fid", "precision", "recall", "coverage")) -> bool:
+def _is_evaluation(entry: Entry, names: Sequence[str], n: int | None = None) -> bool:
+    return entry.get("n") == (n or SAMPLES) and _is_whole(entry, names)
+
+
+def _is_whole(entry: Entry, names: Sequence[str]) -> bool:
     values = [entry.get(name) for name in names]
     return all(isinstance(value, float | int) and math.isfinite(value) for value in values)

@@ -5,22 +5,15 @@ from typing import Any
 
 from gan_runtime.errors import InputError
 from gan_runtime.images.options import CHANNELS, PictureOptions
-from gan_runtime.laboratory.points import POINTS
 from gan_runtime.manifest import ImageSize
-from gan_runtime.models import shipped_features
 from gan_runtime.threads import available_cpus
 from gan_trainer.data.source import DataSource
-from gan_trainer.recipes.checks import AUTO, changed, check_changes, check_for_points
+from gan_trainer.recipes.checks import AUTO, changed, check_changes
 from gan_trainer.recipes.recipe import Recipe, find_recipe
 from gan_trainer.runs import history
 from gan_trainer.systems import new_networks
+from gan_trainer.tasks import find_task
 from gan_trainer.training.config import Config, choose_augmentation, choose_precision
-
-POINTS_OWN = {  # defaults for points
-    "network": "mlp",
-    "width": 8,  # hidden layers of 64 to 256 are enough for two coordinates
-    "precision": "fp32",  # bf16 cannot tell points of one mode apart
-}
 
 
 def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
@@ -92,10 +85,9 @@ def _check_batch(recipe: Recipe, data: DataSource) -> None:
 def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
     given = {name: value for name, value in changes.items() if value is not None}
     recipe = find_recipe(recipe_name)
-    own: dict[str, Any] = POINTS_OWN if source in POINTS else {}
-    if source in POINTS:
-        check_for_points(recipe, given, source)
-    recipe = changed(recipe, own | recipe.implied(given) | given)
+    task = find_task(recipe, source)
+    task.check(recipe, given, source)
+    recipe = changed(recipe, {**task.defaults, **recipe.implied(given), **given})
     check_changes(recipe, given)
     return recipe
 
@@ -103,18 +95,16 @@ def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
 def choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> int:
     """Images between two evaluations, 0 for none. It depends on counters alone, never on the clock.
 
-    By default the recipe's interval, if features ship for the data and the run is longer than a final evaluation.
+    By default the recipe's interval, if the task can measure the data and the run is longer than a final evaluation.
     """
     watched = bool(recipe.patience or recipe.stop_when_collapsed)
     if not recipe.eval_every:
         if watched:
             raise InputError("--patience, --stop-when-collapsed: need evaluations; leave out --eval-every 0")
         return 0
-    if source in POINTS or shipped_features(source) is not None:
+    obstacle = find_task(recipe, source).cannot_judge(source)
+    if not obstacle:
         return recipe.eval_every if asked or watched or recipe.images >= history.FINAL_SAMPLES else 0
     if asked or watched:
-        raise InputError(
-            f"--eval-every, --patience, --stop-when-collapsed: no feature network ships for {source}; leave them out, "
-            "and measure the exported file with gan-eval --features"
-        )
+        raise InputError(f"--eval-every, --patience, --stop-when-collapsed: {obstacle}")
     return 0

@@ -1,1 +1,33 @@
-"""What a trained network is for: how it is drawn from, previewed and measured."""
+"""The table of tasks: what networks are trained for, by what the system is for and what the data has."""
+
+from gan_runtime.data.registry import kind_of
+from gan_runtime.errors import InputError
+from gan_trainer.recipes.base import Recipe
+from gan_trainer.tasks import generate, points
+from gan_trainer.tasks.task import Task
+from gan_trainer.training.config import Config
+
+TASKS: dict[tuple[str, str], Task] = {  # by `Recipe.task` and the kind of the data's samples
+    ("generate", "images"): generate.TASK,
+    ("generate", "points"): points.TASK,
+}
+
+
+def register(task: Task, data: str = "images") -> None:
+    """Add a task to the table: for recipes that name it, on data whose samples are of the kind `data`."""
+    TASKS[task.name, data] = task
+
+
+def find_task(recipe: Recipe, source: str) -> Task:
+    """What `recipe` trains a network for on the data `source`. Raises InputError where it cannot learn from such."""
+    kind = kind_of(source)
+    if (recipe.task, kind) not in TASKS:
+        others = ", ".join(data for task, data in TASKS if task == recipe.task)
+        known = f"it learns from {others}" if others else "register it with gan_trainer.tasks.register"
+        raise InputError(f"--recipe {recipe.system}: no task {recipe.task!r} on {kind}, which {source} has; {known}")
+    return TASKS[recipe.task, kind]
+
+
+def task_of(config: Config) -> Task:
+    """What the network of a run is trained for."""
+    return find_task(config.recipe, config.data.source)

@@ -21,7 +21,7 @@ from gan_trainer.training.state import TrainState
 from gan_trainer.training.stop import StopRequest
 
 STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 50}  # reading a loss makes the host wait for a GPU
-Preview = Callable[[Config, TrainState], NDArray[np.uint8]]  # a picture of fixed samples, uint8 [h, w, c]
+Preview = Callable[[Config, TrainState, Dataset], NDArray[np.uint8]]  # a picture of fixed samples, uint8 [h, w, c]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _run(
         state.step += 1
         state.images_seen += recipe.batch_size
         clock.tick()
-        verdict = _after_step(config, state, book, preview, evaluator)
+        verdict = _after_step(config, dataset, state, book, preview, evaluator)
     finished = state.images_seen >= recipe.images
     if finished and state.meter.steps:
         book.losses(state)
@@ -138,12 +138,12 @@ def _run(
     for observer in book.observers:
         observer.ended(state)
     checkpoint = _save(config, state, book)
-    picture = book.picture(state, preview(config, state))
+    picture = book.picture(state, preview(config, state, dataset))
     return Outcome(checkpoint, picture, None if finished else stop.number, verdict, finished)
 
 
 def _after_step(
-    config: Config, state: TrainState, book: Logbook, preview: Preview, evaluator: Evaluator | None
+    config: Config, dataset: Dataset, state: TrainState, book: Logbook, preview: Preview, evaluator: Evaluator | None
 ) -> str | None:
     """Check, log, evaluate, save and preview, each when it is due; returns why to stop, if there is a reason."""
     recipe, found = config.recipe, Evaluation()
@@ -164,7 +164,7 @@ def _after_step(
     if due(recipe.checkpoint_every) or found.improved:
         _save(config, state, book)
     if due(recipe.preview_every):
-        book.say(f"picture: {book.picture(state, preview(config, state))}")
+        book.say(f"picture: {book.picture(state, preview(config, state, dataset))}")
     return found.verdict
 
 

@@ -1,32 +1,23 @@
-"""Export a run: the generator with the averaged weights of its best checkpoint, and the encoder if it has one."""
+"""Export a run: the averaged weights of its best checkpoint, as the files of its task."""
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import onnx
 from torch import nn
 
-from gan_runtime.encoder import SUFFIX, encoder_path
+from gan_runtime.encoder import SUFFIX
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.manifest import Latents
 from gan_runtime.model_file import ModelFile
 from gan_runtime.models import EXPORTED, SHIPPED
-from gan_trainer.export.encoder import encoder_file
-from gan_trainer.export.generator import generator_file
-from gan_trainer.export.points import export_points
 from gan_trainer.runs.folder import Run, software
 from gan_trainer.systems import new_networks
+from gan_trainer.tasks import task_of
+from gan_trainer.tasks.task import Files
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, averaged_weights, damaged, list_checkpoints, load_checkpoint
 from gan_trainer.training.config import Config
-
-
-class Exported(NamedTuple):
-    """The files that were written."""
-
-    generator: ModelFile
-    encoder: ModelFile | None = None
 
 
 def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
@@ -50,26 +41,29 @@ def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
     if wanted not in ("best", "last"):
         raise InputError(f"--checkpoint {wanted}: choose best, last, or a number of images")
     entry = run.best()
-    if wanted == "best" and entry:
-        return found[entry["images"]], f"the best of the run: FID {entry['fid']:.3f} of {entry['n']:,} samples"
+    by = task_of(run.config()).best if entry else None
+    if wanted == "best" and entry and by:
+        value = f"{by.title} {entry[by.key]:.3f}"
+        return found[entry["images"]], f"the best of the run: {value} of {entry['n']:,} samples"
     return found[max(found)], "the last" if wanted == "last" else "the last: no evaluation says which is best"
 
 
 def export_run(
     run: Run, checkpoint: Path | None = None, opset: int = 17, output: Path | None = None, name: str | None = None
-) -> Exported:
-    """Export `run` to `output`, exported/<run>.onnx if None; its encoder, if it has one, to <output>-encoder.onnx.
-
-    The encoder of a run on points is not exported, because no command uses it.
+) -> Files:
+    """Export `run` to `output`, exported/<run>.onnx if None; the files of the task that belong to it stand beside it.
 
     Args:
         run: a run folder.
         checkpoint: one of its own, what `choose_checkpoint` takes for the best if None.
         opset, output, name: as `export`.
 
+    Returns:
+        The files as written, by name, the main one first: "generator", and "encoder" where the run has one.
+
     Raises:
         GanEdgeError: no usable checkpoint.
-        ExportError, InputError, OutputError: as `export`. Both files are verified before either is written.
+        ExportError, InputError, OutputError: as `export`. All files are verified before the first is written.
     """
     path = checkpoint or choose_checkpoint(run)[0]
     saved = load_checkpoint(path)
@@ -78,8 +72,6 @@ def export_run(
     run_name = run.folder.resolve().name
     output = output or _default_output(run_name)
     about: dict[str, Any] = {
-        "latent_dim": config.recipe.latent_dim,
-        "distribution": config.recipe.latents,
         "opset": opset,
         "name": name or run_name,
         "training": _training(config, saved),
@@ -88,49 +80,21 @@ def export_run(
     if output.name.endswith(SUFFIX):
         raise InputError(f"--output {output}: files *{SUFFIX} are encoders; name the generator's otherwise")
     check_writable(output)
-    if config.data.points:
-        return Exported(export_points(networks["generator"], output, extent=config.data.points.extent, **about))
-    if "encoder" in networks:
-        check_writable(encoder_path(output))
-    classes = config.conditions
-    generator = generator_file(  # the generators of all recipes end in tanh
-        networks["generator"],
-        output,
-        classes=len(classes),
-        class_names=classes,
-        range=(-1.0, 1.0),
-        pictures=config.data.pictures,
-        **about,
-    )
-    encoder = _encoder_file(networks["encoder"], generator, config, about) if "encoder" in networks else None
-    _write_together([file for file in (encoder, generator) if file])
-    return Exported(generator, encoder)
+    files = task_of(config).export(networks, config, output, about)
+    _write_together([*files.values()][::-1])
+    return files
 
 
 def _load_networks(config: Config, saved: dict[str, Any], path: Path) -> dict[str, nn.Module]:
-    """The generator, and the encoder if there is one, with averaged weights if the run has them."""
+    """The networks that the task deploys, with averaged weights if the run has them."""
     networks = new_networks(config.recipe, config.data.size, len(config.conditions))
-    deployed: dict[str, nn.Module] = {name: networks[name] for name in ("generator", "encoder") if name in networks}
+    deployed: dict[str, nn.Module] = {name: networks[name] for name in task_of(config).networks if name in networks}
     try:
         for name, network in deployed.items():
             network.load_state_dict(averaged_weights(saved, name))
     except CONTENT_ERRORS:
         raise damaged(path) from None
     return deployed
-
-
-def _encoder_file(encoder: nn.Module, generator: ModelFile, config: Config, about: dict[str, Any]) -> ModelFile:
-    """The verified encoder file that names `generator` as its counterpart."""
-    return encoder_file(
-        encoder,
-        encoder_path(generator.path),
-        size=config.data.size,
-        latents=Latents(config.recipe.latent_dim, config.recipe.latents),
-        opset=about["opset"],
-        name=f"{about['name']}-encoder",
-        pictures=config.data.pictures,
-        training=about["training"] | {"generator": {"name": about["name"], "sha256": generator.sha256}},
-    )
 
 
 def _write_together(files: list[ModelFile]) -> None:
@@ -172,7 +136,7 @@ def _quality(run: Run, images_seen: int) -> list[dict[str, Any]]:
     about = run.floors() or {}
     real = about.get("floors")
     floors = real.get(str(entries[-1]["n"])) if isinstance(real, dict) else None
-    measured_with = {key: about[key] for key in ("data", "features") if key in about}  # points need no features
+    measured_with = {key: about[key] for key in ("data", "features") if key in about}  # some tasks need no features
     return [measured_with | entries[-1] | {"floors": floors}]
 
 

@@ -1,0 +1,121 @@
+"""What a task is: all that follows from what goes into the deployed file and what comes out of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from gan_runtime.data import Dataset
+from gan_runtime.model_file import ModelFile
+from gan_trainer.recipes.base import Recipe
+from gan_trainer.training.config import Config
+from gan_trainer.training.state import TrainState
+
+Entry = dict[str, Any]  # a line of metrics.jsonl
+Files = dict[str, ModelFile]
+
+
+class Judge(Protocol):
+    """What the generator of a run is measured with."""
+
+    def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Any]:
+        """Scores of the first samples of seed 0, for each of `counts`: dataclasses of numbers."""
+
+    def words(self, scores: Any, n: int) -> str:
+        """Scores of n samples for people."""
+
+    def floors(self, *counts: int) -> dict[str, Any]:
+        """Scores of real samples for each of `counts`, and what was measured with: the content of floors.json."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number of each evaluation, as the report plots it.
+
+    Args:
+        key: its name in metrics.jsonl.
+        title, note: for people.
+        real: the real samples that show what can be reached: a key of the floors.
+        group: the row of plots: "main", "distances", "neighbours" or "classes".
+        log: whether its axis is logarithmic.
+    """
+
+    key: str
+    title: str
+    note: str
+    real: str = ""
+    group: str = "main"
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Best:
+    """The number that says which of a run's evaluations is the best.
+
+    Args:
+        key: its name in metrics.jsonl.
+        title: for people.
+        higher: whether more is better.
+        beside: names of other numbers that an evaluation must have to be counted.
+    """
+
+    key: str
+    title: str
+    higher: bool = False
+    beside: tuple[str, ...] = ()
+
+    @property
+    def stalled(self) -> str:
+        """What is said where it no longer gets better."""
+        return f"its {self.title} no longer {'rises' if self.higher else 'falls'}"
+
+    def loss(self, entry: Entry) -> float:
+        """What the best evaluation has least of."""
+        value = float(entry[self.key])
+        return -value if self.higher else value
+
+
+def _not_judged(config: Config, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What networks are trained for.
+
+    Args:
+        name: of the exported file's task: a key of `gan_runtime.signature.TASKS`.
+        export: (networks, configuration, path, keywords of `export`) -> verified files by name, the main one first.
+            The networks are those of `networks` that the system has; the keywords are `opset`, `name`, `training` and
+            `quality`. Nothing is written yet.
+        preview: (configuration, state, data) -> a picture of fixed samples, uint8 [h, w, c].
+        subject: what the data is, for the report's title.
+        networks: names of the networks that are deployed.
+        defaults: fields of recipes that differ from the table of recipes.
+        check: (recipe, changes, data) raises InputError for settings that have no meaning for this task.
+        cannot_judge: data -> why generators of it cannot be measured; "" where they can.
+        open_judge: (configuration, data folder) -> what measures the generator; None where it is not measured. Raises
+            GanEdgeError where it cannot be, and was asked for.
+        metrics: the numbers of an evaluation, in the order of the report.
+        best: the number that picks the best checkpoint; None: the last checkpoint counts.
+        floors: the kinds of real samples that the report shows scores of.
+        tiles: (evaluation, configuration) -> label, value and detail of the report's figures, besides those of `best`.
+    """
+
+    name: str
+    export: Callable[[dict[str, nn.Module], Config, Path, dict[str, Any]], Files]
+    preview: Callable[[Config, TrainState, Dataset], NDArray[np.uint8]]
+    subject: Callable[[Config], str]
+    networks: tuple[str, ...] = ("generator",)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    check: Callable[[Recipe, Mapping[str, Any], str], None] = lambda recipe, given, source: None
+    cannot_judge: Callable[[str], str] = lambda source: "nothing measures it"
+    open_judge: Callable[..., Judge | None] = _not_judged
+    metrics: tuple[Metric, ...] = ()
+    best: Best | None = None
+    floors: tuple[str, ...] = ()
+    tiles: Callable[[Entry, Config], list[tuple[str, str, str]]] = lambda entry, config: []
