@@ -139,9 +139,26 @@ def test_as_many_real_images_as_generated_ones_are_looked_at(network: FeatureNet
 
 
 def test_fewer_images_than_the_covariance_needs_are_refused(reference: Reference) -> None:
-    check_n(129, reference)
+    check_n(129, 128, "x.npy")
     with pytest.raises(InputError, match="n 128: features of 128 dimensions need at least 129 images"):
-        check_n(128, reference)
+        check_n(128, 128, "x.npy")
+
+
+def test_too_few_images_are_refused_before_anything_is_measured(
+    call: Call, random_features: Path, conditional_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("few").mkdir()
+    for i in range(40):
+        Image.new("L", (28, 28), 6 * i).save(f"few/{i}.png")
+    monkeypatch.setattr(FeatureNetwork, "measure", lambda *_: pytest.fail("measured"))
+    options = ("--features", random_features, "--quiet")
+    assert call("gan-eval", conditional_model, "few", "--n", 200, *options).refused(
+        "few: 40 images are too few to measure against; features of 128 dimensions need at least 129"
+    )
+    assert call("gan-eval", conditional_model, "digits", "--n", 128, *options).refused(
+        f"{conditional_model}: n 128: features of 128 dimensions need at least 129 images"
+    )
+    assert call("gan-eval", "few", "digits", *options).refused("few: n 40: features of 128 dimensions")
 
 
 def test_the_command_prints_every_metric_beside_its_floor(

@@ -132,9 +132,9 @@ def _measure_images(
     from gan_runtime.evaluation.reference import load_reference
     from gan_runtime.evaluation.scores import check_n, floors, score
 
+    for source in opened:  # before the time that measuring the data set takes
+        check_n(source.n, network.dim, source.name)
     reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet, like=like)
-    for source in opened:
-        check_n(source.n, reference)
     least = min(source.n for source in opened)
     if any(source.n != least for source in opened) and not quiet:
         note(f"the sources have different numbers of images: the floors are those of {least:,}")

@@ -83,8 +83,12 @@ def load_reference(
     """
     train, test = load_splits(source, network, data_dir, offline=offline, quiet=quiet, like=like)
     network.check_size(ImageSize(*train.images.shape[1:]), train.name)
-    if len(test.images) <= NEIGHBOUR:
-        raise InputError(f"{source}: {len(train.images)} images are too few to measure against")
+    if len(train.images) <= network.dim or len(test.images) <= NEIGHBOUR:
+        least = max(network.dim + 1, NEIGHBOUR * TEST_SHARE + 1)
+        raise InputError(
+            f"{source}: {len(train.images):,} images are too few to measure against; features of {network.dim:,} "
+            f"dimensions need at least {least:,}"
+        )
     seen, test_seen = (measure_split(split, network, quiet) for split in (train, test))
     return make_reference((train, seen), (test, test_seen), network.classes, network.key), train
 

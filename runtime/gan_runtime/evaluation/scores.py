@@ -66,13 +66,13 @@ class Scores:
         return {key: value for key, value in asdict(self).items() if key not in left_out}
 
 
-def check_n(n: int, reference: Reference) -> None:
-    """Raise InputError if n images are too few for the covariance of the features."""
-    least = max(reference.train.features.shape[1] + 1, NEIGHBOUR + 1)
+def check_n(n: int, dim: int, source: str) -> None:
+    """Raise InputError if the n images of `source` are too few for the covariance of `dim` features."""
+    least = max(dim, NEIGHBOUR) + 1
     if n < least:
         raise InputError(
-            f"n {n}: features of {least - 1} dimensions need at least {least} images; ask for more, of a source "
-            "that has as many"
+            f"{source}: n {n:,}: features of {dim:,} dimensions need at least {least:,} images; ask for more, of a "
+            "source that has as many"
         )
 
 
@@ -87,8 +87,9 @@ def score(measured: Measured, reference: Reference, labels: NDArray[np.int64] | 
     Raises:
         InputError: there are too few images for the covariance.
     """
-    check_n(len(measured.features), reference)
-    real, distances = reference.among(len(measured.features))
+    n, dim = measured.features.shape
+    check_n(n, dim, "images")
+    real, distances = reference.among(n)
     near = neighbourhood_metrics(real, measured.features, NEIGHBOUR, distances)
     return Scores(
         **_distances(measured, reference),
