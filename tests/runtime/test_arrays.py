@@ -287,7 +287,7 @@ def test_latents_keep_their_labels(call: Call, conditional_model: Path) -> None:
     call(*sample, "--n", 6, "--start", 3, "seen.npz")
     done = call(*sample, "--latents", "seen.npz", "again.npz", "--json")
     assert json.loads(done.out)["labels"] == "seen.npz"
-    assert "labels: those of seen.npz; --label draws one class" in done.err
+    assert "labels: read from seen.npz; --label overrides them" in done.err
     seen, again = np.load("seen.npz"), np.load("again.npz")
     assert seen["labels"].tolist() == again["labels"].tolist() == [3, 4, 5, 6, 7, 8]
     np.testing.assert_array_equal(seen["images"], again["images"])

@@ -225,13 +225,13 @@ def test_a_name_that_occurs_twice_is_reported_each_time(call: CALL, photos: Path
     ("arguments", "words"),
     [
         (["nowhere"], "nowhere: neither a known data set (tiny, absent) nor a folder or .zip of images"),
-        (["--fetch"], "--fetch: name what to fetch: tiny or absent"),
-        (["photos", "--fetch"], "--fetch: name what to fetch: tiny or absent"),
-        (["photos", "--data-dir", "."], "--data-dir: photos is found by its path alone"),
-        (["photos", "--size", "32"], "--size: belongs to --verify"),
-        (["photos", "--skip-bad"], "--skip-bad: belongs to --verify"),
+        (["--fetch"], "--fetch: name the data sets to download: tiny or absent"),
+        (["photos", "--fetch"], "--fetch: name the data sets to download: tiny or absent"),
+        (["photos", "--data-dir", "."], "--data-dir: has no effect on photos, which is a path"),
+        (["photos", "--size", "32"], "--size: has an effect only with --verify"),
+        (["photos", "--skip-bad"], "--skip-bad: has an effect only with --verify"),
         (["photos", "--verify", "--size", "5"], "size 5: must be between 28 and 256"),
-        (["tiny", "--labels", "folders"], "--labels: tiny is used as it is"),
+        (["tiny", "--labels", "folders"], "--labels: has no effect on the data set tiny"),
         (["photos", "--wrong"], "--wrong"),
     ],
 )
@@ -257,7 +257,7 @@ def test_deep_pictures_of_few_bits_are_said_to_be_dark_each_time(call: CALL) -> 
     done = call("gan-data", "deep", "--verify", "--json", "--levels", 0, 4095)
     assert json.loads(done.out)["deep"]["remarks"] == []
     assert call("gan-data", "deep", "--verify", "--levels", 9, 9).refused("levels 9 9")
-    assert call("gan-data", "deep", "--levels", 0, 9).refused("--levels", "belongs to --verify")
+    assert call("gan-data", "deep", "--levels", 0, 9).refused("--levels", "has an effect only with --verify")
     done = call("gan-data", "deep", "--verify", "--max-pixels", 1599)
     assert done.code == 1
     assert "40 x 40 pixels, more than 1,599" in done.out

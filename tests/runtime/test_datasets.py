@@ -207,9 +207,7 @@ def test_nothing_is_fetched_over_or_beside_files_of_another_data_set(
 @pytest.mark.usefixtures("twin")
 def test_gan_data_says_what_lies_in_the_place(tmp_path: Path, call: Callable[..., Result]) -> None:
     other = put_other(tmp_path / "other")
-    assert (
-        f"not found; passed over: {other / 'labels.gz'} is of twin" in call("gan-data", "tiny", "--data-dir", other).out
-    )
+    assert f"not found; skipped: {other / 'labels.gz'} is of twin" in call("gan-data", "tiny", "--data-dir", other).out
     found = json.loads(call("gan-data", "tiny", "--data-dir", other, "--json").out)["tiny"]["splits"]["train"]
     assert (found["folder"], found["others"]) == (None, [f"{other / 'labels.gz'} is of twin"])
 

@@ -493,7 +493,7 @@ def test_floors_have_as_many_images_as_there_are(call: Call, random_features: Pa
     np.save("some.npy", images[:150])
     np.save("more.npy", images[:250])
     done = call("gan-eval", "some.npy", "more.npy", "digits", "--features", random_features, "--json")
-    assert "the floors are those of 150" in done.err
+    assert "the reference values use 150 images" in done.err
     assert [column["n"] for column in json.loads(done.out)["floors"].values()] == [150, 150]
 
 
@@ -514,7 +514,9 @@ def test_places_that_cannot_be_written_are_refused_first(
     monkeypatch.setattr(FeatureNetwork, "measure", None)
     options = ("--features", random_features, "--n", 200, "--picture")
     assert call("gan-eval", conditional_model, "digits", *options, "no/x.png").refused("no/x.png", "does not exist")
-    assert call("gan-eval", conditional_model, "digits", *options, "x.jpg").refused("x.jpg: a picture ends in .png")
+    assert call("gan-eval", conditional_model, "digits", *options, "x.jpg").refused(
+        "x.jpg: --picture writes PNG files; end the name in .png"
+    )
 
 
 def test_bad_input_is_one_clear_line(
@@ -523,7 +525,7 @@ def test_bad_input_is_one_clear_line(
     def refused(*arguments: object, features: Path = random_features, words: tuple[str, ...] = ()) -> None:
         assert call("gan-eval", *arguments, "--features", features, "--device", "cpu").refused(*words)
 
-    refused("digits", words=("name what to measure", "gan-eval x.onnx mnist"))
+    refused("digits", words=("name the sources", "gan-eval x.onnx mnist"))
     refused(conditional_model, "nowhere", words=("'nowhere'", "mnist"))
     refused("nowhere.onnx", "digits", words=("nowhere.onnx",))
     refused("nowhere", "digits", words=("nowhere", "no folder"))

@@ -192,7 +192,7 @@ def test_pictures_of_a_conditional_generator_need_a_class(
 ) -> None:
     trained("vae", "--conditional")
     arguments = ("--reconstruct", *two_digits, "o.png", "--model", "vae.onnx")
-    assert call("gan-sample", *arguments).refused("--label", "which class")
+    assert call("gan-sample", *arguments).refused("--label", "name the class of the images")
     assert call("gan-sample", *arguments, "--label", 3).code == 0
 
 
@@ -200,11 +200,11 @@ def test_pictures_of_a_conditional_generator_need_a_class(
     ("arguments", "words"),
     [
         (["a.png", "o.png"], ["a.png", "--reconstruct or --interpolate"]),
-        (["--reconstruct", "o.png"], ["name the pictures"]),
+        (["--reconstruct", "o.png"], ["name the images"]),
         (["--reconstruct", "a.png", "o.gif"], ["--reconstruct", ".png"]),
         (["--reconstruct", "a.png", "o.png", "--rows", 2], ["--rows"]),
         (["--reconstruct", "--interpolate", "a.png", "o.gif"], ["choose one"]),
-        (["--interpolate", "a.png", "o.gif"], ["name two, not 1"]),
+        (["--interpolate", "a.png", "o.gif"], ["needs two images, not 1"]),
         (["--interpolate", "a.png", "b.png", "o.png"], [".gif or .webp"]),
         (["--reconstruct", "a.png", "o.png", "--n", 3], ["--n", "leave it out"]),
         (["--reconstruct", "a.png", "o.png", "--seed", 3], ["--seed", "leave it out"]),

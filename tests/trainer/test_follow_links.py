@@ -52,7 +52,7 @@ def test_every_command_follows_links_where_it_is_asked_to(call: Call, links: str
 
 def test_links_belong_to_pictures(call: Call, conditional_model: Path) -> None:
     sampled = call("gan-sample", "--model", conditional_model, "--follow-links", "x.png", *QUICK)
-    assert sampled.refused("--follow-links: belongs to --reconstruct or --interpolate")
+    assert sampled.refused("--follow-links: has an effect only with --reconstruct or --interpolate")
     assert call("gan-eval", "x.npy", "ring8", "--follow-links").refused("--follow-links: ring8 has points")
 
 

@@ -103,7 +103,7 @@ def test_a_resumed_run_goes_on_as_if_never_stopped(call: Call) -> None:
         (["--stop-when-collapsed"], ["--stop-when-collapsed", "looks at images"]),
         (["--recipe", "vae"], ["--recipe vae", "probabilities of pixels"]),
         (["--conditional"], ["--conditional: ring8 has no classes; leave it out"]),
-        (["--size", 32], ["--size: ring8 is used as it is"]),
+        (["--size", 32], ["--size: has no effect on the data set ring8"]),
     ],
 )
 def test_what_is_for_images_alone_is_refused(call: Call, arguments: list, words: list[str]) -> None:

@@ -95,7 +95,7 @@ def test_reconstructions_show_the_pictures_as_the_run_saw_them(on_black: str, ca
     for kind in ("png", "gif"):
         assert Path(f"sprites.{kind}").read_bytes() == Path(f"flat.{kind}").read_bytes()
     done = call("gan-sample", "out.png", "--background", "red", "--model", on_black)
-    assert done.refused("--background", "belongs to --reconstruct")
+    assert done.refused("--background", "has an effect only with --reconstruct")
 
 
 def test_evaluation_reads_reference_and_candidates_as_the_file_was_trained(on_black: str, call: Call) -> None:

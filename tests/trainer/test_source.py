@@ -117,8 +117,8 @@ def test_bad_options_are_refused(call: Call, photos: Path, options: list[object]
 
 
 def test_options_for_folders_do_not_belong_to_mnist(call: Call) -> None:
-    assert call("gan-train", "mnist", "--size", 32).refused("--size: mnist is used as it is")
-    assert call("gan-train", "mnist", "--skip-bad").refused("--skip-bad: mnist")
+    assert call("gan-train", "mnist", "--size", 32).refused("--size: has no effect on the data set mnist")
+    assert call("gan-train", "mnist", "--skip-bad").refused("--skip-bad: has no effect on the data set mnist")
 
 
 @pytest.mark.parametrize("source", ["nowhere", "nowhere/", "photos.rar", "nowhere.zip"])
@@ -187,4 +187,4 @@ def test_a_resumed_run_follows_links_again(call: Call, photos: Path) -> None:
     assert (links["pictures"]["follow_links"], links["digest"]) == (True, plain["digest"])
     max(Path("runs/links/checkpoints").glob("*.pt")).unlink()
     assert call("gan-train", "--resume", "runs/links", "--quiet").code == 0
-    assert call("gan-train", "mnist", "--follow-links").refused("--follow-links: mnist is used as it is")
+    assert call("gan-train", "mnist", "--follow-links").refused("--follow-links: has no effect on the data set mnist")

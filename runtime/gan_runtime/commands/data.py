@@ -23,16 +23,16 @@ def data(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A known name, or a folder or .zip of images.  [default: all names that are known]",
+            help="The name of a data set, or a folder or .zip of images.  [default: all known data sets]",
             show_default=False,
         ),
     ] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Read everything and name what is damaged.")] = False,
-    fetch: Annotated[bool, typer.Option("--fetch", help="Download what is missing.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Read all files and name those that are damaged.")] = False,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Download missing data sets.")] = False,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Look here alone, and fetch to here.", show_default=False)
+        Path | None, typer.Option(help="Search only this folder, and download into it.", show_default=False)
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Refuse to download.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not download data sets.")] = False,
     size: Size = None,
     mode: Mode = None,
     background: Background = None,
@@ -45,7 +45,7 @@ def data(
     as_json: Json = False,
     version: Version = False,
 ) -> None:
-    """Tell where data sets are, fetch and verify them; count and check the images of a folder or .zip archive."""
+    """List, download and verify data sets; count and check the images of a folder or .zip archive."""
     from gan_runtime.commands.data_report import as_text, describe_known, describe_pictures
     from gan_runtime.commands.info_report import lines
     from gan_runtime.commands.picture_options import picture_options
@@ -77,12 +77,12 @@ def data_main() -> None:
 
 
 def _check_flags(verify: bool, skip_bad: bool, **shaping: object) -> None:
-    """Refuse options that have no effect unless pictures are decoded."""
+    """Refuse options that only have an effect when images are decoded."""
     from gan_runtime.errors import InputError
 
     given = [name for name, value in shaping.items() if value is not None] + ["skip-bad"] * skip_bad
     if given and not verify:
-        raise InputError(f"--{given[0].replace('_', '-')}: belongs to --verify; without it no image is decoded")
+        raise InputError(f"--{given[0].replace('_', '-')}: has an effect only with --verify; leave it out")
 
 
 def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:
@@ -97,7 +97,7 @@ def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:
             known = f"neither a known data set ({', '.join(KNOWN)}) nor a folder or .zip of images"
             raise DataError(f"{name}: {way or known}")
         if chosen is not None and data_dir is not None:
-            raise InputError(f"--data-dir: {name} is found by its path alone; leave it out")
+            raise InputError(f"--data-dir: has no effect on {name}, which is a path; leave it out")
 
 
 def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) -> None:
@@ -108,9 +108,9 @@ def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) 
 
     reason = forbidden(offline)
     if reason:
-        raise InputError(f"--fetch: {reason} forbids downloads; leave out one of the two")
+        raise InputError(f"--fetch: {reason} forbids downloads; leave out one of them")
     if not names or not set(names) <= set(KNOWN):
-        raise InputError(f"--fetch: name what to fetch: {' or '.join(KNOWN)}")
+        raise InputError(f"--fetch: name the data sets to download: {' or '.join(KNOWN)}")
     for name in filter(None, dict.fromkeys(map(files_needed, names))):
         for files in SOURCES[name].splits.values():
             if find_folder(name, files, data_dir) is None:
@@ -118,7 +118,7 @@ def _fetch(names: list[str], data_dir: Path | None, offline: bool, quiet: bool) 
 
 
 def _is_sound(report: dict[str, Any], named: bool, skip_bad: bool) -> bool:
-    """What was asked for by name has to be there."""
+    """Whether nothing is damaged, and everything that was named exists."""
     if "splits" in report:
         found = [split for split in report["splits"].values() if "folder" in split]  # none if computed from nothing
         return all(not split["problems"] if split["folder"] else not named for split in found)

@@ -1,4 +1,4 @@
-"""What gan-data says of a data set: where it is, what it holds, and whether it is sound."""
+"""The report of gan-data: where a data set is, what it contains, and whether it is valid."""
 
 from collections import Counter
 from pathlib import Path
@@ -18,7 +18,7 @@ LABELS_HEADER = 8  # bytes of an IDX file of one axis before its data, a byte ea
 def describe_known(name: str, data_dir: Path | None = None, verify: bool = False) -> dict[str, Any]:
     """Licence, classes or modes, and splits of a key of `KNOWN`; `folder` of a split is None if it is not found.
 
-    With `verify` the files are read, and each split that is found has its `problems`, none if it is sound.
+    With `verify`, the files are read, and each split that is found has a list of `problems`, empty if it is valid.
     """
     computed, of = find_computed(name), files_needed(name)
     if computed and not of:
@@ -36,9 +36,9 @@ def describe_known(name: str, data_dir: Path | None = None, verify: bool = False
 
 
 def describe_pictures(path: Path, options: PictureOptions, verify: bool = False, quiet: bool = False) -> dict[str, Any]:
-    """How many pictures a folder or archive holds, how many other files, the classes, and which pictures are bad.
+    """The number of images and other files in a folder or archive, its classes, and its bad images.
 
-    Without `verify` none is decoded, so only what need not be opened to be refused is known to be bad.
+    Without `verify`, no image is decoded, and only files that can be refused unopened are listed as bad.
 
     Raises:
         DataError: the folder or archive as a whole cannot be used.
@@ -55,7 +55,7 @@ def describe_pictures(path: Path, options: PictureOptions, verify: bool = False,
 
 
 def as_text(report: dict[str, Any]) -> dict[str, Any]:
-    """A report of either kind for people: a fact a line."""
+    """A report of either kind as text, one line per entry."""
     if "splits" in report:
         facts = {name: value for name, value in report.items() if name != "splits"}
         return facts | {name: _split_as_text(split) for name, split in report["splits"].items()}
@@ -67,7 +67,7 @@ def as_text(report: dict[str, Any]) -> dict[str, Any]:
     classes = {str(number): f"{_one_line(name)}, {_images(count)}" for (name, number), count in counts}
     facts = report | {"classes": classes, "bad": bad, "labels": {}}
     if report.get("repeated"):
-        facts["repeated"] = f"{_images(report['repeated'])} repeat another one pixel for pixel"
+        facts["repeated"] = f"{_images(report['repeated'])} are exact copies of another image"
     else:
         facts.pop("repeated", None)
     return {name: value for name, value in facts.items() if value not in ({}, [])}
@@ -78,12 +78,12 @@ def _images(count: int) -> str:
 
 
 def _split_as_text(split: dict[str, Any]) -> str:
-    if "folder" not in split:  # computed from nothing
+    if "folder" not in split:  # computed, not read from files
         return ", ".join(f"{count:,} {unit}" for unit, count in split.items())
     verdict = ""
     if "problems" in split:
         verdict = f": {'; '.join(split['problems']) or 'ok'}"
-    others = "".join(f"; passed over: {other}" for other in split.get("others", ()))
+    others = "".join(f"; skipped: {other}" for other in split.get("others", ()))
     return f"{split['images']:,} images, {split['folder'] or 'not found'}{verdict}{others}"
 
 

@@ -1,4 +1,4 @@
-"""gan-info --doctor: which ONNX Runtime is here, and which of its providers really work."""
+"""gan-info --doctor: which ONNX Runtime is installed, and which of its execution providers work."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ from gan_runtime.threads import available_cpus
 
 
 def examine() -> tuple[dict[str, Any], list[str]]:
-    """Report on this installation, and the problems in it; each device is tried with the shipped model."""
+    """A report on this installation and a list of its problems. Each device is tested with the shipped model."""
     wheels = onnxruntime_wheels()
     problems = []
     if len(wheels) > 1:
@@ -43,7 +43,7 @@ def examine() -> tuple[dict[str, Any], list[str]]:
 
 
 def onnxruntime_wheels() -> dict[str, str]:
-    """Installed distributions that bring the module `onnxruntime`, with their versions."""
+    """Installed distributions that contain the module `onnxruntime`, with their versions."""
     return {name: version(name) for name in sorted(set(packages_distributions().get("onnxruntime", [])))}
 
 
@@ -55,8 +55,8 @@ def _try(device: str, problems: list[str]) -> str:
             problems.append(str(error))
         return f"does not work: {error}"
     if difference is None or difference > FINGERPRINT_TOLERANCE:
-        problems.append(f"{device}: the shipped model gives other pictures than it should")
-        return f"gives other pictures than it should (off by {difference} grey levels)"
+        problems.append(f"{device}: the shipped model gives wrong images")
+        return f"gives wrong images (they differ by {difference} grey levels)"
     return "works"
 
 

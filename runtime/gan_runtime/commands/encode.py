@@ -1,4 +1,4 @@
-"""gan-encode: images in, latents out."""
+"""gan-encode: compute the latents of images."""
 
 import time
 from pathlib import Path
@@ -21,18 +21,18 @@ def encode(
         list[str],
         typer.Argument(
             metavar="IMAGES… OUT.npz",
-            help="Picture files, folders, .zip, .npy or .npz of images, or a data set by name; last the file to write.",
+            help="IMAGES are image files, folders, .zip, .npy or .npz files, or a data set. OUT.npz is the output.",
             show_default=False,
         ),
     ],
     model: Annotated[
         str | None,
         typer.Option(
-            help="The encoder's .onnx, or its generator's.  [default: the newest encoder in ./exported]",
+            help="The .onnx of the encoder or of its generator.  [default: the newest encoder in ./exported]",
             show_default=False,
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Of a data set: train or test.")] = "train",
+    split: Annotated[str, typer.Option(help="Split of a data set: train or test.")] = "train",
     background: OwnBackground = None,
     levels: OwnLevels = None,
     max_pixels: MaxPixels = None,
@@ -45,7 +45,7 @@ def encode(
     as_json: Json = False,
     version: Version = False,
 ) -> None:
-    """Write the latents of images, by the encoder of a BiGAN or VAE, with ONNX Runtime."""
+    """Compute the latents of images with the encoder of a BiGAN or VAE, and write them to a .npz file."""
     from gan_runtime.commands.encoding import encode_images
     from gan_runtime.data.named import check_output_is_new, how_decoded, load_images
     from gan_runtime.errors import InputError
@@ -57,7 +57,7 @@ def encode(
     *sources, output = files
     path = Path(output)
     if path.suffix.lower() != ".npz" or not sources:
-        raise InputError(f"{output}: name the images and then the .npz to write: gan-encode a.png b.png out.npz")
+        raise InputError(f"{output}: name the images and then the .npz file to write: gan-encode a.png b.png out.npz")
     check_output_is_new(sources, output)
     check_writable(path)
     encoder = _open_encoder(model, device, threads, quiet)

@@ -1,4 +1,4 @@
-"""Encoding under a progress bar, as several commands do it."""
+"""Encoding with a progress bar, for several commands."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ BATCH = 1024
 
 
 def encode_images(encoder: Encoder, images: NDArray[np.uint8], *, quiet: bool = False) -> NDArray[np.float32]:
-    """The latents of images, uint8 [n, h, w, c], with a progress bar where it takes long: float32 [n, d]."""
+    """The latents, float32 [n, d], of images, uint8 [n, h, w, c]. Shows a progress bar if it takes long."""
     with progress("encoding", len(images), "images", quiet=quiet) as advance:
 
         def batches() -> Iterator[NDArray[np.uint8]]:

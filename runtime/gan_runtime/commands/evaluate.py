@@ -1,4 +1,4 @@
-"""gan-eval: measure exported files, and images from anywhere, beside what real images score."""
+"""gan-eval: measure exported models and collections of images, next to reference values of real images."""
 
 import os
 import time
@@ -29,31 +29,31 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="SOURCE… DATA",
-            help="What to measure: .onnx, .npz, .npy, a folder or .zip of images; last the data set that they imitate.",
+            help="SOURCE is a .onnx, .npz or .npy file, folder or .zip of images. DATA is the data set to compare to.",
             show_default=False,
         ),
     ],
-    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10**7, help="How many images of each.")] = 10_000,
-    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Of the images drawn.")] = 0,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10**7, help="Number of images per source.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Seed of the latents.")] = 0,
     features: Annotated[
         str | None,
-        typer.Option(help="The feature network.  [default: the one that ships for the data set]", show_default=False),
+        typer.Option(help="Feature network, .onnx.  [default: the shipped one for the data set]", show_default=False),
     ] = None,
     picture: Annotated[
         Path | None,
         typer.Option(
-            help="Write a .png: samples, each beside its nearest training images; of points a scatter.",
+            help="Write a .png with samples, each next to its nearest training images. For points: a scatter plot.",
             show_default=False,
         ),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Put a card (markdown and JSON) beside each source.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write a card (Markdown, JSON) next to each source.")] = False,
     size: Annotated[
         int | None,
         typer.Option(
             min=28,
             max=256,
-            help="Side of images, for a feature network of any size.",
-            show_default="that of generator, data set or array, else 64",
+            help="Side length of the images, for feature networks of any size.",
+            show_default="that of the generator, data set or array, else 64",
             rich_help_panel=DATA,
         ),
     ] = None,
@@ -79,9 +79,9 @@ def evaluate(
     from gan_runtime.files import check_writable
 
     *named, data = sources
-    names = list(dict.fromkeys(named))  # one that is named twice is measured once
+    names = list(dict.fromkeys(named))  # a source that is named twice is measured once
     if not names:
-        raise InputError(f"{data}: name what to measure and then the data set: gan-eval x.onnx mnist")
+        raise InputError(f"{data}: name the sources and then the data set: gan-eval x.onnx mnist")
     reading: dict[str, Any] = {"background": background, "levels": levels, "max_pixels": max_pixels}
     reading["follow_links"] = follow_links or None
     own = own_evaluation(data)
@@ -89,9 +89,9 @@ def evaluate(
         given = {"features": features, "size": size, **reading, "data_dir": data_dir, "offline": offline or None}
         own.check_options(data, given, assumptions)
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
-        check_writable(path)  # before the time that measuring takes
+        check_writable(path)  # before the measurement, which takes long
     if picture is not None and picture.suffix.lower() != ".png":
-        raise InputError(f"{picture}: a picture ends in .png")
+        raise InputError(f"{picture}: --picture writes PNG files; end the name in .png")
     if own:
         report = own.evaluate(names, data, n, seed, device, threads, quiet, picture)
     else:
@@ -137,7 +137,7 @@ def _measure_images(
     reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet, like=like)
     least = min(source.n for source in opened)
     if any(source.n != least for source in opened) and not quiet:
-        note(f"the sources have different numbers of images: the floors are those of {least:,}")
+        note(f"the sources have different numbers of images; the reference values use {least:,} images")
     results: dict[str, Any] = {}
     for source in opened:
         began = time.perf_counter()
@@ -158,7 +158,7 @@ def _measure_images(
 
 
 def _pictures(names: list[str], given: dict[str, Any], quiet: bool) -> "PictureOptions":
-    """How pictures become images where there are some: as the files to be measured were trained."""
+    """How image files are decoded: as in the training of the measured models, unless flags override it."""
     from gan_runtime.images.recorded import pictures_for
     from gan_runtime.model_file import read_model_file
 
@@ -173,7 +173,9 @@ def _open_features(data: str, features: str | None, device: str, threads: int | 
 
     path = features or shipped_features(data)
     if path is None:
-        raise InputError(f"{data}: no feature network ships for it; name one with --features (docs/quality.md)")
+        raise InputError(
+            f"{data}: no feature network ships for this data set; name one with --features (docs/quality.md)"
+        )
     network = FeatureNetwork.load(path, device, threads)
     if device == "auto" and not quiet:
         note(f"device: {network.session.device}, {network.session.reason}")

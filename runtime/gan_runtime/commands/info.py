@@ -1,4 +1,4 @@
-"""gan-info: print the facts of a model file, or check the installation. Heavy modules are imported when it runs."""
+"""gan-info: print the metadata of a model file, or check the installation. Heavy modules are imported when it runs."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 @with_assumptions
 def info(
     model: Annotated[
-        str | None, typer.Argument(help="The .onnx file, or the name of a shipped one.", show_default=False)
+        str | None, typer.Argument(help="A .onnx file, or the name of a shipped model.", show_default=False)
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Compare its pictures here with the exporting host's.")
+        bool, typer.Option("--check", help="Compare images sampled here with those of the exporting host.")
     ] = False,
-    doctor: Annotated[bool, typer.Option("--doctor", help="Report on this installation instead.")] = False,
+    doctor: Annotated[bool, typer.Option("--doctor", help="Check this installation instead of a file.")] = False,
     device: Device = "auto",
     threads: Threads = None,
     as_json: Json = False,
@@ -28,17 +28,17 @@ def info(
     *,
     assumptions: "Assumptions | None",
 ) -> None:
-    """Print what an exported file says of itself, or report on this installation."""
+    """Print the metadata of a model file, or check this installation."""
     from gan_runtime.errors import InputError
 
     if doctor:
         if model is not None or check or assumptions:
-            raise InputError("--doctor: reports on the installation and takes neither a model nor flags for one")
+            raise InputError("--doctor: checks the installation; leave out the model and its flags")
         return _doctor(as_json)
     if model is None:
         raise InputError("name a model file, or --doctor")
     if not check and (device != "auto" or threads is not None):
-        raise InputError("--device and --threads: belong to --check")
+        raise InputError("--device and --threads: have an effect only with --check; add --check or leave them out")
     from gan_runtime.commands.info_report import describe_model, lines, numbered
     from gan_runtime.models import find_model
 
@@ -65,7 +65,7 @@ def _check(path: str, device: str, threads: int | None) -> tuple[bool, dict[str,
     generator = open_generator(path, device, threads)
     difference = generator.check_fingerprint()
     if difference is None:
-        raise ModelError(f"{path}: has no fingerprint to check; export it with gan-export")
+        raise ModelError(f"{path}: has no fingerprint to compare with; export it with gan-export")
     passed = difference <= FINGERPRINT_TOLERANCE
     return passed, {
         "device": generator.session.device,

@@ -1,4 +1,4 @@
-"""What gan-info prints: the facts of a model file."""
+"""The report of gan-info: the metadata of a model file."""
 
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from gan_runtime.terminal.text import plain
 
 
 def describe_model(path: str | Path, assumptions: Assumptions | None = None) -> dict[str, Any]:
-    """Everything that the file at `path` says of itself.
+    """The metadata of the file at `path`.
 
-    A file without a manifest says little, and is run a few times: `assumptions` are what to take for granted about it.
+    A file without a manifest is run a few times to infer its inputs and outputs; `assumptions` override that.
 
     Raises:
-        ModelError: the file is damaged, no ONNX model, or has a manifest that is too new.
+        ModelError: the file is damaged, is not an ONNX model, or has a manifest that is too new.
         InputError: `assumptions` do not fit the file.
     """
     model = read_model_file(path)
@@ -46,7 +46,7 @@ def describe_model(path: str | Path, assumptions: Assumptions | None = None) -> 
 
 
 def lines(report: dict[str, Any], indent: str = "") -> str:
-    """`report` for people: a line a fact, nested facts indented."""
+    """`report` as text: one line per entry, nested entries indented."""
     text, width = [], max(1, 16 - len(indent))
     for key, value in report.items():
         if isinstance(value, dict) and value:
@@ -61,7 +61,7 @@ def lines(report: dict[str, Any], indent: str = "") -> str:
 
 
 def numbered(report: dict[str, Any]) -> dict[str, Any]:
-    """`report` for people: each class with the number that it has, unless that is its name."""
+    """`report` with the number of each class before its name, unless the number is the name."""
     names = report.get("classes")
     if not isinstance(names, list):
         return report
@@ -97,7 +97,7 @@ def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dic
 
 
 def _describe_task(manifest: Manifest) -> dict[str, Any]:
-    """What the file takes and gives; nothing for a task that this version does not know."""
+    """The inputs and outputs of the file; empty for a task that this version does not know."""
     match manifest:
         case GenerateManifest() | PointsManifest():
             facts: dict[str, Any] = {"latents": f"{manifest.latents.dim}, {manifest.latents.distribution}"}

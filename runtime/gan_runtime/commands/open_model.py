@@ -1,4 +1,4 @@
-"""Open the model that a command was given, and say what was chosen."""
+"""Open the model of a command, and print which model and device were chosen."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""gan-sample --reconstruct and --interpolate: pictures in, their latents, and what the generator makes of those."""
+"""gan-sample --reconstruct and --interpolate: encode images and generate from their latents."""
 
 import io
 import sys
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 def check_mode(
     images: list[str], output: str, kind: str, *, reconstruct: bool, interpolate: bool, given: dict[str, object]
 ) -> None:
-    """Refuse what does not belong together, before anything is opened.
+    """Refuse combinations of options that make no sense, before a file is opened.
 
     Args:
-        images: the pictures that were named before the output.
-        output, kind: what to write.
+        images: the image files named before the output.
+        output, kind: the output and its kind.
         reconstruct, interpolate: at most one of them.
-        given: the options that say what to draw or how, by name, as far as they were given.
+        given: options that select the latents or the layout, by name, if they were given.
 
     Raises:
-        InputError: naming the option and the way out.
+        InputError: the message names the option and the remedy.
     """
     if reconstruct and interpolate:
         raise InputError("--reconstruct and --interpolate: choose one")
@@ -40,29 +40,31 @@ def check_mode(
         for name in ("encoder", "background", "levels", "max_pixels", "follow_links"):
             if given.get(name) is not None:
                 flag = name.replace("_", "-")
-                raise InputError(f"--{flag}: belongs to --reconstruct or --interpolate; leave it out")
+                raise InputError(f"--{flag}: has an effect only with --reconstruct or --interpolate; leave it out")
         if images:
-            raise InputError(f"{images[0]}: pictures belong to --reconstruct or --interpolate; name one output alone")
+            raise InputError(f"{images[0]}: images need --reconstruct or --interpolate; name only the output")
         return
     flag = "--reconstruct" if reconstruct else "--interpolate"
     for name in ("n", "seed", "start", "latents", "by_class"):
         if given.get(name):
-            raise InputError(f"--{name.replace('_', '-')}: the pictures take its place with {flag}; leave it out")
+            raise InputError(f"--{name.replace('_', '-')}: cannot be combined with {flag}; leave it out")
     if interpolate and len(images) != 2:
-        raise InputError(f"--interpolate: goes from one picture to another; name two, not {len(images)}")
+        raise InputError(f"--interpolate: needs two images, not {len(images)}; name two images before the output")
     if interpolate and kind not in WALKS:
-        raise InputError(f"--interpolate: makes a walk; end the output in {' or '.join(WALKS)}")
+        raise InputError(f"--interpolate: writes an animation; end the output in {' or '.join(WALKS)}")
     if reconstruct and not images:
-        raise InputError("--reconstruct: name the pictures before the output")
+        raise InputError("--reconstruct: name the images before the output")
     if reconstruct and kind not in (".png", STDOUT):
-        raise InputError("--reconstruct: makes one picture; end the output in .png, or name - for stdout")
+        raise InputError("--reconstruct: writes one PNG; end the output in .png, or use - for stdout")
     if reconstruct and "rows" in given:
-        raise InputError("--rows: --reconstruct needs as many as there are pictures; give --columns, or leave it out")
+        raise InputError(
+            "--rows: with --reconstruct, it follows from the number of images; use --columns, or leave it out"
+        )
     check_output_is_new(images, output)
 
 
 class Encoded(NamedTuple):
-    """Pictures uint8 [n, h, w, c], their latents float32 [n, d], the encoder that gave them, and what was assumed."""
+    """Images, uint8 [n, h, w, c], their latents, float32 [n, d], the encoder, and what was assumed of the files."""
 
     pictures: "NDArray[np.uint8]"
     latents: "NDArray[np.float32]"
@@ -70,7 +72,7 @@ class Encoded(NamedTuple):
     remarks: tuple[str, ...]
 
     def report(self) -> dict[str, Any]:
-        """Which encoder it was, for a command's report."""
+        """The entries on the encoder in the report of a command."""
         model = self.encoder.model
         return {"encoder": {"path": str(model.path), "sha256": model.sha256}, "assumed": list(self.remarks)}
 
@@ -79,14 +81,14 @@ def encoded(
     generator: "Generator", images: list[str], encoder: str | None, label: int | None, options: Options,
     reading: dict[str, Any], *, reconstruct: bool,
 ) -> Encoded:  # fmt: skip
-    """The latents of pictures, by the encoder that belongs to `generator`. Nothing is downloaded.
+    """Encode images with the encoder that belongs to `generator`. Nothing is downloaded.
 
-    Pictures become images as the manifests of both files say, or as `reading` asks for.
+    Image files are decoded with the options in the manifests of both files; `reading` overrides them.
 
     Raises:
         ModelError: `generator` has no encoder, or another one.
-        InputError, DataError: a picture cannot be read, there are too many to be shown side by side, or the generator
-            is conditional and nobody says of which class they are.
+        InputError, DataError: an image cannot be read, there are too many for one picture, or the generator
+            is conditional and `label` is None.
     """
     from gan_runtime.commands.encoding import encode_images
     from gan_runtime.encoder import open_encoder_of
@@ -95,7 +97,9 @@ def encoded(
 
     opened = open_encoder_of(generator, encoder)
     if generator.classes and label is None:
-        raise InputError(f"--label: {generator.model.path} draws classes; say which class the pictures are of")
+        raise InputError(
+            f"--label: {generator.model.path} is class-conditional; name the class of the images with --label"
+        )
     say = (lambda remark: None) if options.quiet else note
     like = pictures_for([generator.model, opened.model], reading, say)
     found = load_images(images, opened.size, offline=True, quiet=options.quiet, like=like)

@@ -32,28 +32,38 @@ def sample(
         list[str],
         typer.Argument(
             metavar="[IMAGES…] OUTPUT",
-            help="OUTPUT is x.png (a grid), x.gif or x.webp (a walk), x.npy, x.npz, x.tar (shards), x/ (a folder of "
-            "PNGs), or - (a PNG on stdout). IMAGES are to be reconstructed or interpolated.",
+            help="OUTPUT is x.png (a grid), x.gif or x.webp (animations), x.npy, x.npz, x.tar (shards), x/ (folder of "
+            "PNGs), or - (a PNG on stdout). IMAGES are inputs of --reconstruct and --interpolate.",
             show_default=False,
         ),
     ],
     n: Annotated[
-        int | None, _option("Number of images.", "--n", "-n", min=1, max=10**9, default="64, fewer for walks")
+        int | None, _option("Number of images.", "--n", "-n", min=1, max=10**9, default="64, fewer for animations")
     ] = None,
     model: Annotated[
         str | None,
         _option(
-            "A .onnx file, or the name of a model that ships: mnist or fashion-mnist.",
+            "A .onnx file, or the name of a shipped model: mnist or fashion-mnist.",
             default="the newest generator in ./exported, else mnist",
         ),
     ] = None,
     seed: Annotated[
-        int, _option("Image i of a seed is the same on every machine.", min=0, max=2**64 - 1, default=True)
+        int,
+        _option(
+            "Seed of the latents. The same seed gives the same images on every machine.",
+            min=0,
+            max=2**64 - 1,
+            default=True,
+        ),
     ] = 0,
     start: Annotated[int, _option("Index of the first image.", min=0, max=2**62, default=True)] = 0,
     label: Annotated[
         str | None,
-        _option("Name or number of the class of all images.", metavar="CLASS", default="i mod classes for image i"),
+        _option(
+            "Name or number of the class of all images.",
+            metavar="CLASS",
+            default="image i has class i mod the number of classes",
+        ),
     ] = None,
     latents: Annotated[
         str | None,
@@ -66,13 +76,13 @@ def sample(
     threads: Threads = None,
     reconstruct: Annotated[
         bool,
-        _option("Show IMAGES, and below them what the generator makes of their latents.", "--reconstruct", group=INPUT),
+        _option("Show IMAGES above their reconstructions.", "--reconstruct", group=INPUT),
     ] = False,
     interpolate: Annotated[
-        bool, _option("Walk from the first of two IMAGES to the second and back.", "--interpolate", group=INPUT)
+        bool, _option("Interpolate from the first of two IMAGES to the second and back.", "--interpolate", group=INPUT)
     ] = False,
     encoder: Annotated[
-        str | None, _option("The encoder of the images.", group=INPUT, default="x-encoder.onnx of x.onnx")
+        str | None, _option("The encoder, .onnx.", group=INPUT, default="x-encoder.onnx for the model x.onnx")
     ] = None,
     background: OwnBackground = None,
     levels: OwnLevels = None,
@@ -87,12 +97,14 @@ def sample(
         _option("Grey pixels between the images of a grid.", min=0, max=10**4, group=OUTPUT, default="0"),
     ] = None,
     scale: Annotated[
-        int | None, _option("Factor by which a picture is enlarged.", min=1, max=10**4, group=OUTPUT, default="1")
+        int | None, _option("Factor by which images are enlarged.", min=1, max=10**4, group=OUTPUT, default="1")
     ] = None,
     by_class: Annotated[bool, _option("A grid with one column per class.", "--by-class", group=OUTPUT)] = False,
-    frames: Annotated[int | None, _option("Frames of a walk.", min=2, max=10**5, group=OUTPUT, default="96")] = None,
+    frames: Annotated[
+        int | None, _option("Frames of an animation.", min=2, max=10**5, group=OUTPUT, default="96")
+    ] = None,
     fps: Annotated[
-        float | None, _option("Frames per second of a walk.", min=0, max=1000, group=OUTPUT, default="24")
+        float | None, _option("Frames per second of an animation.", min=0, max=1000, group=OUTPUT, default="24")
     ] = None,
     shard_size: Annotated[
         int | None, _option("Images per .tar file.", min=1, max=10**9, group=OUTPUT, default="10,000")
@@ -136,7 +148,7 @@ def sample(
 
         own, labels = load_latents(latents, labelled=bool(generator.classes) and number is None and not by_class)
     if labels is not None and not quiet:
-        note(f"labels: those of {latents}; --label draws one class")
+        note(f"labels: read from {latents}; --label overrides them")
     count = (n or _default_n(options, kind, generator)) if own is None else len(own)
     draw = generator.draw(count, seed, start, number if labels is None else labels, own, batch_size)
     if shown and reconstruct:
@@ -163,7 +175,7 @@ def sample(
 
 def sample_main() -> None:
     """Entry point of gan-sample."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy multiplies no matrices here: 18 ms of starting threads
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix products here, and starting threads costs 18 ms
     run(sample, "gan-sample")
 
 
@@ -171,9 +183,9 @@ def _check_alone(json_and_picture: bool, latents_and_count: bool) -> None:
     from gan_runtime.errors import InputError
 
     if json_and_picture:
-        raise InputError("--json: would mix with the picture on stdout; name an output file")
+        raise InputError("--json: cannot be combined with an image on stdout; name an output file")
     if latents_and_count:
-        raise InputError("--latents: takes the place of --n, --seed and --start; leave those out")
+        raise InputError("--latents: cannot be combined with --n, --seed and --start; leave those out")
 
 
 def _given(**options: Any) -> dict[str, Any]:
@@ -181,7 +193,7 @@ def _given(**options: Any) -> dict[str, Any]:
 
 
 def _class_of(generator: "Generator", label: str, quiet: bool) -> int:
-    """The number of the class that is asked for, with a remark on what it is called."""
+    """The number of the requested class; prints its name on stderr."""
     from gan_runtime.errors import InputError
 
     try:
@@ -194,7 +206,7 @@ def _class_of(generator: "Generator", label: str, quiet: bool) -> int:
 
 
 def _class_names(generator: "Generator", number: int | None, by_class: bool) -> dict[str, Any]:
-    """What the class or, of a picture by class, the columns are called; nothing where the file does not say."""
+    """Names of the class or, with --by-class, of the columns; empty if the file has no names."""
     names = generator.class_names
     if names and number is not None:
         return {"class": names[number]}

@@ -4,6 +4,6 @@ import signal
 
 FAILURE = 1
 USAGE_ERROR = 2
-COLLAPSED = 3  # gan-train stopped because the generator repeats itself
+COLLAPSED = 3  # gan-train stopped because the generator collapsed
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM

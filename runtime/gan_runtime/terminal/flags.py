@@ -1,4 +1,4 @@
-"""Flags that several commands have."""
+"""Flags shared by several commands."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ DataDir = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not download data sets.", rich_help_panel=DATA)]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print no progress and no remarks on stderr.", rich_help_panel=GENERAL)
+    bool, typer.Option("--quiet", "-q", help="Print no progress and no warnings on stderr.", rich_help_panel=GENERAL)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.", rich_help_panel=GENERAL)]
 Version = Annotated[bool, VERSION_OPTION]

@@ -1,4 +1,4 @@
-"""Flags that say how a file without a manifest is read."""
+"""Flags that describe the inputs and outputs of a file without a manifest."""
 
 import inspect
 import re
@@ -18,7 +18,7 @@ FOREIGN = "Files without a manifest"
 
 
 def with_assumptions(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` with the flags of `_flags` as options of its own; it gets what they say as `assumptions`."""
+    """Add the flags of `_flags` to `command`, which receives them as the argument `assumptions`."""
     flags = inspect.signature(_flags).parameters
     own = [entry for name, entry in inspect.signature(command).parameters.items() if name != "assumptions"]
 
@@ -43,7 +43,7 @@ def _flags(
         _option(
             "Values of black and white: -1:1, 0:1 or 0:255. Write --range=-1:1.",
             metavar="LOW:HIGH",
-            default="as the first images show",
+            default="inferred from the first images",
         ),
     ] = None,
     layout: Annotated[str | None, _option("Axes of the images: nchw or nhwc.")] = None,
@@ -59,14 +59,14 @@ def _flags(
         list[str] | None, _option("Value of another input; may be repeated.", metavar="NAME=VALUE")
     ] = None,
     unrepeatable: Annotated[
-        bool, _option("Accept images that change from run to run or with the batch.", "--unrepeatable")
+        bool, _option("Accept images that differ between runs or depend on the batch.", "--unrepeatable")
     ] = False,
 ) -> None:
-    """The options, for their annotations."""
+    """The signature defines the options."""
 
 
 def _assumptions(said: dict[str, Any]) -> "Assumptions | None":
-    """What the flags say; None where none was given. Raises InputError where one makes no sense."""
+    """The given flags as `Assumptions`, or None. Raises InputError for an invalid value."""
     constants = said.pop("input")
     given = {name: value for name, value in said.items() if value not in (None, False)}
     if "range" in given:

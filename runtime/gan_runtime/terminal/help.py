@@ -1,4 +1,4 @@
-"""The help of a command as plain text: options in groups, ranges and defaults in words."""
+"""Help texts as plain text, with grouped options, and ranges and defaults in words."""
 
 import re
 from collections.abc import Iterable
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 import click
 from typer.core import TyperCommand
 
-DATA, GENERAL = "Data", "General"  # groups of options that several commands have
+DATA, GENERAL = "Data", "General"  # groups of options shared by several commands
 RANGE = re.compile(r"(?:([\d.]+)<=)?x(?:<=([\d.]+)|>=([\d.]+))")
 WORDS = re.compile(r"\[default: \((.*?)\)(?=[\];])")  # a default that is described, in typer's parentheses
-ENDLESS = 10**12  # this bound and greater ones are not shown
+ENDLESS = 10**12  # bounds of this size or more are not shown
 
 
 class GroupedCommand(TyperCommand):

@@ -21,8 +21,8 @@ Background = Annotated[str | None, _option("Folder or .zip: colour behind transp
 LabelsFrom = Annotated[
     str | None,
     _option(
-        "Folder or .zip: where classes come from, folders or none. folders: each sub-folder is a class, or the labels "
-        "are those of a dataset.json.",
+        "Folder or .zip: source of the classes, folders or none. folders: each sub-folder is a class, unless "
+        "a dataset.json has labels.",
         default="none",
     ),
 ]
@@ -41,11 +41,9 @@ Levels = Annotated[
     tuple[float, float] | None,
     _option(
         "Values of black and white in images with more than 8 bits per channel.", metavar="LO HI",
-        default="as the file says, else 0 65535",
+        default="as declared in the file, else 0 65535",
     ),
 ]  # fmt: skip
 MaxPixels = Annotated[int | None, _option("Refuse images with more pixels than this.", min=1, default="200,000,000")]
-SkipBad = Annotated[
-    bool, _option("Folder or .zip: leave out images that cannot be read, and report how many.", "--skip-bad")
-]
-FollowLinks = Annotated[bool, _option("Folder: follow symbolic links that lead out of it.", "--follow-links")]
+SkipBad = Annotated[bool, _option("Folder or .zip: skip images that cannot be read, and count them.", "--skip-bad")]
+FollowLinks = Annotated[bool, _option("Folder: follow symbolic links that leave the folder.", "--follow-links")]

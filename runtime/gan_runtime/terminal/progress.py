@@ -1,4 +1,4 @@
-"""How long work shows where it is: a bar on a terminal, a line now and then elsewhere, on stderr."""
+"""Progress on stderr: a bar on a terminal, a line every ten seconds elsewhere."""
 
 import sys
 import time
@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 
 from gan_runtime.terminal.text import note, plain
 
-DELAY_SECONDS = 1.0  # work that is done by then shows nothing
+DELAY_SECONDS = 1.0  # shorter work shows no bar
 LINE_SECONDS = 10.0
 
 Advance: TypeAlias = Callable[[int], None]
-"""Called with the number of units that have been done since the last call; safe to call from one thread at a time."""
+"""Called with the number of units completed since the last call. Not thread-safe."""
 
 
 def silent(count: int) -> None:
@@ -21,14 +21,14 @@ def silent(count: int) -> None:
 
 @contextmanager
 def progress(what: str, total: int, unit: str, done: int = 0, quiet: bool = False) -> Iterator[Advance]:
-    """Show how far `what` has come while the block runs.
+    """Show the progress of `what` while the block runs.
 
     Args:
-        what: the work, as a person calls it: "decoding photos.zip".
-        total: units of the whole work.
+        what: description of the work: "decoding photos.zip".
+        total: number of units of the whole work.
         unit: "images", or "bytes", which are shown in MB.
-        done: units that earlier calls have done already.
-        quiet: show nothing at all.
+        done: number of units completed by earlier calls.
+        quiet: show nothing.
     """
     if quiet or sys.stderr is None:
         yield silent
@@ -41,7 +41,7 @@ def progress(what: str, total: int, unit: str, done: int = 0, quiet: bool = Fals
 
 
 class _Lines:
-    """A line every ten seconds: for files and pipes."""
+    """A line every ten seconds, for files and pipes."""
 
     def __init__(self, what: str, total: int, unit: str, done: int) -> None:
         self._what, self._total, self._unit = what, total, unit
@@ -50,7 +50,7 @@ class _Lines:
         self._next = self._began + LINE_SECONDS
 
     def advance(self, count: int) -> None:
-        """Say where the work stands, when it is time to."""
+        """Count units, and print a line if ten seconds have passed."""
         self._done += count
         now = time.monotonic()
         if now < self._next:
@@ -62,11 +62,11 @@ class _Lines:
         note(f"{self._what}: {amounts}, {_amount(speed, self._unit)} {_name(self._unit)}/s{left}")
 
     def close(self) -> None:
-        """Nothing to tidy up."""
+        """Do nothing."""
 
 
 class _Bar:
-    """A progress bar: for terminals. Its library is imported when the work turns out to be long."""
+    """A progress bar for terminals. Imports rich only if the work takes longer than the delay."""
 
     def __init__(self, what: str, total: int, unit: str, done: int) -> None:
         self._what, self._total, self._unit, self._done = what, total, unit, done
@@ -74,7 +74,7 @@ class _Bar:
         self._bar: Any = None
 
     def advance(self, count: int) -> None:
-        """Move the bar, once there is one."""
+        """Count units, and update the bar if it is visible."""
         self._done += count
         if self._bar is None:
             if time.monotonic() < self._begins:
@@ -84,7 +84,7 @@ class _Bar:
         self._bar.update(self._task, completed=self._done)
 
     def close(self) -> None:
-        """Leave the bar where it ended."""
+        """Stop the bar and leave its last state on the terminal."""
         if self._bar is not None:
             self._bar.stop()
 

@@ -1,4 +1,4 @@
-"""Text that is safe to print, and remarks on stderr. Imports neither typer nor rich."""
+"""Text that is safe to print, and messages on stderr. Imports neither typer nor rich."""
 
 import json
 import sys
@@ -23,6 +23,6 @@ def plain_json(document: Any, indent: int | None = None) -> str:
 
 
 def note(message: str) -> None:
-    """Print a remark on stderr."""
+    """Print a message on stderr."""
     if sys.stderr is not None:
         print(plain(message), file=sys.stderr, flush=True)  # noqa: T201
