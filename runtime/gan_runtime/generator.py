@@ -2,24 +2,24 @@
 
 import math
 import operator
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
-from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gan_runtime.class_labels import check_labels, find_class
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.latents import check_indices
 from gan_runtime.manifest import GenerateManifest, ImageSize, Points, PointsManifest, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
-from gan_runtime.request import Draw, pad
-from gan_runtime.session import Session, check_threads, open_session, run_session
-from gan_runtime.signature import Roles, check_task, generator_roles
+from gan_runtime.onnx_model import OnnxModel
+from gan_runtime.request import SampleRequest, pad
+from gan_runtime.sampled import SampledImages
+from gan_runtime.session import Providers, check_threads, open_session
+from gan_runtime.signature import GeneratorSignature, check_task, generator_signature
 from gan_runtime.threads import Workers, available_cpus
 
 if TYPE_CHECKING:
@@ -34,23 +34,20 @@ MAX_BATCH_SIZE = 65536
 # threads of one operator do not, and an image cannot depend on their number. A piece is worth a thread from so many
 # output values on, and leaves the caches beyond so many.
 PIECE_VALUES = 32 * 28 * 28, 256 * 28 * 28
-SHOWN_CLASSES = 20  # in a message
 FINGERPRINT_TOLERANCE = 1  # grey level: what other processors and devices may differ by
 
 
-@dataclass(frozen=True)
-class Generator:
+@dataclass(frozen=True, eq=False, repr=False)
+class Generator(OnnxModel):
     """A generator file, open on a device.
 
     >>> from gan_runtime import Generator
-    >>> images = Generator.load("exported/mnist.onnx").sample(64, seed=1)  # uint8 [64, 28, 28, 1]
+    >>> with Generator.load("exported/mnist.onnx") as generator:
+    ...     images = generator.sample(64, seed=1)  # uint8 [64, 28, 28, 1]
     """
 
-    model: ModelFile
     manifest: GenerateManifest | PointsManifest | None
-    roles: Roles
-    session: Session
-    workers: Workers
+    signature: GeneratorSignature
 
     @classmethod
     def load(
@@ -59,21 +56,18 @@ class Generator:
         device: str = "auto",
         threads: int | None = None,
         assumptions: "Assumptions | None" = None,
+        *,
+        providers: Providers | None = None,
     ) -> "Generator":
-        """Open the file at `path`.
+        """As `OnnxModel.load`.
 
-        Args:
-            path: an .onnx file.
-            device: "cpu", "cuda" or "auto".
-            threads: all processors allowed here if None.
-            assumptions: what to take for granted about a file without a manifest; `roles.assumed` tells the rest.
+        `assumptions` say how to read a file without a manifest; `signature.assumed` tells what else was assumed.
 
         Raises:
-            ModelError: the file is damaged, unsafe, too new or no generator, or its images cannot be repeated.
-            DeviceError: CUDA was asked for and cannot run the model.
-            InputError: unknown device, a number of threads out of range, or `assumptions` that do not fit the file.
+            ModelError: also where the images of a file without a manifest cannot be repeated.
+            InputError: also where `assumptions` do not fit the file.
         """
-        return cls.open(read_model_file(path), device, threads, assumptions)
+        return cls.open(read_model_file(path), device, threads, assumptions, providers=providers)
 
     @classmethod
     def open(
@@ -82,46 +76,45 @@ class Generator:
         device: str = "auto",
         threads: int | None = None,
         assumptions: "Assumptions | None" = None,
+        *,
+        providers: Providers | None = None,
     ) -> "Generator":
         """As `load`, for a file that has been read already."""
-        described = read_manifest(model)
+        described, manifest = read_manifest(model), None
         check_threads(threads)
         workers = Workers(threads or available_cpus())
         if described is None:
             from gan_runtime.foreign.probe import open_foreign  # noqa: PLC0415  (files of ours do without)
 
-            session, roles = open_foreign(model, device, workers, assumptions)
-            return cls(model, None, roles, session, workers)
-        if assumptions is not None and assumptions.given():
+            session, signature = open_foreign(model, device, workers, assumptions, providers)
+        elif assumptions is not None and assumptions.given():
             raise InputError(f"{', '.join(assumptions.given())}: {model.path} has a manifest that says how it is read")
-        manifest = check_task(model, described, GenerateManifest, PointsManifest)
-        roles = generator_roles(model, manifest)
-        return cls(model, manifest, roles, open_session(model, device, threads=1), workers)
-
-    @property
-    def threads(self) -> int:
-        """Of a batch; one run of the session has one."""
-        return self.workers.threads
+        else:
+            manifest = check_task(model, described, GenerateManifest, PointsManifest)
+            signature = generator_signature(model, manifest)
+            session = open_session(model, device, threads=1, providers=providers)
+        arguments = {"device": device, "threads": threads, "assumptions": assumptions, "providers": providers}
+        return cls(model.without_content(), manifest, session, workers, arguments, signature)
 
     @property
     def latent_dim(self) -> int:
         """Values per latent."""
-        return self.roles.latents.dim
+        return self.signature.latents.dim
 
     @property
     def classes(self) -> int:
         """How many classes the labels have; 0 for an unconditional generator."""
-        return self.roles.labels.classes if self.roles.labels else 0
+        return self.signature.labels.classes if self.signature.labels else 0
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """What the classes are called, in their order; empty where the file does not say."""
-        return self.roles.labels.names if self.roles.labels else ()
+        return self.signature.labels.names if self.signature.labels else ()
 
     @property
     def size(self) -> ImageSize | Points:
         """Of one image, or what the points are that the file draws."""
-        return self.roles.output
+        return self.signature.output
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -132,6 +125,17 @@ class Generator:
     def points(self) -> Points | None:
         """What the points are that the file draws; None for one that draws images."""
         return self.size if isinstance(self.size, Points) else None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8 of images, float32 of points."""
+        return np.dtype(np.float32 if self.points else np.uint8)
+
+    @property
+    def trained_on(self) -> str | None:
+        """The data set that it was trained on, where the manifest says so."""
+        data = self.manifest.training.get("data") if self.manifest else None
+        return data if isinstance(data, str) else None
 
     def sample(
         self, n: int, seed: int = 0, start: int = 0, labels: ArrayLike | None = None, batch_size: int | None = None
@@ -149,12 +153,12 @@ class Generator:
             uint8 [n, height, width, channels].
 
         Raises:
-            InputError: an argument is out of range, or labels are given to an unconditional generator.
+            InputError: an argument is out of range, labels are given to an unconditional generator, or it is closed.
         """
         if n == 0:
             check_indices(seed, start, 0)
-            return np.empty((0, *self.image_shape), np.float32 if self.points else np.uint8)
-        return np.concatenate(list(self.iter_batches(n, seed, start, labels, batch_size)))
+            return np.empty((0, *self.image_shape), self.dtype)
+        return self.draw(n, seed, start, labels, batch_size=batch_size).array()
 
     def iter_batches(
         self, n: int, seed: int = 0, start: int = 0, labels: ArrayLike | None = None, batch_size: int | None = None
@@ -170,8 +174,8 @@ class Generator:
         labels: ArrayLike | None = None,
         latents: ArrayLike | None = None,
         batch_size: int | None = None,
-    ) -> Draw:
-        """A checked request for n images.
+    ) -> SampledImages:
+        """n images that are drawn when they are needed, as `gan_runtime.outputs.write_output` takes them.
 
         `latents` [n, latent_dim] take the place of seed and start: default labels then count from 0, as in a call.
 
@@ -182,13 +186,15 @@ class Generator:
         if n < 1:
             raise InputError(f"n {n}: must be at least 1")
         check_indices(seed, start, n)
-        own_labels = None if labels is None else self.check_labels(labels, n)
+        own_labels = None if labels is None else check_labels(labels, n, self.signature.labels, self.model.path)
         own_latents = None if latents is None else self.check_latents(latents)
         if own_latents is not None:
             if len(own_latents) != n:
                 raise InputError(f"n {n}: there are {len(own_latents)} latents")
             seed = start = 0
-        return Draw(self, n, seed, start, own_labels, own_latents, self.batch_size(batch_size))
+        size = self.batch_size(batch_size)
+        space = self.signature.latents
+        return SampledImages(self, SampleRequest(n, seed, start, space, self.classes, own_labels, own_latents, size))
 
     def __call__(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Images:
         """Images of latents of one's own, in as many batches as the device needs.
@@ -201,18 +207,27 @@ class Generator:
             uint8 [n, height, width, channels].
 
         Raises:
-            InputError: a shape, label or value does not fit.
+            InputError: a shape, label or value does not fit, or the generator is closed.
         """
         z = self.check_latents(latents)
-        return np.concatenate(list(self.draw(len(z), labels=labels, latents=z).batches()))
+        return self.draw(len(z), labels=labels, latents=z).array()
 
-    def batch(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> Images:
-        """The images of one batch, cut into pieces for the threads; latents and labels are those of a `Draw`."""
+    def draw_batch(self, z: NDArray[np.float32], y: NDArray[np.int64] | None, into: Images) -> None:
+        """Draw the images of one batch, cut into pieces for the threads, into an array [at most n, ...].
+
+        `z` and `y` are latents and labels of a `SampleRequest`, which may be padded.
+        """
         size = self._piece_size(len(z))
-        pieces = [(z[i : i + size], None if y is None else y[i : i + size]) for i in range(0, len(z), size)]
-        if len(pieces) == 1:
-            return self._run(*pieces[0])
-        return np.concatenate(self.workers.map(self._run, *zip(*pieces, strict=True)))
+
+        def draw(first: int) -> None:
+            piece = into[first : first + size]
+            labels = None if y is None else y[first : first + size]
+            piece[:] = self._run(z[first : first + size], labels)[: len(piece)]
+
+        if len(z) <= size:
+            draw(0)
+        else:
+            self.workers.map(draw, range(0, len(into), size))
 
     def check_latents(self, latents: ArrayLike) -> NDArray[np.float32]:
         """`latents` as float32 [n, latent_dim], or an InputError that says what is wrong with them."""
@@ -229,45 +244,13 @@ class Generator:
             raise InputError("latents: not all of them are finite")
         return z
 
-    def check_labels(self, labels: ArrayLike, n: int) -> NDArray[np.int64]:
-        """`labels`, numbers or names, as int64 [n], or an InputError that says what is wrong with them."""
-        if not self.classes:
-            raise self._unconditional()
-        y = np.asarray(labels)
-        if isinstance(labels, list | tuple) and 0 < sum(isinstance(label, str) for label in labels) < len(labels):
-            raise InputError("labels: numbers and names are mixed, and a number may be a name; give one or the other")
-        if y.dtype.kind == "U":
-            y = np.array([self.class_called(name) for name in y.reshape(-1).tolist()], np.int64).reshape(y.shape)
-        if y.dtype.kind not in "iu" or y.shape not in ((), (n,)):
-            raise InputError(f"labels: expected {n} integers or names of classes, or one for all")
-        if y.min() < 0 or y.max() >= self.classes:
-            raise self._no_class(int(y.min() if y.min() < 0 else y.max()))
-        return np.broadcast_to(y.astype(np.int64), (n,))
-
     def class_called(self, name: str) -> int:
         """The number of the class with this name; where none is called so, a number stands for itself.
 
         Raises:
             InputError: there is no such class; names those that are spelt alike.
         """
-        if not self.classes:
-            raise self._unconditional()
-        for form in (str, partial(normalize, "NFC")):  # macOS decomposes accented letters
-            names = [form(known) for known in self.class_names]
-            if form(name) in names:
-                return names.index(form(name))
-        if re.fullmatch(r"-?[0-9]+", name):
-            number = int(name)
-            if 0 <= number < self.classes:
-                return number
-            raise self._no_class(number)
-        if not self.class_names:
-            raise InputError(f"label {name!r}: the classes of {self.model.path} have no names; give a number")
-        from difflib import get_close_matches  # noqa: PLC0415
-
-        alike = get_close_matches(name, self.class_names, cutoff=0.5) or self.class_names[:SHOWN_CLASSES]
-        more = "" if len(alike) == self.classes else ", … (gan-info lists all)"
-        raise InputError(f"label {name!r}: no class is called so; there are {', '.join(map(repr, alike))}{more}")
+        return find_class(name, self.signature.labels, self.model.path)
 
     def batch_size(self, wanted: int | None = None) -> int:
         """The batch size to use: `wanted`, checked, or what keeps the device busy."""
@@ -293,28 +276,22 @@ class Generator:
         return self.points.levels(images) if self.points else images
 
     def _piece_size(self, n: int) -> int:
-        if self.roles.fixed_batch:
-            return self.roles.fixed_batch
+        if self.signature.fixed_batch:
+            return self.signature.fixed_batch
         if self.session.device != "cpu":
             return n
         least, most = (max(1, values // math.prod(self.image_shape)) for values in PIECE_VALUES)
         return min(max(-(-n // self.threads), least), most)
 
     def _run(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> Images:
-        n, fixed = len(z), self.roles.fixed_batch
+        n, fixed = len(z), self.signature.fixed_batch
         if fixed:
             z, y = pad(z, fixed), None if y is None else pad(y, fixed)
-        (output,) = run_session(self.model, self.session, [self.roles.output_name], self.roles.feeds(z, y), n)
-        images: Images = self.roles.read(output)
+        feeds = self.signature.feeds(z, y)
+        images: Images = self.signature.read(self.run([self.signature.output_name], feeds, n)[0])
         if images.shape != (len(z), *self.image_shape):
             expected = [len(z), *self.image_shape]
             raise ModelError(
                 f"{self.model.path}: gives {list(images.shape)} where {expected} was declared; export it again"
             )
-        return images[:n]
-
-    def _no_class(self, number: int) -> InputError:
-        return InputError(f"label {number}: the model has the classes 0 to {self.classes - 1}")
-
-    def _unconditional(self) -> InputError:
-        return InputError(f"label: {self.model.path} is unconditional and takes none")
+        return images

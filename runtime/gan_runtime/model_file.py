@@ -7,7 +7,6 @@ onnx.proto are named by number, as in `gan_runtime.protobuf`.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,6 +44,9 @@ class ModelFile:
 
     path: Path
     content: bytes = field(repr=False)
+    """Its bytes; empty in the description of an open model, whose weights ONNX Runtime keeps."""
+    sha256: str
+    """Digest of the bytes, in hexadecimal."""
     ir_version: int
     opsets: dict[str, int]
     producer: str
@@ -55,15 +57,14 @@ class ModelFile:
     random_ops: frozenset[str]
     """Operators that draw random numbers, at any depth."""
 
-    @cached_property
-    def sha256(self) -> str:
-        """Digest of the whole file, in hexadecimal."""
-        return hashlib.sha256(self.content).hexdigest()
-
     @property
     def opset(self) -> int:
         """Version of the default operator set (ai.onnx)."""
         return self.opsets.get("", 0)
+
+    def without_content(self) -> "ModelFile":
+        """The same description without the bytes."""
+        return replace(self, content=b"")
 
 
 def read_model_file(path: str | Path) -> ModelFile:
@@ -111,6 +112,7 @@ def _parse(content: bytes, path: Path) -> ModelFile:
     return ModelFile(
         path=path,
         content=content,
+        sha256=hashlib.sha256(content).hexdigest(),
         ir_version=model.integer(1),
         opsets=opsets,
         producer=" ".join(filter(None, (model.text(2), model.text(3)))),

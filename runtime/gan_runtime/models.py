@@ -1,10 +1,8 @@
-"""Find the models that ship with the project, and the newest one of one's own."""
+"""The files of the models that ship with the project."""
 
 from pathlib import Path
 
 from gan_runtime.errors import ModelError
-from gan_runtime.model_file import ModelFile, read_model_file
-from gan_runtime.signature import is_generator
 
 EXPORTED = "exported"
 DEFAULT = "mnist"
@@ -42,39 +40,3 @@ def shipped_features(name: str) -> Path | None:
     root = checkout()
     path = (root / EXPORTED if root else _PACKAGE / "shipped") / "features" / f"{name}.onnx"
     return path if path.is_file() else None
-
-
-def default_model(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
-    """The newest generator in `folder` that is not a shipped one, else the shipped default.
-
-    Returns:
-        The file, and remarks: which it is, and which newer ones were passed over.
-    """
-    root = checkout()
-    shipped = {root / EXPORTED / f"{name}.onnx" for name in SHIPPED} if root else set()
-    remarks: list[str] = []
-    for path in newest_first(folder, "*.onnx"):
-        if path.resolve() in shipped:
-            continue
-        try:
-            model = read_model_file(path)
-            if model.external_data:
-                raise ModelError(f"{path}: refers to data in other files")
-            if is_generator(model):
-                return model, [*remarks, f"model: {path}, the newest in {folder}"]
-        except ModelError as error:
-            remarks.append(f"passed over: {error}")
-    path = shipped_model(DEFAULT)
-    return read_model_file(path), [*remarks, f"model: {path}, shipped with gan-edge"]
-
-
-def newest_first(folder: Path, pattern: str) -> list[Path]:
-    """The files of `folder` that fit `pattern`, the one that was written last first."""
-    return sorted(folder.glob(pattern), key=_changed, reverse=True)
-
-
-def _changed(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:  # a broken link, or removed a moment ago
-        return 0

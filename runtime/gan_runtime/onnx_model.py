@@ -1,76 +1,154 @@
-"""Files that take images and give vectors: what encoders and feature networks have in common."""
+"""What all open models have in common: a file on a device, closed when it is no longer needed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError, ModelError
-from gan_runtime.manifest import ImageAxes, ImageSize
-from gan_runtime.model_file import ModelFile
+from gan_runtime.manifest import Manifest
+from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.randomness import random_numbers
-from gan_runtime.session import Session, run_session
-from gan_runtime.threads import Workers
+from gan_runtime.session import Providers, Session, check_threads, open_session, run_session
+from gan_runtime.threads import Workers, available_cpus
 
-IMAGES = "images"
-PIECE = 64  # images of one run on a CPU, each on one thread: what is read cannot depend on the number of threads
-LARGE, FEW = 2**25, 4  # bytes of a file that gets so few: for 64 images Inception needs 1 GB a thread, and no less time
-PIXELS = 2**24  # bytes of the images of one run, unless it has only one image
+M = TypeVar("M", bound="OnnxModel")
 
 
-@dataclass(frozen=True)
-class ImageReader:
-    """A file with the input `images` uint8 [n, h, w, c], open on a device."""
+@dataclass(frozen=True, eq=False, repr=False)
+class OnnxModel:
+    """An exported file, open on a device. Base class of Generator, Encoder and FeatureNetwork.
+
+    All methods may be called by several threads at once. `close`, or the end of a `with` block, gives the memory of the
+    weights back; without it that happens when the object is garbage.
+
+    Two models are equal if they are of the same class, were made from files with the same SHA-256, read in the same
+    way, and run on the same device: they give the same results. The number of threads does not matter.
+
+    A model is pickled as the path and the SHA-256 of its file and the arguments it was opened with, and is opened again
+    when it is unpickled, so that it can be sent to processes that were spawned. A model opened from bytes cannot be
+    pickled, because the bytes are not kept beside ONNX Runtime's copy of the weights.
+    """
 
     model: ModelFile
+    """Facts about the file, without its bytes."""
+    manifest: Manifest | None
     session: Session
-    size: ImageAxes
     workers: Workers
+    arguments: Mapping[str, Any]
+    """What it was opened with."""
 
-    def __post_init__(self) -> None:
-        if self.model.random_ops:
-            raise random_numbers(self.model)
+    @classmethod
+    def load(
+        cls: type[M],
+        path: str | Path,
+        device: str = "auto",
+        threads: int | None = None,
+        *,
+        providers: Providers | None = None,
+    ) -> M:
+        """Open the file at `path`.
 
-    def read(
-        self,
-        batches: Iterable[NDArray[np.uint8]],
-        outputs: list[str],
-        keep: Callable[..., tuple[NDArray[Any], ...]] = lambda *arrays: arrays,
-    ) -> list[NDArray[Any]]:
-        """The `outputs` for all images, which come batch by batch; `keep` says what to keep of those of a piece.
+        Args:
+            path: an .onnx file.
+            device: "cpu", "cuda", "cuda:1" for the second GPU, or "auto" for CUDA where it works and CPU elsewhere.
+            threads: all processors that this process may use if None.
+            providers: execution providers of ONNX Runtime in place of `device`, names or (name, options).
 
         Raises:
-            InputError: the images are of another size than the file takes, or there are none.
-            DeviceError: the device fails.
-            ModelError: a value is not finite.
+            ModelError: the file is damaged, unsafe, too new, or made for another task.
+            DeviceError: the device or a provider cannot run the model.
+            InputError: an argument is out of range.
         """
+        return cls.open(read_model_file(path), device, threads, providers=providers)
 
-        def run(images: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
-            return keep(*self._run(images, outputs))
+    @classmethod
+    def open(
+        cls: type[M],
+        model: ModelFile,
+        device: str = "auto",
+        threads: int | None = None,
+        *,
+        providers: Providers | None = None,
+    ) -> M:
+        """As `load`, for a file that has been read already."""
+        manifest = cls.manifest_of(model)
+        if model.random_ops:
+            raise random_numbers(model)
+        check_threads(threads)
+        session = open_session(model, device, threads=1, providers=providers)
+        arguments = {"device": device, "threads": threads, "providers": providers}
+        return cls(model.without_content(), manifest, session, Workers(threads or available_cpus()), arguments)
 
-        pieces = [piece for batch in batches for piece in self.workers.map(run, self._cut(batch))]
-        if not pieces:
-            raise InputError(f"there are no images for {self.model.path}")
-        arrays = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
-        if not all(np.isfinite(array).all() for array in arrays):
+    @classmethod
+    def manifest_of(cls, model: ModelFile) -> Manifest:
+        """The manifest of a file that this class can open. Raises ModelError where `model` is no such file."""
+        raise NotImplementedError
+
+    @property
+    def threads(self) -> int:
+        """Threads that share the images of a batch; each run of the session has one."""
+        return self.workers.threads
+
+    @property
+    def on_cuda(self) -> bool:
+        """Whether it runs on a GPU by ONNX Runtime's CUDA provider."""
+        return self.session.device.startswith("cuda")
+
+    @property
+    def closed(self) -> bool:
+        """Whether it can no longer be used."""
+        return self.session.onnx is None
+
+    def close(self) -> None:
+        """Give memory and threads back. Later calls raise InputError, as do running ones before their next batch."""
+        self.session.onnx = None
+        self.workers.close()
+
+    def __enter__(self: M) -> M:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"device={self.session.device!r}, threads={self.threads}"
+        return f"<{type(self).__name__} {str(self.model.path)!r}, {state}>"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.model.sha256, self.session.device))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        path = self.model.path
+        if not path.is_file():
+            raise InputError(f"{path}: no such file, and a model is pickled as its path; write it to one and load that")
+        return _reopen, (type(self), str(path.resolve()), self.model.sha256, dict(self.arguments))
+
+    def run(self, outputs: list[str], feeds: dict[str, Any], n: int) -> list[Any]:
+        """The `outputs` of one run on n rows.
+
+        Raises:
+            DeviceError: the device fails.
+            ModelError: a value of a result float32 is not finite.
+            InputError: the model is closed.
+        """
+        found = run_session(self.model, self.session, outputs, feeds, n)
+        if self.manifest and not all(array.dtype != np.float32 or np.isfinite(array).all() for array in found):
             raise ModelError(f"{self.model.path}: gives values that are not finite")
-        return arrays
+        return found
 
-    def check_size(self, size: ImageSize, what: str) -> None:
-        """Raise InputError where images of `size` are none that the file takes."""
-        if not self.size.takes(size):
-            raise InputError(f"{what}: {size} images; {self.model.path} takes {self.size}")
+    def _key(self) -> tuple[Any, ...]:
+        return self.model.sha256, self.session.device, self.arguments.get("assumptions")
 
-    def _cut(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-        if batch.dtype != np.uint8 or batch.ndim != 4:
-            raise InputError(f"images {batch.dtype} {list(batch.shape)}: {self.model.path} takes uint8 [n, h, w, c]")
-        self.check_size(ImageSize(*batch.shape[1:]), "images")
-        most = FEW if self.session.device == "cpu" and len(self.model.content) >= LARGE else PIECE
-        piece = max(1, min(most, PIXELS // max(1, batch[:1].size)))
-        for first in range(0, len(batch), piece):
-            yield batch[first : first + piece]
 
-    def _run(self, images: NDArray[np.uint8], outputs: list[str]) -> list[NDArray[Any]]:
-        return run_session(self.model, self.session, outputs, {IMAGES: images}, len(images))
+def _reopen(kind: type[M], path: str, sha256: str, arguments: dict[str, Any]) -> M:
+    """A pickled model, opened again. Raises ModelError where the file is gone or has changed."""
+    model = read_model_file(path)
+    if model.sha256 != sha256:
+        raise ModelError(f"{path}: has changed since the model was pickled; load it again and pickle that")
+    return kind.open(model, **arguments)

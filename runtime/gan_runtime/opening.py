@@ -2,56 +2,64 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import parse_model, read_model_file
 from gan_runtime.models import SHIPPED, find_model
+from gan_runtime.session import Providers
 
 if TYPE_CHECKING:
-    from gan_runtime.encoder import Encoder
     from gan_runtime.generator import Generator
 
+BYTES = Path("<bytes>")  # names a model that was opened from bytes
 CLASSES = {  # by task: module and class, imported when a file of the task is opened
     "generate": ("gan_runtime.generator", "Generator"),
     "points": ("gan_runtime.generator", "Generator"),
     "encode": ("gan_runtime.encoder", "Encoder"),
+    "features": ("gan_runtime.evaluation.features", "FeatureNetwork"),
 }
 
 
-def load(source: str | Path | bytes, device: str = "auto", threads: int | None = None) -> "Generator | Encoder":
+def load(
+    source: str | Path | bytes, device: str = "auto", threads: int | None = None, providers: Providers | None = None
+) -> "Generator | Any":
     """Open an exported file.
 
     >>> import gan_runtime
-    >>> images = gan_runtime.load("mnist", device="cpu").sample(64, seed=1)  # uint8 [64, 28, 28, 1]
+    >>> with gan_runtime.load("mnist", device="auto") as generator:
+    ...     images = generator.sample(64, seed=1)  # uint8 [64, 28, 28, 1]
 
     Args:
         source: the path of an .onnx file, the name of a model that ships (`list_models`), or the bytes of a file.
-        device: "cpu", "cuda", or "auto" for CUDA where it works and CPU elsewhere.
+        device: "cpu", "cuda", "cuda:1" for one of several GPUs, or "auto" for CUDA where it works and CPU elsewhere.
         threads: all processors that this process may use if None.
+        providers: execution providers of ONNX Runtime in place of `device`: names, or pairs of a name and a dict of
+            options, the preferred one first.
 
     Returns:
-        A `Generator` for a file that draws images or points, or has no manifest; an `Encoder` for one that encodes.
+        A `Generator` for a file that draws images or points, or has no manifest; an `Encoder` for one that gives
+        latents of images; a `gan_runtime.evaluation.features.FeatureNetwork` for one that gives features of images.
 
     Raises:
-        ModelError: the file is missing, damaged, unsafe, too new, or made for a task that has no such class.
-        DeviceError: CUDA was asked for and cannot run the model.
-        InputError: unknown device, a number of threads out of range, or a source of another kind.
+        ModelError: the file is missing, damaged, unsafe, too new, or made for a task that this version does not know.
+        DeviceError: the device or a provider was asked for and cannot run the model.
+        InputError: unknown device, both device and providers, a number of threads out of range, or a source of another
+            kind.
     """
-    if not isinstance(source, str | Path | bytes):
-        raise InputError(f"source {type(source).__name__}: give a path, the name of a model, or the bytes of a file")
-    if isinstance(source, bytes):
-        model = parse_model(source, Path("model.onnx"))
-    else:
+    if isinstance(source, bytes | bytearray | memoryview):
+        model = parse_model(bytes(source), BYTES)
+    elif isinstance(source, str | Path):
         model = read_model_file(find_model(str(source)))
+    else:
+        raise InputError(f"source {type(source).__name__}: give a path, the name of a model, or the bytes of a file")
     manifest = read_manifest(model)
     task = manifest.task if manifest else "generate"
     if task not in CLASSES:
         raise ModelError(f"{model.path}: made for the task {task!r}; load opens files of {', '.join(CLASSES)}")
     module, name = CLASSES[task]
-    opened: Generator | Encoder = getattr(import_module(module), name).open(model, device, threads)
-    return opened
+    return getattr(import_module(module), name).open(model, device, threads, providers=providers)
 
 
 def list_models() -> tuple[str, ...]:

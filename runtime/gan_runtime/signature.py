@@ -123,7 +123,7 @@ def check_signature(model: ModelFile, manifest: Manifest) -> None:
 
 
 @dataclass(frozen=True)
-class Roles:
+class GeneratorSignature:
     """How to feed a generator and read its output."""
 
     latents: Latents
@@ -155,7 +155,7 @@ class Roles:
         return self.foreign.pixels(output) if self.foreign else output
 
 
-def generator_roles(model: ModelFile, manifest: GenerateManifest | PointsManifest) -> Roles:
+def generator_signature(model: ModelFile, manifest: GenerateManifest | PointsManifest) -> GeneratorSignature:
     """How to feed the generator `model`, whose manifest is `manifest`, and read its output.
 
     Raises:
@@ -167,7 +167,7 @@ def generator_roles(model: ModelFile, manifest: GenerateManifest | PointsManifes
     (output,) = SIGNATURES[manifest.task].outputs
     batch = next(port.shape[0] for port in model.inputs if port.name == "latents")
     fixed = batch if isinstance(batch, int) else None
-    return Roles(manifest.latents, manifest.labels, manifest.output, output, fixed)
+    return GeneratorSignature(manifest.latents, manifest.labels, manifest.output, output, fixed)
 
 
 def is_generator(model: ModelFile) -> bool:
@@ -183,7 +183,7 @@ def is_generator(model: ModelFile) -> bool:
             from gan_runtime.foreign.ports import choose_ports  # noqa: PLC0415  (files of ours do without)
 
             return choose_ports(model, Assumptions()) is not None
-        return generator_roles(model, check_task(model, manifest, GenerateManifest, PointsManifest)) is not None
+        return generator_signature(model, check_task(model, manifest, GenerateManifest, PointsManifest)) is not None
     except ModelError:
         if model.random_ops:
             raise

@@ -55,7 +55,7 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
 class Workers:
     """So many threads, started when they are first needed, and anew in a process that was forked.
 
-    They end when nothing refers to this object any more.
+    They end with `close`, or when nothing refers to this object any more.
     """
 
     threads: int
@@ -70,3 +70,7 @@ class Workers:
             # Without a lock, which a fork might copy while it is held: one pool wins, the others have no threads yet.
             pool = self._pools.setdefault(os.getpid(), ThreadPoolExecutor(self.threads))
         return list(pool.map(function, *arguments))
+
+    def close(self) -> None:
+        """Let the threads end once those that use them are done. Later calls of `map` start others."""
+        self._pools.pop(os.getpid(), None)

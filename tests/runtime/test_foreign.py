@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan_runtime import Generator
+from gan_runtime.commands.find_model import default_model
 from gan_runtime.errors import GanEdgeError, InputError, ModelError
 from gan_runtime.foreign import Assumptions
 from gan_runtime.foreign.ports import choose_ports
 from gan_runtime.latents import draw_latents
 from gan_runtime.model_file import ModelFile, Port, read_model_file
-from gan_runtime.models import default_model
 
 Call = Callable[..., Result]
 N = 5
@@ -138,7 +138,7 @@ def test_a_truncation_is_one_unless_it_is_said() -> None:
         before=[node("Mul", ["z0", "truncation_psi"], ["z"])],
         inputs=[value("z0", FLOAT, ["n", DIM]), value("truncation_psi", FLOAT, [])],
     )
-    assert "1 for 'truncation_psi'" in opened(path).roles.assumed
+    assert "1 for 'truncation_psi'" in opened(path).signature.assumed
     assert close(drawn(path), pixels(expected()))
     half = drawn(path, inputs={"truncation_psi": 0.5})
     z = draw_latents(0, 0, N, DIM) * 0.5
@@ -189,7 +189,7 @@ def test_bytes_with_channels_last_are_taken_as_they_are() -> None:
     ]
     path = generator(after=after, output=value("image", UINT8, ["n", SIDE, SIDE, 3]), k=np.float32(127.5))
     assert close(drawn(path), np.floor(pixels(expected())), most=1)
-    assert "[0, 255]" in opened(path).roles.assumed
+    assert "[0, 255]" in opened(path).signature.assumed
 
 
 def test_floats_with_channels_last_are_recognised() -> None:
@@ -214,7 +214,7 @@ def test_alpha_is_laid_over_white() -> None:
     levels = pixels(expected(channels=4))
     alpha = levels[..., 3:] / 255
     assert close(drawn(path), levels[..., :3] * alpha + 255 * (1 - alpha))
-    assert "alpha laid over white" in opened(path).roles.assumed
+    assert "alpha laid over white" in opened(path).signature.assumed
 
 
 def test_the_output_that_is_like_images_is_taken() -> None:
@@ -245,7 +245,7 @@ def test_an_output_that_is_no_image_is_called_that_and_no_flag_is_offered_that_c
 
 def test_a_batch_of_one_that_is_built_in_is_found() -> None:
     baked = generator(shape=(1, 3, SIDE, SIDE), output=value("image", FLOAT, ["n", 3, SIDE, SIDE]))
-    assert "1 at a time" in opened(baked).roles.assumed
+    assert "1 at a time" in opened(baked).signature.assumed
     assert close(drawn(baked), pixels(expected()))
 
 
@@ -285,7 +285,7 @@ def test_the_range_is_recognised_and_converted(low: float, high: float, found: t
     levels = pixels(images, *found)
     which = draw_latents(0, 0, 50, len(images)).argmax(axis=1)
     assert close(model.sample(50), levels[which])
-    assert f"[{found[0]}, {found[1]}]" in model.roles.assumed
+    assert f"[{found[0]}, {found[1]}]" in model.signature.assumed
 
 
 @pytest.mark.parametrize(("operator", "low", "high"), [("Tanh", -1, 1), ("Sigmoid", 0, 1)])
@@ -302,7 +302,7 @@ def test_the_last_activation_says_the_range_whatever_the_first_images_are_like(
     path = generator(after=after, small=np.float32(0.05), bias=np.float32(bias))
     a = draw_latents(0, 0, N, DIM).astype(np.float64) @ weight_of() * 0.05 + bias
     values = np.tanh(a) if operator == "Tanh" else 1 / (1 + np.exp(-a))
-    assert opened(path).roles.report()["read_as"]["images"]["range"] == [low, high]
+    assert opened(path).signature.report()["read_as"]["images"]["range"] == [low, high]
     assert close(drawn(path), pixels(values.reshape(N, 3, SIDE, SIDE), low, high))
 
 
@@ -448,7 +448,7 @@ def test_rounding_that_differs_with_the_batch_is_no_dependence() -> None:
         node("Sub", ["z0", "e"], ["z"]),
     ]
     path = generator(before=before, inputs=[value("z0", FLOAT, ["n", DIM])], tiny=np.float32(1e-4))
-    assert opened(path).roles.foreign.repeatable
+    assert opened(path).signature.foreign.repeatable
 
 
 def test_what_was_assumed_is_said_by_every_command(call: Call, random_features: Path) -> None:
@@ -591,7 +591,7 @@ PORTS = st.lists(
 def test_any_graph_is_fed_as_it_declares_or_refused_in_one_line(
     inputs: list, outputs: list, dim: int | None, named: str | None
 ) -> None:
-    model = ModelFile(Path("any.onnx"), b"", 8, {"": 15}, "", {}, tuple(inputs), tuple(outputs), False, frozenset())
+    model = ModelFile(Path("any.onnx"), b"", "", 8, {"": 15}, "", {}, tuple(inputs), tuple(outputs), False, frozenset())
     try:
         ports = choose_ports(model, Assumptions(latent_dim=dim, latents_input=named, classes=dim))
     except GanEdgeError as error:

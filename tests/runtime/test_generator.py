@@ -212,7 +212,7 @@ def test_a_damaged_weight_shows_in_the_fingerprint(conditional_model: Path, tmp_
 @pytest.mark.parametrize("image_shape", [["n", 3, 4, 5], ["n", "c", "h", "w"]])
 def test_plain_foreign_files_work(latent_shape: list, image_shape: list, tmp_path: Path) -> None:
     generator = Generator.load(linear_generator(tmp_path / "f.onnx", latent_shape, image_shape), device="cpu")
-    assert "no manifest" in generator.roles.assumed
+    assert "no manifest" in generator.signature.assumed
     assert generator.manifest is None
     images = generator.sample(5)
     assert images.shape == (5, *generator.image_shape)

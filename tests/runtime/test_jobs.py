@@ -219,7 +219,7 @@ def test_a_folder_in_the_place_of_a_file_is_refused_before_any_work(
     write_output(output, generator.draw(3))
     Path(name).unlink()
     Path(name).mkdir()
-    monkeypatch.setattr(Generator, "batch", lambda *_: pytest.fail("inference"))
+    monkeypatch.setattr(Generator, "draw_batch", lambda *_: pytest.fail("inference"))
     with pytest.raises(OutputError, match=f"{name}: is a folder; name a file"):
         write_output(output, generator.draw(3))
 
@@ -232,7 +232,7 @@ def test_a_job_that_fails_before_its_first_file_leaves_the_place_free(
         raise InputError("no image")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Generator, "batch", failing)
+        broken.setattr(Generator, "draw_batch", failing)
         with pytest.raises(InputError, match="no image"):
             write_output(output, generator.draw(12))
     assert not list(Path().iterdir())
@@ -270,7 +270,7 @@ def test_a_complete_job_does_no_inference_and_says_so(
 ) -> None:
     write_output(output, generator.draw(12))
     complete = contents()
-    monkeypatch.setattr(Generator, "batch", lambda *_: pytest.fail("inference"))
+    monkeypatch.setattr(Generator, "draw_batch", lambda *_: pytest.fail("inference"))
     assert write_output(output, generator.draw(12, batch_size=3)).kept == 12
     assert capfd.readouterr().err == f"{output}: all 12 images are there already\n"
     assert contents() == complete

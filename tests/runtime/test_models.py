@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 from pathlib import Path
@@ -8,9 +9,10 @@ import pytest
 import torch
 from helpers import linear_generator
 
+from gan_runtime.commands.find_model import default_model
 from gan_runtime.errors import ModelError
 from gan_runtime.manifest import METADATA_KEY, FeaturesManifest
-from gan_runtime.models import SHIPPED, checkout, default_model, find_model, shipped_model
+from gan_runtime.models import SHIPPED, checkout, find_model, shipped_model
 from gan_runtime.signature import is_generator
 
 
@@ -118,8 +120,16 @@ def test_load_takes_the_class_of_the_task_and_refuses_others(random_features: Pa
     file = encoder_file(module, Path("e.onnx"), size=ImageSize(4, 4, 1), latents=Latents(3, "normal"))
     encoder = gan_runtime.load(file.content, "cpu", 1)
     assert isinstance(encoder, gan_runtime.Encoder)
-    with pytest.raises(gan_runtime.ModelError, match=r"made for the task 'features'; load opens files of generate"):
-        gan_runtime.load(random_features)
+    network = gan_runtime.load(random_features, "cpu", 1)
+    assert (type(network).__name__, network.measure(iter([np.zeros((2, 28, 28, 1), np.uint8)])).features.shape[0]) == (
+        "FeatureNetwork",
+        2,
+    )
+    other = onnx.load(random_features)
+    manifest = json.loads(other.metadata_props[0].value) | {"task": "dream"}
+    onnx.helper.set_model_props(other, {METADATA_KEY: json.dumps(manifest)})
+    with pytest.raises(gan_runtime.ModelError, match=r"made for the task 'dream'; load opens files of generate"):
+        gan_runtime.load(other.SerializeToString())
     with pytest.raises(gan_runtime.ModelError, match=r"nothing\.onnx: no such model file"):
         gan_runtime.load("nothing.onnx")
     with pytest.raises(gan_runtime.InputError, match="source int"):

@@ -74,7 +74,7 @@ def test_slerp_of_numbers_goes_through_zero() -> None:
 
 def test_a_walk_passes_its_stations_and_closes(generator: Generator) -> None:
     steps = walk(generator.draw(3, seed=1, start=4), 8)
-    a, b = generator.draw(3, seed=1, start=4).latents(0, 3), generator.draw(3, seed=1, start=7).latents(0, 3)
+    a, b = (generator.draw(3, seed=1, start=start).request.latents(0, 3) for start in (4, 7))
     for frame, station in ((0, a), (2, b), (4, -a), (6, -b), (8 - 8, a)):
         np.testing.assert_array_equal(steps.latents(frame), station)
     sizes = [np.linalg.norm(steps.latents((i + 1) % 8) - steps.latents(i)) for i in range(8)]
@@ -90,10 +90,10 @@ def test_a_walk_needs_twice_as_many_latents_as_images(generator: Generator) -> N
 
 def test_uniform_latents_walk_in_straight_lines(generator: Generator) -> None:
     stations = np.array([[[1.0, -1.0]], [[0.0, 1.0]]], np.float32)
-    roles = replace(generator.roles, latents=replace(generator.roles.latents, distribution="uniform"))
-    steps = Walk(replace(generator, roles=roles).draw(1), stations, 4)
+    signature = replace(generator.signature, latents=replace(generator.signature.latents, distribution="uniform"))
+    steps = Walk(replace(generator, signature=signature).draw(1), stations, 4)
     np.testing.assert_array_equal(steps.latents(1), [[0.5, 0.0]])
-    assert np.abs(walk(steps.draw, 4).stations).max() <= 1
+    assert np.abs(walk(steps.sampled, 4).stations).max() <= 1
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -445,7 +445,7 @@ def test_every_recipe_is_trained_exported_and_sampled(call: Call, name: str) -> 
     assert done.code == 0, done.err
     assert call("gan-export", f"runs/mnist-{name}", "--output", "x.onnx").code == 0
     generator = Generator.load("x.onnx", "cpu")
-    assert generator.roles.latents.distribution == RECIPES[name].latents
+    assert generator.signature.latents.distribution == RECIPES[name].latents
     assert generator.sample(3).shape == (3, 28, 28, 1)
 
 

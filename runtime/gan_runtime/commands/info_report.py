@@ -72,11 +72,11 @@ def _describe_foreign(model: ModelFile, assumptions: Assumptions | None) -> dict
     from gan_runtime.generator import Generator
 
     try:
-        roles = Generator.open(model, "cpu", assumptions=assumptions).roles
+        signature = Generator.open(model, "cpu", assumptions=assumptions).signature
     except (ModelError, DeviceError) as error:
         return {"manifest": "none", "generator": f"no; {error}"}
-    assert roles.foreign
-    return {"manifest": "none", "generator": roles.assumed, "read_as": roles.foreign.report()}
+    assert signature.foreign
+    return {"manifest": "none", "generator": signature.assumed, "read_as": signature.foreign.report()}
 
 
 def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dict[str, Any]:

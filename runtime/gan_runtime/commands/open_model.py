@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from gan_runtime.commands.find_model import default_model
 from gan_runtime.generator import Generator
 from gan_runtime.model_file import read_model_file
-from gan_runtime.models import default_model, find_model
+from gan_runtime.models import find_model
 from gan_runtime.terminal.text import note
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def open_generator(
         for remark in remarks:
             say(remark)
     generator = Generator.open(model, device, threads, assumptions)
-    if generator.roles.assumed:
-        say(f"model: {model.path}, {generator.roles.assumed}")
+    if generator.signature.assumed:
+        say(f"model: {model.path}, {generator.signature.assumed}")
     if device == "auto":
         say(f"device: {generator.session.device}, {generator.session.reason}")
     return generator

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gan_runtime.encoder import Encoder
     from gan_runtime.generator import Generator
-    from gan_runtime.request import Draw
+    from gan_runtime.outputs.source import Source
 
 
 def check_mode(
@@ -109,16 +109,16 @@ def encoded(
     return Encoded(found.images, latents, opened, found.remarks)
 
 
-def write_reconstruction(output: str, originals: "NDArray[np.uint8]", draw: "Draw", options: Options) -> Outcome:
+def write_reconstruction(output: str, originals: "NDArray[np.uint8]", source: "Source", options: Options) -> Outcome:
     """Write originals above reconstructions to a .png or stdout. Raises OutputError, InputError as `write_output`."""
     from gan_runtime.outputs.reconstructions import write_reconstructions
 
     if output == STDOUT:
         content = io.BytesIO()
-        write_reconstructions(content, originals, draw, options)
+        write_reconstructions(content, originals, source, options)
         sys.stdout.buffer.write(content.getbuffer())
         sys.stdout.buffer.flush()
         return Outcome(output)
     with atomic_write(Path(output)) as file:
-        write_reconstructions(file, originals, draw, options)
+        write_reconstructions(file, originals, source, options)
     return Outcome(output)

@@ -150,11 +150,11 @@ def sample(
     if labels is not None and not quiet:
         note(f"labels: read from {latents}; --label overrides them")
     count = (n or _default_n(options, kind, generator)) if own is None else len(own)
-    draw = generator.draw(count, seed, start, number if labels is None else labels, own, batch_size)
+    source = generator.draw(count, seed, start, number if labels is None else labels, own, batch_size)
     if shown and reconstruct:
-        outcome = write_reconstruction(output, shown.pictures, draw, options)
+        outcome = write_reconstruction(output, shown.pictures, source, options)
     else:
-        outcome = write_output(output, draw, options)
+        outcome = write_output(output, source, options)
     report = {
         "output": output,
         "n": count,
@@ -229,7 +229,7 @@ def _describe(generator: "Generator") -> dict[str, Any]:
             "name": generator.manifest.name if generator.manifest else None,
             "sha256": model.sha256,
         },
-        **generator.roles.report(),
+        **generator.signature.report(),
         "image_shape": list(generator.image_shape),
         "device": generator.session.device,
         "threads": generator.threads,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT_SECONDS = 120.0
-CHILD = "import sys; sys.path[:] = sys.argv[1:]; from gan_runtime.devices.cuda import main; main()"
+CHILD = "import sys; _, gpu, *sys.path = sys.argv; from gan_runtime.devices.cuda import main; main(gpu)"
 WORKS = "CUDA works"
 NO_REASON = "ONNX Runtime gave a CPU session without a reason"
 
@@ -25,14 +25,14 @@ MODEL = (
 
 
 @cache
-def why_not_cuda() -> str:
-    """Why ONNX Runtime cannot use CUDA here; "" where it can, and where no child can be started to find out.
+def why_not_cuda(gpu: str = "0") -> str:
+    """Why ONNX Runtime cannot use CUDA on this GPU; "" where it can, and where no child can be started to find out.
 
     Python is started once, with the same sys.path; the answer is kept for as long as this process lives.
     """
     if not _is_python():
         return ""
-    command = [sys.executable, "-P", "-c", CHILD, *map(str, sys.path)]
+    command = [sys.executable, "-P", "-c", CHILD, gpu, *map(str, sys.path)]
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     try:
         done = subprocess.run(command, **pipes, timeout=TIMEOUT_SECONDS, check=False)
@@ -46,21 +46,21 @@ def why_not_cuda() -> str:
     return "" if output.rstrip().endswith(WORKS) else _reason(output)
 
 
-def main() -> None:
+def main(gpu: str) -> None:
     """What the child does: run a small model on CUDA, as `open_session` would run a large one."""
     import numpy as np  # noqa: PLC0415
 
-    from gan_runtime.session import CUDA, WARNING, create_session, import_onnxruntime, one_line  # noqa: PLC0415
+    from gan_runtime import session as s  # noqa: PLC0415
 
-    ort = import_onnxruntime()
+    ort = s.import_onnxruntime()
     if hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
     try:
-        session = create_session(ort, MODEL, CUDA, threads=1, log_severity=WARNING)
-        session.run(None, {"x": np.ones(1, np.float32)})
+        opened = s.create_session(ort, MODEL, s.cuda_providers(gpu), threads=1, log_severity=s.WARNING)
+        opened.run(None, {"x": np.ones(1, np.float32)})
     except Exception as error:  # ONNX Runtime's errors share no base class of their own
-        sys.exit(f"CUDA fails with error: {one_line(str(error))}")
-    if session.get_providers()[0] == CUDA:
+        sys.exit(f"CUDA fails with error: {s.one_line(str(error))}")
+    if opened.get_providers()[0] == s.CUDA:
         sys.stdout.write(f"\n{WORKS}\n")
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,12 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.evaluation.metrics import largest_probability
+from gan_runtime.image_reader import IMAGES, ImageReader
 from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures, read_manifest
-from gan_runtime.model_file import ModelFile, Port, read_model_file
-from gan_runtime.onnx_model import IMAGES, ImageReader
-from gan_runtime.session import check_threads, import_onnxruntime, open_session
+from gan_runtime.model_file import ModelFile, Port
+from gan_runtime.session import import_onnxruntime
 from gan_runtime.signature import check_signature, check_task
-from gan_runtime.threads import Workers, available_cpus, cpu_kind
+from gan_runtime.threads import cpu_kind
 
 FEATURES, LOGITS = "features", "logits"
 
@@ -41,36 +40,43 @@ class Measured:
         return Measured(self.features[chosen], self.predicted[chosen], self.confidence[chosen])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class FeatureNetwork(ImageReader):
     """A feature file, open on a device.
 
     The contract: input `images` uint8 [n, h, w, c], each of h, w and c fixed or any; outputs `features` float32 [n, d]
     and perhaps `logits` float32 [n, classes]. A file without a manifest is read by these names.
-
-    Attributes:
-        size: an `ImageSize` if the network takes images of one size, else `ImageAxes`.
-        classes: how many logits it gives; 0 if none.
     """
 
-    name: str
-    dim: int
-    classes: int
+    manifest: FeaturesManifest
+    """What the file says of itself, and what its graph shows."""
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto", threads: int | None = None) -> "FeatureNetwork":
-        """Open the file at `path` on "cpu", "cuda" or "auto".
+    def manifest_of(cls, model: ModelFile) -> FeaturesManifest:
+        """The manifest of a feature network. Raises ModelError where `model` is none, or contradicts its manifest."""
+        return _described(model)
 
-        Raises:
-            ModelError: the file is damaged, or does not keep the contract.
-            DeviceError, InputError: as `open_session`.
-        """
-        model = read_model_file(path)
-        manifest, measures = _described(model)
-        check_threads(threads)
-        session = open_session(model, device, threads=1)
-        workers = Workers(threads or available_cpus())
-        return cls(model, session, manifest.images, workers, manifest.name, measures.dim, measures.classes)
+    @property
+    def name(self) -> str:
+        """Of the network, for people."""
+        return self.manifest.name
+
+    @property
+    def size(self) -> ImageAxes:
+        """Of the images that it takes: an `ImageSize` if all have one size."""
+        return self.manifest.images
+
+    @property
+    def dim(self) -> int:
+        """Values per feature vector."""
+        assert self.manifest.output
+        return self.manifest.output.dim
+
+    @property
+    def classes(self) -> int:
+        """Number of logits; 0 if it gives none."""
+        assert self.manifest.output
+        return self.manifest.output.classes
 
     @property
     def key(self) -> str:
@@ -80,7 +86,7 @@ class FeatureNetwork(ImageReader):
 
     def at(self, size: ImageSize) -> "FeatureNetwork":
         """The same network for images of this size alone; unchanged if it takes only others."""
-        return replace(self, size=size) if self.size.takes(size) else self
+        return replace(self, manifest=replace(self.manifest, images=size)) if self.size.takes(size) else self
 
     def fixed_size(self, what: str) -> ImageSize:
         """The one size of images that it takes, for `what`. Raises InputError if it takes several sizes."""
@@ -104,8 +110,8 @@ def _kept(features: NDArray[np.float32], *logits: NDArray[np.float32]) -> tuple[
     return features, *(part for scores in logits for part in (scores.argmax(1), largest_probability(scores)))
 
 
-def _described(model: ModelFile) -> tuple[FeaturesManifest, Measures]:
-    """The manifest of a feature network and what the network gives; the graph says what the manifest does not.
+def _described(model: ModelFile) -> FeaturesManifest:
+    """The manifest of a feature network; the graph says what the manifest does not.
 
     Raises:
         ModelError: the file is no feature network, or contradicts its manifest.
@@ -129,7 +135,7 @@ def _described(model: ModelFile) -> tuple[FeaturesManifest, Measures]:
     dim, classes = (_width(model, ports[name]) if name in ports else 0 for name in (FEATURES, LOGITS))
     measures = described.output or Measures(dim, classes)
     check_signature(model, replace(described, output=measures))
-    return replace(described, images=images.as_size(), output=measures), measures
+    return replace(described, images=images.as_size(), output=measures)
 
 
 def _width(model: ModelFile, port: Port) -> int:

@@ -105,13 +105,14 @@ def open_source(
         generator = _open_generator(source, device, threads, assumptions, quiet)
         if not isinstance(generator.size, ImageSize):
             raise InputError(
-                f"{source}: draws {generator.roles.output_name}, and {data} has images; name the data that it imitates"
+                f"{source}: draws {generator.signature.output_name}, and {data} has images; "
+                "name the data that it imitates"
             )
         network.check_size(generator.size, source)
         _refuse_other_data(generator, data)
         labels = _labels_of(generator, data, network.classes, n, quiet)
         about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
-        about |= generator.roles.report()
+        about |= generator.signature.report()
         return Source(source, n, labels, about, generator, None, seed)
     return _open_images(source, network, n, seed, quiet, like)
 
@@ -153,7 +154,7 @@ def _without_size(name: str) -> tuple[bool, bool]:
 
 def check_assumptions(sources: list[Source], assumptions: Assumptions | None) -> None:
     """Raise InputError if there are `assumptions` but no generator without a manifest."""
-    if assumptions and not any(source.generator and source.generator.roles.foreign for source in sources):
+    if assumptions and not any(source.generator and source.generator.signature.foreign for source in sources):
         raise InputError(f"{', '.join(assumptions.given())}: belongs to an .onnx without a manifest; there is none")
 
 
@@ -163,14 +164,14 @@ def _open_generator(
     """Open a generator; `assumptions` are ignored for a file with a manifest."""
     model = read_model_file(source)
     generator = Generator.open(model, device, threads, None if METADATA_KEY in model.metadata else assumptions)
-    if generator.roles.foreign and not quiet:
-        note(f"model: {source}, {generator.roles.assumed}")
+    if generator.signature.foreign and not quiet:
+        note(f"model: {source}, {generator.signature.assumed}")
     return generator
 
 
 def _refuse_other_data(generator: Generator, data: str) -> None:
     """Raise InputError if the file was trained on another known data set."""
-    trained = generator.manifest.training.get("data") if generator.manifest else None
+    trained = generator.trained_on
     if trained in KNOWN and data in KNOWN and trained != data:
         raise InputError(f"{generator.model.path}: was trained on {trained}; measure it against that, not {data}")
 

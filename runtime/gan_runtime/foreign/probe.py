@@ -19,8 +19,8 @@ from gan_runtime.latents import default_labels, draw_latents
 from gan_runtime.manifest import ImageSize, Labels, Latents
 from gan_runtime.model_file import ModelFile, Port
 from gan_runtime.request import pad
-from gan_runtime.session import Session, open_session, run_session
-from gan_runtime.signature import Roles
+from gan_runtime.session import Providers, Session, open_session, run_session
+from gan_runtime.signature import GeneratorSignature
 from gan_runtime.threads import Workers
 
 TOGETHER = 3  # images in a run, at least: the one in the middle has neighbours on both sides
@@ -86,8 +86,8 @@ class Foreign:
 
 
 def open_foreign(
-    model: ModelFile, device: str, workers: Workers, assumptions: Assumptions | None
-) -> tuple[Session, Roles]:
+    model: ModelFile, device: str, workers: Workers, assumptions: Assumptions | None, providers: Providers | None
+) -> tuple[Session, GeneratorSignature]:
     """Open a file without a manifest on `device`, and see how it is to be fed and read.
 
     Raises:
@@ -96,9 +96,11 @@ def open_foreign(
     """
     said = assumptions or Assumptions()
     ports = choose_ports(model, said)
-    session = open_session(model, device, threads=1)
+    session = open_session(model, device, threads=1, providers=providers)
     found = examine(model, session, workers, ports, said)
-    return session, Roles(found.latents, found.labels, found.size, ports.images.name, found.fixed_batch, found)
+    return session, GeneratorSignature(
+        found.latents, found.labels, found.size, ports.images.name, found.fixed_batch, found
+    )
 
 
 def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, said: Assumptions) -> Foreign:

@@ -17,6 +17,7 @@ from gan_runtime.images.grids import save_png
 from gan_runtime.laboratory.metrics import CEILING, PointScores, point_scores
 from gan_runtime.laboratory.points import POINTS
 from gan_runtime.laboratory.scatter import scatter
+from gan_runtime.outputs.picture import whole
 from gan_runtime.outputs.pipeline import batches
 
 TEST, PERFECT = "test points", "perfect sampler"
@@ -82,11 +83,12 @@ def load_points(
     generator = Generator.load(source, device, threads)
     if generator.points is None or generator.points.coordinates != 2:
         raise InputError(f"{source}: draws no points in the plane, and {data} are such; name another data set")
-    trained = generator.manifest.training.get("data") if generator.manifest else None
+    trained = generator.trained_on
     if trained in POINTS and trained != data:
         raise InputError(f"{source}: was trained on {trained}; measure it against that, not {data}")
-    with batches(generator.draw(n, seed), quiet=quiet) as drawn:
-        points: NDArray[np.float32] = np.concatenate(list(drawn))
+    drawn = generator.draw(n, seed)
+    with batches(drawn, quiet=quiet) as made:
+        points = whole(drawn, made)
     return points, {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from gan_runtime.errors import OutputError
 from gan_runtime.files import atomic_write, check_space, check_writable
 from gan_runtime.outputs.options import FOLDER, STDOUT, Options, Outcome, check_options, check_points
-from gan_runtime.request import Draw
+from gan_runtime.outputs.source import Source
 
 __all__ = ["STDOUT", "Options", "Outcome", "check_options", "check_output", "kind_of", "write_output"]
 
@@ -68,12 +68,12 @@ def check_output(output: str) -> None:
         check_writable(Path(output))
 
 
-def write_output(output: str, draw: Draw, options: Options | None = None) -> Outcome:
-    """Make the images of `draw` and write them to `output`.
+def write_output(output: str, source: Source, options: Options | None = None) -> Outcome:
+    """Make the images of `source` and write them to `output`.
 
     Args:
         output: a path with a known suffix, a folder with a slash at its end, or "-" for a PNG on stdout.
-        draw: the request.
+        source: the images, as `Generator.draw` gives them.
         options: how the images are laid out, moved and divided.
 
     Returns:
@@ -85,24 +85,24 @@ def write_output(output: str, draw: Draw, options: Options | None = None) -> Out
     """
     kind, options = kind_of(output), options or Options()
     check_options(kind, options.changed())
-    if draw.unit == "points":
+    if source.unit == "points":
         check_points(output, kind, options)
     if kind in JOBS:
-        outcome: Outcome = _functions(JOBS[kind])[1](output, draw, options)
+        outcome: Outcome = _functions(JOBS[kind])[1](output, source, options)
         return outcome
-    files = POINTS if draw.unit == "points" else FILES
+    files = POINTS if source.unit == "points" else FILES
     (write,) = _functions(files[".png" if kind == STDOUT else kind])
     if kind == STDOUT:
         content = io.BytesIO()
-        write(content, draw, options)
+        write(content, source, options)
         sys.stdout.buffer.write(content.getbuffer())
         sys.stdout.buffer.flush()
         return Outcome(output)
     path = Path(output)
     if kind == ".npy":  # the one kind whose size is known beforehand
-        check_space(path, math.prod(draw.shape) * draw.dtype.itemsize)
+        check_space(path, math.prod(source.shape) * source.dtype.itemsize)
     with atomic_write(path) as file:
-        write(file, draw, options)
+        write(file, source, options)
     return Outcome(output)
 
 

@@ -11,9 +11,10 @@ from gan_runtime.errors import InputError
 from gan_runtime.images.grids import Layout, arrange, to_pillow
 from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.picture import check_by_class, labelled
-from gan_runtime.outputs.prefetch import overlap
+from gan_runtime.outputs.prefetch import prefetch
+from gan_runtime.outputs.source import Source
 from gan_runtime.outputs.walk import Walk, walk
-from gan_runtime.request import Draw
+from gan_runtime.sampled import SampledImages
 from gan_runtime.terminal.progress import progress
 
 MAX_WALK_PIXELS = 100_000_000  # of all frames together: Pillow keeps them in memory
@@ -23,16 +24,16 @@ GIF_SIDE, WEBP_SIDE = 65535, 16383
 PALETTE_FRAMES = 8
 
 
-def write_gif(file: BinaryIO, draw: Draw, options: Options) -> None:
+def write_gif(file: BinaryIO, source: Source, options: Options) -> None:
     """A walk as GIF: exact in grey; in colour one palette of 256 for all frames, undithered, as dither would flicker.
 
     Raises:
         InputError: a walk of this size or speed cannot be written, or has too few latents.
     """
-    path, layout = _checked(draw, options, GIF_FPS, GIF_SIDE)
+    path, layout = _checked(source, options, GIF_FPS, GIF_SIDE)
     # Pillow counts in milliseconds and rounds them down to the format's hundredths.
     durations = [10 * duration for duration in frame_durations(path.frames, options.fps, 100)]
-    palette = _palette(path, layout) if draw.shape[3] == 3 else None
+    palette = _palette(path, layout) if source.shape[3] == 3 else None
 
     def exact(picture: Any) -> Any:
         return picture if palette is None else picture.quantize(palette=palette, dither=0)
@@ -41,13 +42,13 @@ def write_gif(file: BinaryIO, draw: Draw, options: Options) -> None:
         _save(file, "gif", map(exact, pictures), durations)
 
 
-def write_webp(file: BinaryIO, draw: Draw, options: Options) -> None:
+def write_webp(file: BinaryIO, source: Source, options: Options) -> None:
     """A walk as lossless WebP. Raises InputError as `write_gif`."""
     from PIL import features  # noqa: PLC0415
 
     if not features.check("webp"):
         raise InputError(".webp: this Pillow was built without it; write .gif")
-    path, layout = _checked(draw, options, WEBP_FPS, WEBP_SIDE)
+    path, layout = _checked(source, options, WEBP_FPS, WEBP_SIDE)
     with _pictures(path, layout, options.quiet) as pictures:
         _save(file, "webp", pictures, frame_durations(path.frames, options.fps, 1000), lossless=True)
 
@@ -58,27 +59,29 @@ def frame_durations(frames: int, fps: float, ticks: int) -> list[int]:
     return [end - begin for begin, end in pairwise(ends)]
 
 
-def _checked(draw: Draw, options: Options, most_fps: int, most_side: int) -> tuple[Walk, Layout]:
+def _checked(source: Source, options: Options, most_fps: int, most_side: int) -> tuple[Walk, Layout]:
     """The walk and how its images are laid out, refused before the work where a format cannot hold it."""
-    check_by_class(draw, options)
+    if not isinstance(source, SampledImages):
+        raise InputError("a walk leads through the latents of a generator, and these images have none; write .png")
+    check_by_class(source, options)
     frames, fps = options.frames, options.fps
     if not 0 < fps <= most_fps:
         raise InputError(f"--fps {fps:g}: this format takes more than 0 and at most {most_fps}")
     if frames / fps > MAX_SECONDS:
         way = "more a second" if frames / most_fps <= MAX_SECONDS else "fewer"
         raise InputError(f"--fps {fps:g}: {frames} frames take more than {MAX_SECONDS} seconds; ask for {way}")
-    n = draw.n if draw.own_latents is None else 1
-    layout = options.layout(draw.classes)
-    height, width = layout.size((n, *draw.shape[1:]))
+    n = source.n if source.request.own_latents is None else 1
+    layout = options.layout(source.classes)
+    height, width = layout.size((n, *source.shape[1:]))
     if max(height, width) > most_side or frames * height * width > MAX_WALK_PIXELS:
         raise InputError(f"n {n}: {frames} frames of {width} x {height} pixels are too large; ask for fewer of either")
-    return walk(labelled(draw, options), frames), layout
+    return walk(labelled(source, options), frames), layout
 
 
 @contextmanager
 def _pictures(path: Walk, layout: Layout, quiet: bool) -> Iterator[Iterator[Any]]:
     """The frames as Pillow images, made while earlier ones are written."""
-    frames = overlap(path.images(range(path.frames)))
+    frames = prefetch(path.images(range(path.frames)))
     with closing(frames), progress("sampling", path.frames, "frames", quiet=quiet) as advance:
 
         def counted() -> Iterator[Any]:

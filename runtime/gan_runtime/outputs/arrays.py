@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.pipeline import batches
 from gan_runtime.outputs.source import Source
-from gan_runtime.request import Draw
+from gan_runtime.sampled import SampledImages
 
 LATENTS_AT_ONCE = 4096
 
@@ -20,8 +20,8 @@ def write_npy(file: BinaryIO, source: Source, options: Options) -> None:
         _write_array(file, source.shape, source.dtype, images)
 
 
-def write_npz(file: BinaryIO, draw: Draw, options: Options) -> None:
-    """The arrays `images` or `points`, `latents` float32 [n, d] and, of a conditional generator, `labels` int64 [n]."""
+def write_npz(file: BinaryIO, source: Source, options: Options) -> None:
+    """The arrays `images` or `points`; of a generator `latents` float32 [n, d]; with labels `labels` int64 [n]."""
     import zipfile  # noqa: PLC0415  (only .npz pays for its import)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -32,11 +32,13 @@ def write_npz(file: BinaryIO, draw: Draw, options: Options) -> None:
             with archive.open(entry, "w", force_zip64=True) as member:
                 _write_array(member, shape, dtype, parts)
 
-        with batches(draw, quiet=options.quiet) as images:
-            add(draw.unit, draw.shape, draw.dtype, images)
-        add("latents", (draw.n, draw.generator.latent_dim), np.float32, in_pieces(draw.n, draw.latents))
-        if draw.classes:
-            add("labels", (draw.n,), np.int64, in_pieces(draw.n, draw.labels))
+        with batches(source, quiet=options.quiet) as images:
+            add(source.unit, source.shape, source.dtype, images)
+        if isinstance(source, SampledImages):
+            request = source.request
+            add("latents", (source.n, request.space.dim), np.float32, in_pieces(source.n, request.latents))
+        if source.classes:
+            add("labels", (source.n,), np.int64, in_pieces(source.n, source.labels))
 
 
 def in_pieces(n: int, part: Callable[[int, int], Any]) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import OutputError
 from gan_runtime.files import TEMPORARY, atomic_write, check_writable, remove_leftovers
-from gan_runtime.outputs import resume as jobs
+from gan_runtime.outputs import resume
 from gan_runtime.outputs.arrays import in_pieces
 from gan_runtime.outputs.options import Options, Outcome
 from gan_runtime.outputs.pipeline import batches, png_encoder
@@ -34,21 +34,21 @@ def check_folder(output: str) -> None:
         return
     if not folder.is_dir():
         raise OutputError(f"{output}: is not a folder; name another one")
-    jobs.check_place(output, folder / RECORD, _others(folder))
+    resume.check_place(output, folder / RECORD, _others(folder))
 
 
 def write_folder(output: str, source: Source, options: Options) -> Outcome:
     """00000000.png and so on, named by the index of the image, and labels.csv; what is there already is kept."""
     folder = Path(output)
-    with _made(output), jobs.claimed(output, folder / RECORD, jobs.request(source), lambda: _files_in(folder)):
+    with _made(output), resume.claimed(output, folder / RECORD, resume.request(source), lambda: _files_in(folder)):
         remove_leftovers(folder)
         missing, damaged = _missing(folder, source)
         table = source.classes and not _is_whole(folder / LABELS, source)
         if table and (folder / LABELS).exists():
             damaged.append(LABELS)
         kept = source.n - sum(count for _, count in missing)
-        jobs.say_damaged(output, damaged, options)
-        jobs.say_kept(output, kept, source.n, options.quiet)
+        resume.say_damaged(output, damaged, options)
+        resume.say_kept(output, kept, source.n, options.quiet)
         if missing:
             _write_images(folder, source, missing, kept, options)
         if table:  # the last file: all is there
@@ -84,7 +84,7 @@ def _missing(folder: Path, source: Source) -> tuple[list[tuple[int, int]], list[
     for path in _images_in(folder):
         image = int(path.stem) - first_index
         if 0 <= image < source.n:
-            there[image] = jobs.is_made(path) and is_png(path.read_bytes(), source.shape[1:])
+            there[image] = resume.is_made(path) and is_png(path.read_bytes(), source.shape[1:])
             if not there[image]:
                 damaged.append(path.name)
     return ranges(~there), sorted(damaged)
@@ -112,7 +112,7 @@ def ranges(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _is_whole(table: Path, source: Source) -> bool:
-    if not jobs.is_made(table):
+    if not resume.is_made(table):
         return False
     with table.open("rb") as file:
         return all(file.read(len(part)) == part for part in _rows(source)) and not file.read(1)

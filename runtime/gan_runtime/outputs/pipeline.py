@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.images.grids import write_png
-from gan_runtime.outputs.prefetch import overlap
+from gan_runtime.outputs.prefetch import prefetch
 from gan_runtime.outputs.source import Source
 from gan_runtime.terminal.progress import progress
 
@@ -39,7 +39,7 @@ def batches(
     """
     parts = [source] if ranges is None else (source.part(first, count) for first, count in ranges)
     made = chain.from_iterable(part.batches() for part in parts)
-    with closing(overlap(made)) as ready, progress("sampling", source.n, source.unit, done, quiet) as advance:
+    with closing(prefetch(made)) as ready, progress("sampling", source.n, source.unit, done, quiet) as advance:
 
         def counted() -> Iterator[Images]:
             for batch in ready:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 _PATIENCE = 0.1  # seconds after which a producer looks whether anybody still listens
 
 
-def overlap(source: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
+def prefetch(source: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
     """The items of `source` in order, computed in a thread of its own, at most `ahead` of them waiting.
 
     An exception in `source` is raised where its item would have come. A consumer that stops early stops the thread.
@@ -36,7 +36,7 @@ def overlap(source: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
         else:
             offer("end")
 
-    thread = threading.Thread(target=produce, name="overlap", daemon=True)
+    thread = threading.Thread(target=produce, name="prefetch", daemon=True)
     thread.start()
     try:
         while True:

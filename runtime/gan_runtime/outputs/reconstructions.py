@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from gan_runtime.images.grids import Layout, arrange, check_grid, default_columns, write_png
 from gan_runtime.outputs.options import Options
+from gan_runtime.outputs.picture import whole
 from gan_runtime.outputs.pipeline import batches
-from gan_runtime.request import Draw
+from gan_runtime.outputs.source import Source
 
 
 def reconstruction_layout(shape: tuple[int, ...], options: Options) -> Layout:
@@ -25,13 +26,13 @@ def reconstruction_layout(shape: tuple[int, ...], options: Options) -> Layout:
     return layout
 
 
-def write_reconstructions(file: BinaryIO, originals: NDArray[np.uint8], draw: Draw, options: Options) -> None:
+def write_reconstructions(file: BinaryIO, originals: NDArray[np.uint8], source: Source, options: Options) -> None:
     """One PNG: a row of originals, below it the row of their reconstructions, and so on.
 
     Args:
         file: is written to.
         originals: uint8 [n, h, w, c].
-        draw: of the latents of these images, in the same order.
+        source: the reconstructions, in the same order.
         options: columns, padding and scale.
 
     Raises:
@@ -39,8 +40,8 @@ def write_reconstructions(file: BinaryIO, originals: NDArray[np.uint8], draw: Dr
     """
     layout = reconstruction_layout(originals.shape, options)
     assert layout.columns
-    with batches(draw, quiet=options.quiet) as images:
-        pairs = in_pairs(originals, np.concatenate(list(images)), layout.columns)
+    with batches(source, quiet=options.quiet) as images:
+        pairs = in_pairs(originals, whole(source, images), layout.columns)
     write_png(file, arrange(pairs, layout))
 
 

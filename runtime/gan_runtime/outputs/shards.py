@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gan_runtime.files import atomic_write, check_writable, remove_leftovers_of
-from gan_runtime.outputs import resume as jobs
+from gan_runtime.outputs import resume
 from gan_runtime.outputs.folder import RECORD, file_name
 from gan_runtime.outputs.options import Options, Outcome
 from gan_runtime.outputs.pipeline import Encode, Images, batches, png_encoder
@@ -23,7 +23,7 @@ def check_shards(output: str) -> None:
     """
     path = Path(output)
     check_writable(path)
-    jobs.check_place(output, _record(path), iter(sorted(shard.name for shard in _there(path))))
+    resume.check_place(output, _record(path), iter(sorted(shard.name for shard in _there(path))))
 
 
 def write_shards(output: str, source: Source, options: Options) -> Outcome:
@@ -32,11 +32,11 @@ def write_shards(output: str, source: Source, options: Options) -> Outcome:
     path, size = Path(output), options.shard_size
     paths = [path.with_name(shard_name(path, number)) for number in range(-(-source.n // size))]
     made = partial(_there, path)
-    with jobs.claimed(output, _record(path), jobs.request(source, shard_size=size), made):
+    with resume.claimed(output, _record(path), resume.request(source, shard_size=size), made):
         missing = [number for number, shard in enumerate(paths) if not _is_whole(shard, source, number, size)]
         kept = source.n - sum(_images_in(number, source.n, size) for number in missing)
-        jobs.say_damaged(output, [paths[number].name for number in missing if paths[number].exists()], options)
-        jobs.say_kept(output, kept, source.n, options.quiet)
+        resume.say_damaged(output, [paths[number].name for number in missing if paths[number].exists()], options)
+        resume.say_kept(output, kept, source.n, options.quiet)
         if missing:
             remove_leftovers_of(paths[missing[0]])  # the one that a killed process was writing
             _write_missing(path, source, missing, kept, options)
@@ -45,7 +45,7 @@ def write_shards(output: str, source: Source, options: Options) -> Outcome:
 
 def _is_whole(path: Path, source: Source, number: int, size: int) -> bool:
     """Whether a shard is there, with all its members and its end."""
-    if not jobs.is_made(path):
+    if not resume.is_made(path):
         return False
     first, count = number * size, _images_in(number, source.n, size)
     index, labels = source.start + first, source.labels(first, count)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gan_runtime.errors import InputError
-from gan_runtime.request import Draw
+from gan_runtime.sampled import SampledImages
 
 NO_DIRECTION = 1e-9  # of unit vectors: what is left of one beside the other is rounding below this
 
@@ -39,9 +39,9 @@ def slerp(a: ArrayLike, b: ArrayLike, t: float) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Walk:
-    """The images of `draw` on closed paths through their `stations`, float32 [stations, n, d], in so many frames."""
+    """The images of `sampled` on closed paths through their `stations`, float32 [stations, n, d], in so many frames."""
 
-    draw: Draw
+    sampled: SampledImages
     stations: NDArray[np.float32]
     frames: int
 
@@ -50,26 +50,27 @@ class Walk:
         station, rest = divmod(len(self.stations) * frame, self.frames)
         a, b = self.stations[station], self.stations[(station + 1) % len(self.stations)]
         t = rest / self.frames
-        if self.draw.generator.roles.latents.distribution == "normal":
+        if self.sampled.request.space.distribution == "normal":
             return slerp(a, b, t)
         return np.asarray((1.0 - t) * a.astype(np.float64) + t * b.astype(np.float64), np.float32)
 
     def images(self, frames: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
         """The images of these frames, uint8 [n, h, w, c] for each of them; short ones share a run of the session."""
-        n, labels = self.draw.n, self.draw.labels(0, self.draw.n)
-        at_once = max(1, self.draw.batch_size // n)
+        request = self.sampled.request
+        n, labels = request.n, request.labels(0, request.n)
+        at_once = max(1, request.batch_size // n)
         for first in range(0, len(frames), at_once):
             some = frames[first : first + at_once]
-            batch = replace(
-                self.draw,
+            together = replace(
+                request,
                 n=len(some) * n,
                 own_latents=np.concatenate([self.latents(frame) for frame in some]),
                 own_labels=None if labels is None else np.tile(labels, len(some)),
             )
-            yield from np.concatenate(list(batch.batches())).reshape(len(some), *self.draw.shape)
+            yield from replace(self.sampled, request=together).array().reshape(len(some), *self.sampled.shape)
 
 
-def walk(draw: Draw, frames: int) -> Walk:
+def walk(sampled: SampledImages, frames: int) -> Walk:
     """The walk of a request.
 
     Image i with the latent a goes to b, -a, -b and back to a, where b is the latent of the image n further on. Latents
@@ -78,13 +79,14 @@ def walk(draw: Draw, frames: int) -> Walk:
     Raises:
         InputError: there is only one latent, or there are fewer frames than stations.
     """
-    if draw.own_latents is None:
-        a, b = np.split(draw.latents(0, 2 * draw.n), 2)
-        steps = Walk(draw, np.stack([a, b, -a, -b]), frames)
-    elif draw.n < 2:
+    request = sampled.request
+    if request.own_latents is None:
+        a, b = np.split(request.latents(0, 2 * request.n), 2)
+        steps = Walk(sampled, np.stack([a, b, -a, -b]), frames)
+    elif request.n < 2:
         raise InputError("--latents: a walk needs two of them at least; there is one")
     else:
-        steps = Walk(draw.part(0, 1), draw.own_latents[:, None], frames)
+        steps = Walk(sampled.part(0, 1), request.own_latents[:, None], frames)
     stations = len(steps.stations)
     if frames < stations:
         raise InputError(f"--frames {frames}: the walk has {stations} stations; ask for {stations} frames at least")

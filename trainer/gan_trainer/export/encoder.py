@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from gan_runtime.encoder import LATENTS
+from gan_runtime.image_reader import IMAGES
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.recorded import record
 from gan_runtime.manifest import EncodeManifest, ImageSize, Latents
 from gan_runtime.model_file import ModelFile
-from gan_runtime.onnx_model import IMAGES
 from gan_trainer.data.pixels import normalise
 from gan_trainer.export.network import frozen_copy, plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, check_opset, finish, to_onnx

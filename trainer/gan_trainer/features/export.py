@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from gan_runtime.evaluation.features import FEATURES, LOGITS
 from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.image_reader import IMAGES
 from gan_runtime.manifest import FeaturesManifest, ImageAxes, Measures
 from gan_runtime.model_file import ModelFile
-from gan_runtime.onnx_model import IMAGES
 from gan_trainer.export.network import frozen_copy, plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, ExportError, check_opset, finish, to_onnx
 from gan_trainer.export.parity import Output, check_parity, file_rows, image_blocks, network_rows

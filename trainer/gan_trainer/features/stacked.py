@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FEATURES, LOGITS, FeatureNetwork
 from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.image_reader import IMAGES
 from gan_runtime.laboratory.stacked import CHANNELS
 from gan_runtime.manifest import FeaturesManifest, ImageSize, Measures, read_manifest
-from gan_runtime.model_file import ModelFile
-from gan_runtime.onnx_model import IMAGES
+from gan_runtime.model_file import ModelFile, read_model_file
 from gan_trainer.export.onnx_file import finish
 from gan_trainer.export.parity import Compute, Rows, check_parity, file_rows, image_blocks
 from gan_trainer.features.export import OUTPUTS
@@ -78,7 +78,8 @@ def stack_features(source: Path, path: Path, name: str) -> ModelFile:
         OutputError: `path` cannot be written.
     """
     check_writable(path)
-    part = FeatureNetwork.load(source, "cpu")
+    model = read_model_file(source)
+    part = FeatureNetwork.open(model, "cpu")
     grey = part.fixed_size(str(source))
     if grey.channels != 1:
         raise InputError(f"{source}: takes {grey.channels} channels; features of grey images can be stacked")
@@ -90,10 +91,10 @@ def stack_features(source: Path, path: Path, name: str) -> ModelFile:
         images=size,
         output=Measures(dim, classes, tuple(map("".join, product(_class_names(part), repeat=CHANNELS)))),
     )
-    file = finish(_composed(part), manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
+    file = finish(_composed(model, part), manifest, {FEATURES: (dim,), LOGITS: (classes,)}, opset, path)
     noise = [(_noise(n, grey),) for n in NOISE]
     blocks = [*noise, *image_blocks(size)]
-    check_parity(_channel_by_channel(part), file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS, "the parts")
+    check_parity(_channel_by_channel(model), file_rows(file, [FEATURES, LOGITS]), blocks, OUTPUTS, "the parts")
     with atomic_write(path) as target:
         target.write(file.content)
     return file
@@ -105,8 +106,8 @@ def _class_names(part: FeatureNetwork) -> tuple[str, ...]:
     return described.names if described else tuple(map(str, range(part.classes)))
 
 
-def _composed(part: FeatureNetwork) -> onnx.ModelProto:
-    model = onnx.load_from_string(part.model.content)
+def _composed(file: ModelFile, part: FeatureNetwork) -> onnx.ModelProto:
+    model = onnx.load_from_string(file.content)
     del model.metadata_props[:]
     del model.graph.value_info[:]  # of n rows, which become 3 n
     numbers = {"ir": model.ir_version, "opset": part.model.opset, "h": part.size.height, "w": part.size.width}
@@ -117,9 +118,9 @@ def _composed(part: FeatureNetwork) -> onnx.ModelProto:
     return onnx.compose.merge_models(begun, join, [(PART + FEATURES, "rows"), (PART + LOGITS, "scores")])
 
 
-def _channel_by_channel(part: FeatureNetwork) -> Compute:
+def _channel_by_channel(part: ModelFile) -> Compute:
     """What the stacked network has to give: the features of each channel by itself, and logits of the same sums."""
-    measure = file_rows(part.model, [FEATURES, LOGITS])
+    measure = file_rows(part, [FEATURES, LOGITS])
 
     def compute(rows: Rows) -> Rows:
         (images,) = rows

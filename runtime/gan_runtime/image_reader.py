@@ -1,0 +1,58 @@
+"""Models that take images and give vectors: what encoders and feature networks have in common."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.errors import InputError
+from gan_runtime.manifest import ImageAxes, ImageSize
+from gan_runtime.onnx_model import OnnxModel
+
+IMAGES = "images"
+PIECE = 64  # images per run on a CPU, each run on one thread: results cannot depend on the number of threads
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageReader(OnnxModel):
+    """A model with the input `images` uint8 [n, h, w, c]."""
+
+    @property
+    def size(self) -> ImageAxes:
+        """Of the images that it takes."""
+        raise NotImplementedError
+
+    def read(
+        self,
+        batches: Iterable[NDArray[np.uint8]],
+        outputs: list[str],
+        keep: Callable[..., tuple[NDArray[Any], ...]] = lambda *arrays: arrays,
+    ) -> list[NDArray[Any]]:
+        """The `outputs` for all images, which come batch by batch; `keep` says what to keep of those of a piece.
+
+        Raises:
+            InputError: the images are of another size than the file takes, there are none, or the model is closed.
+            DeviceError: the device fails.
+            ModelError: a value is not finite.
+        """
+
+        def run(images: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
+            return keep(*self.run(outputs, {IMAGES: images}, len(images)))
+
+        pieces = [piece for batch in batches for piece in self.workers.map(run, self._cut(batch))]
+        if not pieces:
+            raise InputError(f"there are no images for {self.model.path}")
+        return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+
+    def check_size(self, size: ImageSize, what: str) -> None:
+        """Raise InputError where images of `size` are not what the file takes."""
+        if not self.size.takes(size):
+            raise InputError(f"{what}: {size} images; {self.model.path} takes {self.size}")
+
+    def _cut(self, batch: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        if batch.dtype != np.uint8 or batch.ndim != 4:
+            raise InputError(f"images {batch.dtype} {list(batch.shape)}: {self.model.path} takes uint8 [n, h, w, c]")
+        self.check_size(ImageSize(*batch.shape[1:]), "images")
+        return [batch[first : first + PIECE] for first in range(0, len(batch), PIECE)]
