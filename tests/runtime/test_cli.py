@@ -127,12 +127,12 @@ def test_a_class_may_be_asked_for_by_name_and_is_told(call: Call, conditional_mo
         (["--scale", "0"], ["--scale"]),
         (["--rows", "2", "--columns", "2", "--n", "5"], ["n 5", "does not fit into 2 rows of 2"]),
         (["--rows", "1000000", "--columns", "1000000000"], ["grid", "too large"]),
-        (["--by-class", "--label", "3"], ["--by-class", "takes no label"]),
+        (["--by-class", "--label", "3"], ["--by-class", "cannot be combined with --label"]),
         (["--by-class", "--columns", "3"], ["--columns 3", "--by-class", "10"]),
         (["--by-class", "--rows", "2", "--n", "21"], ["n 21", "does not fit into 2 rows of 10"]),
-        (["--frames", "96"], ["--frames: belongs to .gif and .webp"]),
-        (["--fps", "24"], ["--fps: belongs to .gif and .webp"]),
-        (["--shard-size", "10000"], ["--shard-size: belongs to .tar"]),
+        (["--frames", "96"], ["--frames: has an effect only for .gif and .webp"]),
+        (["--fps", "24"], ["--fps: has an effect only for .gif and .webp"]),
+        (["--shard-size", "10000"], ["--shard-size: has an effect only for .tar"]),
         (["--seed", "-1"], ["--seed"]),
         (["--start", "-1"], ["--start"]),
         (["--start", str(2**62), "--n", "2"], [f"start {2**62}: the last of 2 latents"]),
@@ -177,7 +177,7 @@ def test_latents_that_are_no_array_get_one_line(call: Call, conditional_model: P
 def test_own_latents_have_no_place_in_a_picture_by_class(call: Call, conditional_model: Path) -> None:
     np.save("z.npy", np.zeros((20, 16)))
     arguments = ("--by-class", "--latents", "z.npy", "--model", conditional_model)
-    assert call("gan-sample", *arguments, "out.png").refused("--by-class", "--latents; leave one of the two out")
+    assert call("gan-sample", *arguments, "out.png").refused("--by-class", "--latents; leave one of them out")
 
 
 def stops_at_once(seconds: int = 0) -> None:

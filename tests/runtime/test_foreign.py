@@ -365,7 +365,7 @@ def test_a_job_does_not_go_on_with_other_assumptions(call: Call) -> None:
     assert call("gan-sample", "--model", path, "--n", 4, "-q", "job/").code == 0
     assert json.loads(Path("job/request.json").read_text())["read_as"]["images"]["range"] == [0, 1]
     other = call("gan-sample", "--model", path, "--n", 4, "-q", "--range=-1:1", "job/")
-    assert other.refused("another request: read_as")
+    assert other.refused("a different request: read_as")
 
 
 @pytest.mark.parametrize(

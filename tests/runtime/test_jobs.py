@@ -71,9 +71,9 @@ def test_own_latents_are_named_by_their_row(generator: Generator) -> None:
     write_output("out/", generator.draw(5, labels=3, latents=z))
     np.testing.assert_array_equal(images_in(Path("out")), generator(z, 3))
     assert Path("out/labels.csv").read_text().splitlines()[1] == "00000000.png,3,3"
-    with pytest.raises(OutputError, match="another request: latents"):
+    with pytest.raises(OutputError, match="a different request: latents"):
         write_output("out/", generator.draw(5, labels=3, latents=z + 1))
-    with pytest.raises(OutputError, match="another request: label 3, not"):
+    with pytest.raises(OutputError, match="a different request: label 3, not"):
         write_output("out/", generator.draw(5, labels=[1, 2, 3, 4, 5], latents=z))
 
 
@@ -137,7 +137,7 @@ def test_holes_are_filled(generator: Generator, capfd: pytest.CaptureFixture[str
     Path("out/.gan-edge-0123-abcd.tmp").touch()
     kept = Path("out/00000006.png").stat().st_mtime_ns
     assert write_output("out/", draw).kept == 25
-    assert "out/: 25 of 30 images are there already" in capfd.readouterr().err
+    assert "out/: 25 of 30 images exist already" in capfd.readouterr().err
     assert contents() == complete
     assert Path("out/00000006.png").stat().st_mtime_ns == kept
 
@@ -149,7 +149,7 @@ def test_missing_shards_are_made_again(generator: Generator, capfd: pytest.Captu
     for number in (1, 4):
         Path(f"out-{number:05d}.tar").unlink()
     assert write_output("out.tar", draw, options).kept == 30
-    assert "out.tar: 30 of 45 images are there already" in capfd.readouterr().err
+    assert "out.tar: 30 of 45 images exist already" in capfd.readouterr().err
     assert contents() == complete
 
 
@@ -191,7 +191,7 @@ def test_torn_files_are_said_and_made_again(
     capfd.readouterr()
     kept = write_output(output, generator.draw(30), options).kept
     assert kept == {"out/00000007.png": 29, "out/labels.csv": 30, "out-00001.tar": 20}[name]
-    assert f"{output}: damaged, and made anew: {Path(name).name}\n" in capfd.readouterr().err
+    assert f"{output}: damaged, will be written again: {Path(name).name}\n" in capfd.readouterr().err
     assert contents() == complete
 
 
@@ -248,7 +248,7 @@ def test_the_record_of_a_job_that_was_killed_before_its_first_file_binds_nobody(
         path.unlink()
     assert len(list(Path().rglob("*request.json"))) == 1
     write_output(output, generator.draw(5, seed=3))
-    with pytest.raises(OutputError, match="another request: seed 3, not 0, n 5, not 12"):
+    with pytest.raises(OutputError, match="a different request: seed 3, not 0, n 5, not 12"):
         write_output(output, generator.draw(12))
 
 
@@ -272,7 +272,7 @@ def test_a_complete_job_does_no_inference_and_says_so(
     complete = contents()
     monkeypatch.setattr(Generator, "draw_batch", lambda *_: pytest.fail("inference"))
     assert write_output(output, generator.draw(12, batch_size=3)).kept == 12
-    assert capfd.readouterr().err == f"{output}: all 12 images are there already\n"
+    assert capfd.readouterr().err == f"{output}: all 12 images exist already\n"
     assert contents() == complete
     write_output(output, generator.draw(12), QUIET)
     assert capfd.readouterr().err == ""
@@ -287,7 +287,9 @@ def test_another_request_in_the_same_place_is_refused(output: str, generator: Ge
         (generator.draw(12, seed=1, start=3), "seed 0, not 1, start 0, not 3"),
         (generator.draw(12, labels=1), "label None, not 1"),
     ):
-        with pytest.raises(OutputError, match=f"{output}: .*request.json has another request: {words}; repeat"):
+        with pytest.raises(
+            OutputError, match=f"{output}: .*request.json is the record of a different request: {words}; repeat"
+        ):
             write_output(output, draw)
     assert contents() == before
     next(Path().rglob("*request.json")).write_text("[")
@@ -307,7 +309,7 @@ def test_strangers_are_left_alone(generator: Generator) -> None:
     Path("out-00003.tar").write_text("mine")
     before = contents()
     for output, name in (("out/", "thesis.tex"), ("out", "thesis.tex"), ("out.tar", "out-00003.tar")):
-        with pytest.raises(OutputError, match=f"{output}: {name} is there already, and no .*request.json"):
+        with pytest.raises(OutputError, match=f"{output}: {name} exists without the .*request.json"):
             write_output(output, generator.draw(3))
     assert contents() == before
     write_output("other.tar", generator.draw(3))  # other names in the same folder are no hindrance
@@ -318,7 +320,7 @@ def test_a_second_process_on_one_job_is_refused(output: str, generator: Generato
     write_output(output, generator.draw(12))
     with next(Path().rglob("*request.json")).open("rb") as record:
         fcntl.flock(record, fcntl.LOCK_EX)
-        with pytest.raises(OutputError, match=f"{output}: another process is making it"):
+        with pytest.raises(OutputError, match=f"{output}: another process is writing it"):
             write_output(output, generator.draw(12))
 
 
@@ -329,7 +331,7 @@ def test_of_two_that_begin_at_once_one_is_refused_and_touches_nothing(output: st
     with Path("out/request.json" if output == "out/" else "out-request.json").open("wb") as record:
         fcntl.flock(record, fcntl.LOCK_EX)  # where the first is between opening and writing its record
         before = contents()
-        with pytest.raises(OutputError, match=f"{output}: another process is making it; wait for its end"):
+        with pytest.raises(OutputError, match=f"{output}: another process is writing it; wait for it to end"):
             write_output(output, generator.draw(12))
         assert contents() == before
 
@@ -342,7 +344,7 @@ def test_a_record_that_was_never_written_is_none(output: str, generator: Generat
     write_output(output, generator.draw(3))
     for record in Path().rglob("*request.json"):
         record.write_bytes(b"")
-    with pytest.raises(OutputError, match=r"is there already, and no .*request\.json"):
+    with pytest.raises(OutputError, match=r"exists without the .*request\.json"):
         write_output(output, generator.draw(3))
 
 
@@ -407,7 +409,7 @@ def test_an_interrupted_job_goes_on_to_the_same_files(
         if name == "stormy":
             said = _interrupt(command, number)
             if number == signal.SIGINT:
-                assert said == "gan-sample: interrupted; the same command goes on where it stopped\n"
+                assert said == "gan-sample: interrupted; run the same command again to resume\n"
             before = contents()
             assert any("png" in path or "tar" in path for path in before)
             assert number == signal.SIGKILL or not leftovers(Path())

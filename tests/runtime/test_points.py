@@ -150,8 +150,8 @@ def test_what_points_cannot_be_is_refused(call: Call, file: Path, conditional_mo
         return call("gan-sample", "--model", file, *arguments)
 
     for output in ("walk.gif", "walk.webp", "out.tar", "folder/"):
-        assert sample(output).refused("the model draws points; write .png, a scatter plot of them, .npy or .npz")
-    assert sample("out.png", "--columns", 3).refused("--columns: is for images")
+        assert sample(output).refused("the model generates points; choose .png (a scatter plot), .npy or .npz")
+    assert sample("out.png", "--columns", 3).refused("--columns: has no effect on points")
     assert sample("out.png", "--label", 1).refused("is unconditional")
     assert call("gan-eval", file, "mnist").refused("draws points, and mnist has images")
     assert call("gan-eval", file, "grid25").refused("was trained on ring8; measure it against that, not grid25")

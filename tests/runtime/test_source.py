@@ -62,7 +62,7 @@ def test_a_folder_of_another_source_is_continued_and_a_different_one_refused(tmp
     files[4].unlink()
     assert write_folder(output, Grey(), QUIET).kept == 9
     assert files[4].read_bytes() == content
-    with pytest.raises(OutputError, match="another request: n 10, not 11"):
+    with pytest.raises(OutputError, match="a different request: n 10, not 11"):
         write_folder(output, Grey(n=11), QUIET)
 
 

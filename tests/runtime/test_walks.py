@@ -129,7 +129,7 @@ def test_own_latents_are_the_stations_of_one_image(call: Callable[..., Result], 
     expected = Generator.load(conditional_model, "cpu")(z, 4)
     np.testing.assert_array_equal(np.stack(frames)[::3, :, :, :1], expected)
     refused = call("gan-sample", *arguments, "--frames", 2, "other.gif")
-    assert refused.refused("--frames 2: the walk has 3 stations; ask for 3 frames at least")
+    assert refused.refused("--frames 2: the animation visits 3 latents; use at least 3 frames")
     np.save("z.npy", z[:1])
     assert call("gan-sample", *arguments, "other.gif").refused("--latents", "two")
 
@@ -163,12 +163,12 @@ def test_durations_add_up(fps: float) -> None:
 @pytest.mark.parametrize(
     ("output", "options", "n", "words"),
     [
-        ("out.gif", Options(fps=51), 4, "--fps 51: this format takes .* at most 50"),
+        ("out.gif", Options(fps=51), 4, "--fps 51: must be more than 0 and at most 50 for this format"),
         ("out.webp", Options(fps=1001), 4, "at most 1000"),
         ("out.webp", Options(fps=0), 4, "--fps 0"),
         ("out.webp", Options(fps=float("nan")), 4, "--fps nan"),
-        ("out.gif", Options(frames=0), 4, "--frames 0: the walk has 4 stations"),
-        ("out.gif", Options(frames=3), 4, "--frames 3: the walk has 4 stations; ask for 4 frames at least"),
+        ("out.gif", Options(frames=0), 4, "--frames 0: the animation visits 4 latents"),
+        ("out.gif", Options(frames=3), 4, "--frames 3: the animation visits 4 latents; use at least 4 frames"),
         ("out.gif", Options(fps=0.1), 4, "--fps 0.1: 96 frames take more than 600 seconds; ask for more a s"),
         ("out.gif", Options(frames=30_001, fps=50), 1, "--fps 50: 30001 frames take .* 600 seconds; ask for fewer"),
         ("out.gif", Options(frames=100_000, fps=50), 4, "100000 frames of 56 x 56 pixels are too large|600 seconds"),

@@ -47,7 +47,7 @@ def write_webp(file: BinaryIO, source: Source, options: Options) -> None:
     from PIL import features  # noqa: PLC0415
 
     if not features.check("webp"):
-        raise InputError(".webp: this Pillow was built without it; write .gif")
+        raise InputError(".webp: Pillow was built without WebP; choose .gif")
     path, layout = _checked(source, options, WEBP_FPS, WEBP_SIDE)
     with _pictures(path, layout, options.quiet) as pictures:
         _save(file, "webp", pictures, frame_durations(path.frames, options.fps, 1000), lossless=True)
@@ -66,7 +66,7 @@ def _checked(source: Source, options: Options, most_fps: int, most_side: int) ->
     check_by_class(source, options)
     frames, fps = options.frames, options.fps
     if not 0 < fps <= most_fps:
-        raise InputError(f"--fps {fps:g}: this format takes more than 0 and at most {most_fps}")
+        raise InputError(f"--fps {fps:g}: must be more than 0 and at most {most_fps} for this format")
     if frames / fps > MAX_SECONDS:
         way = "more a second" if frames / most_fps <= MAX_SECONDS else "fewer"
         raise InputError(f"--fps {fps:g}: {frames} frames take more than {MAX_SECONDS} seconds; ask for {way}")

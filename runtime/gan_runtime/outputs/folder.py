@@ -1,4 +1,4 @@
-"""A folder: one PNG an image, and a table of the labels."""
+"""A folder with one PNG per image, and a table of the labels."""
 
 import io
 from collections.abc import Iterator

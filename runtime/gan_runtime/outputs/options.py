@@ -40,7 +40,7 @@ class Options:
     scale: int = 1
     """Each pixel becomes scale x scale of them."""
     by_class: bool = False
-    """A column a class: image i has the label i mod classes, whatever the index of the first image."""
+    """One column per class: image i has the label i mod classes, for any index of the first image."""
     frames: int = 96
     """Frames of a walk."""
     fps: float = 24.0
@@ -99,16 +99,18 @@ def check_options(kind: str, given: Collection[str]) -> None:
     for name in given:
         kinds = BELONGS.get(name, (kind,))
         if kind not in kinds:
-            raise InputError(f"{flag(name)}: belongs to {_listed(kinds)}; leave it out, or name such an output")
+            raise InputError(
+                f"{flag(name)}: has an effect only for {_listed(kinds)}; leave it out, or choose such an output"
+            )
 
 
 def check_points(output: str, kind: str, options: Options) -> None:
     """Raise InputError where points cannot be written to an output of this `kind`, or not so."""
     if kind not in OF_POINTS:
-        raise InputError(f"{output}: the model draws points; write .png, a scatter plot of them, .npy or .npz")
+        raise InputError(f"{output}: the model generates points; choose .png (a scatter plot), .npy or .npz")
     for name in options.changed():
         if name in BELONGS:
-            raise InputError(f"{flag(name)}: is for images, and the model draws points; leave it out")
+            raise InputError(f"{flag(name)}: has no effect on points; leave it out")
 
 
 def flag(name: str) -> str:

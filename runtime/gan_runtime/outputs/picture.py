@@ -45,13 +45,13 @@ def check_by_class(source: Source, options: Options) -> None:
         raise InputError("--by-class: draws each class with a generator, and these images are there; leave it out")
     classes, request = source.classes, source.request
     if not classes:
-        raise InputError(f"--by-class: {source.path} is unconditional and has no classes; leave it out")
+        raise InputError(f"--by-class: {source.path} is unconditional; leave it out")
     if request.own_latents is not None:
-        raise InputError("--by-class: draws its latents itself, and takes no --latents; leave one of the two out")
+        raise InputError("--by-class: cannot be combined with --latents; leave one of them out")
     if request.own_labels is not None:
-        raise InputError("--by-class: shows every class, and takes no label; leave one of the two out")
+        raise InputError("--by-class: cannot be combined with --label; leave one of them out")
     if options.columns not in (None, classes):
-        raise InputError(f"--columns {options.columns}: with --by-class there is one a class, {classes}; leave it out")
+        raise InputError(f"--columns {options.columns}: --by-class has one column per class, {classes}; leave it out")
 
 
 def labelled(source: S, options: Options) -> S:

@@ -1,4 +1,4 @@
-"""Long jobs that go on where they stopped: what was asked for is written down beside what is made."""
+"""Resumable jobs: the request is recorded next to the files that are written."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from gan_runtime.outputs.source import Source
 from gan_runtime.terminal.text import note
 
 REQUEST_VERSION = 1
-SHOWN = 3  # damaged files by name
+SHOWN = 3  # number of damaged files that a message names
 
 
 def request(source: Source, **more: Any) -> dict[str, Any]:
@@ -23,29 +23,28 @@ def request(source: Source, **more: Any) -> dict[str, Any]:
 
 
 def check_place(output: str, record: Path, there: Iterator[str]) -> None:
-    """Raise OutputError where the names `there` are files, and no `record` says of which job."""
+    """Raise OutputError if files `there` exist without a `record` of the job that wrote them."""
     check_writable(record)
-    stranger = next(there, None)  # looked for before the record: a job that begins just now writes that first
+    stranger = next(there, None)  # before the record, which a job that starts now writes first
     if stranger is not None and not is_made(record):
         raise OutputError(
-            f"{output}: {stranger} is there already, and no {record.name} that says what it belongs to; "
-            "name an empty place"
+            f"{output}: {stranger} exists without the {record.name} of the job that wrote it; choose another output"
         )
 
 
 @contextmanager
 def claimed(output: str, record: Path, wanted: dict[str, Any], made: Callable[[], Iterable[Path]]) -> Iterator[None]:
-    """Keep other processes out; meanwhile write the request down, or find that it is the one that is there.
+    """Lock the output, and record the request or compare it with the recorded one.
 
-    A record binds only where `made` lists files of the job that are there. A job that ends before its first file leaves
-    none, and one that begins here and that the model cannot fulfil leaves no files either.
+    A record is valid only if `made` lists existing files. A job that ends before its first file leaves no record.
+    A new job that fails with ModelError leaves no files either.
 
     Raises:
-        OutputError: another request is there, another process is working on it, or the disk is full.
+        OutputError: another request is recorded, another process writes this output, or the disk is full.
     """
     with _open(record) as file:
         if not lock(file.fileno()) or not _is_at(file, record):
-            raise OutputError(f"{output}: another process is making it; wait for its end, or stop it")
+            raise OutputError(f"{output}: another process is writing it; wait for it to end, or stop it")
         begins = not (is_made(record) and any(True for _ in made()))
         if not begins:
             _compare(output, record, record.read_bytes(), wanted)
@@ -54,7 +53,7 @@ def claimed(output: str, record: Path, wanted: dict[str, Any], made: Callable[[]
         try:
             yield
         except KeyboardInterrupt:
-            raise KeyboardInterrupt("the same command goes on where it stopped") from None
+            raise KeyboardInterrupt("run the same command again to resume") from None
         except ModelError:
             for path in list(made()) if begins else ():
                 path.unlink(missing_ok=True)
@@ -65,10 +64,10 @@ def claimed(output: str, record: Path, wanted: dict[str, Any], made: Callable[[]
 
 
 def is_made(path: Path) -> bool:
-    """Whether there is a file with content: a machine that lost its power may have left empty ones.
+    """Whether `path` is a file that is not empty. A power failure can leave empty files.
 
     Raises:
-        OutputError: something is there that no file can take the place of.
+        OutputError: `path` exists and is not a file.
     """
     if path.exists() and not path.is_file():
         check_writable(path)
@@ -76,16 +75,16 @@ def is_made(path: Path) -> bool:
 
 
 def say_damaged(output: str, names: list[str], options: Options) -> None:
-    """Remark on files that are there and not whole, and will be replaced."""
+    """Print the names of damaged files, which will be written again."""
     if names and not options.quiet:
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-        note(f"{output}: damaged, and made anew: {', '.join(names[:SHOWN])}{more}")
+        note(f"{output}: damaged, will be written again: {', '.join(names[:SHOWN])}{more}")
 
 
 def say_kept(output: str, kept: int, n: int, quiet: bool) -> None:
-    """Remark on the images that are there already."""
+    """Print how many images exist already."""
     if kept and not quiet:
-        note(f"{output}: {f'all {n:,}' if kept == n else f'{kept:,} of {n:,}'} images are there already")
+        note(f"{output}: {f'all {n:,}' if kept == n else f'{kept:,} of {n:,}'} images exist already")
 
 
 def _compare(output: str, record: Path, content: bytes, wanted: dict[str, Any]) -> None:
@@ -97,16 +96,16 @@ def _compare(output: str, record: Path, content: bytes, wanted: dict[str, Any]) 
             if there.get(key) != wanted.get(key)
         ]
     except (ValueError, AttributeError):
-        differences = ["one that cannot be read"]
+        differences = ["the record cannot be read"]
     if differences:
         raise OutputError(
-            f"{output}: {record} has another request: {', '.join(differences)}; "
-            "repeat that one, name another place, or remove it with what was made for it"
+            f"{output}: {record} is the record of a different request: {', '.join(differences)}; "
+            "repeat the recorded request, choose another output, or delete the record and its files"
         )
 
 
 def _open(record: Path) -> BinaryIO:
-    """Open the record, an empty one where there is none yet: what a lock is taken on must never be replaced."""
+    """Open the record, and create it empty if it does not exist. The locked file must never be replaced."""
     try:
         return record.open("ab")
     except OSError as error:
@@ -126,7 +125,7 @@ def _write_down(record: Path, wanted: dict[str, Any]) -> None:
         with record.open("wb") as file:
             file.write(json.dumps(wanted, indent=2).encode() + b"\n")
             file.flush()
-            os.fsync(file.fileno())  # images without it could not be continued
+            os.fsync(file.fileno())  # without the record, the job cannot be resumed
     except OSError as error:
         with suppress(OSError):
             record.unlink()

@@ -84,12 +84,12 @@ def walk(sampled: SampledImages, frames: int) -> Walk:
         a, b = np.split(request.latents(0, 2 * request.n), 2)
         steps = Walk(sampled, np.stack([a, b, -a, -b]), frames)
     elif request.n < 2:
-        raise InputError("--latents: a walk needs two of them at least; there is one")
+        raise InputError("--latents: an animation needs at least two latents; the file has one")
     else:
         steps = Walk(sampled.part(0, 1), request.own_latents[:, None], frames)
     stations = len(steps.stations)
     if frames < stations:
-        raise InputError(f"--frames {frames}: the walk has {stations} stations; ask for {stations} frames at least")
+        raise InputError(f"--frames {frames}: the animation visits {stations} latents; use at least {stations} frames")
     return steps
 
 
