@@ -12,7 +12,9 @@ from gan_runtime.manifest import ImageAxes, ImageSize
 from gan_runtime.onnx_model import OnnxModel
 
 IMAGES = "images"
-PIECE = 64  # images per run on a CPU, each run on one thread: results cannot depend on the number of threads
+# On a CPU each run has one thread and so many images: results cannot depend on the number of threads. Files from LARGE
+# bytes on get FEW images: Inception needs 1 GB per thread for 64, and is not faster. A run has PIXELS values at most.
+PIECE, FEW, LARGE, PIXELS = 64, 4, 2**25, 2**24
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,4 +57,10 @@ class ImageReader(OnnxModel):
         if batch.dtype != np.uint8 or batch.ndim != 4:
             raise InputError(f"images {batch.dtype} {list(batch.shape)}: {self.model.path} takes uint8 [n, h, w, c]")
         self.check_size(ImageSize(*batch.shape[1:]), "images")
-        return [batch[first : first + PIECE] for first in range(0, len(batch), PIECE)]
+        piece = self._piece(batch[:1].size)
+        return [batch[first : first + piece] for first in range(0, len(batch), piece)]
+
+    def _piece(self, values: int) -> int:
+        """Images of `values` values each per run."""
+        most = PIECE if self.on_cuda or self.model.size < LARGE else FEW
+        return max(1, min(most, PIXELS // max(1, values)))

@@ -47,6 +47,8 @@ class ModelFile:
     """Its bytes; empty in the description of an open model, whose weights ONNX Runtime keeps."""
     sha256: str
     """Digest of the bytes, in hexadecimal."""
+    size: int
+    """Number of bytes."""
     ir_version: int
     opsets: dict[str, int]
     producer: str
@@ -113,6 +115,7 @@ def _parse(content: bytes, path: Path) -> ModelFile:
         path=path,
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
         ir_version=model.integer(1),
         opsets=opsets,
         producer=" ".join(filter(None, (model.text(2), model.text(3)))),

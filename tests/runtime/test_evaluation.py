@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -361,6 +362,26 @@ def test_features_may_take_images_of_any_size_and_have_no_classes(tmp_path: Path
     assert grey.size == ImageAxes(channels=1)
     with pytest.raises(InputError, match=r"8 x 8 x 3 images; .*grey.onnx takes any x any x 1"):
         grey.measure(iter([np.zeros((2, 8, 8, 3), np.uint8)]))
+
+
+def test_large_networks_and_images_get_few_images_per_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = FeatureNetwork.load(any_features(tmp_path / "any.onnx"), "cpu")
+    runs: list[int] = []
+
+    def run(self: FeatureNetwork, outputs: list[str], feeds: dict[str, Any], n: int) -> list[Any]:
+        runs.append(n)
+        return [np.zeros((n, self.dim), np.float32)]
+
+    def runs_of(*shape: int) -> list[int]:
+        runs.clear()
+        network.measure(iter([np.zeros(shape, np.uint8)]))
+        return sorted(runs, reverse=True)
+
+    monkeypatch.setattr(FeatureNetwork, "run", run)
+    assert runs_of(130, 256, 256, 3) == [64, 64, 2]
+    assert runs_of(5, 2000, 2000, 3) == [1] * 5
+    monkeypatch.setattr("gan_runtime.image_reader.LARGE", 1)
+    assert runs_of(9, 8, 8, 3) == [4, 4, 1]
 
 
 @pytest.mark.parametrize(
