@@ -89,7 +89,7 @@ def encode_main() -> None:
 
 
 def _open_encoder(model: str | None, device: str, threads: int | None, quiet: bool) -> "Encoder":
-    from gan_runtime.commands.find_model import find_encoder
+    from gan_runtime.commands.find_encoder import find_encoder
     from gan_runtime.encoder import Encoder
 
     file, remarks = find_encoder(model)

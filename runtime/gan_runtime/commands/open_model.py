@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from gan_runtime.commands.find_model import default_model
 from gan_runtime.generator import Generator
 from gan_runtime.model_file import read_model_file
 from gan_runtime.models import find_model
@@ -28,6 +27,8 @@ def open_generator(
     if path is not None:
         model = read_model_file(find_model(path))
     else:
+        from gan_runtime.commands.find_model import default_model
+
         model, remarks = default_model()
         for remark in remarks:
             say(remark)

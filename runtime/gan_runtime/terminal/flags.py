@@ -8,7 +8,7 @@ import typer
 from gan_runtime.terminal.commandline import VERSION_OPTION
 from gan_runtime.terminal.help import DATA, GENERAL
 
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or cuda:1 for the second GPU.")]
 Threads = Annotated[
     int | None, typer.Option(min=1, max=1024, help="Number of CPU threads.", show_default="all allowed")
 ]
