@@ -1,4 +1,4 @@
-"""What a BiGAN's encoder knows of digits that nobody named to it: 1-nearest-neighbour accuracy on E(x).
+"""1-nearest-neighbour accuracy on E(x) of a BiGAN's encoder, which is trained without labels.
 
 The 60,000 training and 10,000 test images of MNIST are encoded by the exported file with ONNX Runtime; each test image
 is read as its nearest neighbour (Euclidean) among the training images. The authors of Donahue et al. 2017 log 97.35 %;

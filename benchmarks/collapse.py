@@ -1,4 +1,4 @@
-"""Does training notice when the generator repeats itself, and only then?
+"""Test that training detects a collapsed generator, and no other.
 
 `quick` at width 16 with class embeddings of a large standard deviation draws one picture per class (docs/recipes.md):
 it has to be stopped. `quick` as it is has to go on, with every seed. Each run is a gan-train process of its own.

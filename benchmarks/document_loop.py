@@ -1,4 +1,4 @@
-"""The training loop that tutorials teach for an MLP GAN on MNIST, as they write it: the opponent of training_speed.py.
+"""The usual training loop of tutorials for an MLP GAN on MNIST; the baseline of training_speed.py.
 
 It needs no torchvision: `Digits` does step by step what torchvision's MNIST, ToTensor and Normalize do to one image.
 Nothing here is made faster than in the tutorials, and nothing slower.

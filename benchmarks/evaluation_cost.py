@@ -1,4 +1,4 @@
-"""What evaluating itself costs a training: intervals are counted in images, so their price is shown here and not timed.
+"""The share of training time that evaluations take, with the default intervals, which are counted in images.
 
 A stretch of steps of a recipe on MNIST and one evaluation (2,000 images drawn, measured and compared) take turns in one
 process. The share is that of one evaluation in the time of the images between two of them, by medians, with the

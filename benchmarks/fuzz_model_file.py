@@ -1,4 +1,4 @@
-"""Whether any file that ONNX Runtime loads with external data gets past the reader.
+"""Test that the reader refuses every file that ONNX Runtime loads with external data.
 
 Files of `hostile_models.py` are shown to `parse_model` and to ONNX Runtime, which runs in a folder that is watched with
 inotify: a file counts as loaded with external data where ONNX Runtime opens anything there, or speaks of external data

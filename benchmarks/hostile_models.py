@@ -1,4 +1,4 @@
-"""ONNX files that try to read another file: external data at every place, written in ways that no writer uses.
+"""ONNX files that try to read another file: external data at every possible position, in unusual encodings.
 
 A model is taken apart into a tree of protobuf fields, a few of them are changed, and the tree is written again. It
 comes from the descriptors of the `onnx` package, not from the tables of the reader under test.

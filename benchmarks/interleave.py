@@ -1,4 +1,4 @@
-"""Fair comparisons on a machine that is never quite quiet: A B A B …, medians, and the ratio of the medians.
+"""Compare variants on a machine with other load: interleaved rounds (A B A B …), medians, and their ratio.
 
 Whatever else the machine does meets every side alike, and a median forgets the few rounds that it hits.
 """

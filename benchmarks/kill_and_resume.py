@@ -1,4 +1,4 @@
-"""A run that is killed again and again ends with the same bits as one that nobody disturbed.
+"""Test that a run that is killed and resumed repeatedly equals an uninterrupted run bit for bit.
 
 One run trains to its end. Others with the same settings are killed with SIGKILL after a random delay, within the time
 that the first one took: while torch is imported, before the first checkpoint, in the middle of a step or of a file.

@@ -1,4 +1,4 @@
-"""Whole processes: how long they take, and how much memory at most."""
+"""Measure the time and the peak memory of whole processes."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""Images a second of `Generator(latents)` against torch eager with the same weights, on the CPU.
+"""Images per second of `Generator(latents)`, compared with torch eager with the same weights, on the CPU.
 
 Both start from the same latents in numpy and end with the same uint8 [n, h, w, c]; torch runs in eval mode under
 inference_mode. The networks are those of the recipes gan (an MLP) and quick (convolutions), with random weights.

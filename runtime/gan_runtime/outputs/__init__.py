@@ -1,4 +1,4 @@
-"""Where sampled images go: a picture, a walk, arrays, a folder or shards."""
+"""Write sampled images as a picture, an animation, arrays, a folder or shards."""
 
 import io
 import math

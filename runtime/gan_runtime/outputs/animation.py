@@ -1,4 +1,4 @@
-"""GIF and WebP: a walk, laid out as the grid of its images, in an endless loop."""
+"""Write GIF and WebP animations: a grid of images that change along a walk, in an endless loop."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager

@@ -1,4 +1,4 @@
-"""Arrays: NPY and NPZ."""
+"""Write NPY and NPZ files."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO

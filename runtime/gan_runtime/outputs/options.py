@@ -1,4 +1,4 @@
-"""What can be asked of an output beyond its images, and what comes back."""
+"""The options of outputs, and their result."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""One picture of all images."""
+"""Write all images as one grid."""
 
 from collections.abc import Iterable
 from dataclasses import replace

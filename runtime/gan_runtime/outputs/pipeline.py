@@ -1,4 +1,4 @@
-"""Images on their way to files: made ahead of the writing, counted for the progress bar, encoded as PNG."""
+"""Generate images ahead of writing, count them for the progress bar, and encode them as PNG."""
 
 import io
 from collections.abc import Callable, Iterable, Iterator

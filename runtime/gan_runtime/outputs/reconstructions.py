@@ -1,4 +1,4 @@
-"""Originals above what a generator makes of their latents."""
+"""Write originals above their reconstructions."""
 
 from typing import BinaryIO
 

@@ -1,4 +1,4 @@
-"""Shards: tar files as WebDataset reads them, so many images each."""
+"""Write shards: tar files in the layout of WebDataset, with a fixed number of images each."""
 
 import re
 from collections.abc import Iterator

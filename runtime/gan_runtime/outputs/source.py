@@ -1,4 +1,4 @@
-"""What outputs take: images of any origin, in a fixed order, that can be made again in parts."""
+"""The input of outputs: images in a fixed order, from any origin, that can be generated again in parts."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol

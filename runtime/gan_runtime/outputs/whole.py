@@ -1,4 +1,4 @@
-"""Whether a file of a job is whole: what is there already is verified before it is kept, not assumed."""
+"""Verify that existing files of a job are complete, before they are kept."""
 
 import struct
 import zlib

@@ -1,1 +1,1 @@
-"""One module per command: arguments in, one call, a report out."""
+"""One module per command: it parses the arguments, makes one call, and prints a report."""

@@ -1,4 +1,4 @@
-"""gan-compare: recipes beside each other under one budget."""
+"""gan-compare: compare recipes with one budget."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""gan-features: train and export the network in whose features gan-eval measures."""
+"""gan-features: train and export a feature network for gan-eval."""
 
 import time
 from pathlib import Path

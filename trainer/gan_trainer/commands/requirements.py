@@ -1,4 +1,4 @@
-"""What the commands of the trainer need before they import torch."""
+"""Check the packages that the commands of the trainer need, before they import torch."""
 
 import os
 import sys

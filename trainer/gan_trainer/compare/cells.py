@@ -1,4 +1,4 @@
-"""One run of a comparison: train, export, measure the exported file. What has been done is not done again."""
+"""One run of a comparison: train, export, and measure the exported file. Finished steps are not repeated."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What gan-compare does: refuse what cannot work, plan, run all cells, and report."""
+"""The steps of gan-compare: check the settings, plan, run all cells, and report."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What a comparison is about to do: its settings, and how many images each recipe sees. Kept in plan.json."""
+"""The plan of a comparison, stored in plan.json: its settings, and the number of images of each recipe."""
 
 import hashlib
 import json

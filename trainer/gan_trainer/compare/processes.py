@@ -1,4 +1,4 @@
-"""The commands that a comparison runs, as processes that end with it."""
+"""Run the commands of a comparison as child processes, which end with it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""From CPU seconds to images: what a step of a recipe costs here."""
+"""Convert CPU seconds to images, with the measured cost of a recipe's training step."""
 
 import time
 

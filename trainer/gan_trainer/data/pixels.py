@@ -1,4 +1,4 @@
-"""Between a network's values and grey levels: the same for previews, exported files and their comparison."""
+"""Convert between a network's values and grey levels: the same for previews, exported files and their comparison."""
 
 import torch
 from torch import Tensor

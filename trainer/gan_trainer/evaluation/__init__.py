@@ -1,1 +1,1 @@
-"""When a run is measured, and what the numbers say."""
+"""Measure a run at intervals, and interpret the metrics."""

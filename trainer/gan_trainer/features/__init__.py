@@ -1,1 +1,1 @@
-"""The networks in whose features images are measured: trained and exported here."""
+"""Train and export feature networks."""

@@ -1,4 +1,4 @@
-"""The networks in whose features images are measured: small classifiers, trained by `gan-features`."""
+"""Feature networks: small classifiers, trained by `gan-features`."""
 
 import math
 from collections.abc import Callable

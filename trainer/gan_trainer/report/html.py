@@ -1,4 +1,4 @@
-"""Pages that are one file: style, scripts and data are inside, nothing is loaded from elsewhere."""
+"""Self-contained HTML pages: styles, scripts and data are in one file, and nothing else is loaded."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""report.html as an observer: renewed with every picture and warning."""
+"""An observer that writes report.html again after every preview and warning."""
 
 from collections.abc import Callable
 from pathlib import Path

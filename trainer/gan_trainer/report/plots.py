@@ -1,4 +1,4 @@
-"""What is plotted: columns of numbers with names. How that looks is up to plots.js."""
+"""The data of the plots: named columns of numbers. plots.js determines their appearance."""
 
 from gan_trainer.report.records import Records, number, spread
 from gan_trainer.tasks.task import Entry, Metric

@@ -1,4 +1,4 @@
-"""What the files of a run folder say, read with patience: all but config.json may be missing, cut off or damaged."""
+"""Read the files of a run folder. All of them except config.json may be missing, truncated or damaged."""
 
 import json
 import math

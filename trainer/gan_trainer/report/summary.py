@@ -1,4 +1,4 @@
-"""The top of the page: what this run is, how far it is, how good, and what to know before reading on."""
+"""The top of the page: the run, its progress, its quality, and warnings."""
 
 from gan_trainer.report.plots import real_name
 from gan_trainer.report.records import Records, number

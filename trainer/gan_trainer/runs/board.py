@@ -1,4 +1,4 @@
-"""What metrics.jsonl and samples/ hold, for TensorBoard as well: scalars and pictures over images seen."""
+"""Write the contents of metrics.jsonl and samples/ for TensorBoard: scalars and images over images seen."""
 
 from pathlib import Path
 from typing import Any

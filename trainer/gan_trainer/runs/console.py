@@ -1,4 +1,4 @@
-"""What a person sees of a run: a progress bar on a terminal, plain lines elsewhere, all on stderr."""
+"""Show a run on stderr: a progress bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""The table of systems. Each module names its networks and optimizers, and has a step that reads like its paper."""
+"""The table of systems. Each module defines networks, optimizers, and a training step that follows its paper."""
 
 from collections.abc import Mapping
 from typing import Any

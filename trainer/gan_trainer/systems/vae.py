@@ -1,4 +1,4 @@
-"""The variational autoencoder of Kingma and Welling 2014: no adversary, the contrast to the GANs."""
+"""The variational autoencoder of Kingma and Welling 2014, which has no adversary, for comparison with the GANs."""
 
 import torch
 from torch import Tensor, nn

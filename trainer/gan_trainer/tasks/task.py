@@ -1,4 +1,4 @@
-"""What a task is: all that follows from what goes into the deployed file and what comes out of it."""
+"""The interface of a task: everything that depends on the inputs and outputs of the exported file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""The training loop, its state, and what a checkpoint holds."""
+"""The training loop, its state, and checkpoints."""

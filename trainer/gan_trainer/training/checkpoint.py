@@ -1,4 +1,4 @@
-"""Checkpoints: one dictionary per file, written whole or not at all, loadable without running code from it."""
+"""Checkpoints: one dictionary per file, written atomically, and loaded without executing code."""
 
 import io
 from pathlib import Path

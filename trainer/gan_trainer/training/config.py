@@ -1,4 +1,4 @@
-"""A run's complete settings: what config.json holds and what a resumed run goes on with."""
+"""The complete settings of a run: the contents of config.json, which a resumed run uses."""
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any

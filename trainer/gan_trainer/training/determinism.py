@@ -1,4 +1,4 @@
-"""Same seed, same machine, same result; and the settings of torch that a run needs, put back after it."""
+"""Repeatable training: random state and settings of torch for the duration of a run, restored after it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What happens in a run, written to its folder and told to its observers."""
+"""Record the events of a run in its folder, and notify observers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Mean losses, and the moment when they stop being numbers."""
+"""Mean losses, and the detection of losses that are not finite."""
 
 import math
 from typing import Any

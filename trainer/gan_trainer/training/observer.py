@@ -1,4 +1,4 @@
-"""What a run tells while it trains, and to whom."""
+"""The observers of a run, and the events that they receive."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the steps of several systems have in common."""
+"""Functions shared by the training steps of several systems."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What the training loop knows of a system: how its networks are made, what trains them, and one step."""
+"""The interface of a system for the training loop: its networks, optimizers and training step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
