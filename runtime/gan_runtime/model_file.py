@@ -47,8 +47,6 @@ class ModelFile:
     """Its bytes; empty in the description of an open model, whose weights ONNX Runtime keeps."""
     sha256: str
     """Digest of the bytes, in hexadecimal."""
-    size: int
-    """Number of bytes."""
     ir_version: int
     opsets: dict[str, int]
     producer: str
@@ -58,6 +56,8 @@ class ModelFile:
     external_data: bool
     random_ops: frozenset[str]
     """Operators that draw random numbers, at any depth."""
+    size: int = 0
+    """Number of bytes."""
 
     @property
     def opset(self) -> int:
@@ -115,7 +115,6 @@ def _parse(content: bytes, path: Path) -> ModelFile:
         path=path,
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
-        size=len(content),
         ir_version=model.integer(1),
         opsets=opsets,
         producer=" ".join(filter(None, (model.text(2), model.text(3)))),
@@ -124,6 +123,7 @@ def _parse(content: bytes, path: Path) -> ModelFile:
         outputs=tuple(replace(port, operator=_operator(graph, port.name)) for port in outputs),
         external_data=any(map(_is_external, model.walk())),
         random_ops=frozenset(message.text(4) for message in model.walk() if _is_random(message)),
+        size=len(content),
     )
 
 
