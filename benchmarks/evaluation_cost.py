@@ -77,7 +77,7 @@ def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], 
 
     def training() -> None:
         for _ in range(options.steps):
-            state.meter.add(SYSTEMS[recipe.system].step(state, recipe, *batches.at(state.images_seen)))
+            state.meter.add(SYSTEMS[recipe.system].step(state, recipe, **batches.at(state.images_seen)))
             state.meter.check(state.step)
             state.step += 1
             state.images_seen += recipe.batch_size

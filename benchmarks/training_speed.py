@@ -92,14 +92,13 @@ def _our_sides(dataset: "Dataset", precision: str, steps: int) -> dict[str, Call
     import torch
 
     from gan_trainer.data.batches import Batches
-    from gan_trainer.systems.gan import train_step
 
     state, recipe = _new_state(precision)
     batches = Batches(dataset, recipe.batch_size, 0, torch.device("cpu"))
     first = batches.at(0)
 
-    def step(batch: "tuple[Tensor, Tensor]") -> None:
-        state.meter.add(*train_step(state, recipe, *batch))
+    def step(batch: "dict[str, Tensor]") -> None:
+        state.meter.add(state.system.step(state, recipe, **batch))
         state.meter.check(state.step)  # reads the losses in every step, as the training loop does on a CPU
         state.step += 1
         state.images_seen += recipe.batch_size
@@ -129,7 +128,6 @@ def compare_losses(dataset: "Dataset", steps: int = 3) -> float:
     from document_loop import DocumentLoop
 
     from gan_trainer.data.batches import Batches
-    from gan_trainer.systems.gan import train_step
 
     loop = DocumentLoop(dataset.images, dataset.labels)
     state, recipe = _new_state("fp32")
@@ -143,11 +141,11 @@ def compare_losses(dataset: "Dataset", steps: int = 3) -> float:
     batches = Batches(dataset, recipe.batch_size, 0, torch.device("cpu"))
     largest = 0.0
     for number in range(steps):
-        images, labels = batches.at(number * recipe.batch_size)
+        images, labels = batches.at(number * recipe.batch_size).values()
         torch.manual_seed(number)
         expected = torch.tensor(loop.step(images))
         torch.manual_seed(number)
-        found = torch.stack([loss for loss in train_step(state, recipe, images, labels) if loss is not None])
+        found = torch.stack([*state.system.step(state, recipe, images, labels).values()])
         largest = max(largest, (found - expected).abs().max().item())
     return largest
 

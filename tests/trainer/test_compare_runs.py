@@ -143,7 +143,7 @@ def test_the_schedule_is_that_of_the_training(make: Make, dataset: Dataset) -> N
     batches = Batches(dataset, config.recipe.batch_size, 0, torch.device("cpu"))
     spent = 0.0
     for _ in range(100):
-        losses = SYSTEMS["gan"].step(state, config.recipe, *batches.at(state.images_seen))
+        losses = SYSTEMS["gan"].step(state, config.recipe, **batches.at(state.images_seen))
         spent += 4.0 if "g_loss" in losses else 1.0
         state.images_seen += config.recipe.batch_size
     assert images_within(config.recipe, spent, 1.0, 4.0) == state.images_seen

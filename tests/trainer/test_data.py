@@ -14,7 +14,7 @@ def stream(batch_size: int = 8, seed: int = 0) -> Batches:
 
 
 def numbers(batches: Batches, first: int, last: int, batch_size: int = 8) -> list[int]:
-    pieces = [batches.at(seen)[0][:, 0, 0, 0] for seen in range(first, last, batch_size)]
+    pieces = [batches.at(seen)["images"][:, 0, 0, 0] for seen in range(first, last, batch_size)]
     return ((torch.cat(pieces) + 1) * 127.5).round().int().tolist()
 
 
@@ -26,7 +26,7 @@ def test_each_epoch_shows_every_image_once_in_an_order_of_its_own() -> None:
 
 
 def test_batches_are_full_and_normalised() -> None:
-    images, labels = stream().at(48)  # crosses the end of an epoch
+    images, labels = stream().at(48).values()  # crosses the end of an epoch
     assert images.shape == (8, 1, 2, 3)
     assert images.dtype == torch.float32
     assert labels.tolist() == [number % 4 for number in numbers(stream(), 48, 56)]
@@ -48,7 +48,7 @@ def test_seeds_differ_and_repeat() -> None:
 
 
 def test_a_batch_may_be_larger_than_an_epoch() -> None:
-    images, _ = stream(batch_size=120).at(0)
+    images, _ = stream(batch_size=120).at(0).values()
     values, counts = torch.unique(images[:, 0, 0, 0], return_counts=True)
     assert len(values) == SIZE
     assert set(counts.tolist()) == {2, 3}

@@ -55,13 +55,13 @@ def networks(recipe: BeganRecipe, size: ImageSize, classes: int) -> dict[str, nn
     return {"generator": generator, "discriminator": Autoencoder(recipe, size)}
 
 
-def step(state: TrainState, recipe: BeganRecipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def step(state: TrainState, recipe: BeganRecipe, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Equation 8: L(x) - k L(G(z)) for the discriminator, L(G(z)) for the generator, and k moves by the balance."""
     generator, error, balance = (*state.networks.values(), state.extra["balance"])
-    real_loss = error(real).mean()
-    d_loss = real_loss - balance.k * error(generator(draw_latents(recipe, real)).detach()).mean()
+    real_loss = error(images).mean()
+    d_loss = real_loss - balance.k * error(generator(draw_latents(recipe, images)).detach()).mean()
     descend(state, "d", d_loss)
-    g_loss = error(generator(draw_latents(recipe, real))).mean()
+    g_loss = error(generator(draw_latents(recipe, images))).mean()
     descend(state, "g", g_loss)
     balance.k += recipe.rate * (recipe.gamma * real_loss - g_loss).detach()
     balance.k.clamp_(0, 1)

@@ -119,7 +119,7 @@ def test_flags_go_before_what_points_usually_take(call: Call) -> None:
 
 def test_batches_hold_points_as_they_are() -> None:
     dataset = load_dataset("ring8")
-    batch, labels = Batches(dataset, 100, 0, torch.device("cpu")).at(0)
+    batch, labels = Batches(dataset, 100, 0, torch.device("cpu")).at(0).values()
     assert (batch.shape, batch.dtype) == ((100, 2, 1, 1), torch.float32)
     known = {tuple(row): label for row, label in zip(dataset.images[:, 0, 0].tolist(), dataset.labels, strict=True)}
     assert [known[tuple(row)] for row in batch.flatten(1).tolist()] == labels.tolist()

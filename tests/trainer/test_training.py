@@ -198,7 +198,7 @@ def test_the_average_counts_the_images_of_all_critic_steps(make: Make, dataset: 
         with torch.no_grad():
             now.fill_(1.0)
         SYSTEMS["gan"].step(
-            state, replace(config.recipe, lr=1e-30), *Batches(dataset, 8, 0, torch.device("cpu")).at(8 * i)
+            state, replace(config.recipe, lr=1e-30), **Batches(dataset, 8, 0, torch.device("cpu")).at(8 * i)
         )
     assert state.counters["g_steps"] == 2
     torch.testing.assert_close(old, torch.full_like(old, 0.5), atol=1e-3, rtol=0)

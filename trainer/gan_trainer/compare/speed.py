@@ -33,7 +33,7 @@ def step_seconds(config: Config, dataset: Dataset, least: float = MEASURED_SECON
     with number_of_threads(config.threads), state.random.used():
         while state.step < 2 * whole or sum(map(sum, seconds.values())) < least or state.step % whole:
             began = time.process_time()
-            losses = state.system.step(state, recipe, *batches.at(state.images_seen))
+            losses = state.system.step(state, recipe, **batches.at(state.images_seen))
             state.step += 1
             state.images_seen += recipe.batch_size
             if state.step > whole:  # the first ones pay for what is only made once

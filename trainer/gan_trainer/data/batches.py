@@ -22,8 +22,8 @@ class Batches:
         self._seed = seed
         self._orders: dict[int, Tensor] = {}
 
-    def at(self, images_seen: int) -> tuple[Tensor, Tensor]:
-        """The batch after `images_seen` images: float [n, c, h, w] in [-1, 1] and labels int64 [n]."""
+    def at(self, images_seen: int) -> dict[str, Tensor]:
+        """The batch after `images_seen` images: `images` float [n, c, h, w] in [-1, 1], and `labels` int64 [n]."""
         size = len(self._images)
         first, last = images_seen, images_seen + self._batch_size
         epochs = range(first // size, (last - 1) // size + 1)
@@ -32,7 +32,7 @@ class Batches:
         images = self._images.index_select(0, chosen).permute(0, 3, 1, 2)
         if images.dtype == torch.uint8:  # floats are in [-1, 1] already
             images = images.float().div_(127.5).sub_(1.0)
-        return images, self._labels.index_select(0, chosen)
+        return {"images": images, "labels": self._labels.index_select(0, chosen)}
 
     def _order(self, epoch: int) -> Tensor:
         """Permutation of one epoch, a function of seed and epoch alone: the ranks of its own block of Philox words."""

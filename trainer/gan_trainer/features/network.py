@@ -93,7 +93,7 @@ def train_features(
     bf16 = choose_precision("auto", "cpu") == "bf16"
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = recipe.lr * _rate(step / steps)
-        images, labels = batches.at(step * recipe.batch_size)
+        images, labels = batches.at(step * recipe.batch_size).values()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             _, logits = network.measure(moved(images, recipe))
         loss = cross_entropy(logits.float(), labels)

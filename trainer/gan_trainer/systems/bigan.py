@@ -34,7 +34,7 @@ def networks(recipe: BiganRecipe, size: ImageSize, classes: int) -> dict[str, nn
     return {"generator": generator, "discriminator": discriminator, "encoder": encoder}
 
 
-def step(state: TrainState, recipe: BiganRecipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def step(state: TrainState, recipe: BiganRecipe, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Tell (x, E(x)) from (G(z), z); then train G and E on the same loss with the roles of the pairs swapped.
 
     Donahue et al. 2017, equation 2, and section 3.5 for the swapped labels: the loss of G and E contains both kinds of
@@ -42,14 +42,14 @@ def step(state: TrainState, recipe: BiganRecipe, real: Tensor, labels: Tensor) -
     pairs is the generator's loss at the negated logit.
 
     Args:
-        state, recipe, real, labels: as in `gan.step`.
+        state, recipe, images, labels: as in `gan.step`.
 
     Returns:
         The discriminator's loss, and that of generator and encoder if they made a step.
     """
     condition = (labels,) if recipe.conditional else ()
     objective = OBJECTIVES[recipe.objective]
-    drawn, encoded = pairs(state, recipe, real, condition)
+    drawn, encoded = pairs(state, recipe, images, condition)
     d_loss = objective.d_loss(
         judge(state, recipe, detached(encoded), condition), judge(state, recipe, detached(drawn), condition)
     )

@@ -35,13 +35,13 @@ def networks(recipe: GanRecipe, size: ImageSize, classes: int) -> dict[str, nn.M
     return {"generator": generator, "discriminator": discriminator}
 
 
-def step(state: TrainState, recipe: GanRecipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def step(state: TrainState, recipe: GanRecipe, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """A discriminator step on one batch, and a generator step when it is due (Goodfellow et al. 2014, algorithm 1).
 
     Args:
         state: changed in place.
         recipe: objective, penalties, precision, and whether both steps share their passes.
-        real: float [n, c, h, w] in [-1, 1].
+        images: real ones, float [n, c, h, w] in [-1, 1].
         labels: int64 [n]; an unconditional recipe ignores them.
 
     Returns:
@@ -49,18 +49,18 @@ def step(state: TrainState, recipe: GanRecipe, real: Tensor, labels: Tensor) -> 
     """
     condition = (labels,) if recipe.conditional else ()
     with torch.set_grad_enabled(recipe.share_passes):
-        fake = generate(state, recipe, real, condition)
-    d_loss, real_logits = discriminator_step(state, recipe, real, fake.detach(), condition)
+        fake = generate(state, recipe, images, condition)
+    d_loss, real_logits = discriminator_step(state, recipe, images, fake.detach(), condition)
     if not recipe.generator_is_due(state.counters):
         return {"d_loss": d_loss}
     if not recipe.share_passes:
-        fake = generate(state, recipe, real, condition)
+        fake = generate(state, recipe, images, condition)
         if OBJECTIVES[recipe.objective].paired:
             with torch.no_grad():
-                real_logits = discriminate(state, recipe, real, condition)
-    images = state.counters["d_steps"] * recipe.batch_size
+                real_logits = discriminate(state, recipe, images, condition)
+    seen = state.counters["d_steps"] * recipe.batch_size
     g_loss = generator_step(state, recipe, real_logits, fake, condition)
-    update_averages(state, recipe, images)
+    update_averages(state, recipe, seen)
     return {"d_loss": d_loss, "g_loss": g_loss}
 
 

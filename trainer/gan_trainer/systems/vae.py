@@ -18,21 +18,21 @@ def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Modu
     return {"generator": new_generator(*body, classes), "encoder": new_encoder(*body, spread=True)}
 
 
-def step(state: TrainState, recipe: Recipe, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def step(state: TrainState, recipe: Recipe, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """One step on the negative evidence lower bound, with one reparameterised sample (Kingma and Welling 2014, eq. 10).
 
     Args:
-        state, recipe, real, labels: as in `gan.step`.
+        state, recipe, images, labels: as in `gan.step`.
 
     Returns:
         The bound in nats per image, as the generator's loss.
     """
     condition = (labels,) if recipe.conditional else ()
-    with autocast(real, recipe):
-        mean, log_variance = state.networks["encoder"](real).float().chunk(2, 1)
+    with autocast(images, recipe):
+        mean, log_variance = state.networks["encoder"](images).float().chunk(2, 1)
         latents = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
         values = state.networks["generator"].values(latents, *condition)  # type: ignore[operator]
-    loss = reconstruction(2 * values.float(), real) + divergence(mean, log_variance)
+    loss = reconstruction(2 * values.float(), images) + divergence(mean, log_variance)
     descend(state, "g", loss)
     state.counters["g_steps"] += 1
     return {"g_loss": loss.detach()}

@@ -123,7 +123,7 @@ def _run(
     while state.images_seen < recipe.images and stop.number is None and verdict is None:
         set_learning_rate(state, recipe)
         began = time.process_time()
-        state.meter.add(state.system.step(state, recipe, *batches.at(state.images_seen)))
+        state.meter.add(state.system.step(state, recipe, **batches.at(state.images_seen)))
         state.cpu_seconds += time.process_time() - began
         state.step += 1
         state.images_seen += recipe.batch_size

@@ -2,14 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
 from gan_runtime.manifest import ImageSize
-
-if TYPE_CHECKING:
-    from gan_trainer.training.state import TrainState
 
 
 def _nothing(recipe: Any) -> dict[str, nn.Module]:
@@ -23,8 +20,9 @@ class System:
     Args:
         networks: (recipe, size of the images, number of classes) -> new networks by name, "generator" among them.
             Raises InputError where the recipe's network cannot draw images of this size.
-        step: (state, recipe, images, labels) -> losses by name, scalars without gradients. `images` are float
-            [n, c, h, w] in [-1, 1], `labels` int64 [n]. A network that makes no step has no loss.
+        step: (state, recipe, **batch) -> losses by name, scalars without gradients. The tensors of a batch come by
+            name, as the data has them: `images` float [n, c, h, w] in [-1, 1], and `labels` int64 [n]. A network that
+            makes no step has no loss.
         optimizers: names of the networks that each optimizer trains.
         averaged: names of the networks of which an exponential moving average is kept, if the recipe asks for one.
         extra: recipe -> modules whose state belongs to the run and which no optimizer trains.
@@ -33,7 +31,7 @@ class System:
     """
 
     networks: Callable[[Any, ImageSize, int], dict[str, nn.Module]]
-    step: Callable[["TrainState", Any, Tensor, Tensor], dict[str, Tensor]]
+    step: Callable[..., dict[str, Tensor]]
     optimizers: dict[str, tuple[str, ...]]
     averaged: tuple[str, ...] = ("generator",)
     extra: Callable[[Any], dict[str, nn.Module]] = _nothing
