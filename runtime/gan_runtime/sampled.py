@@ -21,8 +21,6 @@ class SampledImages:
 
     generator: "Generator"
     request: SampleRequest
-    names: None = None
-    """Files are numbered from `start`."""
 
     @property
     def n(self) -> int:
