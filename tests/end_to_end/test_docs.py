@@ -44,7 +44,7 @@ ELSEWHERE = {
     "gan-features --inception pt_inception-2015-12-05-6726825d.pth --resize clean-fid --output inception.onnx": (
         "tests/trainer/test_inception.py, with weights from a formula"
     ),
-    "gan-eval photos.onnx photos/ --features inception.onnx --n 50000": "by hand: it takes hours, and the weights are not here",
+    "gan-eval photos.onnx photos/ --features inception.onnx --n 50000": "by hand: it takes hours",
     "python benchmarks/quality.py --check": "by hand before a model is shipped: it trains for 12 minutes",
     "gan-eval exported/stacked-mnist-quick.onnx stacked-mnist --n 26000": "benchmarks/laboratory.py, minutes long",
     "ls dist": "tests/end_to_end/test_installation.py",
