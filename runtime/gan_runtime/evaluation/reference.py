@@ -1,9 +1,11 @@
 """The features of a data set, against which generated images are measured; kept in the user's cache."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,50 +15,102 @@ from numpy.typing import NDArray
 from gan_runtime.data import KNOWN, Dataset, load_dataset
 from gan_runtime.data.named import load_pictures_as
 from gan_runtime.data.paths import cache_folder
+from gan_runtime.data.split import SHARE, split_by_content
 from gan_runtime.errors import InputError, OutputError
 from gan_runtime.evaluation.features import FeatureNetwork, Measured
-from gan_runtime.evaluation.metrics import Moments, neighbour_distances
+from gan_runtime.evaluation.metrics import Moments, nearest_distances, neighbour_distances
 from gan_runtime.files import atomic_write
 from gan_runtime.images.array_files import open_arrays
 from gan_runtime.images.choice import some_in_order, some_of
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.progress import progress
+from gan_runtime.terminal.text import note
 
 VERSION = 3  # of the cached features
 BATCH = 1024
-NEIGHBOUR = 5  # k of precision, recall, density and coverage
-TEST_SHARE = 6  # a folder has no test split: a random sixth of its images is used
+FULL = 10_000  # images: FID of fewer is biased so much that KID leads
+NEIGHBOUR, OF_FEW, FEW = 5, 3, 50  # k of precision, recall, density and coverage; of fewer test images than FEW
+TEST_SHARE = 6  # if no images are held out, a random sixth of all images takes the place of test images
+MEMORISED = 2_000  # images per side that memorisation looks at
+
+
+@dataclass(frozen=True)
+class Part:
+    """Real images of one kind, measured: all images of a data set, or some `rows` of it."""
+
+    dataset: Dataset
+    measured: Measured
+    rows: NDArray[np.int64] | None = None
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Labels of the images, int64 [n]."""
+        return self.dataset.labels if self.rows is None else self.dataset.labels[self.rows]
+
+    def images(self, chosen: NDArray[np.int64]) -> NDArray[Any]:
+        """Some of the images, by their indices in this part."""
+        return np.asarray(self.dataset.images[chosen if self.rows is None else self.rows[chosen]])
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
     """Features of real images and statistics of them.
 
-    `labelled` says whether the classes of the network are those of the data. `frequencies` are None for a network
-    without classes.
+    Attributes:
+        name, digest: of the data set.
+        key: what determines all numbers: the data, how they are split, and the feature network.
+        train: the images that a generator is trained on.
+        test: images that it is not trained on, if `held_out` is True; a random choice of `train` otherwise.
+        moments: of the features of `train`.
+        test_distances: of the images of `test` to their k-th neighbours, float64 [n].
+        frequencies: of the classes of the network; None if it has none.
+        labelled: whether the classes of the network are those of the data.
+        hold_out: the share of a folder's or an array's images that is held out; None if the data have a test split.
     """
 
     name: str
     digest: str
     key: str
-    train: Measured
-    test: Measured
-    test_labels: NDArray[np.int64]
+    train: Part
+    test: Part
     moments: Moments
     test_distances: NDArray[np.float64]
     frequencies: NDArray[np.float64] | None
     labelled: bool
+    hold_out: float | None = None
+
+    @property
+    def held_out(self) -> bool:
+        """Whether a generator that was trained on `train` has not seen `test`."""
+        return self.hold_out is None or self.hold_out > 0
+
+    @property
+    def k(self) -> int:
+        """Which neighbour gives the radius of precision, recall, density and coverage."""
+        return neighbour(len(self.test.measured.features))
+
+    @property
+    def small(self) -> bool:
+        """Whether FID is too biased to lead: there are fewer training images than papers use samples."""
+        return len(self.train.measured.features) < FULL
 
     def among(self, n: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Features of n test images, or of all if there are fewer, and the distances to their neighbours.
 
         Coverage needs equal numbers of real and generated images.
         """
-        if n >= len(self.test.features):
-            return self.test.features, self.test_distances
-        chosen = self.test.features[some_of(len(self.test.features), n)]
-        return chosen, neighbour_distances(chosen, NEIGHBOUR)
+        features = self.test.measured.features
+        if n >= len(features):
+            return features, self.test_distances
+        chosen = features[some_of(len(features), n)]
+        return chosen, neighbour_distances(chosen, self.k)
+
+    @cached_property
+    def held_out_distances(self) -> NDArray[np.float64]:
+        """Squared distances of at most `MEMORISED` test images to the nearest training image, float64 [n]."""
+        features = self.test.measured.features
+        return nearest_distances(features[some_of(len(features), MEMORISED)], self.train.measured.features)
 
 
 def load_reference(
@@ -67,78 +121,90 @@ def load_reference(
     offline: bool = False,
     quiet: bool = False,
     like: PictureOptions | None = None,
-) -> tuple[Reference, Dataset]:
-    """The reference of a data set for a feature network, and its training images.
+    size: ImageSize | None = None,
+    hold_out: float = SHARE,
+) -> Reference:
+    """The reference of a data set for a feature network.
 
     Args:
-        source: a key of `KNOWN`, or a folder or .zip of images. A sixth of the latter, chosen by `some_in_order`, is
-            used as test images.
+        source: a key of `KNOWN`, or a folder or .zip of images, of which a part is held out (`split_by_content`).
         network: an open feature network.
         data_dir, offline, quiet: as `load_dataset`.
         like: options of decoding except for the size.
+        size: of the images of a folder or archive; only needed if the network takes several sizes.
+        hold_out: share of the images of a folder or archive to hold out; 0 for a generator that was trained on all of
+            them.
 
     Raises:
         DataError: as `load_dataset`.
         InputError: the images have another size than the network takes, or there are too few.
     """
-    train, test = load_splits(source, network, data_dir, offline=offline, quiet=quiet, like=like)
-    network.check_size(ImageSize(*train.images.shape[1:]), train.name)
-    if len(train.images) <= network.dim or len(test.images) <= NEIGHBOUR:
-        least = max(network.dim + 1, NEIGHBOUR * TEST_SHARE + 1)
-        raise InputError(
-            f"{source}: {len(train.images):,} images are too few to measure against; features of {network.dim:,} "
-            f"dimensions need at least {least:,}"
-        )
-    seen, test_seen = (measure_split(split, network, quiet) for split in (train, test))
-    return make_reference((train, seen), (test, test_seen), network.classes, network.key), train
-
-
-def load_splits(
-    source: str,
-    network: FeatureNetwork,
-    data_dir: Path | None = None,
-    *,
-    offline: bool = False,
-    quiet: bool = False,
-    like: PictureOptions | None = None,
-) -> tuple[Dataset, Dataset]:
-    """Training and test images; those of a folder or archive are resized for `network`."""
     if source in KNOWN:
         train, test = (
             load_dataset(source, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test")
         )
-        return train, test
-    train = load_pictures_as(source, network.fixed_size(source), quiet, like)
-    some = some_in_order(len(train.images), -(-len(train.images) // TEST_SHARE))
-    return train, replace(train, split="randomly chosen", images=train.images[some], labels=train.labels[some])
+        network.check_size(ImageSize(*train.images.shape[1:]), train.name)
+        parts = [Part(split, measure_split(split, network, quiet)) for split in (train, test)]
+        return make_reference(*parts, network.classes, network.key)
+    whole = load_pictures_as(source, size or network.fixed_size(source), quiet, like)
+    return split_reference(whole, network, hold_out, quiet)
 
 
-def make_reference(
-    train: tuple[Dataset, Measured], test: tuple[Dataset, Measured], classes: int, features: str
-) -> Reference:
-    """Compute the reference from both splits, measured by a network with `classes` classes and the key `features`."""
-    (images, seen), (test_images, test_seen) = train, test
+def split_reference(dataset: Dataset, network: FeatureNetwork, hold_out: float, quiet: bool = False) -> Reference:
+    """The reference of images that have no test split: a part of them is held out.
+
+    Raises:
+        InputError: the images have another size than the network takes, there are too few, or `hold_out` is out of
+            range.
+    """
+    network.check_size(ImageSize(*dataset.images.shape[1:]), dataset.name)
+    split = split_by_content(dataset, hold_out)
+    total = len(dataset.images)
+    test = split.held_out if hold_out else some_in_order(total, -(-total // TEST_SHARE))
+    if len(test) <= OF_FEW or len(split.train) <= network.dim:
+        needed = max((OF_FEW + 1) / (hold_out or 1 / TEST_SHARE), (network.dim + 1) / (1 - hold_out))
+        raise InputError(
+            f"{dataset.name}: {total:,} images are too few to measure against with {network.dim} features per image; "
+            f"about {math.ceil(needed):,} are needed"
+        )
+    if split.repeated and not quiet:
+        note(
+            f"{dataset.name}: {split.repeated:,} of {total:,} images repeat another one: recall and coverage are lower"
+        )
+    seen = measure_split(dataset, network, quiet)
+    parts = [Part(dataset, seen.at(rows), rows) for rows in (split.train, test)]
+    return make_reference(*parts, network.classes, network.key, hold_out)
+
+
+def make_reference(train: Part, test: Part, classes: int, features: str, hold_out: float | None = None) -> Reference:
+    """Compute the reference from both parts, measured by a network with `classes` classes and the key `features`."""
+    images = train.dataset
     labelled = classes > 0 and (images.modes or len(images.classes)) == classes
     if labelled and images.modes:
         counts = np.ones(classes, np.int64)  # uniform by design, as in the papers
     elif labelled:
-        counts = np.bincount(images.labels, minlength=classes)
-    elif seen.predicted is not None:  # no labels of the network's classes: predicted ones, at least one image each
-        counts = np.bincount(seen.predicted, minlength=classes).clip(min=1)
+        counts = np.bincount(train.labels, minlength=classes)
+    elif train.measured.predicted is not None:  # the predicted classes, at least one image each
+        counts = np.bincount(train.measured.predicted, minlength=classes).clip(min=1)
     else:
         counts = None
     return Reference(
         name=images.name,
         digest=images.digest,
-        key=f"{images.digest} {test_images.digest} {features}",
-        train=seen,
-        test=test_seen,
-        test_labels=test_images.labels,
-        moments=Moments.of(seen.features),
-        test_distances=neighbour_distances(test_seen.features, NEIGHBOUR),
+        key=f"{images.digest} {test.dataset.digest} {hold_out} {features}",
+        train=train,
+        test=test,
+        moments=Moments.of(train.measured.features),
+        test_distances=neighbour_distances(test.measured.features, neighbour(len(test.measured.features))),
         frequencies=None if counts is None else counts / counts.sum(),
         labelled=labelled,
+        hold_out=hold_out,
     )
+
+
+def neighbour(test_images: int) -> int:
+    """k of precision, recall, density and coverage with so many test images."""
+    return NEIGHBOUR if test_images >= FEW else OF_FEW
 
 
 def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False) -> Measured:

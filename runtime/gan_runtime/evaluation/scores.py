@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import Measured
 from gan_runtime.evaluation.metrics import (
+    Memorisation,
+    Moments,
     frechet_distance_of,
     kernel_distance,
     label_accuracy,
+    memorisation,
     mode_coverage,
     neighbourhood_metrics,
 )
-from gan_runtime.evaluation.reference import NEIGHBOUR, Reference, cached, keep
-from gan_runtime.images.choice import some_of
+from gan_runtime.evaluation.reference import MEMORISED, OF_FEW, Reference, cached, keep
+from gan_runtime.images.choice import some_in_order, some_of
 
-VERSION = 3  # of the cached floors
+VERSION = 4  # of the cached floors
 TEST, TRAIN = "test images", "training images"
 KID_SUBSETS, KID_SIZE = 50, 1000
 CONFIDENT = 0.9
@@ -44,8 +47,9 @@ class Scores:
         kl: KL(these || training images) of the class frequencies in nats; to uniform ones if the data have modes.
         confident: the share of images whose predicted class has a probability of at least 0.9.
         accuracy: the share of images whose predicted class is their label.
+        copied, nearer: of `Memorisation`; None if the generator has seen the test images.
 
-    The last four are None if the feature network has no classes.
+    Those of classes are None if the feature network has no classes.
     """
 
     fid: float | None
@@ -59,6 +63,8 @@ class Scores:
     kl: float | None
     confident: float | None
     accuracy: float | None
+    copied: float | None = None
+    nearer: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The scores as plain values, for JSON; without those of classes if the feature network has none."""
@@ -68,7 +74,7 @@ class Scores:
 
 def check_n(n: int, dim: int, source: str) -> None:
     """Raise InputError if the n images of `source` are too few for the covariance of `dim` features."""
-    least = max(dim, NEIGHBOUR) + 1
+    least = max(dim, OF_FEW) + 1
     if n < least:
         raise InputError(
             f"{source}: n {n:,}: features of {dim:,} dimensions need at least {least:,} images; ask for more, of a "
@@ -76,13 +82,18 @@ def check_n(n: int, dim: int, source: str) -> None:
         )
 
 
-def score(measured: Measured, reference: Reference, labels: NDArray[np.int64] | None = None) -> Scores:
+def score(
+    measured: Measured, reference: Reference, labels: NDArray[np.int64] | None = None, *, seen: bool = False
+) -> Scores:
     """Measure generated images.
+
+    Precision to coverage compare as many images as there are test images, at most all.
 
     Args:
         measured: the output of the feature network for them.
         reference: the data set.
         labels: the classes they were generated for, int64 [n]; None if they have none.
+        seen: whether the generator was trained on the test images, too: memorisation is then not measured.
 
     Raises:
         InputError: there are too few images for the covariance.
@@ -90,27 +101,54 @@ def score(measured: Measured, reference: Reference, labels: NDArray[np.int64] | 
     n, dim = measured.features.shape
     check_n(n, dim, "images")
     real, distances = reference.among(n)
-    near = neighbourhood_metrics(real, measured.features, NEIGHBOUR, distances)
+    some = measured.features[some_in_order(n, len(real))]
+    near = neighbourhood_metrics(real, some, reference.k, distances)
+    found = None if seen or not reference.held_out else find_copies(measured, reference)
     return Scores(
-        **_distances(measured, reference),
+        **_distances(measured, reference.train.measured, reference.moments),
         **asdict(near),
         **_classes(measured, reference, labels),
+        copied=found and found.copied,
+        nearer=found and found.nearer,
     )
 
 
+def find_copies(measured: Measured, reference: Reference) -> Memorisation:
+    """Do generated images repeat training images? At most `MEMORISED` of them are looked at."""
+    some = measured.features[some_of(len(measured.features), MEMORISED)]
+    held_out = reference.test.measured.features[some_of(len(reference.test.measured.features), MEMORISED)]
+    return memorisation(some, reference.train.measured.features, held_out, reference.held_out_distances)
+
+
 def score_test(reference: Reference, n: int) -> Scores:
-    """Scores of n test images: the floor of the distances. Neighbours are searched among them, so those are None."""
-    chosen = some_of(len(reference.test.features), n)
-    some, labels = reference.test.at(chosen), reference.test_labels[chosen]
-    enough = len(chosen) > some.features.shape[1]
-    unknown = ("precision", "recall", "density", "coverage", *(() if enough else DISTANCES))
-    values = dict.fromkeys(unknown) | (_distances(some, reference) if enough else {})
-    return Scores(**values, **_classes(some, reference, labels))
+    """Scores of n test images, or of all: the floor of the distances. Neighbours are searched among them, so those are
+    None.
+
+    If fewer than n images of a folder are held out, the distances are those of n training images, at most half of
+    them, to the other training images: FID depends on n.
+    """
+    test, train = reference.test.measured, reference.train.measured
+    chosen = some_of(len(test.features), n)
+    some, labels = test.at(chosen), reference.test.labels[chosen]
+    distances = dict.fromkeys(DISTANCES)
+    if reference.hold_out is not None and n > len(test.features):
+        order = some_of(len(train.features), len(train.features))
+        left, right = np.split(order, [min(n, len(order) // 2)])
+        if len(left) > train.features.shape[1]:
+            distances = _distances(train.at(left), train.at(right), Moments.of(train.features[right]))
+    elif len(chosen) > some.features.shape[1]:
+        distances = _distances(some, train, reference.moments)
+    values = dict.fromkeys(("precision", "recall", "density", "coverage")) | distances
+    found = find_copies(some, reference) if reference.held_out else None
+    return Scores(
+        **values, **_classes(some, reference, labels), copied=found and found.copied, nearer=found and found.nearer
+    )
 
 
 def score_train(reference: Reference, n: int) -> Scores:
     """Scores of n training images, as of a generator that memorised them: the ceiling of the neighbourhood metrics."""
-    return score(reference.train.at(some_of(len(reference.train.features), n)), reference)
+    train = reference.train.measured
+    return score(train.at(some_of(len(train.features), n)), reference)
 
 
 def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
@@ -120,9 +158,9 @@ def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
     kept = path and _kept(path)
     if kept:
         return kept
-    train, test = (min(n, len(part.features)) for part in (reference.train, reference.test))
+    train, test = (min(n, len(part.measured.features)) for part in (reference.train, reference.test))
     found = {
-        TEST: {"n": test, **score_test(reference, test).to_dict()},
+        TEST: {"n": test, **score_test(reference, n).to_dict()},
         TRAIN: {"n": train, **score_train(reference, train).to_dict()},
     }
     if path:
@@ -149,10 +187,10 @@ def _check(kept: dict[str, dict[str, Any]]) -> int:
     return zlib.crc32(json.dumps(kept, sort_keys=True).encode())
 
 
-def _distances(measured: Measured, reference: Reference) -> dict[str, Any]:
-    size = min(KID_SIZE, len(measured.features), len(reference.train.features))
-    kernel = kernel_distance(reference.train.features, measured.features, KID_SUBSETS, size)
-    frechet = frechet_distance_of(measured.features, reference.moments)
+def _distances(measured: Measured, real: Measured, moments: Moments) -> dict[str, Any]:
+    size = min(KID_SIZE, len(measured.features), len(real.features))
+    kernel = kernel_distance(real.features, measured.features, KID_SUBSETS, size)
+    frechet = frechet_distance_of(measured.features, moments)
     return {"fid": frechet, "kid": kernel.mean, "kid_deviation": kernel.deviation}
 
 

@@ -19,6 +19,8 @@ METRICS = {  # key: title, format, better direction; a table has the metrics tha
     "kl": ("KL of classes", "{:.4f}", "lower"),
     "confident": ("confident", "{:.3f}", "higher"),
     "accuracy": ("label accuracy", "{:.3f}", "higher"),
+    "copied": ("copied", "{:.3f}", "lower"),
+    "nearer": ("nearer than held out", "{:.3f}", "0.5"),
 }
 NOTHING = "-"
 
