@@ -6,6 +6,7 @@ from gan_runtime.errors import ModelError
 
 EXPORTED = "exported"
 DEFAULT = "mnist"
+ANY = "any"  # the feature network for all other images
 SHIPPED = (DEFAULT, "fashion-mnist")
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -33,6 +34,29 @@ def shipped_model(name: str) -> Path:
 def find_model(name: str) -> Path:
     """The file of this path, or the shipped model of this name where there is no such file."""
     return shipped_model(name) if name in SHIPPED and not Path(name).is_file() else Path(name)
+
+
+def general_features() -> Path:
+    """The feature network that ships for images of any size and kind.
+
+    Raises:
+        ModelError: there is no such file.
+    """
+    path = shipped_features(ANY)
+    if path is None:
+        raise ModelError(f"{ANY}.onnx: the shipped feature network is missing; install gan-edge again")
+    return path
+
+
+def find_features(data: str, named: str | None = None) -> Path:
+    """The feature network for a data set: the file `named`, else the one that ships for the data, else the general one.
+
+    Raises:
+        ModelError: as `general_features`.
+    """
+    if named is not None and named != ANY:
+        return Path(named)
+    return (None if named else shipped_features(data)) or general_features()
 
 
 def shipped_features(name: str) -> Path | None:

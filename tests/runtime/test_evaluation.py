@@ -39,7 +39,7 @@ def network(random_features: Path) -> FeatureNetwork:
 
 @pytest.fixture
 def reference(network: FeatureNetwork) -> Reference:
-    return load_reference("digits", network)[0]
+    return load_reference("digits", network)
 
 
 def measure(network: FeatureNetwork, images: np.ndarray, reference: Reference) -> Scores:
@@ -78,9 +78,9 @@ def test_the_shipped_features_see_prototype_collapse_which_modes_do_not() -> Non
     path = shipped_features("mnist")
     assert path is not None
     network = FeatureNetwork.load(path, "cpu")
-    reference, train = load_reference("digits", network)
+    reference = load_reference("digits", network)
     labels = np.arange(1000) % 10
-    clear = reference.train.confidence
+    train, clear = reference.train.dataset, reference.train.measured.confidence
     prototypes = np.stack([train.images[np.where(train.labels == digit, clear, 0).argmax()] for digit in range(10)])
     found = score(network.measure(iter([prototypes[labels]])), reference, labels)
     assert (found.modes, found.confident, found.accuracy) == (10, 1.0, 1.0)
@@ -132,8 +132,8 @@ def test_floors_are_kept_and_rebuilt_if_damaged(reference: Reference, tmp_path: 
 def test_as_many_real_images_as_generated_ones_are_looked_at(network: FeatureNetwork, reference: Reference) -> None:
     some, distances = reference.among(150)
     assert (len(some), len(distances)) == (150, 150)
-    assert reference.among(TEST)[0] is reference.test.features
-    again = load_reference("digits", network)[0].among(150)
+    assert reference.among(TEST)[0] is reference.test.measured.features
+    again = load_reference("digits", network).among(150)
     np.testing.assert_array_equal(some, again[0])
     # n of n images of one distribution: 1 - C(2n-1-k, n) / C(2n-1, n), about 1 - 2^-k (Naeem et al. 2020)
     assert score_train(reference, 150).coverage > 0.85
@@ -154,7 +154,7 @@ def test_too_few_images_are_refused_before_anything_is_measured(
     monkeypatch.setattr(FeatureNetwork, "measure", lambda *_: pytest.fail("measured"))
     options = ("--features", random_features, "--quiet")
     assert call("gan-eval", conditional_model, "few", "--n", 200, *options).refused(
-        "few: 40 images are too few to measure against; features of 128 dimensions need at least 129"
+        "few: 40 images are too few to measure against; features of 128 dimensions need about 144"
     )
     assert call("gan-eval", conditional_model, "digits", "--n", 128, *options).refused(
         f"{conditional_model}: n 128: features of 128 dimensions need at least 129 images"
@@ -212,9 +212,20 @@ def test_a_folder_of_pictures_is_a_data_set_too(call: Call, random_features: Pat
     done = call("gan-eval", conditional_model, "photos/", "--n", 200, "--features", random_features, "--json")
     assert done.code == 0, done
     report = json.loads(done.out)
-    assert report["data"]["train"] == 400
-    assert report["floors"]["test images"]["n"] == 67
-    assert report["results"][str(conditional_model)]["coverage"] > 0.5
+    train, test = report["data"]["train"], report["data"]["test"]
+    assert train + test == 400
+    assert 20 <= test <= 60  # 40 +- 3 standard deviations of a binomial
+    assert report["floors"]["test images"]["n"] == test
+    found = report["results"][str(conditional_model)]
+    assert found["coverage"] > 0.5
+    assert found["copied"] is found["nearer"] is None  # the file does not say what its training held out
+    assert "memorisation is not measured" in done.err
+    assert report["floors"]["training images"]["nearer"] == 1.0
+    everything = call(
+        "gan-eval", conditional_model, "photos/", "--n", 200, "--features", random_features, "--json", "--hold-out", 0
+    )
+    data = json.loads(everything.out)["data"]
+    assert (data["train"], data["test"], data["hold_out"]) == (400, 67, 0)
 
 
 def test_reference_features_are_kept_and_rebuilt_if_damaged(network: FeatureNetwork, tmp_path: Path) -> None:
@@ -239,10 +250,10 @@ def test_reference_features_are_kept_and_rebuilt_if_damaged(network: FeatureNetw
 def test_what_another_device_or_version_says_is_not_taken_from_the_cache(
     network: FeatureNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    before = floors(load_reference("digits", network)[0], 200)
+    before = floors(load_reference("digits", network), 200)
     kinds = [tmp_path / "cache" / "gan-edge" / kind for kind in ("features", "floors")]
     assert [len(list(kind.iterdir())) for kind in kinds] == [2, 1]
-    assert floors(load_reference("digits", network)[0], 200) == before
+    assert floors(load_reference("digits", network), 200) == before
     assert [len(list(kind.iterdir())) for kind in kinds] == [2, 1]
     if changed == "device":
         network = replace(network, session=replace(network.session, device="cuda"))
@@ -250,7 +261,7 @@ def test_what_another_device_or_version_says_is_not_taken_from_the_cache(
         monkeypatch.setattr("onnxruntime.__version__", "9.9.9")
     else:
         monkeypatch.setattr("gan_runtime.evaluation.features.cpu_kind", lambda: "another")
-    floors(load_reference("digits", network)[0], 200)
+    floors(load_reference("digits", network), 200)
     assert [len(list(kind.iterdir())) for kind in kinds] == [4, 2]
 
 
@@ -564,4 +575,5 @@ def test_bad_input_is_one_clear_line(
     refused("float.npy", "digits", words=("float.npy: float64", "uint8"))
     (tmp_path / "bad.npz").write_bytes(b"hello")
     refused("bad.npz", "digits", words=("bad.npz",))
-    assert call("gan-eval", conditional_model, "photos.zip").refused("photos.zip", "--features")
+    assert call("gan-eval", conditional_model, "photos.zip").refused("'photos.zip'", "a folder or .zip of images")
+    refused(conditional_model, "digits", "--hold-out", 0.2, words=("--hold-out: digits has test images of its own",))

@@ -103,14 +103,14 @@ def test_the_shipped_features_read_each_channel_as_those_of_mnist_do(stacked: st
 
 
 def test_modes_are_counted_against_the_uniform_distribution(stacked: str, network: FeatureNetwork) -> None:
-    reference, train = load_reference(stacked, network)
+    reference = load_reference(stacked, network)
     assert reference.labelled
     np.testing.assert_array_equal(reference.frequencies, np.full(1000, 0.001))
     real = score_test(reference, 500)
     assert real.accuracy is not None
     assert real.accuracy > 0.9
     assert 300 < real.modes < 450  # of 500 images
-    one = train.images[:1].repeat(500, axis=0)
+    one = reference.train.dataset.images[:1].repeat(500, axis=0)
     collapsed = score(network.measure(iter([one])), reference)
     assert (collapsed.modes, collapsed.kl) == (1, pytest.approx(np.log(1000)))
 

@@ -33,11 +33,34 @@ def evaluate(
             show_default=False,
         ),
     ],
-    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10**7, help="Number of images per source.")] = 10_000,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--n",
+            "-n",
+            min=1,
+            max=10**7,
+            help="Number of images per source.",
+            show_default="10000; for a folder as many as are held out, at least 1000",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Seed of the latents.")] = 0,
     features: Annotated[
         str | None,
-        typer.Option(help="Feature network, .onnx.  [default: the shipped one for the data set]", show_default=False),
+        typer.Option(
+            help="Feature network: an .onnx file, or any.",
+            show_default="the network of the data set, else any, the general one",
+        ),
+    ] = None,
+    hold_out: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.5,
+            help="Folder or .zip: fraction of the images that was held out in training.",
+            show_default="as the model says, else 0.1",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     picture: Annotated[
         Path | None,
@@ -72,9 +95,12 @@ def evaluate(
     assumptions: "Assumptions | None",
 ) -> None:
     """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
+    from gan_runtime.data import KNOWN, check_source
     from gan_runtime.data.registry import own_evaluation
+    from gan_runtime.data.split import SHARE
     from gan_runtime.errors import InputError
-    from gan_runtime.evaluation.sources import check_assumptions, open_source, open_sources
+    from gan_runtime.evaluation.reference import FULL, samples_for
+    from gan_runtime.evaluation.sources import check_assumptions, open_source, open_sources, recorded_hold_out
     from gan_runtime.evaluation.table import card_path, table, write_card
     from gan_runtime.files import check_writable
 
@@ -86,15 +112,28 @@ def evaluate(
     reading["follow_links"] = follow_links or None
     own = own_evaluation(data)
     if own:
-        given = {"features": features, "size": size, **reading, "data_dir": data_dir, "offline": offline or None}
+        given = {
+            "features": features,
+            "size": size,
+            "hold_out": hold_out,
+            **reading,
+            "data_dir": data_dir,
+            "offline": offline or None,
+        }
         own.check_options(data, given, assumptions)
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
         check_writable(path)  # before the measurement, which takes long
     if picture is not None and picture.suffix.lower() != ".png":
         raise InputError(f"{picture}: --picture writes PNG files; end the name in .png")
     if own:
-        report = own.evaluate(names, data, n, seed, device, threads, quiet, picture)
+        report = own.evaluate(names, data, n or FULL, seed, device, threads, quiet, picture)
     else:
+        check_source(data)
+        if hold_out is not None and data in KNOWN:
+            raise InputError(f"--hold-out: {data} has test images of its own; leave it out")
+        share = recorded_hold_out(names) if hold_out is None else hold_out
+        share = SHARE if share is None else share
+        n = n or samples_for(data, share)
         network = _open_features(data, features, device, threads, quiet)
         like = _pictures(names, reading, quiet)
         network = _at_size(network, data, size, data_dir, offline, quiet)
@@ -104,7 +143,7 @@ def evaluate(
             lambda name, network: open_source(name, data, n, seed, network, device, threads, quiet, like, assumptions),
         )
         check_assumptions(opened, assumptions)
-        report = _measure_images(opened, data, network, data_dir, offline, quiet, picture, like)
+        report = _measure_images(opened, data, network, data_dir, offline, quiet, picture, like, share)
     for name in names if write else []:
         card = write_card(name, report)
         if not quiet:
@@ -127,6 +166,7 @@ def _measure_images(
     quiet: bool,
     picture: Path | None,
     like: "PictureOptions",
+    hold_out: float,
 ) -> dict[str, Any]:
     from gan_runtime.data.named import how_decoded
     from gan_runtime.evaluation.reference import load_reference
@@ -134,20 +174,25 @@ def _measure_images(
 
     for source in opened:  # before the time that measuring the data set takes
         check_n(source.n, network.dim, source.name)
-    reference, train = load_reference(data, network, data_dir, offline=offline, quiet=quiet, like=like)
+    reference = load_reference(data, network, data_dir, offline=offline, quiet=quiet, like=like, hold_out=hold_out)
     least = min(source.n for source in opened)
     if any(source.n != least for source in opened) and not quiet:
         note(f"the sources have different numbers of images; the reference values use {least:,} images")
     results: dict[str, Any] = {}
     for source in opened:
         began = time.perf_counter()
-        scores = score(source.measure(network, quiet), reference, source.labels)
+        seen = source.saw_test_images(reference)
+        scores = score(source.measure(network, quiet), reference, source.labels, seen=seen)
+        if seen and not quiet:
+            note(
+                f"{source.name}: memorisation is not measured: nothing says that its training left out the test images"
+            )
         seconds = round(time.perf_counter() - began, 2)
         results[source.name] = {"n": source.n, **source.about, **scores.to_dict(), "seconds": seconds}
     if picture is not None:
-        _write_neighbours(picture, opened[0], network, reference, train.images)
+        _write_neighbours(picture, opened[0], network, reference)
     return {
-        "data": {"name": reference.name, "digest": reference.digest, "train": len(train.images)},
+        "data": reference.facts(),
         "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
         "size": str(network.size),
         **how_decoded([*(source.name for source in opened), data], like),
@@ -167,15 +212,10 @@ def _pictures(names: list[str], given: dict[str, Any], quiet: bool) -> "PictureO
 
 
 def _open_features(data: str, features: str | None, device: str, threads: int | None, quiet: bool) -> "FeatureNetwork":
-    from gan_runtime.errors import InputError
     from gan_runtime.evaluation.features import FeatureNetwork
-    from gan_runtime.models import shipped_features
+    from gan_runtime.models import find_features
 
-    path = features or shipped_features(data)
-    if path is None:
-        raise InputError(
-            f"{data}: no feature network ships for this data set; name one with --features (docs/quality.md)"
-        )
+    path = find_features(data, features)
     network = FeatureNetwork.load(path, device, threads)
     if device == "auto" and not quiet:
         note(f"device: {network.session.device}, {network.session.reason}")
@@ -201,13 +241,11 @@ def _at_size(
     return network if size is None else network.at(ImageSize(size, size, 3))
 
 
-def _write_neighbours(
-    path: Path, source: "Source", network: "FeatureNetwork", reference: "Reference", train: Any
-) -> None:
+def _write_neighbours(path: Path, source: "Source", network: "FeatureNetwork", reference: "Reference") -> None:
     from gan_runtime.evaluation.nearest import beside_nearest
     from gan_runtime.images.grids import save_png
 
-    save_png(path, beside_nearest(source.first(32), network, reference, train))
+    save_png(path, beside_nearest(source.first(32), network, reference))
 
 
 if __name__ == "__main__":

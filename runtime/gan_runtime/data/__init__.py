@@ -10,7 +10,7 @@ from gan_runtime.data.registry import KNOWN, SOURCES, find_computed
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.options import PictureOptions
 
-__all__ = ["KNOWN", "Dataset", "PictureOptions", "load_dataset"]
+__all__ = ["KNOWN", "Dataset", "PictureOptions", "check_source", "load_dataset"]
 
 
 def load_dataset(
@@ -45,10 +45,15 @@ def load_dataset(
         return computed.load(source, split, data_dir, offline, quiet)
     if source in SOURCES:
         return load_idx(source, split, data_dir, offline, quiet)
-    if not is_pictures(source):
-        way = packed_otherwise(source) if Path(source).is_file() else ""
-        known = f"unknown; choose one of {', '.join(KNOWN)}, or a folder or .zip of images"
-        raise DataError(f"data set {source!r}: {way or known}")
+    check_source(source)
     if split != "train" or data_dir is not None:
         raise InputError(f"{source}: a folder or archive of images is one split and found by its path alone")
     return load_pictures(Path(source), pictures or PictureOptions(), quiet)
+
+
+def check_source(source: str) -> None:
+    """Raise DataError if `source` is neither a key of `KNOWN` nor a folder or .zip archive."""
+    if source not in KNOWN and not is_pictures(source):
+        way = packed_otherwise(source) if Path(source).is_file() else ""
+        known = f"unknown; choose one of {', '.join(KNOWN)}, or a folder or .zip of images"
+        raise DataError(f"data set {source!r}: {way or known}")

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.data import KNOWN, Dataset, load_dataset
+from gan_runtime.data.listing import open_pictures
 from gan_runtime.data.named import load_pictures_as
 from gan_runtime.data.paths import cache_folder
+from gan_runtime.data.pictures import is_pictures
 from gan_runtime.data.split import SHARE, split_by_content
 from gan_runtime.errors import InputError, OutputError
 from gan_runtime.evaluation.features import FeatureNetwork, Measured
@@ -29,6 +31,7 @@ from gan_runtime.terminal.text import note
 
 VERSION = 3  # of the cached features
 BATCH = 1024
+LEAST = 1_000  # samples to measure
 FULL = 10_000  # images: FID of fewer is biased so much that KID leads
 NEIGHBOUR, OF_FEW, FEW = 5, 3, 50  # k of precision, recall, density and coverage; of fewer test images than FEW
 TEST_SHARE = 6  # if no images are held out, a random sixth of all images takes the place of test images
@@ -106,11 +109,30 @@ class Reference:
         chosen = features[some_of(len(features), n)]
         return chosen, neighbour_distances(chosen, self.k)
 
+    def facts(self) -> dict[str, Any]:
+        """Name, digest and numbers of images, for reports."""
+        test = len(self.test.measured.features)
+        counts = {"train": len(self.train.measured.features), "test": test, "k": self.k}
+        shared = {} if self.hold_out is None else {"hold_out": self.hold_out}
+        return {"name": self.name, "digest": self.digest} | counts | shared
+
     @cached_property
     def held_out_distances(self) -> NDArray[np.float64]:
         """Squared distances of at most `MEMORISED` test images to the nearest training image, float64 [n]."""
         features = self.test.measured.features
         return nearest_distances(features[some_of(len(features), MEMORISED)], self.train.measured.features)
+
+
+def samples_for(source: str, hold_out: float) -> int:
+    """How many images to compare with a data set: 10,000; for a folder or .zip the number held out, at least 1,000.
+
+    With fewer, noise hides differences. With more than there are test images, only FID and KID gain.
+    """
+    if not is_pictures(source):
+        return FULL
+    with open_pictures(Path(source), follow_links=False) as listing:
+        held_out = round(len(listing.names) * (hold_out or 1 / TEST_SHARE))
+    return min(FULL, max(LEAST, held_out))
 
 
 def load_reference(
@@ -144,8 +166,8 @@ def load_reference(
             load_dataset(source, split, data_dir, offline=offline, quiet=quiet) for split in ("train", "test")
         )
         network.check_size(ImageSize(*train.images.shape[1:]), train.name)
-        parts = [Part(split, measure_split(split, network, quiet)) for split in (train, test)]
-        return make_reference(*parts, network.classes, network.key)
+        seen, test_seen = (Part(split, measure_split(split, network, quiet)) for split in (train, test))
+        return make_reference(seen, test_seen, network.classes, network.key)
     whole = load_pictures_as(source, size or network.fixed_size(source), quiet, like)
     return split_reference(whole, network, hold_out, quiet)
 
@@ -164,16 +186,16 @@ def split_reference(dataset: Dataset, network: FeatureNetwork, hold_out: float, 
     if len(test) <= OF_FEW or len(split.train) <= network.dim:
         needed = max((OF_FEW + 1) / (hold_out or 1 / TEST_SHARE), (network.dim + 1) / (1 - hold_out))
         raise InputError(
-            f"{dataset.name}: {total:,} images are too few to measure against with {network.dim} features per image; "
-            f"about {math.ceil(needed):,} are needed"
+            f"{dataset.name}: {total:,} images are too few to measure against; features of {network.dim:,} dimensions "
+            f"need about {math.ceil(needed):,}"
         )
     if split.repeated and not quiet:
         note(
             f"{dataset.name}: {split.repeated:,} of {total:,} images repeat another one: recall and coverage are lower"
         )
-    seen = measure_split(dataset, network, quiet)
-    parts = [Part(dataset, seen.at(rows), rows) for rows in (split.train, test)]
-    return make_reference(*parts, network.classes, network.key, hold_out)
+    measured = measure_split(dataset, network, quiet)
+    seen, unseen = (Part(dataset, measured.at(rows), rows) for rows in (split.train, test))
+    return make_reference(seen, unseen, network.classes, network.key, hold_out)
 
 
 def make_reference(train: Part, test: Part, classes: int, features: str, hold_out: float | None = None) -> Reference:

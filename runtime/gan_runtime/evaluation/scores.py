@@ -23,7 +23,7 @@ from gan_runtime.evaluation.metrics import (
     neighbourhood_metrics,
 )
 from gan_runtime.evaluation.reference import MEMORISED, OF_FEW, Reference, cached, keep
-from gan_runtime.images.choice import some_in_order, some_of
+from gan_runtime.images.choice import some_of
 
 VERSION = 4  # of the cached floors
 TEST, TRAIN = "test images", "training images"
@@ -87,8 +87,6 @@ def score(
 ) -> Scores:
     """Measure generated images.
 
-    Precision to coverage compare as many images as there are test images, at most all.
-
     Args:
         measured: the output of the feature network for them.
         reference: the data set.
@@ -101,15 +99,13 @@ def score(
     n, dim = measured.features.shape
     check_n(n, dim, "images")
     real, distances = reference.among(n)
-    some = measured.features[some_in_order(n, len(real))]
-    near = neighbourhood_metrics(real, some, reference.k, distances)
+    near = neighbourhood_metrics(real, measured.features, reference.k, distances)
     found = None if seen or not reference.held_out else find_copies(measured, reference)
     return Scores(
         **_distances(measured, reference.train.measured, reference.moments),
         **asdict(near),
         **_classes(measured, reference, labels),
-        copied=found and found.copied,
-        nearer=found and found.nearer,
+        **_copies(found),
     )
 
 
@@ -118,6 +114,10 @@ def find_copies(measured: Measured, reference: Reference) -> Memorisation:
     some = measured.features[some_of(len(measured.features), MEMORISED)]
     held_out = reference.test.measured.features[some_of(len(reference.test.measured.features), MEMORISED)]
     return memorisation(some, reference.train.measured.features, held_out, reference.held_out_distances)
+
+
+def _copies(found: Memorisation | None) -> dict[str, Any]:
+    return {"copied": found.copied, "nearer": found.nearer} if found else {}
 
 
 def score_test(reference: Reference, n: int) -> Scores:
@@ -140,9 +140,7 @@ def score_test(reference: Reference, n: int) -> Scores:
         distances = _distances(some, train, reference.moments)
     values = dict.fromkeys(("precision", "recall", "density", "coverage")) | distances
     found = find_copies(some, reference) if reference.held_out else None
-    return Scores(
-        **values, **_classes(some, reference, labels), copied=found and found.copied, nearer=found and found.nearer
-    )
+    return Scores(**values, **_classes(some, reference, labels), **_copies(found))
 
 
 def score_train(reference: Reference, n: int) -> Scores:

@@ -12,15 +12,17 @@ from gan_runtime.data.listing import packed_otherwise
 from gan_runtime.data.named import load_pictures_as
 from gan_runtime.data.pictures import is_pictures
 from gan_runtime.data.registry import KNOWN, SOURCES
+from gan_runtime.data.split import MAX_SHARE
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork, Measured
+from gan_runtime.evaluation.reference import Reference
 from gan_runtime.foreign import Assumptions
 from gan_runtime.generator import Generator
 from gan_runtime.images.array_files import SUFFIXES
 from gan_runtime.images.arrays import array_size, load_image_array
 from gan_runtime.images.choice import described, some_in_order
 from gan_runtime.images.options import PictureOptions
-from gan_runtime.manifest import METADATA_KEY, ImageSize
+from gan_runtime.manifest import METADATA_KEY, ImageSize, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_runtime.outputs.pipeline import batches
 from gan_runtime.terminal.progress import progress
@@ -62,6 +64,13 @@ class Source:
                 return network.measure(drawn)
         with progress(f"measuring {self.name}", self.n, "images", quiet=quiet) as advance:
             return network.measure(self._read(advance))
+
+    def saw_test_images(self, reference: Reference) -> bool:
+        """Whether the test images of a folder may have been among the training images of this generator."""
+        if self.generator is None or reference.hold_out is None:
+            return False
+        manifest = self.generator.manifest
+        return manifest is None or manifest.training.get("hold_out") != reference.hold_out
 
     def first(self, count: int) -> NDArray[np.uint8]:
         """The first images of a generator, or a random choice of other images, uint8 [at most count, h, w, c]."""
@@ -150,6 +159,16 @@ def _is_array(name: str) -> bool:
 def _without_size(name: str) -> tuple[bool, bool]:
     """For sorting: generators, arrays, pictures."""
     return not _is_generator(name), not _is_array(name)
+
+
+def recorded_hold_out(names: list[str]) -> float | None:
+    """The share of its data that the first generator among the sources left for tests; None if none says so."""
+    for name in filter(_is_generator, names):
+        manifest = read_manifest(read_model_file(name))
+        share = manifest.training.get("hold_out") if manifest else None
+        if isinstance(share, float | int) and 0 <= share <= MAX_SHARE:
+            return float(share)
+    return None
 
 
 def check_assumptions(sources: list[Source], assumptions: Assumptions | None) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gan_runtime.evaluation.reference import FULL, LEAST
 from gan_runtime.files import atomic_write
 from gan_runtime.terminal.text import plain
 
@@ -88,7 +89,16 @@ def _measured_with(report: dict[str, Any]) -> str:
     data, features = report["data"], report.get("features")
     if features is None:
         return f"high quality: within three standard deviations of the nearest mode of {data['name']}; modes: hit so"
+    held_out = "held-out" if data.get("hold_out") else "test"
     return (
         f"FID and KID against the {data['train']:,} training images of {data['name']}, precision to coverage against "
-        f"its test images; features {features['name']}, SHA-256 {features['sha256'][:16]}"
+        f"its {held_out} images{_remarks(data)}; features {features['name']}, SHA-256 {features['sha256'][:16]}"
     )
+
+
+def _remarks(data: dict[str, Any]) -> str:
+    """What a reader must know of a small data set."""
+    if data.get("hold_out") is None or data["train"] >= FULL:
+        return ""
+    small = f" ({data['test']:,}, k = {data['k']}). KID leads: it is unbiased, while FID grows as images get fewer"
+    return f"{small}, and fewer than {LEAST:,} images tell little" if data["train"] < LEAST else small

@@ -61,7 +61,6 @@ class Judge:
 
     network: FeatureNetwork
     reference: Reference
-    train_images: int
 
     def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Scores]:
         """Scores of the first images of seed 0, for each of `counts`; the largest number of images is drawn once."""
@@ -80,7 +79,7 @@ class Judge:
     def floors(self, *counts: int) -> dict[str, Any]:
         """What real images score, for each of `counts`, and what was measured with: the content of floors.json."""
         return {
-            "data": {"name": self.reference.name, "digest": self.reference.digest, "train": self.train_images},
+            "data": self.reference.facts(),
             "features": {"name": self.network.name, "sha256": self.network.model.sha256},
             "floors": {str(n): floors(self.reference, n) for n in counts},
         }
@@ -102,13 +101,13 @@ def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: b
     folder = data_dir or (Path(config.data.folder) if config.data.folder else None)
     try:
         network = FeatureNetwork.load(path, device, config.threads)
-        reference, train = load_reference(config.data.source, network, folder, offline=offline, quiet=quiet)
+        reference = load_reference(config.data.source, network, folder, offline=offline, quiet=quiet)
     except GanEdgeError as error:
         if config.asked.get("eval_every") or config.recipe.patience or config.recipe.stop_when_collapsed:
             raise  # the user asked for evaluations
         note(f"not evaluated: {error}")
         return None
-    return Judge(network, reference, len(train.images))
+    return Judge(network, reference)
 
 
 def cannot_judge(source: str) -> str:
