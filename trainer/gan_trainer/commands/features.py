@@ -201,7 +201,7 @@ def _convert(weights: Path, tool: str, path: Path, quiet: bool) -> dict[str, Any
     if not quiet:
         if not digest.startswith(PUBLISHED):
             note(f"{weights}: its SHA-256 begins with {digest[:8]}, that of the published file with {PUBLISHED}")
-        note("converting, and comparing the file with torch, takes about half a minute on one core")
+        note("converting, and comparing the file with torch, takes about half a minute")
     file = export_features(
         InceptionFeatures(network, TOOLS[tool]),
         path,
