@@ -75,15 +75,15 @@ def test_a_projection_has_the_principal_components_of_standardised_values() -> N
 
 def test_images_of_any_size_have_features_and_grey_is_colour_without_colour(network: GeneralFeatures) -> None:
     for n, h, w, c in [(1, 8, 8, 3), (3, 28, 28, 1), (2, 100, 61, 3)]:
-        assert network(torch.from_numpy(images(n, h, w, c))).shape == (n, 128)
+        assert network(torch.from_numpy(images(n, h, w, c))).shape == (n, 80)
     grey = torch.from_numpy(images(4, 30, 30, 1))
     torch.testing.assert_close(network(grey), network(grey.expand(-1, -1, -1, 3)))
 
 
 def test_features_vary_by_one_and_do_not_depend_on_the_batch(network: GeneralFeatures, sources: list[Source]) -> None:
     found = torch.cat([network(torch.from_numpy(source.images[:100])) for source in sources])
-    for half in found.split(64, dim=1):
-        assert 0.5 < half.var(0).mean() < 2.0
+    for part, variance in zip(found.split([48, 32], dim=1), (1.0, 0.5), strict=True):
+        assert 0.5 < part.var(0).mean() / variance < 2.0
     first = torch.from_numpy(sources[0].images[:5])
     torch.testing.assert_close(network(first)[2:3], network(first[2:3]), atol=1e-4, rtol=1e-4)
 

@@ -12,18 +12,19 @@ from gan_trainer.features.resize import Resize
 from gan_trainer.features.wavelets import WaveletStatistics
 
 SIDE = 64  # that images of every size are resized to
-DIM = 64  # features of each of the two parts
+DIMS = 48, 32  # features of the two parts
+VARIANCES = 1.0, 0.5  # of a feature of each, on average
 BATCH = 128
 
 
 class GeneralFeatures(nn.Module):
-    """Images uint8 [n, h, w, c], of any size, c = 1 or 3 -> features float [n, 128].
+    """Images uint8 [n, h, w, c], of any size, c = 1 or 3 -> features float [n, 80].
 
-    The first half comes from `WaveletStatistics`, the second from `ConvolutionStatistics`; each is a linear projection
-    of them, `fit`ted so that its values have variance 1 on average.
+    The first 48 are a linear projection of `WaveletStatistics`, the others one of `ConvolutionStatistics`; `fit` sets
+    both.
     """
 
-    def __init__(self, dims: tuple[int, int] = (DIM, DIM)) -> None:
+    def __init__(self, dims: tuple[int, int] = DIMS) -> None:
         super().__init__()
         self.resize = Resize(SIDE)
         self.wavelets = WaveletStatistics(SIDE)
@@ -48,13 +49,13 @@ class GeneralFeatures(nn.Module):
     @torch.no_grad()
     def fit(self, images: NDArray[np.uint8]) -> None:
         """Set both projections from the statistics of `images`, uint8 [n, SIDE, SIDE, 3], which all count alike."""
-        for part, projection in (
-            (self.wavelets, self.wavelet_projection),
-            (self.convolutions, self.convolution_projection),
+        for part, projection, variance, weights in (
+            (self.wavelets, self.wavelet_projection, VARIANCES[0], self.wavelets.weights),
+            (self.convolutions, self.convolution_projection, VARIANCES[1], torch.ones(self.convolutions.dim)),
         ):
-            weight, bias = principal_projection(statistics(part, images), projection.out_features)
-            projection.weight.copy_(weight)
-            projection.bias.copy_(bias)
+            found = principal_projection(statistics(part, images), projection.out_features, variance, weights)
+            projection.weight.copy_(found[0])
+            projection.bias.copy_(found[1])
 
 
 @torch.no_grad()
@@ -69,16 +70,19 @@ def as_floats(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
-def principal_projection(values: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+def principal_projection(
+    values: Tensor, dim: int, variance: float = 1.0, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Weight [dim, d] and bias [dim] of the first principal components of standardised `values` [n, d].
 
-    The components keep their relative variances, whose mean becomes 1: whitened, the last ones would drown the first
-    in noise.
+    The components keep their relative variances, whose mean becomes `variance`: whitened, the last ones would drown the
+    first in noise. The standardised values are multiplied with `weights` [d] before.
     """
     values = values.double()
     mean, deviation = values.mean(0), values.std(0)
     scale = torch.where(deviation > 1e-4, 1.0 / deviation.clamp(min=1e-4), 0.0)
+    scale = scale if weights is None else scale * weights.double()
     standard = (values - mean) * scale
     variances, directions = torch.linalg.eigh(standard.T @ standard / (len(values) - 1))
-    weight = directions[:, -dim:].flip(1).T * (dim / variances[-dim:].sum()).sqrt() * scale
+    weight = directions[:, -dim:].flip(1).T * (variance * dim / variances[-dim:].sum()).sqrt() * scale
     return weight.float(), (-weight @ mean).float()

@@ -14,6 +14,7 @@ from torch.nn.functional import avg_pool2d, conv2d, pad
 ORIENTATIONS, LEVELS, CHANNELS = 6, 4, 3
 PERIOD, REACH = 4.2, 4  # pixels: of a wave, and of a filter to each side of its centre
 COLOURS = ((0.299, 0.587, 0.114), (0.5, -0.5, 0.0), (0.25, 0.25, -0.5))  # luma, red - green, yellow - blue
+ENERGY_WEIGHT = 0.35  # beside the other statistics
 SMALL = 0.01  # of energies, which are about 0.1 to 1: what is less is as good as nothing
 
 
@@ -35,27 +36,39 @@ class WaveletStatistics(nn.Module):
         self.register_buffer("pairs", _pairs(ORIENTATIONS))
         self.register_buffer("colour_pairs", _pairs(CHANNELS))
         with torch.no_grad():
-            self.dim = self(torch.zeros(1, CHANNELS, side, side)).shape[1]
+            others, energies = self._parts(torch.zeros(1, CHANNELS, side, side))
+        self.dim = others.shape[1] + energies.shape[1]
+        self.energies = energies.shape[1]
+
+    @property
+    def weights(self) -> Tensor:
+        """How much each statistic counts, [dim]: energies less, or a slight blur would outweigh a missing class."""
+        return torch.cat([torch.ones(self.dim - self.energies), torch.full((self.energies,), ENERGY_WEIGHT)])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Per level: moments of the image, energies by orientation and by place, energies of energies, correlations."""
+        """First what is no energy."""
+        return torch.cat(self._parts(images), 1)
+
+    def _parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Moments, correlations and the coarse image; logarithms of energies, by orientation and by place."""
         image = conv2d(images, self.colours)
-        values: list[Tensor] = []
+        others: list[Tensor] = []
+        logs: list[Tensor] = []
         finer: Tensor | None = None  # energies of luma one level up, at the size of this one
         for level in range(LEVELS):
             side = self.side >> level
             energies = self._energies(image if level else image[:, :1], side)  # fine colours cost much and show little
             luma = energies[:, :ORIENTATIONS]
-            values += [_moments(image), _logarithm(energies.mean((2, 3))), _logarithm(_deviation(energies))]
-            values += [_logarithm(avg_pool2d(luma, side // 2).flatten(1))]
-            values += [_logarithm(avg_pool2d(luma.mean(1, keepdim=True), side // 4).flatten(1))]
-            values += [_correlations(luma, self.pairs), _correlations(image, self.colour_pairs)]
+            others += [*_moments(image), _correlations(luma, self.pairs), _correlations(image, self.colour_pairs)]
+            logs += [_logarithm(_deviation(image)), _logarithm(energies.mean((2, 3))), _logarithm(_deviation(energies))]
+            logs += [_logarithm(avg_pool2d(luma, side // 2).flatten(1))]
+            logs += [_logarithm(avg_pool2d(luma.mean(1, keepdim=True), side // 4).flatten(1))]
             if finer is not None:
-                values += [_correlation(luma, finer), _logarithm(self._energies(finer, side).mean((2, 3)))]
+                others += [_correlation(luma, finer)]
+                logs += [_logarithm(self._energies(finer, side).mean((2, 3)))]
             finer = avg_pool2d(luma, 2)
             image = self._halved(image)
-        values.append(image.flatten(1))
-        return torch.cat(values, 1)
+        return torch.cat([*others, image.flatten(1)], 1), torch.cat(logs, 1)
 
     def _energies(self, images: Tensor, side: int) -> Tensor:
         """Amplitudes of the waves [n, channels * orientations, side, side] in images [n, channels, side, side]."""
@@ -99,15 +112,12 @@ def _pairs(count: int) -> Tensor:
     return places[torch.ones(count, count).triu(1) > 0]
 
 
-def _moments(images: Tensor) -> Tensor:
-    """Mean, deviation, skewness and kurtosis of each channel, [n, 4 c]."""
+def _moments(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, skewness and the root of kurtosis of each channel, [n, c] each."""
     mean = images.mean((2, 3), keepdim=True)
-    off = images - mean
-    deviation = (off.square().mean((2, 3)) + SMALL**2).sqrt()
-    unit = off / deviation[:, :, None, None]
+    unit = (images - mean) / _deviation(images)[:, :, None, None]
     cube = unit * unit * unit
-    kurtosis = ((cube * unit).mean((2, 3)) + SMALL).sqrt()
-    return torch.cat([mean[:, :, 0, 0], _logarithm(deviation), cube.mean((2, 3)), kurtosis], 1)
+    return mean[:, :, 0, 0], cube.mean((2, 3)), ((cube * unit).mean((2, 3)) + SMALL).sqrt()
 
 
 def _deviation(images: Tensor) -> Tensor:

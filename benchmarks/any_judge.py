@@ -1,0 +1,91 @@
+"""What the features of a candidate say of sets of images that were spoilt on purpose: pure functions of features."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from any_distortions import FAMILIES, MEDIUM
+from numpy.typing import NDArray
+
+from gan_runtime.evaluation.metrics import frechet_distance_of, kernel_distance, neighbourhood_metrics
+
+Sets = dict[str, NDArray[np.float32]]  # features of each set of a source
+REAL, REFERENCE = "real", "reference"
+FALL = 0.05  # of precision, from which on it counts as fallen
+
+
+def spoilt(family: str, strength: float) -> str:
+    """The name of a set."""
+    return f"{family} {strength:g}"
+
+
+@dataclass
+class Verdict:
+    """What was found on one source. Each list has an entry per family of distortions, in their order."""
+
+    fid: list[list[float]] = field(default_factory=list)
+    """From no distortion to the strongest."""
+    kid: list[list[float]] = field(default_factory=list)
+    precision_fall: list[float] = field(default_factory=list)
+    recall_repeated: float = 0.0
+    coverage_repeated: float = 0.0
+    coverage_half_fall: float = 0.0
+
+    @property
+    def violations(self) -> tuple[int, int]:
+        """Steps at which the stronger distortion has the lower FID, and the same of KID."""
+        fid, kid = (sum(int((np.diff(row) < 0).sum()) for row in rows) for rows in (self.fid, self.kid))
+        return fid, kid
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are."""
+        return sum(len(row) - 1 for row in self.fid)
+
+    @property
+    def ratios(self) -> list[float]:
+        """FID at the weakest distortion over that of none."""
+        return [row[1] / row[0] for row in self.fid]
+
+    @property
+    def floor(self) -> float:
+        """FID of real images as a share of that of a medium distortion, the median of all families."""
+        medium = [
+            np.sqrt(row[MEDIUM] * row[MEDIUM + 1]) for row in self.fid
+        ]  # between the second strength and the third
+        return self.fid[0][0] / float(np.median(medium))
+
+    @property
+    def precision_falls(self) -> int:
+        """Families whose strongest distortion lowers precision."""
+        return sum(fall >= FALL for fall in self.precision_fall)
+
+
+def judge(sets: Sets) -> Verdict:
+    """Compare the sets of one source with its reference: FID and KID with all of it, the others with as many."""
+    reference, real = sets[REFERENCE], sets[REAL]
+    near = reference[: len(real)]
+    verdict = Verdict()
+    clean = neighbourhood_metrics(near, real)
+    for family, (_, strengths) in FAMILIES.items():
+        names = [REAL, *(spoilt(family, strength) for strength in strengths)]
+        verdict.fid.append([frechet_distance_of(reference, sets[name]) for name in names])
+        verdict.kid.append([kid(reference, sets[name]) for name in names])
+        verdict.precision_fall.append(clean.precision - neighbourhood_metrics(near, sets[names[-1]]).precision)
+    repeated, half = neighbourhood_metrics(near, sets["repeated"]), sets["half of the classes"]
+    verdict.recall_repeated, verdict.coverage_repeated = repeated.recall, repeated.coverage
+    fewer = reference[: len(half)]
+    verdict.coverage_half_fall = (
+        neighbourhood_metrics(fewer, real[: len(half)]).coverage - neighbourhood_metrics(fewer, half).coverage
+    )
+    return verdict
+
+
+def kid(reference: NDArray[np.float32], features: NDArray[np.float32]) -> float:
+    """The kernel distance from four subsets of the reference, the same ones at each call."""
+    return kernel_distance(reference, features, subsets=4, subset_size=len(features)).mean
+
+
+def rank_agreement(one: list[float], other: list[float]) -> float:
+    """Spearman's correlation of two lists of distances without ties."""
+    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
+    return float(np.corrcoef(*ranks)[0, 1])
