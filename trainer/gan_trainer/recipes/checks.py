@@ -6,15 +6,10 @@ loading torch; a test compares them.
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from dataclasses import Field, fields, replace
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
 from gan_runtime.errors import InputError
-
-if TYPE_CHECKING:
-    from gan_trainer.recipes.base import Recipe
-
-AnyRecipe = TypeVar("AnyRecipe", bound="Recipe")
 
 AUTO = "auto"  # device and data decide
 PRECISIONS = (AUTO, "fp32", "bf16")
@@ -30,6 +25,22 @@ OFF = {  # values that switch a setting off: recipes of systems without the sett
     "critic_steps": 1,
     "warm_critic": 0,
 }
+
+
+class Checked(Protocol):
+    """What the checks need of a recipe: a dataclass whose fields have help texts, choices and bounds."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def system(self) -> str:
+        """Name of the system."""
+
+    def idle(self) -> dict[str, str]:
+        """Fields that have no effect with the values of the others, and why."""
+
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Checked)
 
 
 def changed(recipe: AnyRecipe, changes: Mapping[str, Any]) -> AnyRecipe:
@@ -65,7 +76,7 @@ def check_resolved(name: str, value: Any) -> None:
         raise InputError(f"{flag(name, value)}: is not yet chosen; make_config does that, or give a value")
 
 
-def check_changes(recipe: "Recipe", given: Collection[str]) -> None:
+def check_changes(recipe: Checked, given: Collection[str]) -> None:
     """Refuse flags that were given and change nothing, by the names of their fields."""
     for name, reason in recipe.idle().items():
         if name in given:
@@ -86,14 +97,14 @@ def _written(value: Any) -> str:
     return repr(value) if isinstance(value, float) and float(short) != value else short
 
 
-def check_choice(recipe: "Recipe", name: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(recipe: Checked, name: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise InputError, naming those choices that would be accepted, where `value` is none of them."""
     if value not in choices:
         fitting = [choice for choice in choices if accepts(recipe, **{name: choice})]
         raise InputError(f"{flag(name, value)}: unknown; choose one of {', '.join(fitting or choices)}")
 
 
-def accepts(recipe: "Recipe", **values: Any) -> bool:
+def accepts(recipe: Checked, **values: Any) -> bool:
     """Whether the recipe can be made with these values: no message offers what would be refused."""
     try:
         changed(recipe, values)
@@ -108,7 +119,7 @@ def one_of(choices: Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def check_fields(recipe: "Recipe") -> None:
+def check_fields(recipe: Checked) -> None:
     """Raise InputError where the type or the range of a field is wrong, or a choice is unknown."""
     hints = get_type_hints(type(recipe))
     for field in fields(recipe):
