@@ -1,7 +1,5 @@
 """Shared by all tests: commands as a user calls them, and small real models made by the project itself."""
 
-import gzip
-import hashlib
 import os
 import signal
 import subprocess
@@ -11,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import DIGITS_TEST, DIGITS_TRAIN, Result, idx, new_generator, small_generator
+from helpers import DIGITS_TEST, DIGITS_TRAIN, Result, idx_source, new_generator, small_generator
 
 from gan_runtime.data import load_dataset
-from gan_runtime.data.registry import SOURCES, IdxFile, IdxSource
+from gan_runtime.data.registry import SOURCES
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -143,16 +141,6 @@ def digits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_digits: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> str:
     """A known data set of 800 training and 300 test digits."""
-    folder = tmp_path / "data" / "digits"
-    folder.mkdir(parents=True)
-    splits = {}
-    for split, arrays in real_digits.items():
-        files = []
-        for kind, values in zip(("images", "labels"), arrays, strict=True):
-            content = idx(values)
-            (folder / f"{split}-{kind}.gz").write_bytes(gzip.compress(content, 1))
-            files.append(IdxFile(f"{split}-{kind}", len(content), hashlib.sha256(content).hexdigest()))
-        splits[split] = tuple(files)
-    monkeypatch.setitem(SOURCES, "digits", IdxSource(splits, tuple("0123456789"), "CC BY-SA 3.0"))
+    monkeypatch.setitem(SOURCES, "digits", idx_source(tmp_path / "data" / "digits", real_digits))
     monkeypatch.setenv("GAN_EDGE_DATA", str(tmp_path / "data"))
     return "digits"

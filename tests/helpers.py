@@ -1,5 +1,7 @@
 """Small things that several tests need."""
 
+import gzip
+import hashlib
 import os
 import signal
 import struct
@@ -14,6 +16,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from gan_runtime.data.registry import IdxFile, IdxSource
 from gan_runtime.manifest import ImageSize
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.systems import SYSTEMS, new_networks
@@ -119,3 +122,22 @@ def replace_step(monkeypatch: pytest.MonkeyPatch, step: Callable[..., Any]) -> N
 def idx(values: np.ndarray) -> bytes:
     """The bytes of an IDX file of uint8 `values`."""
     return bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+
+
+def idx_source(folder: Path, splits: dict[str, tuple[np.ndarray, np.ndarray]]) -> IdxSource:
+    """A data set of digits: writes the images and labels of each split into `folder`, as the mirrors serve them."""
+    folder.mkdir(parents=True)
+    return IdxSource(
+        {
+            split: (_idx_file(folder / f"{split}-images", images), _idx_file(folder / f"{split}-labels", labels))
+            for split, (images, labels) in splits.items()
+        },
+        tuple("0123456789"),
+        "CC BY-SA 3.0",
+    )
+
+
+def _idx_file(path: Path, values: np.ndarray) -> IdxFile:
+    content = idx(values)
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content, 1))
+    return IdxFile(path.name, len(content), hashlib.sha256(content).hexdigest())

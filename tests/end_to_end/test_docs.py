@@ -15,8 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import Result
+from helpers import Result, idx_source
 from PIL import Image
+
+from gan_runtime.data.registry import SOURCES
+from gan_trainer.runs import history
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -49,7 +52,7 @@ ELSEWHERE = {
     "gan-eval exported/stacked-mnist-quick.onnx stacked-mnist --n 26000": "benchmarks/laboratory.py, minutes long",
     "ls dist": "tests/end_to_end/test_installation.py",
 }
-DATA = ROOT.parent / "shared" / "data"  # where it is there, it has Fashion-MNIST
+FASHION = ROOT.parent / "shared" / "data" / "fashion-mnist"  # on some machines
 LONG = "gan-compare"  # an hour or so; tests/trainer/test_compare.py runs it with few digits
 NEED_FASHION = ("gan-train fashion-mnist", "gan-export runs/fashion-mnist")
 SHORT = ("--images", "192", "--batch-size", "32", "--threads", "1")
@@ -84,16 +87,26 @@ def reader(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
-def test_every_command_runs(
-    document: Path, reader: Path, call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def small_mnist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_digits: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> None:
+    """A thousand images of MNIST in place of 70,000, and evaluations of runs with few images."""
+    data = tmp_path / "data"
+    monkeypatch.setitem(SOURCES, "mnist", idx_source(data / "mnist", real_digits))
+    monkeypatch.setattr(history, "SAMPLES", 130)
+    monkeypatch.setattr(history, "FINAL_SAMPLES", 260)
+    monkeypatch.setenv("GAN_EDGE_DATA", str(data))
+    if FASHION.is_dir():
+        (data / FASHION.name).symlink_to(FASHION)
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+def test_every_command_runs(document: Path, reader: Path, small_mnist: None, call: Callable[..., Result]) -> None:
     wanted = [one for one in commands(document) if one not in ELSEWHERE and not one.startswith(LONG)]
     if not wanted:
         pytest.skip("it has no commands")
-    if DATA.is_dir():
-        monkeypatch.setenv("GAN_EDGE_DATA", str(DATA))
-    else:
+    if not FASHION.is_dir():
         wanted = [command for command in wanted if not command.startswith(NEED_FASHION)]
     for command in wanted:
         assert not set(command) & set("|&;<>$`*?~\\"), "a shell would read it in another way"
