@@ -13,7 +13,6 @@ from helpers import SHORT, TRAIN, Result, stop_after, tensors
 
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import read_model_file
-from gan_trainer.commands import train as cli
 from gan_trainer.systems import start_state
 from gan_trainer.training.checkpoint import load_checkpoint
 from gan_trainer.training.config import Config
@@ -73,7 +72,7 @@ def test_a_longer_run_resumes_bit_for_bit(call: Call, monkeypatch: pytest.Monkey
         assert call("gan-train", "--resume", "runs/stopped", "--images", 128, "--quiet").code == 143
     assert call("gan-train", "--resume", "runs/stopped", "--quiet").code == 0
     with monkeypatch.context() as patch:  # before the first step: the new length is there already
-        patch.setattr(cli, "_train_or_explain", lambda *_: os._exit(9))
+        patch.setattr("gan_trainer.api.start._loop_or_explain", lambda *_: os._exit(9))
         child = os.fork()
         if not child:
             call("gan-train", "--resume", "runs/killed", "--images", 128, "--quiet")

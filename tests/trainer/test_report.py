@@ -207,7 +207,8 @@ def test_the_command_repeats_the_run(
     call: Callable[..., Result], pictures: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     configs: list[Config] = []
-    monkeypatch.setattr("gan_trainer.commands.train._train", lambda config, *_, **__: configs.append(config))
+    monkeypatch.setattr("gan_trainer.api.start._train", lambda config, *_, **__: configs.append(config))
+    monkeypatch.setattr("gan_trainer.commands.train._report", lambda *_: None)
     monkeypatch.setenv("GAN_EDGE_DATA", str(ROOT / "data"))
     places = {"PICTURES": str(pictures), "DATA": str(ROOT / "data")}
     assert call("gan-train", *(places.get(word, word) for word in arguments), "--quiet").code == 0

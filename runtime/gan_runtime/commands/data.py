@@ -48,7 +48,7 @@ def data(
     """List, download and verify data sets; count and check the images of a folder or .zip archive."""
     from gan_runtime.commands.data_report import as_text, describe_known, describe_pictures
     from gan_runtime.commands.info_report import lines
-    from gan_runtime.commands.picture_options import picture_options
+    from gan_runtime.data.picture_options import picture_options
     from gan_runtime.data.registry import KNOWN
 
     shaping = {"size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels}

@@ -9,6 +9,8 @@ from gan_runtime.data.decoded import renumbered
 from gan_runtime.errors import DataError
 from gan_runtime.manifest import ImageSize
 
+IN_MEMORY = "an array"  # the source of images that were given as an array or a torch data set
+
 
 @dataclass(frozen=True)
 class DataSource:
@@ -16,7 +18,7 @@ class DataSource:
 
     Args:
         name: for people; part of the run's name.
-        source: a key of `KNOWN`, or the absolute path of a folder or archive.
+        source: a key of `KNOWN`, `IN_MEMORY`, or the absolute path of a folder or archive.
         folder: the --data-dir that was given, if any.
         pictures: how images of a folder or archive become arrays.
         digest, images, size, classes: of the data set that the run began with.
@@ -36,7 +38,7 @@ class DataSource:
         """Describe a data set that was loaded from `source`."""
         return cls(
             name=re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "images",
-            source=source if source in KNOWN else str(Path(source).resolve()),
+            source=source if source in (*KNOWN, IN_MEMORY) else str(Path(source).resolve()),
             folder=str(folder.resolve()) if folder else None,
             pictures=pictures,
             digest=dataset.digest,
@@ -51,7 +53,10 @@ class DataSource:
         Raises:
             DataError: they cannot be found or read, or are not the same any more.
         """
-        dataset = self._load(folder, offline, quiet)
+        return self.checked(self._load(folder, offline, quiet))
+
+    def checked(self, dataset: Dataset) -> Dataset:
+        """`dataset`, if it has the images that the run began with. Raises DataError where it has others."""
         if dataset.classes != self.classes and sorted(dataset.classes) == sorted(self.classes):
             dataset = renumbered(dataset, self.classes)  # earlier versions sorted classes as text
         if dataset.digest != self.digest:
@@ -62,6 +67,10 @@ class DataSource:
         return dataset
 
     def _load(self, folder: Path | None, offline: bool, quiet: bool) -> Dataset:
+        if self.source == IN_MEMORY:
+            raise DataError(
+                "the images of this run are in no file: resume it in Python, gan_trainer.resume(run, data=…)"
+            )
         if self.pictures is None:
             return load_dataset(self.source, data_dir=folder or self.folder, offline=offline, quiet=quiet)
         where = folder or Path(self.source)

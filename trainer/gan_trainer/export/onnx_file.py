@@ -13,10 +13,10 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.manifest import METADATA_KEY, Manifest
 from gan_runtime.model_file import ModelFile, parse_model
-from gan_trainer import __version__
 
 OPSETS = range(13, 21)
 RANDOM = {  # evaluation mode removes a Dropout from the graph, unless it is active

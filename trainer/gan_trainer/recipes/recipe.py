@@ -1,6 +1,6 @@
 """The table of recipes: all settings of a training run but data, device and seed. Nothing here imports torch."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from gan_runtime.errors import InputError
@@ -10,7 +10,9 @@ from gan_trainer.recipes.checks import changed
 from gan_trainer.recipes.gan import GanRecipe
 from gan_trainer.recipes.vae import VaeRecipe
 
-__all__ = ["EPOCH", "RECIPES", "SETTINGS", "Recipe", "find_recipe", "recipe"]
+__all__ = ["EPOCH", "RECIPES", "SETTINGS", "Recipe", "changes_of", "find_recipe", "recipe"]
+
+MADE_FROM = "_made_from"  # an attribute of recipes that `recipe` made: name and changes
 
 SETTINGS: dict[str, type[Recipe]] = {"gan": GanRecipe, "bigan": BiganRecipe, "vae": VaeRecipe}  # by system
 
@@ -150,4 +152,29 @@ def recipe(name: str, **changes: Any) -> Recipe:
         InputError: there is no such recipe, its system has no such setting, or the values cannot work.
     """
     found = find_recipe(name)
-    return changed(found, found.implied(changes) | changes)
+    made = changed(found, found.implied(changes) | changes)
+    object.__setattr__(made, MADE_FROM, (name, changes))
+    return made
+
+
+def changes_of(recipe: Recipe) -> tuple[str, dict[str, Any]]:
+    """The name and the changes that `recipe` was made with; of one that was made otherwise, such as would make it.
+
+    Raises:
+        InputError: no recipe in the table is of its system.
+    """
+    if hasattr(recipe, MADE_FROM):
+        name, changes = getattr(recipe, MADE_FROM)
+        return name, dict(changes)
+    relatives = {name: one for name, one in RECIPES.items() if type(one) is type(recipe)}
+    if not relatives:
+        raise InputError(
+            f"recipe of the system {recipe.system!r}: unknown; register it with gan_trainer.systems.register"
+        )
+    names = [field.name for field in fields(recipe) if "help" in field.metadata]
+    differing = {
+        name: {key: getattr(recipe, key) for key in names if getattr(recipe, key) != getattr(one, key)}
+        for name, one in relatives.items()
+    }
+    nearest = min(differing, key=lambda name: (relatives[name].source != recipe.source, len(differing[name])))
+    return nearest, {key: value for key, value in differing[nearest].items() if key not in recipe.idle()}

@@ -8,21 +8,35 @@ from gan_runtime.images.options import PictureOptions
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS
 from gan_trainer.training.config import Config
 
-NO_SETTINGS = ("data", "recipe_name", "recipe", "asked", "init_from", "history")  # covered by other flags, or no flag
+NO_SETTINGS = (
+    "data",
+    "recipe_name",
+    "recipe",
+    "asked",
+    "init_from",
+    "own_networks",
+    "history",
+)  # covered by other flags, or no flag
 FLAGS = {field.name for kind in SETTINGS.values() for field in fields(kind) if "help" in field.metadata}
 
 
 def command(config: Config) -> str:
     """Shell command that starts the same run again. It names automatic choices and leaves out default values."""
-    data, settings = config.data, config.to_dict()
-    flags = {
+    flags = settings(config)
+    return shlex.join(["gan-train", flags.pop("data"), *(word for flag in flags.items() for word in _flag(*flag))])
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """The settings that start the same run again, by the names of gan-train's flags with underscores."""
+    data, own = config.data, config.to_dict()
+    return {
+        "data": data.source,
         "recipe": config.recipe_name,
         **{name: getattr(config.recipe, name) for name in changes(config) if name in FLAGS},
         **_pictures(data.pictures),
-        **{name: value for name, value in settings.items() if name not in NO_SETTINGS},
+        **{name: value for name, value in own.items() if name not in NO_SETTINGS},
         "data_dir": data.folder,
     }
-    return shlex.join(["gan-train", data.source, *(word for flag in flags.items() for word in _flag(*flag))])
 
 
 def changes(config: Config) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Export a run: the averaged weights of its best checkpoint, as the files of its task."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.model_file import ModelFile
 from gan_runtime.models import EXPORTED, SHIPPED
 from gan_trainer.runs.folder import Run, software
-from gan_trainer.systems import new_networks
+from gan_trainer.systems import with_networks
 from gan_trainer.tasks import task_of
 from gan_trainer.tasks.task import Files
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, averaged_weights, damaged, list_checkpoints, load_checkpoint
@@ -49,7 +51,12 @@ def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
 
 
 def export_run(
-    run: Run, checkpoint: Path | None = None, opset: int = 17, output: Path | None = None, name: str | None = None
+    run: Run,
+    checkpoint: Path | None = None,
+    opset: int = 17,
+    output: Path | None = None,
+    name: str | None = None,
+    networks: Mapping[str, nn.Module] | None = None,
 ) -> Files:
     """Export `run` to `output`, exported/<run>.onnx if None; the files of the task that belong to it stand beside it.
 
@@ -57,18 +64,19 @@ def export_run(
         run: a run folder.
         checkpoint: one of its own, what `choose_checkpoint` takes for the best if None.
         opset, output, name: as `export`.
+        networks: those that the run was given in place of the recipe's, if it was; their weights are left as they are.
 
     Returns:
         The files as written, by name, the main one first: "generator", and "encoder" where the run has one.
 
     Raises:
-        GanEdgeError: no usable checkpoint.
+        GanEdgeError: no usable checkpoint, or networks of the user's own that are not given here.
         ExportError, InputError, OutputError: as `export`. All files are verified before the first is written.
     """
     path = checkpoint or choose_checkpoint(run)[0]
     saved = load_checkpoint(path)
     config = Config.from_dict(saved["config"], str(path))
-    networks = _load_networks(config, saved, path)
+    loaded = _load_networks(config, saved, path, networks or {})
     run_name = run.folder.resolve().name
     output = output or _default_output(run_name)
     about: dict[str, Any] = {
@@ -80,14 +88,22 @@ def export_run(
     if output.name.endswith(SUFFIX):
         raise InputError(f"--output {output}: files *{SUFFIX} are encoders; name the generator's otherwise")
     check_writable(output)
-    files = task_of(config).export(networks, config, output, about)
+    files = task_of(config).export(loaded, config, output, about)
     _write_together([*files.values()][::-1])
     return files
 
 
-def _load_networks(config: Config, saved: dict[str, Any], path: Path) -> dict[str, nn.Module]:
+def _load_networks(
+    config: Config, saved: dict[str, Any], path: Path, own: Mapping[str, nn.Module]
+) -> dict[str, nn.Module]:
     """The networks that the task deploys, with averaged weights if the run has them."""
-    networks = new_networks(config.recipe, config.data.size, len(config.conditions))
+    if missing := [name for name in config.own_networks if name not in own]:
+        raise GanEdgeError(
+            f"{path}: was trained with a {' and a '.join(missing)} given in Python; export it there: "
+            "gan_trainer.Run(folder, networks=…).export(…)"
+        )
+    system = with_networks(config.recipe, {name: deepcopy(network).cpu() for name, network in own.items()})
+    networks = system.networks(config.recipe, config.data.size, len(config.conditions))
     deployed: dict[str, nn.Module] = {name: networks[name] for name in task_of(config).networks if name in networks}
     try:
         for name, network in deployed.items():

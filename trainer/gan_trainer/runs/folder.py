@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
 from gan_runtime.files import atomic_write, lock, remove_leftovers
 from gan_runtime.images.grids import save_png
-from gan_trainer import __version__
 from gan_trainer.runs import history
 from gan_trainer.tasks import task_of
 from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint

@@ -11,9 +11,10 @@ from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.checks import AUTO, changed, check_changes
 from gan_trainer.recipes.recipe import Recipe, find_recipe
 from gan_trainer.runs import history
-from gan_trainer.systems import new_networks
+from gan_trainer.systems import SYSTEMS, new_networks
 from gan_trainer.tasks import find_task
 from gan_trainer.training.config import Config, choose_augmentation, choose_precision
+from gan_trainer.training.system import System
 
 
 def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
@@ -31,6 +32,7 @@ def make_config(
     device: str,
     threads: int | None,
     keep_checkpoints: int,
+    system: System | None = None,
 ) -> Config:
     """The resolved settings of a new run.
 
@@ -42,6 +44,7 @@ def make_config(
         device: cpu or cuda, as `choose_device` returns it.
         threads: all processors that this process may use if None.
         keep_checkpoints: how many of the last ones to keep.
+        system: one in place of the recipe's, as `start_state` takes it.
 
     Raises:
         InputError: as the functions above, a batch larger than the data set, classes asked for where there are none,
@@ -63,7 +66,9 @@ def make_config(
     threads = available_cpus() if threads is None else threads
     asked = {name: value for name, value in changes.items() if value is not None}
     config = Config(data, recipe_name, recipe, seed, device, threads, keep_checkpoints, asked)
-    new_networks(config.recipe, data.size, len(config.conditions))  # raises InputError if they cannot be built
+    (system or SYSTEMS[recipe.system]).networks(
+        config.recipe, data.size, len(config.conditions)
+    )  # raises InputError if they cannot be built
     return config
 
 

@@ -1,11 +1,13 @@
 """The table of systems. Each module defines networks, optimizers, and a training step that follows its paper."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
+from gan_runtime.errors import InputError
 from gan_runtime.manifest import ImageSize
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS, Recipe
 from gan_trainer.systems import bigan, gan, vae
@@ -36,6 +38,25 @@ def new_networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.
         InputError: the network cannot draw images of this size.
     """
     return SYSTEMS[recipe.system].networks(recipe, size, classes)
+
+
+def with_networks(recipe: Recipe, own: Mapping[str, nn.Module]) -> System:
+    """The recipe's system with some networks, by name, in place of those that it would make.
+
+    Raises:
+        InputError: the system trains no network of such a name.
+    """
+    system = SYSTEMS[recipe.system]
+    names = [name for group in system.optimizers.values() for name in group]
+    for name in own:
+        if name not in names:
+            raise InputError(f"networks: {recipe.system} has no {name!r}; it trains {', '.join(names)}")
+
+    def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
+        made = {} if set(own) == set(names) else system.networks(recipe, size, classes)
+        return {name: own[name] if name in own else made[name] for name in names}
+
+    return replace(system, networks=networks) if own else system
 
 
 def start_state(config: Config, saved: dict[str, Any] | None = None, system: System | None = None) -> TrainState:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from gan_runtime.errors import InputError
 from gan_runtime.manifest import ImageSize
 from gan_trainer.data.augment import augment
 from gan_trainer.losses.adversarial import OBJECTIVES
@@ -119,6 +120,10 @@ def discriminate(state: TrainState, recipe: GanRecipe, images: Tensor, condition
     seen = augment(images, recipe.augmentations)
     with autocast(images, recipe):
         logits: Tensor = state.networks["discriminator"](seen, *condition)
+    if logits.shape != images.shape[:1]:
+        raise InputError(
+            f"networks: the discriminator gives {list(logits.shape)}, and must give [{len(images)}] logits"
+        )
     return logits.float()
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.files import atomic_write
-from gan_trainer import __version__
 from gan_trainer.training.config import Config
 from gan_trainer.training.format2 import from_format_2
 from gan_trainer.training.state import TrainState

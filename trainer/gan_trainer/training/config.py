@@ -36,6 +36,7 @@ class Config:
     Args:
         asked: the fields of the recipe that the user gave, unresolved: they may be "auto".
         init_from: the checkpoint whose weights the run began with (`TrainState.load_weights`), if any.
+        own_networks: names of the networks that were given to `gan_trainer.train` in place of the recipe's.
         history: changes made when the run was resumed: `after` so many images, `field`, `old` and `new`.
     """
 
@@ -48,6 +49,7 @@ class Config:
     keep_checkpoints: int = 3
     asked: dict[str, Any] = field(default_factory=dict, compare=False)  # the other fields determine the run
     init_from: dict[str, Any] | None = None
+    own_networks: tuple[str, ...] = ()
     history: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
@@ -78,7 +80,8 @@ class Config:
                 one.name: document[one.name] for one in fields(cls) if one.name in document
             }  # older ones have fewer
             values["recipe"], values["asked"] = _settings_of(values, origin)
-            values["history"] = tuple(values.get("history", ()))
+            for name in ("history", "own_networks"):
+                values[name] = tuple(values.get(name, ()))
             data = dict(values["data"])
             data["pictures"] = PictureOptions(**data["pictures"]) if data["pictures"] else None
             data["size"], data["classes"] = ImageSize(**data["size"]), tuple(data["classes"])

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -11,16 +12,20 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 class StopRequest:
     """Within its block, the first of these signals is stored in `number`; a second one is handled as usual.
 
+    Args:
+        signals: those that it takes; Ctrl-C and SIGTERM if not given.
+
     Python handles signals in the main thread only: in another thread, the block leaves them to the host program.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Sequence[int] = STOPPING) -> None:
+        self._signals = signals
         self.number: int | None = None
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._remember) for number in STOPPING}
+            self._previous = {number: signal.signal(number, self._remember) for number in self._signals}
         return self
 
     def __exit__(

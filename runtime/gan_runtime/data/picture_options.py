@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from gan_runtime.data import KNOWN, PictureOptions
+from gan_runtime.data.registry import KNOWN
 from gan_runtime.errors import InputError
+from gan_runtime.images.options import PictureOptions
 
 
 def picture_options(source: str, **flags: Any) -> PictureOptions | None:

@@ -1,0 +1,307 @@
+"""The trainer as a library: `train`, `resume`, `recipe`, `load_settings` and `Run`, which `gan_trainer` exports.
+
+Nothing is printed unless `progress=True`, and nothing exits the program. torch's random number generators and its
+number of threads are set for a run while it trains, and are as before when the call returns or raises.
+"""
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gan_runtime.data import Dataset
+from gan_trainer.api.settings_file import read_settings, recipe_fields
+from gan_trainer.api.start import EVERYTHING, NOTHING, Call, Ended, resume_run, start_run
+from gan_trainer.api.words import in_python
+from gan_trainer.data.arrays import in_memory
+from gan_trainer.recipes.checks import check_changes
+from gan_trainer.recipes.recipe import Recipe, changes_of
+from gan_trainer.recipes.recipe import recipe as changed_recipe
+from gan_trainer.report import REPORT
+from gan_trainer.runs import folder as folders
+from gan_trainer.runs.export import choose_checkpoint, export_run
+from gan_trainer.training.determinism import RandomNumbers
+from gan_trainer.training.loop import Outcome
+from gan_trainer.training.observer import Observer
+from gan_trainer.training.stop import StopRequest
+
+__all__ = ["Observer", "Run", "load_settings", "recipe", "resume", "train"]
+
+FolderPath = str | Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was trained: its folder, and how the last call ended.
+
+    Args:
+        folder: runs/<name>.
+        networks: those that were given to `train` in place of the recipe's, which `export` needs.
+        outcome: how the call ended that returned this object; None for a folder that was opened by its path.
+    """
+
+    folder: Path
+    networks: Mapping[str, nn.Module] = field(default_factory=dict, repr=False, compare=False)
+    outcome: Outcome | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Raise GanEdgeError where the folder has no run."""
+        object.__setattr__(self, "folder", folders.open_run(Path(self.folder), Path()).folder)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The entries of metrics.jsonl: mean losses, evaluations (with an `n`) and warnings."""
+        return folders.Run(self.folder).entries()
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The best evaluation of those that have a checkpoint; None without any."""
+        return folders.Run(self.folder).best()
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The last checkpoint."""
+        return folders.Run(self.folder).newest_checkpoint()
+
+    @property
+    def picture(self) -> Path | None:
+        """The newest picture of fixed samples, a PNG."""
+        return max(folders.Run(self.folder).samples.glob("*.png"), default=None)
+
+    @property
+    def report(self) -> Path:
+        """report.html."""
+        return self.folder / REPORT
+
+    @in_python
+    def export(
+        self, path: FolderPath | None = None, opset: int = 17, checkpoint: str | int = "best", name: str | None = None
+    ) -> Path:
+        """Export the generator to one ONNX file that is compared with torch, and return the file's path.
+
+        Args:
+            path: exported/<run>.onnx if None. The encoder of a run that has one goes to <path>-encoder.onnx.
+            opset: version of the ONNX operator set, 13 to 20; exactly this one.
+            checkpoint: "best" by the run's evaluations, "last", or a number of images.
+            name: the model's own name; that of the run if None.
+
+        Raises:
+            GanEdgeError: there is no such checkpoint, or the networks of the run have to be given to `Run`.
+            ExportError: the network cannot be exported; says why.
+        """
+        run, output = folders.Run(self.folder), None if path is None else Path(path)
+        with RandomNumbers(torch.device("cpu")).used():
+            chosen, _ = choose_checkpoint(run, str(checkpoint))
+            return export_run(run, chosen, opset, output, name, self.networks)["generator"].path
+
+
+@in_python
+def recipe(name: str, **changes: Any) -> Recipe:
+    """The recipe called `name`, with other values of some fields. It is checked when it is made.
+
+    >>> recipe("quick", images=50_000).images
+    50000
+
+    Raises:
+        InputError: there is no such recipe, its system has no such setting, a value is out of range, or values
+            contradict each other.
+    """
+    made = changed_recipe(name, **changes)
+    check_changes(made, changes)
+    return made
+
+
+@in_python
+def train(
+    data: Any,
+    recipe: Recipe | str = "quick",
+    *,
+    epochs: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    name: str | None = None,
+    runs_dir: FolderPath = "runs",
+    init_from: FolderPath | None = None,
+    callbacks: Sequence[Observer] = (),
+    networks: Mapping[str, nn.Module] | None = None,
+    class_names: Sequence[str] | None = None,
+    data_dir: FolderPath | None = None,
+    offline: bool = False,
+    size: int | None = None,
+    mode: str | None = None,
+    background: str | None = None,
+    levels: tuple[float, float] | None = None,
+    max_pixels: int | None = None,
+    labels: str | None = None,
+    skip_bad: bool = False,
+    follow_links: bool = False,
+    keep_checkpoints: int = 3,
+    tensorboard: bool = False,
+    progress: bool = False,
+    stop: StopRequest | None = None,
+) -> Run:
+    """Train a generator; the folder runs_dir/<name> holds its checkpoints, samples, log and report.
+
+    While it trains, torch's default generators draw the run's own random numbers, and torch has the run's number of
+    threads. Both are as they were when the call returns or raises. The same seed gives the same run on the same
+    machine.
+
+    Ctrl-C ends the run after its current step: a checkpoint is saved, and KeyboardInterrupt is raised.
+
+    Args:
+        data: the name of a data set, the path of a folder or .zip of images, or images in memory: a numpy array uint8
+            [n, h, w, c], a tuple of such an array and integer labels [n], or a torch Dataset (`data/arrays.py` says
+            which items). A torch Dataset is read once: random transforms are drawn once per image.
+        recipe: what `gan_trainer.recipe` returns, or a name.
+        epochs: length in passes over the data, in place of the recipe's `images`.
+        seed: of everything random, 0 to 2**32 - 1.
+        device: "auto", "cpu" or "cuda".
+        threads: CPU threads per operator; all that this process may use if None.
+        name: of the run; <data>-<recipe>, numbered, if None.
+        runs_dir: the folder of the runs; it is made where it is missing.
+        init_from: a run or checkpoint file whose weights the run starts with.
+        callbacks: observers of the run. An exception that one raises ends the run and is raised here.
+        networks: modules in place of the recipe's, by name: "generator", "discriminator", "encoder". They are trained
+            in place. The generator takes latents float [n, d] (and labels int64 [n] if the recipe is conditional and
+            the data have classes) and gives images float [n, c, h, w] in [-1, 1]; the discriminator takes images (and
+            labels) and gives logits [n]. A small batch is tried before the run begins.
+        class_names: names of the classes of images in memory.
+        data_dir, offline: where known data sets are, and whether they may be downloaded.
+        size, mode, background, levels, max_pixels, labels, skip_bad, follow_links: how images of a folder or archive
+            are decoded, as `gan_runtime.data.PictureOptions` takes them.
+        keep_checkpoints: number of checkpoints to keep, beside the best.
+        tensorboard: also write TensorBoard files to the run's folder.
+        progress: show progress and remarks on stderr, as gan-train does.
+        stop: ends the run at its next step once its `number` is set, which any thread may do. Ctrl-C and SIGTERM set
+            it, too, and nothing is raised then.
+
+    Raises:
+        InputError: an argument is out of range, or arguments contradict each other.
+        DataError: the data cannot be read or used.
+        DeviceError: CUDA is asked for and does not work.
+        Diverged: a loss or weight is not finite; the last good checkpoint remains.
+        OutputError: the run cannot be written.
+    """
+    recipe_name, changes = (recipe, {}) if isinstance(recipe, str) else changes_of(recipe)
+    pictures = {
+        "size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels,
+        "labels": labels, "skip_bad": skip_bad, "follow_links": follow_links,
+    }  # fmt: skip
+    call = _call(callbacks, data_dir, offline, tensorboard, progress, stop)
+    with RandomNumbers(torch.device("cpu")).used():
+        ended = start_run(
+            _data(data, class_names),
+            recipe_name,
+            changes,
+            pictures,
+            call,
+            epochs=epochs,
+            seed=seed,
+            device=device,
+            threads=threads,
+            name=name,
+            runs_dir=Path(runs_dir),
+            init_from=_path(init_from),
+            keep_checkpoints=keep_checkpoints,
+            networks=networks,
+        )
+    return _returned(ended, networks, stop)
+
+
+@in_python
+def resume(
+    run: Run | FolderPath,
+    *,
+    images: int | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    runs_dir: FolderPath = "runs",
+    data: Any = None,
+    callbacks: Sequence[Observer] = (),
+    networks: Mapping[str, nn.Module] | None = None,
+    class_names: Sequence[str] | None = None,
+    data_dir: FolderPath | None = None,
+    offline: bool = False,
+    tensorboard: bool = False,
+    progress: bool = False,
+    stop: StopRequest | None = None,
+) -> Run:
+    """Continue a run from its last checkpoint, as if it had never stopped.
+
+    Args:
+        run: what `train` returned, a run folder, or the name of a run in `runs_dir`.
+        images: a new length; the learning rate follows it. The old one if None.
+        device, threads: other ones than before; results may then differ in their last bits.
+        data: the same images again, for a run whose images were in memory.
+        networks: new modules of the same shapes, for a run that was given its networks; those of `run` if None.
+        class_names, callbacks, data_dir, offline, tensorboard, progress, stop: as `train`.
+
+    Raises:
+        GanEdgeError: there is no such run, it is damaged, or the images are no longer those that it began with.
+        Otherwise as `train`.
+    """
+    networks = networks or (run.networks if isinstance(run, Run) else None)
+    call = _call(callbacks, data_dir, offline, tensorboard, progress, stop)
+    with RandomNumbers(torch.device("cpu")).used():
+        ended = resume_run(
+            run.folder if isinstance(run, Run) else Path(run),
+            Path(runs_dir),
+            call,
+            images=images,
+            device=device,
+            threads=threads,
+            data=None if data is None else in_memory(data, class_names),
+            networks=networks,
+        )
+    return _returned(ended, networks, stop)
+
+
+@in_python
+def load_settings(path: FolderPath) -> dict[str, Any]:
+    """The settings in a file, as arguments of `train`: `train(**load_settings("run.toml"))`.
+
+    Args:
+        path: a .toml or .json file of settings, or the config.json of a run.
+
+    Raises:
+        InputError: the file cannot be read, or has an unknown key or a wrong value; names file and key.
+    """
+    settings = read_settings(Path(path))
+    changes = {key: settings.pop(key) for key in recipe_fields() & set(settings)}
+    changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+    return settings | {"recipe": changed_recipe(settings.get("recipe", "quick"), **changes)}
+
+
+def _call(
+    callbacks: Sequence[Observer],
+    data_dir: FolderPath | None,
+    offline: bool,
+    tensorboard: bool,
+    progress: bool,
+    stop: StopRequest | None,
+) -> Call:
+    shown, stop = EVERYTHING if progress else NOTHING, stop or StopRequest((signal.SIGINT,))
+    return Call(_path(data_dir), offline, tensorboard, shown, callbacks, stop)
+
+
+def _path(value: FolderPath | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+def _data(data: Any, class_names: Sequence[str] | None) -> str | Dataset:
+    return str(data) if isinstance(data, str | Path) else in_memory(data, class_names)
+
+
+def _returned(ended: Ended, networks: Mapping[str, nn.Module] | None, stop: StopRequest | None) -> Run:
+    outcome = ended.outcome
+    if outcome.signal is not None and stop is None:
+        raise KeyboardInterrupt(f"{ended.run.folder}: stopped; saved {outcome.checkpoint}; resume() goes on from there")
+    return Run(ended.run.folder, networks or {}, outcome)

@@ -1,0 +1,290 @@
+"""A run from its settings to its end: what gan-train and `gan_trainer.train` have in common.
+
+Errors name settings as gan-train's flags do; `gan_trainer.api` gives them the names of Python's arguments.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from gan_runtime.data import Dataset, PictureOptions, load_dataset
+from gan_runtime.data.picture_options import picture_options
+from gan_runtime.errors import DeviceError, GanEdgeError, InputError
+from gan_runtime.terminal.text import note
+from gan_trainer.api.own_networks import check_networks
+from gan_trainer.data.source import IN_MEMORY, DataSource
+from gan_trainer.evaluation.run import RunEvaluator
+from gan_trainer.recipes.recipe import find_recipe
+from gan_trainer.report.page import Page
+from gan_trainer.runs.board import Board
+from gan_trainer.runs.console import open_console
+from gan_trainer.runs.continuing import Origin, explain, find_origin, go_on, renamed_classes
+from gan_trainer.runs.folder import Run, check_name, create_run, make_runs_dir, open_run
+from gan_trainer.runs.history import has_collapsed
+from gan_trainer.runs.settings import check_settings, make_config
+from gan_trainer.systems import start_state, with_networks
+from gan_trainer.tasks import task_of
+from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged, save_checkpoint
+from gan_trainer.training.config import Config, choose_device
+from gan_trainer.training.logbook import Logbook
+from gan_trainer.training.loop import Evaluator, Outcome, run_loop
+from gan_trainer.training.meter import Diverged
+from gan_trainer.training.observer import Observer
+from gan_trainer.training.state import TrainState
+from gan_trainer.training.stop import StopRequest
+
+NOTHING, WARNINGS, EVERYTHING = range(3)  # what is shown on stderr
+
+
+@dataclass(frozen=True)
+class Call:
+    """What belongs to one call and not to the run, so that it may differ when the run is resumed."""
+
+    data_dir: Path | None = None
+    offline: bool = False
+    tensorboard: bool = False
+    shown: int = NOTHING
+    callbacks: Sequence[Observer] = ()
+    stop: StopRequest | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether remarks and progress are left out."""
+        return self.shown < EVERYTHING
+
+    def say(self, *remarks: str) -> None:
+        """Remarks for people on stderr."""
+        for remark in () if self.quiet else remarks:
+            note(remark)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run after a call: how it ended, its counters, and whether it was trained or had its full length before."""
+
+    run: Run
+    outcome: Outcome
+    counters: Mapping[str, Any]
+    trained: bool = True
+
+
+def start_run(
+    data: str | Dataset,
+    recipe: str,
+    changes: dict[str, Any],
+    pictures: Mapping[str, Any],
+    call: Call,
+    *,
+    epochs: float | None,
+    seed: int,
+    device: str,
+    threads: int | None,
+    name: str | None,
+    runs_dir: Path,
+    init_from: Path | None,
+    keep_checkpoints: int,
+    networks: Mapping[str, nn.Module] | None = None,
+) -> Ended:
+    """Train a new run.
+
+    Args:
+        data: a known name, the path of a folder or archive, or images in memory.
+        recipe, changes, seed, threads, keep_checkpoints: as `make_config` takes them.
+        pictures: options of folders and archives by the names of `PictureOptions`; None or False where not given.
+        call: what does not belong to the run.
+        epochs: length in passes over the data, in place of `changes["images"]`.
+        device: auto, cpu or cuda.
+        name, runs_dir: as `create_run` takes them.
+        init_from: as `find_origin` takes it.
+        networks: in place of the recipe's, by name.
+    """
+    _check_length(epochs, changes)
+    source = data if isinstance(data, str) else IN_MEMORY
+    options = _options(source, pictures)
+    chosen, reason = choose_device(device)
+    check_settings(source, recipe, changes, None if networks else options)
+    check_name(runs_dir, name)
+    origin = None if init_from is None else find_origin(init_from, runs_dir)
+    dataset = _load(data, options, call)
+    if epochs is not None:
+        changes = changes | {"images": max(1, round(epochs * len(dataset.images)))}
+    described = DataSource.of(dataset, source, call.data_dir, options)
+    system = with_networks(find_recipe(recipe), networks or {})
+    config = make_config(described, recipe, changes, seed, chosen, threads, keep_checkpoints, system)
+    if device == "auto":
+        call.say(f"device: {chosen}, {reason}")
+    if networks:
+        config = replace(config, own_networks=tuple(networks))
+        check_networks(system, config, dataset)
+    if origin is not None:
+        config = replace(config, init_from=origin.record)
+        call.say(*renamed_classes(origin, config))
+    state = _first_state(config, system, origin)
+    make_runs_dir(runs_dir)  # before the judge measures, which may take long
+    judge = _judge(config, call)
+    return _train(config, dataset, create_run(runs_dir, name, config), state, judge, call, keep=origin is not None)
+
+
+def resume_run(
+    path: Path,
+    runs_dir: Path,
+    call: Call,
+    *,
+    images: int | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    data: Dataset | None = None,
+    networks: Mapping[str, nn.Module] | None = None,
+) -> Ended:
+    """Train a run further from its last checkpoint: to its end, or to a new one.
+
+    Args:
+        path, runs_dir: as `open_run` takes them.
+        call: what does not belong to the run.
+        images, device, threads: new values; None keeps the old one.
+        data: the images of a run whose images were in memory.
+        networks: those that the run was given in place of the recipe's.
+    """
+    run = open_run(path, runs_dir)
+    before, saved = run.load()
+    if saved is None and before.init_from is not None:
+        raise GanEdgeError(f"{run.folder}: stopped before its first weights were saved; start it again")
+    if device is not None:
+        device, _ = choose_device(device)
+    config = go_on(before, saved["images_seen"] if saved else 0, images=images, device=device, threads=threads)
+    if saved is not None and saved["images_seen"] >= config.recipe.images:
+        return _finished_before(run, before, saved, call)
+    if set(config.own_networks) != set(networks or {}):
+        own = ", ".join(config.own_networks) or "no networks"
+        raise InputError(
+            f"{run.folder}: {own} of its own: resume it in Python, gan_trainer.resume(run, networks=…), with just these"
+        )
+    call.say(*explain(before, config))
+    if data is None:
+        data = config.data.load(call.data_dir, offline=call.offline, quiet=call.quiet)
+    else:
+        data = config.data.checked(data)
+    judge = _judge(config, call)
+    state = _state_of(config, run, saved, networks or {})
+    return _train(config, data, run, state, judge, call, keep=config != before)
+
+
+def _check_length(epochs: float | None, changes: Mapping[str, Any]) -> None:
+    if epochs is not None and not epochs > 0:
+        raise InputError(f"--epochs {epochs:g}: must be positive")
+    if changes.get("images") is not None and epochs is not None:
+        raise InputError("--images and --epochs: both give the length; choose one")
+
+
+def _options(source: str, pictures: Mapping[str, Any]) -> PictureOptions | None:
+    if source != IN_MEMORY:
+        return picture_options(source, **pictures)
+    for name, value in pictures.items():
+        if value not in (None, False):
+            raise InputError(f"--{name.replace('_', '-')}: an array is used as it is; leave it out")
+    return None
+
+
+def _load(data: str | Dataset, options: Any, call: Call) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    return load_dataset(data, "train", call.data_dir, options, offline=call.offline, quiet=call.quiet)
+
+
+def _judge(config: Config, call: Call) -> Any:
+    return task_of(config).open_judge(config, call.data_dir, offline=call.offline, quiet=call.quiet)
+
+
+def _first_state(config: Config, system: Any, origin: Origin | None) -> TrainState:
+    state = start_state(config, system=system)
+    if origin is not None:
+        try:
+            state.load_weights(origin.saved)
+        except InputError as error:
+            raise InputError(f"--init-from {origin.record['run']}: {error}") from None
+    return state
+
+
+def _state_of(config: Config, run: Run, saved: dict[str, Any] | None, networks: Mapping[str, nn.Module]) -> TrainState:
+    try:
+        choose_device(config.device)  # a run that began with CUDA may go on where there is none
+    except DeviceError as error:
+        raise DeviceError(f"{error}; go on without it: --device cpu") from None
+    system = with_networks(config.recipe, networks)
+    try:
+        return start_state(config, saved, system)
+    except CONTENT_ERRORS:
+        newest = run.newest_checkpoint()
+        if saved is None or newest is None:
+            raise
+        raise damaged(newest) from None
+
+
+def _finished_before(run: Run, config: Config, saved: dict[str, Any], call: Call) -> Ended:
+    call.say(
+        f"{run.folder} is finished: {saved['images_seen']:,} of {config.recipe.images:,} images seen; "
+        "to train it for longer, add --images"
+    )
+    collapsed = config.recipe.stop_when_collapsed and has_collapsed(run.entries())
+    checkpoint, picture = run.newest_checkpoint(), max(run.samples.glob("*.png"), default="")
+    outcome = Outcome(Path(checkpoint or ""), Path(picture), None, "collapsed" if collapsed else None, True)
+    return Ended(run, outcome, saved, trained=False)
+
+
+def _train(
+    config: Config, dataset: Dataset, run: Run, state: TrainState, judge: Any, call: Call, *, keep: bool
+) -> Ended:
+    """The loop with its observers. `keep`: settings or weights are new and are saved before the first step."""
+    with run.locked(), _observers(config, run, state, call) as observers:
+        run.forget_after(state.images_seen)
+        if keep:
+            save_checkpoint(run.checkpoints, state, config, run.best_images())
+            run.write_config(config)
+        evaluator = None if judge is None else RunEvaluator(config, run, judge)
+        outcome = _loop_or_explain(config, dataset, state, Logbook(run, observers), evaluator, call.stop)
+    return Ended(run, outcome, vars(state))
+
+
+@contextmanager
+def _observers(config: Config, run: Run, state: TrainState, call: Call) -> Iterator[list[Observer]]:
+    total, found = config.recipe.images, list(call.callbacks)
+    with ExitStack() as stack:
+        console = Observer()
+        if call.shown:
+            shown = open_console(str(run.folder), total, state.images_seen, config.data.images, call.quiet)
+            console = stack.enter_context(shown)
+        if call.tensorboard:
+            found.append(stack.enter_context(closing(Board(run.folder, state.images_seen))))
+        console.said(
+            f"{run.folder}: {config.recipe_name} on {config.data.name}, from image {state.images_seen:,} of "
+            f"{total:,}; {config.device}, {config.threads} threads, {config.recipe.precision}"
+        )
+        yield [console, *found, Page(run, console.said)]
+
+
+def _loop_or_explain(
+    config: Config,
+    dataset: Dataset,
+    state: TrainState,
+    book: Logbook,
+    evaluator: Evaluator | None,
+    stop: StopRequest | None,
+) -> Outcome:
+    run: Any = book.run
+    try:
+        with stop or StopRequest() as request:
+            return run_loop(config, dataset, state, book, task_of(config).preview, evaluator, request)
+    except Diverged as error:
+        last = run.newest_checkpoint()
+        kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
+        book.write(state, {"warning": str(error)})
+        raise Diverged(f"{run.folder}: {error}; {kept}; try a lower --lr in a new run") from None
+    except RuntimeError as error:
+        if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
+            raise
+        reason = f"not enough memory on {config.device} for --batch-size {config.recipe.batch_size}"
+        raise GanEdgeError(f"{run.folder}: {reason}; choose a smaller one in a new run") from None
