@@ -106,10 +106,10 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int, number: int = signal
     """Send this process a signal at the n-th step of a training."""
     honest = SYSTEMS["gan"].step
 
-    def step(state: Any, *rest: Any) -> Any:
+    def step(state: Any, *rest: Any, **batch: Any) -> Any:
         if state.step + 1 == steps:
             os.kill(os.getpid(), number)
-        return honest(state, *rest)
+        return honest(state, *rest, **batch)
 
     replace_step(monkeypatch, step)
 

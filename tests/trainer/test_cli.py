@@ -243,8 +243,8 @@ def test_a_relative_data_dir_is_found_from_everywhere(
 def test_divergence_names_step_place_checkpoint_and_way_out(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = SYSTEMS["gan"].step
 
-    def poisoned(state: TrainState, *rest: Any) -> Any:
-        losses = honest(state, *rest)
+    def poisoned(state: TrainState, *rest: Any, **batch: Any) -> Any:
+        losses = honest(state, *rest, **batch)
         return losses | {"d_loss": losses["d_loss"] * (float("nan") if state.step == 2 else 1.0)}
 
     replace_step(monkeypatch, poisoned)
@@ -254,7 +254,7 @@ def test_divergence_names_step_place_checkpoint_and_way_out(call: Call, monkeypa
 
 
 def test_too_little_memory_is_no_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def greedy(*_: Any) -> torch.Tensor:
+    def greedy(*_: Any, **batch: Any) -> torch.Tensor:
         return torch.empty(2**60)
 
     replace_step(monkeypatch, greedy)

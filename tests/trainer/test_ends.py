@@ -44,8 +44,8 @@ def test_stopped_by_a_signal(call: Call, monkeypatch: pytest.MonkeyPatch, number
 def test_diverged(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = SYSTEMS["gan"].step
 
-    def poisoned(state: Any, *rest: Any) -> Any:
-        losses = honest(state, *rest)
+    def poisoned(state: Any, *rest: Any, **batch: Any) -> Any:
+        losses = honest(state, *rest, **batch)
         return losses | {"d_loss": losses["d_loss"] * (torch.nan if state.step == 4 else 1.0)}
 
     replace_step(monkeypatch, poisoned)

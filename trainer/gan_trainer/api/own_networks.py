@@ -30,12 +30,12 @@ def check_networks(system: System, config: Config, dataset: Dataset) -> None:
         state.counters = dict.fromkeys(state.counters, MANY)
         count = min(2 * recipe.batch_step if recipe.batch_step > 1 else 2, len(dataset.images))
         batch = Batches(dataset, count, config.seed, device).at(0)
-        real, labels = batch[0], batch[1]
+        real, labels = batch["images"], batch["labels"]
         _check_generator(
             state.networks["generator"], draw_latents(recipe, real), real, labels if config.conditions else None
         )
         try:
-            losses = system.step(state, recipe, *batch)
+            losses = system.step(state, recipe, **batch)
         except InputError:
             raise
         except Exception as error:
