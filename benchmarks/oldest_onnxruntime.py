@@ -54,10 +54,11 @@ def draw_here(model: str) -> tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]:
     """The images of seed 0 with the ONNX Runtime in use, and what the graph must be fed for them."""
     from gan_runtime import Generator
 
-    draw = Generator.load(model, "cpu").draw(N)
-    labels = draw.labels(0, N)
-    feeds = {"latents": draw.latents(0, N)} | ({} if labels is None else {"labels": labels})
-    return np.concatenate(list(draw.batches())), feeds
+    generator = Generator.load(model, "cpu")
+    request = generator.request(N)
+    labels = request.labels(0, N)
+    feeds = {"latents": request.latents(0, N)} | ({} if labels is None else {"labels": labels})
+    return generator.array(request), feeds
 
 
 def installable() -> list[str]:

@@ -2,21 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.errors import ModelError
-from gan_runtime.generator import Generator
 from gan_runtime.image_reader import ImageReader
 from gan_runtime.manifest import EncodeManifest, ImageSize, Latents, read_manifest
-from gan_runtime.model_file import ModelFile, read_model_file
+from gan_runtime.model_file import ModelFile
 from gan_runtime.signature import check_signature, check_task
 
 LATENTS = "latents"
-SUFFIX = "-encoder.onnx"
-WITH_ENCODERS = "bigan and vae"  # recipes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,36 +61,3 @@ class Encoder(ImageReader):
         """As a call, for images that come batch by batch."""
         (latents,) = self.read(batches, [LATENTS])
         return latents
-
-
-def check_pair(encoder: ModelFile, generator: ModelFile) -> None:
-    """Raise ModelError where the two were not exported together."""
-    origin = Encoder.manifest_of(encoder).training.get("generator")
-    if not isinstance(origin, dict) or origin.get("sha256") != generator.sha256:
-        raise ModelError(
-            f"{encoder.path}: was not exported together with {generator.path}; export both again with gan-export, or "
-            "name the encoder that was"
-        )
-
-
-def encoder_path(generator: Path) -> Path:
-    """Where the encoder of a generator's file is: x.onnx has x-encoder.onnx beside it."""
-    return generator.with_name(f"{generator.stem}{SUFFIX}")
-
-
-def open_encoder_of(generator: Generator, path: str | Path | None = None) -> Encoder:
-    """The encoder that was exported with `generator`, on its device: the file at `path`, that beside it if None.
-
-    Raises:
-        ModelError: there is none, or it belongs to another generator.
-        DeviceError, InputError: as `Encoder.load`.
-    """
-    beside = encoder_path(generator.model.path)
-    if path is None and not beside.is_file():
-        raise ModelError(
-            f"{generator.model.path}: has no encoder beside it ({beside.name}); the recipes {WITH_ENCODERS} have one, "
-            "and gan-export writes it"
-        )
-    model = read_model_file(path or beside)
-    check_pair(model, generator.model)
-    return Encoder.open(model, generator.session.device, generator.threads)

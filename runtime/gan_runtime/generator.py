@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gan_runtime.class_labels import check_labels, find_class
+from gan_runtime.class_labels import check_labels
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.latents import check_indices
 from gan_runtime.manifest import GenerateManifest, ImageSize, Points, PointsManifest, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.onnx_model import OnnxModel
 from gan_runtime.request import SampleRequest, pad
-from gan_runtime.sampled import SampledImages
 from gan_runtime.session import Providers, check_threads, open_session
 from gan_runtime.signature import GeneratorSignature, check_task, generator_signature
 from gan_runtime.threads import Workers, available_cpus
@@ -158,15 +157,15 @@ class Generator(OnnxModel):
         if n == 0:
             check_indices(seed, start, 0)
             return np.empty((0, *self.image_shape), self.dtype)
-        return self.draw(n, seed, start, labels, batch_size=batch_size).array()
+        return self.array(self.request(n, seed, start, labels, batch_size=batch_size))
 
     def iter_batches(
         self, n: int, seed: int = 0, start: int = 0, labels: ArrayLike | None = None, batch_size: int | None = None
     ) -> Iterator[Images]:
         """As `sample`, batch by batch: any n in constant memory."""
-        return self.draw(n, seed, start, labels, batch_size=batch_size).batches()
+        return self.batches(self.request(n, seed, start, labels, batch_size=batch_size))
 
-    def draw(
+    def request(
         self,
         n: int,
         seed: int = 0,
@@ -174,8 +173,8 @@ class Generator(OnnxModel):
         labels: ArrayLike | None = None,
         latents: ArrayLike | None = None,
         batch_size: int | None = None,
-    ) -> SampledImages:
-        """n images that are drawn when they are needed, as `gan_runtime.outputs.write_output` takes them.
+    ) -> SampleRequest:
+        """The checked request for n images, for `batches` and `array`.
 
         `latents` [n, latent_dim] take the place of seed and start: default labels then count from 0, as in a call.
 
@@ -193,8 +192,22 @@ class Generator(OnnxModel):
                 raise InputError(f"n {n}: there are {len(own_latents)} latents")
             seed = start = 0
         size = self.batch_size(batch_size)
-        space = self.signature.latents
-        return SampledImages(self, SampleRequest(n, seed, start, space, self.classes, own_labels, own_latents, size))
+        return SampleRequest(n, seed, start, self.signature.latents, self.classes, own_labels, own_latents, size)
+
+    def batches(self, request: SampleRequest) -> Iterator[Images]:
+        """The images of `request` in order, uint8 [at most batch_size, height, width, channels] at a time."""
+        for first in range(0, request.n, request.batch_size):
+            count = min(request.batch_size, request.n - first)
+            batch = np.empty((count, *self.image_shape), self.dtype)
+            self._draw_batch(request, first, batch)
+            yield batch
+
+    def array(self, request: SampleRequest) -> Images:
+        """The images of `request` in one array, which is allocated once."""
+        images = np.empty((request.n, *self.image_shape), self.dtype)
+        for first in range(0, request.n, request.batch_size):
+            self._draw_batch(request, first, images[first : first + request.batch_size])
+        return images
 
     def __call__(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Images:
         """Images of latents of one's own, in as many batches as the device needs.
@@ -210,24 +223,7 @@ class Generator(OnnxModel):
             InputError: a shape, label or value does not fit, or the generator is closed.
         """
         z = self.check_latents(latents)
-        return self.draw(len(z), labels=labels, latents=z).array()
-
-    def draw_batch(self, z: NDArray[np.float32], y: NDArray[np.int64] | None, into: Images) -> None:
-        """Draw the images of one batch, cut into pieces for the threads, into an array [at most n, ...].
-
-        `z` and `y` are latents and labels of a `SampleRequest`, which may be padded.
-        """
-        size = self._piece_size(len(z))
-
-        def draw(first: int) -> None:
-            piece = into[first : first + size]
-            labels = None if y is None else y[first : first + size]
-            piece[:] = self._run(z[first : first + size], labels)[: len(piece)]
-
-        if len(z) <= size:
-            draw(0)
-        else:
-            self.workers.map(draw, range(0, len(into), size))
+        return self.array(self.request(len(z), labels=labels, latents=z))
 
     def check_latents(self, latents: ArrayLike) -> NDArray[np.float32]:
         """`latents` as float32 [n, latent_dim], or an InputError that says what is wrong with them."""
@@ -243,14 +239,6 @@ class Generator(OnnxModel):
         if not np.isfinite(z).all():
             raise InputError("latents: not all of them are finite")
         return z
-
-    def class_called(self, name: str) -> int:
-        """The number of the class with this name; where none is called so, a number stands for itself.
-
-        Raises:
-            InputError: there is no such class; names those that are spelt alike.
-        """
-        return find_class(name, self.signature.labels, self.model.path)
 
     def batch_size(self, wanted: int | None = None) -> int:
         """The batch size to use: `wanted`, checked, or what keeps the device busy."""
@@ -274,6 +262,23 @@ class Generator(OnnxModel):
     def levels(self, images: NDArray[Any]) -> NDArray[np.uint8]:
         """What a fingerprint is taken of: the grey levels of images, or as many steps of points."""
         return self.points.levels(images) if self.points else images
+
+    def _draw_batch(self, request: SampleRequest, first: int, into: Images) -> None:
+        """Draw the images of `request` from `first` on into an array, in pieces for the threads."""
+        z, y = request.latents(first, len(into)), request.labels(first, len(into))
+        if self.on_cuda and request.n > request.batch_size:  # CUDA tunes itself for each shape: show it only one
+            z, y = pad(z, request.batch_size), None if y is None else pad(y, request.batch_size)
+        size = self._piece_size(len(z))
+
+        def draw(first: int) -> None:
+            piece = into[first : first + size]
+            labels = None if y is None else y[first : first + size]
+            piece[:] = self._run(z[first : first + size], labels)[: len(piece)]
+
+        if len(z) <= size:
+            draw(0)
+        else:
+            self.workers.map(draw, range(0, len(into), size))
 
     def _piece_size(self, n: int) -> int:
         if self.signature.fixed_batch:

@@ -94,7 +94,7 @@ def parse_model(content: bytes, path: Path) -> ModelFile:
     try:
         return _parse(content, path)
     except Malformed as error:
-        from gan_runtime.foreign.file_kinds import kind_of_file  # noqa: PLC0415  (models do without)
+        from gan_runtime.files.kinds import kind_of_file  # noqa: PLC0415  (models do without)
 
         kind = kind_of_file(content)
         if kind:

@@ -5,8 +5,8 @@ from pathlib import Path
 from gan_runtime.errors import ModelError
 
 EXPORTED = "exported"
+ENCODER_SUFFIX = "-encoder.onnx"
 DEFAULT = "mnist"
-ANY = "any"  # the feature network for all other images
 SHIPPED = (DEFAULT, "fashion-mnist")
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -36,31 +36,13 @@ def find_model(name: str) -> Path:
     return shipped_model(name) if name in SHIPPED and not Path(name).is_file() else Path(name)
 
 
-def general_features() -> Path:
-    """The feature network that ships for images of any size and kind.
-
-    Raises:
-        ModelError: there is no such file.
-    """
-    path = shipped_features(ANY)
-    if path is None:
-        raise ModelError(f"{ANY}.onnx: the shipped feature network is missing; install gan-edge again")
-    return path
-
-
-def find_features(data: str, named: str | None = None) -> Path:
-    """The feature network for a data set: the file `named`, else the one that ships for the data, else the general one.
-
-    Raises:
-        ModelError: as `general_features`.
-    """
-    if named is not None and named != ANY:
-        return Path(named)
-    return (None if named else shipped_features(data)) or general_features()
-
-
 def shipped_features(name: str) -> Path | None:
     """The feature network that ships for the data set `name`; None where there is none."""
     root = checkout()
     path = (root / EXPORTED if root else _PACKAGE / "shipped") / "features" / f"{name}.onnx"
     return path if path.is_file() else None
+
+
+def encoder_path(generator: Path) -> Path:
+    """The place of the encoder of a generator file: x-encoder.onnx beside x.onnx."""
+    return generator.with_name(f"{generator.stem}{ENCODER_SUFFIX}")

@@ -1,6 +1,5 @@
 """A request for samples: which latents and labels, in which batches. Pure data, which knows no generator."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from gan_runtime.manifest import Latents
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """The samples start .. start + n - 1 of `seed`, or those of one's own latents. Made by `Generator.draw`."""
+    """The samples start .. start + n - 1 of `seed`, or those of given latents. Made by `Generator.request`."""
 
     n: int
     seed: int
@@ -26,16 +25,6 @@ class SampleRequest:
     own_labels: NDArray[np.int64] | None
     own_latents: NDArray[np.float32] | None
     batch_size: int
-
-    def identity(self) -> dict[str, Any]:
-        """What determines the samples of a given model, as JSON: everything but the batch size."""
-        return {
-            "seed": self.seed,
-            "start": self.start,
-            "n": self.n,
-            "label": _one_or_digest(self.own_labels),
-            "latents": None if self.own_latents is None else hashlib.sha256(self.own_latents.tobytes()).hexdigest(),
-        }
 
     def part(self, first: int, count: int) -> "SampleRequest":
         """The `count` samples from the one at `first` on as a request of their own: the same samples.
@@ -65,14 +54,6 @@ class SampleRequest:
         if self.own_labels is not None:
             return self.own_labels[first : first + count]
         return default_labels(self.start + first, count, self.classes) if self.classes else None
-
-
-def _one_or_digest(labels: NDArray[np.int64] | None) -> int | str | None:
-    if labels is None:
-        return None
-    if np.all(labels == labels[0]):
-        return int(labels[0])
-    return hashlib.sha256(np.ascontiguousarray(labels).tobytes()).hexdigest()
 
 
 def pad(rows: NDArray[Any], size: int) -> NDArray[Any]:

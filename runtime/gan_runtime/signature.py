@@ -17,7 +17,6 @@ from gan_runtime.manifest import (
     Manifest,
     Points,
     PointsManifest,
-    read_manifest,
 )
 from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port
 from gan_runtime.randomness import random_numbers
@@ -168,26 +167,6 @@ def generator_signature(model: ModelFile, manifest: GenerateManifest | PointsMan
     batch = next(port.shape[0] for port in model.inputs if port.name == "latents")
     fixed = batch if isinstance(batch, int) else None
     return GeneratorSignature(manifest.latents, manifest.labels, manifest.output, output, fixed)
-
-
-def is_generator(model: ModelFile) -> bool:
-    """Whether `model` is a usable generator.
-
-    Raises:
-        ModelError: its manifest is damaged or too new, or its graph draws random numbers.
-    """
-    manifest = read_manifest(model)
-    try:
-        if manifest is None:
-            from gan_runtime.foreign.assumptions import Assumptions  # noqa: PLC0415
-            from gan_runtime.foreign.ports import choose_ports  # noqa: PLC0415  (files of ours do without)
-
-            return choose_ports(model, Assumptions()) is not None
-        return generator_signature(model, check_task(model, manifest, GenerateManifest, PointsManifest)) is not None
-    except ModelError:
-        if model.random_ops:
-            raise
-        return False
 
 
 def _shapes(ports: tuple[Port, ...]) -> str:

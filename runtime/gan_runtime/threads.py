@@ -1,8 +1,6 @@
 """How many processors this process may use, and threads for the pieces of a batch."""
 
 import os
-import platform
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import ceil
@@ -20,22 +18,6 @@ def available_cpus() -> int:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cgroup_quota()
     return max(1, min(count, ceil(quota)) if quota else count)
-
-
-def cpu_kind() -> str:
-    """The kind of processor: on another one the last digits of floating-point results may be others."""
-    about = _cpuinfo()
-    models = re.findall(r"^(?:model name|CPU implementer|CPU part)\s*:\s*(.+)$", about, re.MULTILINE)
-    vectors = re.findall(r"\b(?:avx|fma|amx|sve|asimd)\w*", about)  # virtual machines hide the model
-    known = sorted({*models, *vectors}) or [platform.processor()]
-    return " ".join((platform.machine(), *known))
-
-
-def _cpuinfo(path: Path = Path("/proc/cpuinfo")) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:  # Linux alone has it
-        return ""
 
 
 def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:

@@ -52,7 +52,7 @@ WRITERS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this machine")
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_full_disk_is_the_fault_of_the_target(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan_runtime.files._Target.__init__", lambda self, path, mode: _open_full(self))
+    monkeypatch.setattr("gan_runtime.files.atomic._Target.__init__", lambda self, path, mode: _open_full(self))
     with pytest.raises(OutputError, match="out: cannot be written: No space left"), atomic_write(tmp_path / "out") as f:
         WRITERS[kind](f)
 

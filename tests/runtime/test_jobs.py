@@ -23,6 +23,7 @@ from gan_runtime.errors import InputError, OutputError
 from gan_runtime.files import atomic_write, remove_leftovers_of
 from gan_runtime.outputs import Options, write_output
 from gan_runtime.outputs.folder import ranges
+from gan_runtime.outputs.sampled import draw
 
 SAMPLE = [sys.executable, "-c", "from gan_runtime.commands.sample import sample_main; sample_main()"]
 BOTH = pytest.mark.parametrize("output", ["out/", "out.tar"])
@@ -48,7 +49,7 @@ def images_in(folder: Path) -> NDArray[np.uint8]:
 
 
 def test_a_folder_has_a_png_an_image_and_a_table_of_labels(generator: Generator) -> None:
-    outcome = write_output("out/", generator.draw(30, seed=1, start=99_999_990, batch_size=8))
+    outcome = write_output("out/", draw(generator, 30, seed=1, start=99_999_990, batch_size=8))
     assert (outcome.name, outcome.kept) == ("out/", 0)
     names = [f"{index:08d}.png" for index in range(99_999_990, 100_000_020)]
     assert names_in("out") == sorted([*names, "labels.csv", "request.json"])
@@ -62,23 +63,23 @@ def test_a_folder_has_a_png_an_image_and_a_table_of_labels(generator: Generator)
 
 def test_an_existing_empty_folder_needs_no_slash(unconditional_model: Path) -> None:
     Path("out").mkdir()
-    write_output("out", Generator.load(unconditional_model, "cpu").draw(3))
+    write_output("out", draw(Generator.load(unconditional_model, "cpu"), 3))
     assert names_in("out") == ["00000000.png", "00000001.png", "00000002.png", "request.json"]
 
 
 def test_own_latents_are_named_by_their_row(generator: Generator) -> None:
     z = np.random.default_rng(0).normal(size=(5, 16)).astype(np.float32)
-    write_output("out/", generator.draw(5, labels=3, latents=z))
+    write_output("out/", draw(generator, 5, labels=3, latents=z))
     np.testing.assert_array_equal(images_in(Path("out")), generator(z, 3))
     assert Path("out/labels.csv").read_text().splitlines()[1] == "00000000.png,3,3"
     with pytest.raises(OutputError, match="a different request: latents"):
-        write_output("out/", generator.draw(5, labels=3, latents=z + 1))
+        write_output("out/", draw(generator, 5, labels=3, latents=z + 1))
     with pytest.raises(OutputError, match="a different request: label 3, not"):
-        write_output("out/", generator.draw(5, labels=[1, 2, 3, 4, 5], latents=z))
+        write_output("out/", draw(generator, 5, labels=[1, 2, 3, 4, 5], latents=z))
 
 
 def test_shards_are_what_webdataset_reads(generator: Generator) -> None:
-    outcome = write_output("out.tar", generator.draw(25, seed=1, start=7, batch_size=4), Options(shard_size=10))
+    outcome = write_output("out.tar", draw(generator, 25, seed=1, start=7, batch_size=4), Options(shard_size=10))
     assert outcome.name == "out-{00000..00002}.tar"
     assert outcome.shards == ("out-00000.tar", "out-00001.tar", "out-00002.tar")
     images, labels = [], []
@@ -99,7 +100,7 @@ def test_shards_are_what_webdataset_reads(generator: Generator) -> None:
 
 
 def test_tar_itself_finds_nothing_wrong_with_a_shard(unconditional_model: Path) -> None:
-    outcome = write_output("out.tar", Generator.load(unconditional_model, "cpu").draw(3))
+    outcome = write_output("out.tar", draw(Generator.load(unconditional_model, "cpu"), 3))
     assert outcome.name == "out-00000.tar"
     assert Path(outcome.name).stat().st_size % 10240 == 0
     done = subprocess.run(["tar", "tf", outcome.name], capture_output=True, text=True, check=True)
@@ -113,55 +114,55 @@ def test_jobs_do_not_depend_on_batches_and_threads(output: str, conditional_mode
         folder = tmp_path / str(threads)
         folder.mkdir()
         os.chdir(folder)
-        draw = Generator.load(conditional_model, "cpu", threads).draw(50, batch_size=batch_size)
-        write_output(output, draw, Options(shard_size=20) if output == "out.tar" else None)
+        drawn = draw(Generator.load(conditional_model, "cpu", threads), 50, batch_size=batch_size)
+        write_output(output, drawn, Options(shard_size=20) if output == "out.tar" else None)
         made.append(contents())
     assert made[0] == made[1]
 
 
 def test_large_images_are_encoded_in_threads_and_in_order(tmp_path: Path) -> None:
     model = linear_generator(tmp_path / "large.onnx", ["n", 8], ["n", 3, 64, 64])
-    draw = Generator.load(model, "cpu", threads=2).draw(20)
-    write_output("out/", draw)
+    drawn = draw(Generator.load(model, "cpu", threads=2), 20)
+    write_output("out/", drawn)
     images = np.stack([np.asarray(Image.open(path)) for path in sorted(Path("out").glob("*.png"))])
-    np.testing.assert_array_equal(images, np.concatenate(list(draw.batches())))
+    np.testing.assert_array_equal(images, np.concatenate(list(drawn.batches())))
 
 
 def test_holes_are_filled(generator: Generator, capfd: pytest.CaptureFixture[str]) -> None:
-    draw = generator.draw(30, seed=1, start=5, batch_size=4)
-    write_output("out/", draw)
+    drawn = draw(generator, 30, seed=1, start=5, batch_size=4)
+    write_output("out/", drawn)
     complete = contents()
     for index in (5, 11, 12, 13, 34):
         Path(f"out/{index:08d}.png").unlink()
     Path("out/labels.csv").unlink()
     Path("out/.gan-edge-0123-abcd.tmp").touch()
     kept = Path("out/00000006.png").stat().st_mtime_ns
-    assert write_output("out/", draw).kept == 25
+    assert write_output("out/", drawn).kept == 25
     assert "out/: 25 of 30 images exist already" in capfd.readouterr().err
     assert contents() == complete
     assert Path("out/00000006.png").stat().st_mtime_ns == kept
 
 
 def test_missing_shards_are_made_again(generator: Generator, capfd: pytest.CaptureFixture[str]) -> None:
-    draw, options = generator.draw(45), Options(shard_size=10)
-    write_output("out.tar", draw, options)
+    drawn, options = draw(generator, 45), Options(shard_size=10)
+    write_output("out.tar", drawn, options)
     complete = contents()
     for number in (1, 4):
         Path(f"out-{number:05d}.tar").unlink()
-    assert write_output("out.tar", draw, options).kept == 30
+    assert write_output("out.tar", drawn, options).kept == 30
     assert "out.tar: 30 of 45 images exist already" in capfd.readouterr().err
     assert contents() == complete
 
 
 def test_files_without_content_are_made_again(generator: Generator) -> None:
     options = Options(shard_size=10)
-    write_output("out/", generator.draw(30))
-    write_output("out.tar", generator.draw(30), options)
+    write_output("out/", draw(generator, 30))
+    write_output("out.tar", draw(generator, 30), options)
     complete = contents()
     for name in ("out/00000007.png", "out/labels.csv", "out-00001.tar"):
         Path(name).write_bytes(b"")
-    assert write_output("out/", generator.draw(30)).kept == 29
-    assert write_output("out.tar", generator.draw(30), options).kept == 20
+    assert write_output("out/", draw(generator, 30)).kept == 29
+    assert write_output("out.tar", draw(generator, 30), options).kept == 20
     assert contents() == complete
 
 
@@ -185,11 +186,11 @@ def test_torn_files_are_said_and_made_again(
     name: str, damage: str, generator: Generator, capfd: pytest.CaptureFixture[str]
 ) -> None:
     output, options = ("out/", Options()) if name.startswith("out/") else ("out.tar", Options(shard_size=10))
-    write_output(output, generator.draw(30), options)
+    write_output(output, draw(generator, 30), options)
     complete = contents()
     Path(name).write_bytes(torn(complete[name])[damage])
     capfd.readouterr()
-    kept = write_output(output, generator.draw(30), options).kept
+    kept = write_output(output, draw(generator, 30), options).kept
     assert kept == {"out/00000007.png": 29, "out/labels.csv": 30, "out-00001.tar": 20}[name]
     assert f"{output}: damaged, will be written again: {Path(name).name}\n" in capfd.readouterr().err
     assert contents() == complete
@@ -197,8 +198,8 @@ def test_torn_files_are_said_and_made_again(
 
 def test_sound_files_of_other_sizes_labels_and_names_are_made_again(generator: Generator) -> None:
     options = Options(shard_size=10)
-    write_output("out/", generator.draw(30))
-    write_output("out.tar", generator.draw(30), options)
+    write_output("out/", draw(generator, 30))
+    write_output("out.tar", draw(generator, 30), options)
     complete = contents()
     Image.new("L", (28, 29)).save("out/00000003.png")
     Image.new("RGB", (28, 28)).save("out/00000004.png")
@@ -206,8 +207,8 @@ def test_sound_files_of_other_sizes_labels_and_names_are_made_again(generator: G
     shutil.copy("out-00001.tar", "out-00000.tar")  # whole, with the images of another one
     label = complete["out-00002.tar"].index(b"00000020.cls") + 512
     Path("out-00002.tar").write_bytes(complete["out-00002.tar"][:label] + b"7" + complete["out-00002.tar"][label + 1 :])
-    assert write_output("out/", generator.draw(30)).kept == 27
-    assert write_output("out.tar", generator.draw(30), options).kept == 10
+    assert write_output("out/", draw(generator, 30)).kept == 27
+    assert write_output("out.tar", draw(generator, 30), options).kept == 10
     assert contents() == complete
 
 
@@ -216,12 +217,12 @@ def test_a_folder_in_the_place_of_a_file_is_refused_before_any_work(
     name: str, generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = "out/" if name.startswith("out/") else "out.tar"
-    write_output(output, generator.draw(3))
+    write_output(output, draw(generator, 3))
     Path(name).unlink()
     Path(name).mkdir()
-    monkeypatch.setattr(Generator, "draw_batch", lambda *_: pytest.fail("inference"))
+    monkeypatch.setattr(Generator, "_draw_batch", lambda *_: pytest.fail("inference"))
     with pytest.raises(OutputError, match=f"{name}: is a folder; name a file"):
-        write_output(output, generator.draw(3))
+        write_output(output, draw(generator, 3))
 
 
 @BOTH
@@ -232,24 +233,24 @@ def test_a_job_that_fails_before_its_first_file_leaves_the_place_free(
         raise InputError("no image")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Generator, "draw_batch", failing)
+        broken.setattr(Generator, "_draw_batch", failing)
         with pytest.raises(InputError, match="no image"):
-            write_output(output, generator.draw(12))
+            write_output(output, draw(generator, 12))
     assert not list(Path().iterdir())
-    write_output(output, generator.draw(5, seed=3))
+    write_output(output, draw(generator, 5, seed=3))
 
 
 @BOTH
 def test_the_record_of_a_job_that_was_killed_before_its_first_file_binds_nobody(
     output: str, generator: Generator
 ) -> None:
-    write_output(output, generator.draw(12))
+    write_output(output, draw(generator, 12))
     for path in [*Path("out").glob("*.png"), *Path("out").glob("labels.csv"), *Path().glob("*.tar")]:
         path.unlink()
     assert len(list(Path().rglob("*request.json"))) == 1
-    write_output(output, generator.draw(5, seed=3))
+    write_output(output, draw(generator, 5, seed=3))
     with pytest.raises(OutputError, match="a different request: seed 3, not 0, n 5, not 12"):
-        write_output(output, generator.draw(12))
+        write_output(output, draw(generator, 12))
 
 
 @pytest.mark.parametrize("pipe", ["out/request.json", "out/00000001.png", "out/labels.csv", "out-request.json"])
@@ -257,50 +258,50 @@ def test_pipes_are_refused_and_not_waited_for(pipe: str, generator: Generator) -
     output = "out/" if pipe.startswith("out/") else "out.tar"
     Path("out").mkdir()
     if pipe != "out/request.json":
-        write_output("out/", generator.draw(3))
+        write_output("out/", draw(generator, 3))
         Path(pipe).unlink(missing_ok=True)
     os.mkfifo(pipe)
     with pytest.raises(OutputError, match=f"{pipe}: is not a regular file"):
-        write_output(output, generator.draw(3))
+        write_output(output, draw(generator, 3))
 
 
 @BOTH
 def test_a_complete_job_does_no_inference_and_says_so(
     output: str, generator: Generator, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_output(output, generator.draw(12))
+    write_output(output, draw(generator, 12))
     complete = contents()
-    monkeypatch.setattr(Generator, "draw_batch", lambda *_: pytest.fail("inference"))
-    assert write_output(output, generator.draw(12, batch_size=3)).kept == 12
+    monkeypatch.setattr(Generator, "_draw_batch", lambda *_: pytest.fail("inference"))
+    assert write_output(output, draw(generator, 12, batch_size=3)).kept == 12
     assert capfd.readouterr().err == f"{output}: all 12 images exist already\n"
     assert contents() == complete
-    write_output(output, generator.draw(12), QUIET)
+    write_output(output, draw(generator, 12), QUIET)
     assert capfd.readouterr().err == ""
 
 
 @BOTH
 def test_another_request_in_the_same_place_is_refused(output: str, generator: Generator) -> None:
-    write_output(output, generator.draw(12))
+    write_output(output, draw(generator, 12))
     before = contents()
-    for draw, words in (
-        (generator.draw(13), "n 12, not 13"),
-        (generator.draw(12, seed=1, start=3), "seed 0, not 1, start 0, not 3"),
-        (generator.draw(12, labels=1), "label None, not 1"),
+    for drawn, words in (
+        (draw(generator, 13), "n 12, not 13"),
+        (draw(generator, 12, seed=1, start=3), "seed 0, not 1, start 0, not 3"),
+        (draw(generator, 12, labels=1), "label None, not 1"),
     ):
         with pytest.raises(
             OutputError, match=f"{output}: .*request.json is the record of a different request: {words}; repeat"
         ):
-            write_output(output, draw)
+            write_output(output, drawn)
     assert contents() == before
     next(Path().rglob("*request.json")).write_text("[")
     with pytest.raises(OutputError, match="cannot be read"):
-        write_output(output, generator.draw(12))
+        write_output(output, draw(generator, 12))
 
 
 def test_another_shard_size_is_another_request(generator: Generator) -> None:
-    write_output("out.tar", generator.draw(12))
+    write_output("out.tar", draw(generator, 12))
     with pytest.raises(OutputError, match="shard_size 10000, not 6"):
-        write_output("out.tar", generator.draw(12), Options(shard_size=6))
+        write_output("out.tar", draw(generator, 12), Options(shard_size=6))
 
 
 def test_strangers_are_left_alone(generator: Generator) -> None:
@@ -310,18 +311,18 @@ def test_strangers_are_left_alone(generator: Generator) -> None:
     before = contents()
     for output, name in (("out/", "thesis.tex"), ("out", "thesis.tex"), ("out.tar", "out-00003.tar")):
         with pytest.raises(OutputError, match=f"{output}: {name} exists without the .*request.json"):
-            write_output(output, generator.draw(3))
+            write_output(output, draw(generator, 3))
     assert contents() == before
-    write_output("other.tar", generator.draw(3))  # other names in the same folder are no hindrance
+    write_output("other.tar", draw(generator, 3))  # other names in the same folder are no hindrance
 
 
 @BOTH
 def test_a_second_process_on_one_job_is_refused(output: str, generator: Generator) -> None:
-    write_output(output, generator.draw(12))
+    write_output(output, draw(generator, 12))
     with next(Path().rglob("*request.json")).open("rb") as record:
         fcntl.flock(record, fcntl.LOCK_EX)
         with pytest.raises(OutputError, match=f"{output}: another process is writing it"):
-            write_output(output, generator.draw(12))
+            write_output(output, draw(generator, 12))
 
 
 @BOTH
@@ -332,7 +333,7 @@ def test_of_two_that_begin_at_once_one_is_refused_and_touches_nothing(output: st
         fcntl.flock(record, fcntl.LOCK_EX)  # where the first is between opening and writing its record
         before = contents()
         with pytest.raises(OutputError, match=f"{output}: another process is writing it; wait for it to end"):
-            write_output(output, generator.draw(12))
+            write_output(output, draw(generator, 12))
         assert contents() == before
 
 
@@ -341,11 +342,11 @@ def test_a_record_that_was_never_written_is_none(output: str, generator: Generat
     Path("out").mkdir()
     for record in (Path("out/request.json"), Path("out-request.json")):
         record.touch()
-    write_output(output, generator.draw(3))
+    write_output(output, draw(generator, 3))
     for record in Path().rglob("*request.json"):
         record.write_bytes(b"")
     with pytest.raises(OutputError, match=r"exists without the .*request\.json"):
-        write_output(output, generator.draw(3))
+        write_output(output, draw(generator, 3))
 
 
 def test_leftovers_of_others_stay() -> None:
@@ -368,14 +369,18 @@ def test_ranges(wanted: list[int], expected: list[tuple[int, int]]) -> None:
 
 def test_a_part_is_the_same_images(generator: Generator) -> None:
     z = np.random.default_rng(0).normal(size=(20, 16)).astype(np.float32)
-    for draw in (generator.draw(20, 1, 3), generator.draw(20, labels=np.arange(20) % 3), generator.draw(20, latents=z)):
-        whole = np.concatenate(list(draw.batches()))
-        part = draw.part(7, 5)
+    for drawn in (
+        draw(generator, 20, 1, 3),
+        draw(generator, 20, labels=np.arange(20) % 3),
+        draw(generator, 20, latents=z),
+    ):
+        whole = np.concatenate(list(drawn.batches()))
+        part = drawn.part(7, 5)
         np.testing.assert_array_equal(np.concatenate(list(part.batches())), whole[7:12])
-        np.testing.assert_array_equal(part.part(1, 2).labels(0, 2), draw.labels(8, 2))
+        np.testing.assert_array_equal(part.part(1, 2).labels(0, 2), drawn.labels(8, 2))
     for first, count in ((-1, 2), (0, 0), (19, 2)):
         with pytest.raises(InputError, match="the request has the images 0 to 19"):
-            draw.part(first, count)
+            drawn.part(first, count)
 
 
 @pytest.mark.parametrize(("output", "limit"), [("out/", 128), ("out/", 2048), ("out.tar", 4096)])

@@ -9,11 +9,10 @@ import pytest
 import torch
 from helpers import linear_generator
 
-from gan_runtime.commands.find_model import default_model
+from gan_runtime.commands.find_model import default_model, is_generator
 from gan_runtime.errors import ModelError
 from gan_runtime.manifest import METADATA_KEY, FeaturesManifest
 from gan_runtime.models import SHIPPED, checkout, find_model, shipped_model
-from gan_runtime.signature import is_generator
 
 
 @pytest.fixture

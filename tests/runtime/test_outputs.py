@@ -27,6 +27,7 @@ from gan_runtime.images.grids import (
 )
 from gan_runtime.images.opening import open_picture
 from gan_runtime.outputs import Options, check_output, write_output
+from gan_runtime.outputs.sampled import draw
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def generator(conditional_model: Path) -> Generator:
 
 
 def test_png_is_a_grid_of_the_images(generator: Generator, tmp_path: Path) -> None:
-    write_output("out.png", generator.draw(7, seed=1), Options(columns=3))
+    write_output("out.png", draw(generator, 7, seed=1), Options(columns=3))
     picture = np.asarray(Image.open(tmp_path / "out.png"))
     assert picture.shape == (3 * 28, 3 * 28)
     images = generator.sample(7, seed=1)
@@ -44,12 +45,12 @@ def test_png_is_a_grid_of_the_images(generator: Generator, tmp_path: Path) -> No
 
 
 def test_npy_is_the_array(generator: Generator) -> None:
-    write_output("out.npy", generator.draw(150, seed=1, batch_size=64))
+    write_output("out.npy", draw(generator, 150, seed=1, batch_size=64))
     np.testing.assert_array_equal(np.load("out.npy"), generator.sample(150, seed=1))
 
 
 def test_npz_has_all_that_makes_the_images(generator: Generator) -> None:
-    write_output("out.npz", generator.draw(150, seed=1, start=3))
+    write_output("out.npz", draw(generator, 150, seed=1, start=3))
     archive = np.load("out.npz")
     assert sorted(archive) == ["images", "labels", "latents"]
     np.testing.assert_array_equal(archive["images"], generator.sample(150, seed=1, start=3))
@@ -57,7 +58,7 @@ def test_npz_has_all_that_makes_the_images(generator: Generator) -> None:
 
 
 def test_npz_of_an_unconditional_generator_has_no_labels(unconditional_model: Path) -> None:
-    write_output("out.npz", Generator.load(unconditional_model, device="cpu").draw(3))
+    write_output("out.npz", draw(Generator.load(unconditional_model, device="cpu"), 3))
     assert sorted(np.load("out.npz")) == ["images", "latents"]
 
 
@@ -66,7 +67,7 @@ def test_the_same_request_gives_the_same_file(generator: Generator, name: str, t
     contents = []
     options = Options(frames=6) if name.endswith(("gif", "webp")) else Options()
     for batch_size in (32, 5):
-        write_output(name, generator.draw(40, batch_size=batch_size), options)
+        write_output(name, draw(generator, 40, batch_size=batch_size), options)
         contents.append((tmp_path / name).read_bytes())
     assert contents[0] == contents[1]
 
@@ -112,36 +113,36 @@ def test_more_images_than_cells_are_refused() -> None:
 def test_padding_and_scale_count_for_the_largest_grid(generator: Generator) -> None:
     for options in (Options(scale=100), Options(padding=2500)):
         with pytest.raises(InputError, match=r"n 64: a grid of .* pixels is too large"):
-            write_output("out.png", generator.draw(64), options)
+            write_output("out.png", draw(generator, 64), options)
     assert not Path("out.png").exists()
 
 
 def test_a_column_a_class(generator: Generator) -> None:
-    write_output("out.png", generator.draw(20, seed=1, start=3), Options(by_class=True))
+    write_output("out.png", draw(generator, 20, seed=1, start=3), Options(by_class=True))
     images = generator.sample(20, seed=1, start=3, labels=np.arange(20) % 10)
     np.testing.assert_array_equal(np.asarray(Image.open("out.png")), grid(images, 10)[:, :, 0])
 
 
 def test_by_class_there_are_as_many_columns_as_classes(generator: Generator) -> None:
     for n, rows, columns, cells in ((5, None, None, (1, 10)), (12, None, 10, (2, 10)), (5, 3, None, (3, 10))):
-        write_output("out.png", generator.draw(n), Options(by_class=True, rows=rows, columns=columns))
+        write_output("out.png", draw(generator, n), Options(by_class=True, rows=rows, columns=columns))
         with Image.open("out.png") as picture:
             assert (picture.height, picture.width) == (cells[0] * 28, cells[1] * 28)
     for columns in (5, 20):
         with pytest.raises(InputError, match=f"--columns {columns}: --by-class has one column per class, 10;"):
-            write_output("out.png", generator.draw(20), Options(by_class=True, columns=columns))
+            write_output("out.png", draw(generator, 20), Options(by_class=True, columns=columns))
 
 
 def test_a_column_a_class_needs_classes_and_nothing_of_ones_own(
     generator: Generator, unconditional_model: Path
 ) -> None:
     with pytest.raises(InputError, match="unconditional"):
-        write_output("out.png", Generator.load(unconditional_model, "cpu").draw(20), Options(by_class=True))
+        write_output("out.png", draw(Generator.load(unconditional_model, "cpu"), 20), Options(by_class=True))
     for output in ("out.png", "out.gif"):
         with pytest.raises(InputError, match="cannot be combined with --label"):
-            write_output(output, generator.draw(20, labels=1), Options(by_class=True))
+            write_output(output, draw(generator, 20, labels=1), Options(by_class=True))
         with pytest.raises(InputError, match="cannot be combined with --latents"):
-            write_output(output, generator.draw(20, latents=np.zeros((20, 16))), Options(by_class=True))
+            write_output(output, draw(generator, 20, latents=np.zeros((20, 16))), Options(by_class=True))
 
 
 @pytest.mark.parametrize("option", ["rows", "columns", "scale", "shard_size"])
@@ -160,7 +161,7 @@ def test_options_of_other_outputs_are_refused(generator: Generator) -> None:
         ("out.tar", Options(frames=5), "--frames: has an effect only for .gif and .webp;"),
     ):
         with pytest.raises(InputError, match=words):
-            write_output(output, generator.draw(4), options)
+            write_output(output, draw(generator, 4), options)
     assert not list(Path().iterdir())
 
 
@@ -190,7 +191,7 @@ def test_grids_are_about_square(n: int, columns: int) -> None:
 
 def test_a_grid_too_large_to_be_opened_is_refused(generator: Generator, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"n 1000000: a grid of 28000 x 28000 pixels"):
-        write_output("out.png", generator.draw(1_000_000))
+        write_output("out.png", draw(generator, 1_000_000))
     assert not list(tmp_path.iterdir())
 
 
@@ -226,7 +227,7 @@ def test_bad_outputs_are_refused_before_any_work(output: str, reason: str, tmp_p
 
 
 def test_a_read_only_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan_runtime.files.os.access", lambda path, mode: False)  # root may write anywhere
+    monkeypatch.setattr("gan_runtime.files.places.os.access", lambda path, mode: False)  # root may write anywhere
     with pytest.raises(OutputError, match="not writable"):
         check_writable(tmp_path / "out.png")
 
@@ -238,7 +239,7 @@ def test_a_file_system_that_takes_no_files() -> None:
 
 def test_an_array_larger_than_the_disk_is_refused_at_once(generator: Generator, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"out\.npy: needs 784,000,000 MB, the disk has .* MB left"):
-        write_output("out.npy", generator.draw(10**12))
+        write_output("out.npy", draw(generator, 10**12))
     assert not list(tmp_path.iterdir())
 
 

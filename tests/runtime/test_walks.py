@@ -14,6 +14,7 @@ from gan_runtime.images.grids import arrange
 from gan_runtime.latents import MAX_INDEX
 from gan_runtime.outputs import Options, write_output
 from gan_runtime.outputs.animation import frame_durations
+from gan_runtime.outputs.sampled import draw
 from gan_runtime.outputs.walk import Walk, slerp, walk
 
 KINDS = ["out.gif", "out.webp"]
@@ -73,8 +74,8 @@ def test_slerp_of_numbers_goes_through_zero() -> None:
 
 
 def test_a_walk_passes_its_stations_and_closes(generator: Generator) -> None:
-    steps = walk(generator.draw(3, seed=1, start=4), 8)
-    a, b = (generator.draw(3, seed=1, start=start).request.latents(0, 3) for start in (4, 7))
+    steps = walk(draw(generator, 3, seed=1, start=4), 8)
+    a, b = (draw(generator, 3, seed=1, start=start).request.latents(0, 3) for start in (4, 7))
     for frame, station in ((0, a), (2, b), (4, -a), (6, -b), (8 - 8, a)):
         np.testing.assert_array_equal(steps.latents(frame), station)
     sizes = [np.linalg.norm(steps.latents((i + 1) % 8) - steps.latents(i)) for i in range(8)]
@@ -82,16 +83,16 @@ def test_a_walk_passes_its_stations_and_closes(generator: Generator) -> None:
 
 
 def test_a_walk_needs_twice_as_many_latents_as_images(generator: Generator) -> None:
-    walk(generator.draw(4, start=MAX_INDEX - 7), 4)
+    walk(draw(generator, 4, start=MAX_INDEX - 7), 4)
     with pytest.raises(InputError, match=f"start {MAX_INDEX - 6}: the last of 8 latents would have an index above"):
-        write_output("out.gif", generator.draw(4, start=MAX_INDEX - 6))
+        write_output("out.gif", draw(generator, 4, start=MAX_INDEX - 6))
     assert not list(Path().iterdir())
 
 
 def test_uniform_latents_walk_in_straight_lines(generator: Generator) -> None:
     stations = np.array([[[1.0, -1.0]], [[0.0, 1.0]]], np.float32)
     signature = replace(generator.signature, latents=replace(generator.signature.latents, distribution="uniform"))
-    steps = Walk(replace(generator, signature=signature).draw(1), stations, 4)
+    steps = Walk(draw(replace(generator, signature=signature), 1), stations, 4)
     np.testing.assert_array_equal(steps.latents(1), [[0.5, 0.0]])
     assert np.abs(walk(steps.sampled, 4).stations).max() <= 1
 
@@ -100,12 +101,12 @@ def test_uniform_latents_walk_in_straight_lines(generator: Generator) -> None:
 @pytest.mark.parametrize("fps", [24, 7.3, 50])
 def test_films_have_all_frames_and_last_as_long_as_they_should(generator: Generator, name: str, fps: float) -> None:
     options = Options(frames=20, fps=fps, padding=1, scale=2, rows=2)
-    draw = generator.draw(5, seed=1, start=2)
-    write_output(name, draw, options)
+    drawn = draw(generator, 5, seed=1, start=2)
+    write_output(name, drawn, options)
     frames, length, loop = frames_of(name)
     assert (len(frames), loop) == (20, 0)
     assert abs(length - 20_000 / fps) <= (5 if name == "out.gif" else 0.5)
-    images = list(walk(draw, 20).images(range(20)))
+    images = list(walk(drawn, 20).images(range(20)))
     for frame, image in zip(frames, images, strict=True):
         np.testing.assert_array_equal(frame[:, :, :1], arrange(image, options.layout(10)))
 
@@ -113,7 +114,7 @@ def test_films_have_all_frames_and_last_as_long_as_they_should(generator: Genera
 def test_the_first_frame_is_the_picture_of_the_request(generator: Generator) -> None:
     for name in ("out.gif", "out.webp", "out.png"):
         options = Options(by_class=True) if name == "out.png" else Options(by_class=True, frames=4)
-        write_output(name, generator.draw(20, seed=1, start=3), options)
+        write_output(name, draw(generator, 20, seed=1, start=3), options)
     picture = np.asarray(Image.open("out.png").convert("RGB"))
     for name in KINDS:
         np.testing.assert_array_equal(frames_of(name)[0][0], picture)
@@ -136,10 +137,10 @@ def test_own_latents_are_the_stations_of_one_image(call: Callable[..., Result], 
 
 def test_films_in_colour() -> None:
     generator = Generator.load(linear_generator(Path("rgb.onnx"), ["n", 8], ["n", 3, 20, 16], scale=0.3), "cpu")
-    draw = generator.draw(6)
-    images = np.stack([arrange(image, Options().layout(0)) for image in walk(draw, 12).images(range(12))])
+    drawn = draw(generator, 6)
+    images = np.stack([arrange(image, Options().layout(0)) for image in walk(drawn, 12).images(range(12))])
     for name in KINDS:
-        write_output(name, draw, Options(frames=12))
+        write_output(name, drawn, Options(frames=12))
         difference = np.abs(np.stack(frames_of(name)[0]).astype(int) - images)
         assert difference.max() == 0 if name == "out.webp" else difference.mean() < 3
 
@@ -147,7 +148,7 @@ def test_films_in_colour() -> None:
 def test_a_film_without_motion_is_one_frame_that_lasts() -> None:
     generator = Generator.load(linear_generator(Path("still.onnx"), ["n", 8], ["n", 1, 20, 16], scale=0.0), "cpu")
     for name in KINDS:
-        write_output(name, generator.draw(2), Options(frames=96, fps=0.2))
+        write_output(name, draw(generator, 2), Options(frames=96, fps=0.2))
         frames, length, _ = frames_of(name)
         assert len(frames) == 1
         assert length == (480_000 if name == "out.gif" else 0)  # a WebP of one frame is a still picture
@@ -182,5 +183,5 @@ def test_films_that_cannot_be_are_refused(
     generator: Generator, output: str, options: Options, n: int, words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
-        write_output(output, generator.draw(n), options)
+        write_output(output, draw(generator, n), options)
     assert not list(Path().iterdir())

@@ -16,7 +16,7 @@ from helpers import DIGIT, Result, leftovers
 from PIL import Image
 
 from gan_runtime import Encoder, Generator
-from gan_runtime.encoder import check_pair
+from gan_runtime.commands.find_encoder import check_pair
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import ImageSize, Latents
 from gan_trainer.export.encoder import encoder_file

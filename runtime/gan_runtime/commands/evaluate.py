@@ -213,7 +213,7 @@ def _pictures(names: list[str], given: dict[str, Any], quiet: bool) -> "PictureO
 
 def _open_features(data: str, features: str | None, device: str, threads: int | None, quiet: bool) -> "FeatureNetwork":
     from gan_runtime.evaluation.features import FeatureNetwork
-    from gan_runtime.models import find_features
+    from gan_runtime.evaluation.networks import find_features
 
     path = find_features(data, features)
     network = FeatureNetwork.load(path, device, threads)

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 from gan_runtime.commands.find_model import newest_first
-from gan_runtime.encoder import SUFFIX, WITH_ENCODERS, Encoder, check_pair, encoder_path
+from gan_runtime.encoder import Encoder
 from gan_runtime.errors import ModelError
+from gan_runtime.generator import Generator
 from gan_runtime.model_file import ModelFile, read_model_file
-from gan_runtime.models import EXPORTED, find_model
+from gan_runtime.models import ENCODER_SUFFIX, EXPORTED, encoder_path, find_model
+
+WITH_ENCODERS = "bigan and vae"  # recipes
 
 
 def find_encoder(name: str | None, folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
@@ -31,7 +34,7 @@ def find_encoder(name: str | None, folder: Path = Path(EXPORTED)) -> tuple[Model
 
 def _newest_encoder(folder: Path) -> tuple[ModelFile, list[str]]:
     remarks: list[str] = []
-    for path in newest_first(folder, f"*{SUFFIX}"):
+    for path in newest_first(folder, f"*{ENCODER_SUFFIX}"):
         try:
             model = read_model_file(path)
             Encoder.manifest_of(model)
@@ -39,4 +42,34 @@ def _newest_encoder(folder: Path) -> tuple[ModelFile, list[str]]:
             remarks.append(f"passed over: {error}")
         else:
             return model, remarks
-    raise ModelError(f"{folder}: has no encoder (*{SUFFIX}); export a run of {WITH_ENCODERS}, or name one with --model")
+    raise ModelError(
+        f"{folder}: has no encoder (*{ENCODER_SUFFIX}); export a run of {WITH_ENCODERS}, or name one with --model"
+    )
+
+
+def open_encoder_of(generator: Generator, path: str | Path | None = None) -> Encoder:
+    """The encoder that was exported with `generator`, on its device: the file at `path`, that beside it if None.
+
+    Raises:
+        ModelError: there is none, or it belongs to another generator.
+        DeviceError, InputError: as `Encoder.load`.
+    """
+    beside = encoder_path(generator.model.path)
+    if path is None and not beside.is_file():
+        raise ModelError(
+            f"{generator.model.path}: has no encoder beside it ({beside.name}); the recipes {WITH_ENCODERS} have one, "
+            "and gan-export writes it"
+        )
+    model = read_model_file(path or beside)
+    check_pair(model, generator.model)
+    return Encoder.open(model, generator.session.device, generator.threads)
+
+
+def check_pair(encoder: ModelFile, generator: ModelFile) -> None:
+    """Raise ModelError where the two were not exported together."""
+    origin = Encoder.manifest_of(encoder).training.get("generator")
+    if not isinstance(origin, dict) or origin.get("sha256") != generator.sha256:
+        raise ModelError(
+            f"{encoder.path}: was not exported together with {generator.path}; export both again with gan-export, or "
+            "name the encoder that was"
+        )

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from gan_runtime.errors import ModelError
+from gan_runtime.manifest import GenerateManifest, PointsManifest, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import DEFAULT, EXPORTED, SHIPPED, checkout, shipped_model
-from gan_runtime.signature import is_generator
+from gan_runtime.signature import check_task, generator_signature
 
 
 def default_model(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
@@ -30,6 +31,26 @@ def default_model(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
             remarks.append(f"passed over: {error}")
     path = shipped_model(DEFAULT)
     return read_model_file(path), [*remarks, f"model: {path}, shipped with gan-edge"]
+
+
+def is_generator(model: ModelFile) -> bool:
+    """Whether `model` is a usable generator.
+
+    Raises:
+        ModelError: its manifest is damaged or too new, or its graph draws random numbers.
+    """
+    manifest = read_manifest(model)
+    try:
+        if manifest is None:
+            from gan_runtime.foreign.assumptions import Assumptions
+            from gan_runtime.foreign.ports import choose_ports
+
+            return choose_ports(model, Assumptions()) is not None
+        return generator_signature(model, check_task(model, manifest, GenerateManifest, PointsManifest)) is not None
+    except ModelError:
+        if model.random_ops:
+            raise
+        return False
 
 
 def newest_first(folder: Path, pattern: str) -> list[Path]:

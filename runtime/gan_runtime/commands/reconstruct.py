@@ -91,7 +91,7 @@ def encoded(
             is conditional and `label` is None.
     """
     from gan_runtime.commands.encoding import encode_images
-    from gan_runtime.encoder import open_encoder_of
+    from gan_runtime.commands.find_encoder import open_encoder_of
     from gan_runtime.images.recorded import pictures_for
     from gan_runtime.outputs.reconstructions import reconstruction_layout
 

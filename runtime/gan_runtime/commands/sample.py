@@ -118,6 +118,7 @@ def sample(
     """Sample images from an exported generator with ONNX Runtime."""
     from gan_runtime.commands.open_model import open_generator
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
+    from gan_runtime.outputs.sampled import draw
 
     began = time.perf_counter()
     *images, output = files
@@ -150,7 +151,7 @@ def sample(
     if labels is not None and not quiet:
         note(f"labels: read from {latents}; --label overrides them")
     count = (n or _default_n(options, kind, generator)) if own is None else len(own)
-    source = generator.draw(count, seed, start, number if labels is None else labels, own, batch_size)
+    source = draw(generator, count, seed, start, number if labels is None else labels, own, batch_size)
     if shown and reconstruct:
         outcome = write_reconstruction(output, shown.pictures, source, options)
     else:
@@ -194,10 +195,11 @@ def _given(**options: Any) -> dict[str, Any]:
 
 def _class_of(generator: "Generator", label: str, quiet: bool) -> int:
     """The number of the requested class; prints its name on stderr."""
+    from gan_runtime.class_labels import find_class
     from gan_runtime.errors import InputError
 
     try:
-        number = generator.class_called(label)
+        number = find_class(label, generator.signature.labels, generator.model.path)
     except InputError as error:
         raise InputError(f"--{error}") from None
     if generator.class_names and not quiet:

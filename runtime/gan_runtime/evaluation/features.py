@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.evaluation.metrics import largest_probability
+from gan_runtime.evaluation.processor import cpu_kind
 from gan_runtime.image_reader import IMAGES, ImageReader
 from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures, read_manifest
 from gan_runtime.model_file import ModelFile, Port
 from gan_runtime.session import import_onnxruntime
 from gan_runtime.signature import check_signature, check_task
-from gan_runtime.threads import cpu_kind
 
 FEATURES, LOGITS = "features", "logits"
 

@@ -25,6 +25,7 @@ from gan_runtime.images.options import PictureOptions
 from gan_runtime.manifest import METADATA_KEY, ImageSize, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_runtime.outputs.pipeline import batches
+from gan_runtime.outputs.sampled import draw
 from gan_runtime.terminal.progress import progress
 from gan_runtime.terminal.text import note
 
@@ -60,7 +61,7 @@ class Source:
     def measure(self, network: FeatureNetwork, quiet: bool) -> Measured:
         """Generate or read the images in batches and measure them."""
         if self.generator is not None:
-            with batches(self.generator.draw(self.n, self.seed), quiet=quiet) as drawn:
+            with batches(draw(self.generator, self.n, self.seed), quiet=quiet) as drawn:
                 return network.measure(drawn)
         with progress(f"measuring {self.name}", self.n, "images", quiet=quiet) as advance:
             return network.measure(self._read(advance))

@@ -3,7 +3,6 @@
 import io
 import os
 import secrets
-import shutil
 import stat
 import zlib
 from collections.abc import Iterator
@@ -12,39 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gan_runtime.errors import OutputError
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes on one thing are not noticed there
-    fcntl = None  # type: ignore[assignment]
+from gan_runtime.files.places import check_writable
 
 TEMPORARY = ".gan-edge-*.tmp"
-
-
-def check_writable(path: Path) -> None:
-    """Refuse an output path before any work is done for it.
-
-    Raises:
-        OutputError: the folder is missing or not writable, or something other than a file is at `path`.
-    """
-    folder = path.parent
-    if not folder.exists():
-        raise OutputError(f"{path}: the folder {folder} does not exist; create it first")
-    if not folder.is_dir():
-        raise OutputError(f"{path}: {folder} is not a folder")
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: is {'a folder' if path.is_dir() else 'not a regular file'}; name a file")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{path}: the folder {folder} is not writable")
-
-
-def check_space(path: Path, size: int) -> None:
-    """Raise OutputError where the disk of `path` has no room for `size` bytes: better now than after hours."""
-    free = shutil.disk_usage(path.parent).free
-    if size > free:
-        raise OutputError(
-            f"{path}: needs {size / 1e6:,.0f} MB, the disk has {free / 1e6:,.0f} MB left; ask for fewer images"
-        )
 
 
 @contextmanager
@@ -134,24 +103,6 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:
-    """Lock an open file or folder until it is closed, at the latest when the process ends.
-
-    Returns:
-        False if somebody else has a lock that excludes this one, unless `wait` is set. Without support of the system or
-        file system nobody has a lock.
-    """
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        pass
-    return True
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -19,6 +19,7 @@ from gan_runtime.laboratory.points import POINTS
 from gan_runtime.laboratory.scatter import scatter
 from gan_runtime.outputs.picture import whole
 from gan_runtime.outputs.pipeline import batches
+from gan_runtime.outputs.sampled import draw
 
 TEST, PERFECT = "test points", "perfect sampler"
 Found = tuple[NDArray[np.float32], dict[str, Any]]
@@ -86,7 +87,7 @@ def load_points(
     trained = generator.trained_on
     if trained in POINTS and trained != data:
         raise InputError(f"{source}: was trained on {trained}; measure it against that, not {data}")
-    drawn = generator.draw(n, seed)
+    drawn = draw(generator, n, seed)
     with batches(drawn, quiet=quiet) as made:
         points = whole(drawn, made)
     return points, {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}

@@ -9,7 +9,7 @@ from gan_runtime.laboratory.scatter import scatter
 from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.picture import whole
 from gan_runtime.outputs.pipeline import batches
-from gan_runtime.sampled import SampledImages
+from gan_runtime.outputs.sampled import SampledImages
 
 
 def write_scatter(file: BinaryIO, source: SampledImages, options: Options) -> None:
@@ -23,4 +23,4 @@ def write_scatter(file: BinaryIO, source: SampledImages, options: Options) -> No
         raise InputError(f"{source.path}: draws points of {source.points.coordinates} coordinates; write .npy")
     with batches(source, quiet=options.quiet) as drawn:
         points = whole(source, drawn)
-    write_png(file, scatter(points, source.points.extent, POINTS.get(str(source.trained_on))))
+    write_png(file, scatter(points, source.points.extent, POINTS.get(str(source.generator.trained_on))))

@@ -73,7 +73,7 @@ def write_output(output: str, source: Source, options: Options | None = None) ->
 
     Args:
         output: a path with a known suffix, a folder with a slash at its end, or "-" for a PNG on stdout.
-        source: the images, as `Generator.draw` gives them.
+        source: the images, `gan_runtime.outputs.sampled.draw` gives those of a generator.
         options: how the images are laid out, moved and divided.
 
     Returns:

@@ -12,9 +12,9 @@ from gan_runtime.images.grids import Layout, arrange, to_pillow
 from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.picture import check_by_class, labelled
 from gan_runtime.outputs.prefetch import prefetch
+from gan_runtime.outputs.sampled import SampledImages
 from gan_runtime.outputs.source import Source
 from gan_runtime.outputs.walk import Walk, walk
-from gan_runtime.sampled import SampledImages
 from gan_runtime.terminal.progress import progress
 
 MAX_WALK_PIXELS = 100_000_000  # of all frames together: Pillow keeps them in memory

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.pipeline import batches
+from gan_runtime.outputs.sampled import SampledImages
 from gan_runtime.outputs.source import Source
-from gan_runtime.sampled import SampledImages
 
 LATENTS_AT_ONCE = 4096
 

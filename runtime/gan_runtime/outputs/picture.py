@@ -12,8 +12,8 @@ from gan_runtime.images.grids import arrange, check_grid, write_png
 from gan_runtime.latents import default_labels
 from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.pipeline import batches
+from gan_runtime.outputs.sampled import SampledImages
 from gan_runtime.outputs.source import Source
-from gan_runtime.sampled import SampledImages
 
 S = TypeVar("S", bound=Source)
 

@@ -2,24 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from gan_runtime.generator import Generator
 from gan_runtime.manifest import Points
-from gan_runtime.request import SampleRequest, pad
-
-if TYPE_CHECKING:
-    from gan_runtime.generator import Generator
+from gan_runtime.request import SampleRequest
 
 
 @dataclass(frozen=True)
 class SampledImages:
-    """The samples of `request` from `generator`: a `gan_runtime.outputs.source.Source`. Made by `Generator.draw`."""
+    """The samples of `request` from `generator`: a `Source` for `write_output`. Made by `draw`."""
 
-    generator: "Generator"
+    generator: Generator
     request: SampleRequest
 
     @property
@@ -72,16 +71,17 @@ class SampledImages:
         """What the points are; None for images."""
         return self.generator.points
 
-    @property
-    def trained_on(self) -> str | None:
-        """The data set that the generator was trained on, if its file says so."""
-        return self.generator.trained_on
-
     def identity(self) -> dict[str, Any]:
         """What determines the images, as JSON: the model's digest, how it is read, and the request."""
-        foreign = self.generator.signature.foreign
-        read_as = {"read_as": foreign.report()} if foreign else {}
-        return {"model": self.generator.model.sha256, **self.request.identity(), **read_as}
+        request, foreign = self.request, self.generator.signature.foreign
+        return {
+            "model": self.generator.model.sha256,
+            "seed": request.seed,
+            "start": request.start,
+            "n": request.n,
+            "label": _one_or_digest(request.own_labels),
+            "latents": None if request.own_latents is None else sha256(request.own_latents.tobytes()).hexdigest(),
+        } | ({"read_as": foreign.report()} if foreign else {})
 
     def part(self, first: int, count: int) -> "SampledImages":
         """The images first .. first + count - 1, the same ones. Raises InputError where they are not all here."""
@@ -93,23 +93,25 @@ class SampledImages:
 
     def batches(self) -> Iterator[NDArray[Any]]:
         """The images in order, uint8 [at most batch_size, height, width, channels] at a time."""
-        for first in range(0, self.n, self.request.batch_size):
-            count = min(self.request.batch_size, self.n - first)
-            batch = np.empty((count, *self.shape[1:]), self.dtype)
-            self._draw(first, batch)
-            yield batch
+        return self.generator.batches(self.request)
 
-    def array(self) -> NDArray[Any]:
-        """All images in one array, uint8 [n, height, width, channels]."""
-        images = np.empty(self.shape, self.dtype)
-        for first in range(0, self.n, self.request.batch_size):
-            self._draw(first, images[first : first + self.request.batch_size])
-        return images
 
-    def _draw(self, first: int, into: NDArray[Any]) -> None:
-        """Draw one batch, the images from `first` on, into an array."""
-        z, y = self.request.latents(first, len(into)), self.request.labels(first, len(into))
-        size = self.request.batch_size
-        if self.generator.on_cuda and self.n > size:  # CUDA tunes itself for each shape: show it only one
-            z, y = pad(z, size), None if y is None else pad(y, size)
-        self.generator.draw_batch(z, y, into)
+def draw(
+    generator: Generator,
+    n: int,
+    seed: int = 0,
+    start: int = 0,
+    labels: ArrayLike | None = None,
+    latents: ArrayLike | None = None,
+    batch_size: int | None = None,
+) -> SampledImages:
+    """`n` images of `generator`, drawn when they are written. Arguments and errors are those of `Generator.request`."""
+    return SampledImages(generator, generator.request(n, seed, start, labels, latents, batch_size))
+
+
+def _one_or_digest(labels: NDArray[np.int64] | None) -> int | str | None:
+    if labels is None:
+        return None
+    if np.all(labels == labels[0]):
+        return int(labels[0])
+    return sha256(np.ascontiguousarray(labels).tobytes()).hexdigest()

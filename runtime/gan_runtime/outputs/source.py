@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 class Source(Protocol):
-    """Images 0 .. n - 1 to write. `gan_runtime.sampled.SampledImages` is the source of sampled images.
+    """Images 0 .. n - 1 to write. `gan_runtime.outputs.sampled.SampledImages` is the source of sampled images.
 
     Folders and shards make missing images again by `part`, so that the same part must always give the same images.
     """

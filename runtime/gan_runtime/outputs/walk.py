@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gan_runtime.errors import InputError
-from gan_runtime.sampled import SampledImages
+from gan_runtime.outputs.sampled import SampledImages
 
 NO_DIRECTION = 1e-9  # of unit vectors: what is left of one beside the other is rounding below this
 
@@ -67,7 +67,7 @@ class Walk:
                 own_latents=np.concatenate([self.latents(frame) for frame in some]),
                 own_labels=None if labels is None else np.tile(labels, len(some)),
             )
-            yield from replace(self.sampled, request=together).array().reshape(len(some), *self.sampled.shape)
+            yield from self.sampled.generator.array(together).reshape(len(some), *self.sampled.shape)
 
 
 def walk(sampled: SampledImages, frames: int) -> Walk:

@@ -14,7 +14,7 @@ WIDTHS = ("wavelet_projection.bias", "convolution_projection.bias")
 
 
 def load_features_module(path: str | Path) -> GeneralFeatures:
-    """The network in `path`, such as `gan_runtime.models.general_features()`, as a module for losses.
+    """The network in `path`, such as `gan_runtime.evaluation.networks.general_features()`, as a module for losses.
 
     Files keep the names of the state dict, so that nothing but the file is needed. Parameters have no gradients, but
     pixels do: `module.measure` takes float [n, 3, SIDE, SIDE] in [-1, 1].

@@ -9,11 +9,10 @@ from typing import Any
 import onnx
 from torch import nn
 
-from gan_runtime.encoder import SUFFIX
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.model_file import ModelFile
-from gan_runtime.models import EXPORTED, SHIPPED
+from gan_runtime.models import ENCODER_SUFFIX, EXPORTED, SHIPPED
 from gan_trainer.runs.folder import Run, software
 from gan_trainer.systems import with_networks
 from gan_trainer.tasks import task_of
@@ -85,8 +84,8 @@ def export_run(
         "training": _training(config, saved),
         "quality": _quality(run, saved["images_seen"]),
     }
-    if output.name.endswith(SUFFIX):
-        raise InputError(f"--output {output}: files *{SUFFIX} are encoders; name the generator's otherwise")
+    if output.name.endswith(ENCODER_SUFFIX):
+        raise InputError(f"--output {output}: files *{ENCODER_SUFFIX} are encoders; name the generator's otherwise")
     check_writable(output)
     files = task_of(config).export(loaded, config, output, about)
     _write_together([*files.values()][::-1])
