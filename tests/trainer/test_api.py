@@ -1,17 +1,29 @@
 """Training from Python: images in memory, callbacks, networks of one's own, and what torch's state is afterwards."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers import Result
+from helpers import TRAIN, Result, tensors
+from PIL import Image
 from torch import nn
 
-from gan_runtime import Generator, InputError
-from gan_trainer import Observer, recipe, resume, train
+from gan_runtime import DataError, Generator, InputError
+from gan_trainer import Observer, Run, load_settings, recipe, resume, train
+from gan_trainer.data.arrays import in_memory
+from gan_trainer.runs import folder as folders
+from gan_trainer.training.checkpoint import load_checkpoint
+from gan_trainer.training.config import Config
 
+ROOT = Path(__file__).parents[2]
 PLACE: dict[str, Any] = {"device": "cpu", "threads": 1}
 
 
@@ -79,3 +91,104 @@ def test_a_file_of_settings(call: Any) -> None:
     )
     Path("run.toml").write_text('seed = "x"')
     assert call("gan-train", "--config", "run.toml").refused("run.toml: seed: 'x' must be a whole number")
+
+
+class Squares(torch.utils.data.Dataset[Any]):
+    """PIL images and labels, with names of classes, as the data sets of torchvision have them."""
+
+    classes = ("dark", "light")
+
+    def __len__(self) -> int:
+        return 32
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        return Image.new("L", (28, 28), 100 + index), index % 2
+
+
+def test_a_torch_data_set_is_read_as_it_is(images: np.ndarray) -> None:
+    named = in_memory(Squares())
+    assert named.images.shape == (32, 28, 28, 1)
+    assert named.images[:, 0, 0, 0].tolist() == list(range(100, 132))
+    assert named.classes == ("dark", "light")
+    floats = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    same = in_memory(torch.utils.data.TensorDataset(floats, torch.arange(32) % 3))
+    array = in_memory((images, np.arange(32) % 3))
+    np.testing.assert_array_equal(same.images, images)
+    assert (same.digest, same.classes) == (array.digest, array.classes)
+    run = train(Squares(), recipe("quick", images=16, batch_size=8, width=8), name="squares", **PLACE)
+    labels = Generator.load(run.export("x.onnx")).manifest.labels
+    assert labels is not None
+    assert labels.names == ("dark", "light")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (3, "data of type int: give the name of a data set"),
+        (np.zeros((4, 28, 28), np.uint8), r"images uint8 \[4, 28, 28\]: must be uint8 \[n, h, w, 1 or 3\]"),
+        (np.zeros((4, 28, 28, 1), np.float32), "images float32"),
+        ((np.zeros((4, 28, 28, 1), np.uint8), [0, 1]), r"one integer per image, \[4\]"),
+        (torch.utils.data.TensorDataset(torch.full((2, 1, 28, 28), -1.0)), r"image 0 has values outside of \[0, 1\]"),
+    ],
+)
+def test_images_in_memory_that_cannot_be_used_are_refused(data: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        train(data, **PLACE)
+    assert not Path("runs").exists()
+
+
+class Interrupt(Observer):
+    """Ctrl-C in the second step."""
+
+    def stepped(self, state: Any) -> None:
+        if state.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_saves_a_checkpoint_and_raises(images: np.ndarray) -> None:
+    short = recipe("quick", images=64, batch_size=8, width=8)
+    train(images, short, name="whole", **PLACE)
+    with pytest.raises(KeyboardInterrupt, match=r"saved .*000000000016\.pt"):
+        train(images, short, name="stopped", callbacks=[Interrupt()], **PLACE)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    resume("stopped", data=images)
+    assert_same_weights("whole", "stopped")
+
+
+def test_a_run_is_repeated_from_its_configuration(call: Any, two_folders: None) -> None:
+    assert call(*TRAIN, "--seed", 3, "--lr", 0.001, "--name", "first").code == 0
+    done = call("gan-train", "--config", "runs/first/config.json", "--name", "second", "--quiet")
+    assert done.code == 0, done
+    assert_same_weights("first", "second")
+    train(**load_settings("runs/first/config.json"), name="third")
+    assert_same_weights("first", "third")
+
+
+@pytest.mark.parametrize("name", ["quick", "vae"])
+def test_the_configuration_of_an_old_run_is_used_and_flags_override_it(call: Any, name: str) -> None:
+    old = ROOT / "tests/fixtures/format-2" / name / "config.json"
+    done = call("gan-train", "--config", old, "--images", 64, "--data-dir", ROOT / "data", "--offline", "--quiet")
+    assert done.code == 0, done
+    before = Config.from_dict(json.loads(old.read_text()), str(old))
+    after = folders.Run(Path(done.out.strip())).config()
+    assert after.recipe == replace(before.recipe, images=64)
+    assert (after.seed, after.device, after.threads) == (before.seed, before.device, before.threads)
+
+
+def test_the_library_and_the_help_load_no_torch() -> None:
+    for words in (["-c", "import gan_trainer"], ["-m", "gan_trainer.commands.train", "--help"]):
+        command = [sys.executable, "-X", "importtime", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert "gan_trainer" in loaded
+        assert not loaded & {"torch", "numpy", "onnxruntime"}, words
+
+
+def assert_same_weights(*names: str) -> None:
+    """The last checkpoints of runs have the same weights, bit for bit."""
+    first, *others = (load_checkpoint(Run(Path("runs") / name).checkpoint) for name in names)  # type: ignore[arg-type]
+    for other in others:
+        for part in ("networks", "averages", "optimizers"):
+            here, there = dict(tensors(first[part], part)), dict(tensors(other[part], part))
+            assert here.keys() == there.keys()
+            assert all(torch.equal(here[name], there[name]) for name in here)
