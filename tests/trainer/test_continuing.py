@@ -49,9 +49,7 @@ def test_a_finished_run_is_made_longer(call: Call) -> None:
     done = call("gan-train", "--resume", "runs/r", "--images", 128, "--json")
     report = json.loads(done.out)
     assert (done.code, report["images"], report["finished"]) == (0, 128, True)
-    assert (
-        "length: 128 images in place of 64; the learning rate follows the new length: 0.0005 from here on" in done.err
-    )
+    assert "length: 128 images instead of 64; the learning rate follows the new length: it is now 0.0005" in done.err
     assert rates("r")[64] == pytest.approx(0.001 / 8)  # the rate of the step that ended there
     assert rates("r")[72] == pytest.approx(0.001 * 64 / 128)  # it rises again, to fall to zero at the new end
     assert rates("r")[128] == pytest.approx(0.001 * 8 / 128)
@@ -117,7 +115,7 @@ def test_threads_and_device_may_change(call: Call) -> None:
     done = call("gan-train", "--resume", "runs/r", "--images", 128, "--threads", 2, "--device", "cpu")
     torch.set_num_threads(1)
     assert done.code == 0
-    assert "threads: 2 in place of 1; results may differ in their last bits" in done.err
+    assert "threads: 2 instead of 1; results may differ in their last bits" in done.err
     assert "device:" not in done.err
     assert config("r")["threads"] == 2
     assert [change["field"] for change in config("r")["history"]] == ["images", "threads"]
@@ -198,7 +196,7 @@ def test_origins_that_are_none_are_refused(call: Call) -> None:
     Path("runs/empty/config.json").write_text("{}")
     for origin, words in (
         ("nowhere", "not found"),
-        ("x.pt", "; if it is one of a run's checkpoints, remove it"),
+        ("x.pt", "; if it belongs to a run, remove it"),
         ("empty", "has no checkpoint yet"),
     ):
         assert call(*TRAIN, "--init-from", origin).refused(origin, words)
@@ -212,7 +210,7 @@ def test_classes_that_have_other_names_than_in_the_origin_are_told(call: Call) -
                 shutil.copy(f"a/{i:02d}.png", f"{folder}/{name}/{i}.png")
     short = [word for word in SHORT if word != "--quiet"] + ["--images", 16, "--labels", "folders"]
     assert call("gan-train", "one", *short, "--name", "first").code == 0
-    told = "--init-from: weights of classes are taken over by number, and names differ: a -> b, b -> z"
+    told = "--init-from: weights of classes are matched by index, and the names differ: a -> b, b -> z"
     done = call("gan-train", "two", *short, "--name", "second", "--init-from", "first")
     assert done.code == 0, done
     assert told in done.err

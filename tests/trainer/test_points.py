@@ -73,7 +73,7 @@ def test_a_run_logs_scores_draws_scatters_and_exports_its_last_generator(call: C
     page = (run / "report.html").read_text()
     for words in ("1,000 points around 8 modes", "High quality", "The last generator", "perfect sampler"):
         assert words in page
-    assert "the last: no evaluation says which is best" in call("gan-export").err
+    assert "the last: no evaluation to choose the best by" in call("gan-export").err
     manifest = read_manifest(read_model_file("exported/ring8-quick.onnx"))
     assert manifest is not None
     (quality,) = manifest.quality

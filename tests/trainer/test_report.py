@@ -237,11 +237,11 @@ def test_a_run_that_one_command_does_not_repeat_says_so(make: Make) -> None:
             (config, ""),
             (
                 replace(config, init_from=origin),
-                "weights of first (gan on mnist) after 64,000 images: add --init-from.",
+                "weights of first (gan on mnist) after 64,000 images; add --init-from.",
             ),
             (
                 replace(config, history=changes),
-                "after 96 images: images 96 became 1,960; after 96 images: device cpu became",
+                "after 96 images: images changed from 96 to 1,960; after 96 images: device changed from cpu to",
             ),
         ]
     ):

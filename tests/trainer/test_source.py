@@ -137,7 +137,7 @@ def test_too_few_pictures_are_refused_with_what_is_needed(call: Call, count: int
     for index in range(count):
         Image.new("RGB", (40, 40), "red").save(f"one/{index}.png")
     done = call("gan-train", "one", "--size", 28, "--images", 64, "--threads", 1, *flags)
-    assert done.refused(f"one has {count} image", f"too few to train on; at least {least} are needed")
+    assert done.refused(f"one has {count} image", f"too few; training needs at least {least}")
 
 
 @pytest.mark.parametrize("flags", [["--minibatch-std"], ["--recipe", "gan"], ["--recipe", "vae"]])

@@ -1,4 +1,4 @@
-"""runs/<name>/report.html: one file that shows a run in a browser, without a network."""
+"""runs/<name>/report.html: one file that shows a run in a browser, offline."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ REPORT = "report.html"
 
 
 def write_report(run: Run) -> Path:
-    """Make the report of a run from what is in its folder by now, and return its path.
+    """Write the report of a run from the current contents of its folder, and return its path.
 
     Raises:
         GanEdgeError: config.json is missing, damaged or of another version.
-        OutputError: the report cannot be written; an older one is left as it was.
+        OutputError: the report cannot be written; an existing one is left unchanged.
     """
     path = run.folder / REPORT
     write_page(path, __name__, "report.html", ("page.js", "plots.js"), content(read_records(run)))
@@ -29,5 +29,5 @@ def write_report(run: Run) -> Path:
 
 
 def content(records: Records) -> Entry:
-    """All that the page shows, as plain values; its scripts turn them into text and plots."""
+    """The contents of the page as plain values; its scripts turn them into text and plots."""
     return summary(records) | settings(records) | {"samples": samples(records), "plots": plots(records)}

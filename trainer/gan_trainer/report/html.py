@@ -23,7 +23,7 @@ def write_page(path: Path, package: str, page: str, scripts: tuple[str, ...], do
         document: what the page shows, as plain values.
 
     Raises:
-        OutputError: the file cannot be written; an older one is left as it was.
+        OutputError: the file cannot be written; an existing one is left unchanged.
     """
     before, after = _around_data(package, page, scripts)
     with atomic_write(path) as file:
@@ -32,7 +32,7 @@ def write_page(path: Path, package: str, page: str, scripts: tuple[str, ...], do
 
 
 def _embeddable(document: dict[str, Any]) -> str:
-    """JSON that can stand in a <script>: nothing in it ends one, whatever a class or folder is called."""
+    """JSON for a <script> element: names of classes and folders are escaped so that none can close the element."""
     return json.dumps(document, allow_nan=False).replace("<", "\\u003c")
 
 

@@ -15,17 +15,17 @@ from gan_trainer.training.state import TrainState
 
 
 class Page(Observer):
-    """Renews the report of a run. A failure to write it does not end the training."""
+    """Rewrites the report of a run. If that fails, training continues."""
 
     def __init__(self, run: Run, say: Callable[[str], None]) -> None:
         self._run, self._say = run, say
 
     def previewed(self, state: TrainState, picture: NDArray[np.uint8], path: Path) -> None:
-        """There is a new picture to show."""
+        """Update the report with the new grid."""
         self.renew()
 
     def logged(self, state: TrainState, entry: dict[str, Any]) -> None:
-        """There may be a warning to show."""
+        """Update the report if the entry is a warning."""
         if "warning" in entry:
             self.renew()
 

@@ -8,7 +8,7 @@ LOSSES = {"d_loss": "discriminator", "g_loss": "generator"}
 
 
 def plots(records: Records) -> list[Entry]:
-    """All plots that have something to show, in reading order."""
+    """All plots that have data, in the order of the page."""
     last = "machine" if records.evaluations else "main"
     speeds = {"images_per_second": ("Speed", "images per second"), "lr": ("Learning rate", "of the generator")}
     found = [
@@ -20,7 +20,7 @@ def plots(records: Records) -> list[Entry]:
 
 
 def real_name(scores: Entry, images: str) -> str:
-    """2,000 test images; a small data set has fewer than were generated."""
+    """For example "2,000 test images": a small data set has fewer than were generated."""
     return f"{scores['n']:,} {images}" if number(scores, "n") else images
 
 
@@ -38,9 +38,11 @@ def _losses(records: Records) -> list[Entry]:
 
 
 def _quality(records: Records, metric: Metric) -> list[Entry]:
-    """A line through the values of the least n, and those of each other n by themselves; never one through both."""
+    """One series per number of samples n, because values of different n cannot be compared."""
     measured = [entry for entry in records.evaluations if number(entry, metric.key) is not None]
-    counts = sorted({entry["n"] for entry in measured})  # the end of a run has larger ones than its course
+    counts = sorted(
+        {entry["n"] for entry in measured}
+    )  # the final evaluations have a larger n than those during training
     lines = [_of_n(records, metric, n, [entry for entry in measured if entry["n"] == n]) for n in counts]
     for line in lines[1:]:
         line["kind"] = "single"

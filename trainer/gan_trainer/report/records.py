@@ -20,13 +20,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Records:
-    """A run in the words of its own files.
+    """The contents of the files of a run.
 
     Attributes:
-        config, environment: what config.json holds, and what it says besides.
+        config, environment: the settings in config.json, and the versions recorded there.
         losses, evaluations, warnings: the three kinds of lines in metrics.jsonl, by images seen.
-        best: the best evaluation, or the last one where the task does not say which is best; empty where there is none.
-        floors: floors.json; empty where there is none.
+        best: the best evaluation; the last one if the task has no metric to choose by; empty if there is none.
+        floors: floors.json; empty if it is missing.
         pictures: the grids of samples, oldest first.
     """
 
@@ -42,20 +42,20 @@ class Records:
 
     @property
     def task(self) -> Task:
-        """What the run trains a network for."""
+        """The task of the run."""
         return task_of(self.config)
 
     @property
     def last(self) -> Entry:
-        """The entry that has seen most images."""
+        """The entry with the most images seen."""
         return max(self.losses + self.evaluations, key=lambda entry: entry["images"], default={})
 
     def real(self, n: int, images: str) -> Entry:
-        """What n real samples of a kind score: "test images" or "training images"."""
+        """The scores of n real samples: "test images" or "training images"."""
         return _dict(_dict(_dict(self.floors.get("floors")).get(str(n))).get(images))
 
     def seconds_at(self, images: float) -> float | None:
-        """Seconds of training after so many images, between two entries if need be; None after the last one."""
+        """Seconds of training until `images` were seen, interpolated between entries; None after the last entry."""
         known = sorted((entry["images"], entry["seconds"]) for entry in self.losses + self.evaluations)
         seen, seconds = [0, *(point[0] for point in known)], [0, *(point[1] for point in known)]
         return round(float(np.interp(images, seen, seconds)), 3) if images <= seen[-1] else None
@@ -81,7 +81,7 @@ def read_records(run: Run) -> Records:
 
 
 def images_of(picture: Path) -> int:
-    """Images seen when a grid was drawn."""
+    """Images seen when the grid at `path` was drawn."""
     return int(picture.stem)
 
 
@@ -92,7 +92,7 @@ def number(entry: Entry, key: str) -> float | None:
 
 
 def spread(items: list[T], most: int) -> list[T]:
-    """At most `most` of them, evenly, with the first and the last; few choices change as the list grows."""
+    """At most `most` items, evenly spaced, with the first and the last; the choice is stable as the list grows."""
     step = 1
     while len(items) > step * (most - 1):
         step *= 2

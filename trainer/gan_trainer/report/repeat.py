@@ -16,7 +16,7 @@ NO_SETTINGS = (
     "init_from",
     "own_networks",
     "history",
-)  # covered by other flags, or no flag
+)  # fields that other flags set, or that have no flag
 FLAGS = {field.name for kind in SETTINGS.values() for field in fields(kind) if "help" in field.metadata}
 
 
@@ -46,7 +46,7 @@ def changes(config: Config) -> dict[str, Any]:
 
 
 def without_flag(config: Config) -> list[str]:
-    """Changed fields that have no flag: the recipe has changed since, or gan-train did not start the run."""
+    """Changed fields that have no flag: the recipe has changed since then, or the run was started from Python."""
     return [name for name in changes(config) if name not in FLAGS]
 
 
@@ -56,7 +56,7 @@ def _pictures(options: PictureOptions | None) -> dict[str, Any]:
 
 
 def _flag(name: str, value: Any) -> list[str]:
-    """The words of one option; empty where there is no value."""
+    """The arguments for one option; empty if it has no value."""
     option = name.replace("_", "-")
     if value is None:
         return []

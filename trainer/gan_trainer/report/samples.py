@@ -1,4 +1,4 @@
-"""The grids of samples over time, as they are put into the page."""
+"""The grids of samples over time, embedded in the page."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from gan_trainer.report.words import after
 from gan_trainer.tasks.task import Entry
 
 MOST = 40  # grids in a report
-LARGE = 128 * 1024  # bytes; a larger file is put in as WebP, a fourth of its size
+LARGE = 128 * 1024  # bytes; larger files are embedded as WebP, a fourth of the size
 SIDE = 1280  # pixels; twice what the page shows
 
 
@@ -29,7 +29,7 @@ def samples(records: Records) -> list[Entry]:
 
 @lru_cache(maxsize=2 * MOST)
 def _data_uri(path: Path, _changed: int) -> str | None:
-    """A picture within the page, made once for each; None for a damaged one."""
+    """The data URI of a grid, cached; None if the file is damaged."""
     content, kind = path.read_bytes(), "png"
     if len(content) > LARGE:
         try:

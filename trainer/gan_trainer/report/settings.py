@@ -9,7 +9,7 @@ from gan_trainer.report.repeat import changes, command, without_flag
 from gan_trainer.tasks.task import Entry
 from gan_trainer.training.config import Config
 
-MOST = 20  # names of classes that are shown
+MOST = 20  # maximum number of class names to show
 
 
 def settings(records: Records) -> Entry:
@@ -28,19 +28,21 @@ def settings(records: Records) -> Entry:
 
 
 def _remarks(config: Config) -> list[str]:
-    """Why the command does not repeat the run to the letter, where it does not."""
+    """The reasons why the command does not repeat the run exactly, if there are any."""
     remarks, origin = [], config.init_from
     if missing := ", ".join(without_flag(config)):
-        remarks.append(f"Not in the command, for want of a flag: {missing}.")
+        remarks.append(f"These settings have no flag and are missing in the command: {missing}.")
     if origin is not None:
         weights = f"{origin['run']} ({origin['recipe']} on {origin['data']}) after {origin['images_seen']:,} images"
-        remarks.append(f"The run began with the weights of {weights}: add --init-from.")
+        remarks.append(f"The run was initialised with the weights of {weights}; add --init-from.")
     if config.history:
         places = (
-            f"after {one['after']:,} images: {one['field']} {_shown(one['old'])} became {_shown(one['new'])}"
+            f"after {one['after']:,} images: {one['field']} changed from {_shown(one['old'])} to {_shown(one['new'])}"
             for one in config.history
         )
-        remarks.append(f"Changed as it went on: {'; '.join(places)}. The command begins with what it is now.")
+        remarks.append(
+            f"Settings changed when the run was resumed: {'; '.join(places)}. The command uses the latest values."
+        )
     return remarks
 
 

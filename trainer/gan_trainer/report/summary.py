@@ -7,14 +7,14 @@ from gan_trainer.tasks.task import Best, Entry
 
 NOT_MEASURED = (
     "No quality metrics: this run was not evaluated. Evaluations need --eval-every, real test images and a "
-    "feature network that ships for the data; gan-eval --features measures an exported file with any other."
+    "feature network that ships for the data. gan-eval --features evaluates exported files with other networks."
 )
-NOT_YET = "No quality metrics yet: the first evaluation is still to come."
-NO_FLOORS = "floors.json is missing: the metrics are shown without what real images score."
+NOT_YET = "No quality metrics yet: the first evaluation has not been made."
+NO_FLOORS = "floors.json is missing: the metrics are shown without the scores of real images."
 
 
 def summary(records: Records) -> Entry:
-    """Title, notices, tiles with the figures that matter most, and the table of scores."""
+    """Title, notices, tiles with the most important figures, and the table of scores."""
     images, total = records.last.get("images", 0), records.config.recipe.images
     return {
         "name": records.name,
@@ -74,7 +74,7 @@ def _tile(label: str, value: str, detail: str) -> Entry:
 
 
 def _scores(records: Records) -> Entry | None:
-    """The best evaluation, beside what real images score."""
+    """The best evaluation, next to the scores of real images."""
     best = records.best
     if not best:
         return None

@@ -4,7 +4,7 @@ UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def duration(seconds: float) -> str:
-    """The largest unit and the next one: 3 h 12 min."""
+    """The two largest units, for example 3 h 12 min."""
     left, parts = round(seconds), []
     for size, unit in UNITS:
         count, left = divmod(left, size)
@@ -14,12 +14,12 @@ def duration(seconds: float) -> str:
 
 
 def after(images: float, seconds: float | None) -> str:
-    """A point of a run."""
+    """A point of a run, for example "after 64,000 images, 3 h 12 min"."""
     return f"after {images:,} images" + ("" if seconds is None else f", {duration(seconds)}")
 
 
 def figure(value: float | None) -> str:
-    """Three digits that matter; whole numbers as they are."""
+    """Three significant digits; integers are not rounded."""
     if value is None:
         return "-"
     if isinstance(value, int) or abs(value) >= 100:
@@ -28,5 +28,5 @@ def figure(value: float | None) -> str:
 
 
 def short(count: float) -> str:
-    """A count of images in a few characters: 64,000 and 1.8 M."""
+    """A number of images in a few characters, for example 64,000 or 1.8 M."""
     return f"{count:,}" if count < 1_000_000 else f"{count / 1e6:.3g} M"

@@ -23,19 +23,19 @@ class Quiet(Observer):
         self.name = name
 
     def warned(self, message: str) -> None:
-        """One line."""
+        """Print one line."""
         note(f"warning: {self.name}: {message}")
 
 
 class Lines(Quiet):
-    """A line for each entry of the log: for files and pipes."""
+    """Prints one line per entry of the log, for files and pipes."""
 
     def __init__(self, name: str, total: int, epoch: int) -> None:
         super().__init__(name)
         self.total, self.epoch = total, epoch
 
     def logged(self, state: TrainState, entry: dict[str, Any]) -> None:
-        """One line for mean losses; evaluations and warnings have lines of their own."""
+        """Print mean losses; evaluations and warnings are printed by `said` and `warned`."""
         if "lr" not in entry:
             return
         left = max(0, self.total - state.images_seen) / state.speed if state.speed else 0.0
@@ -43,12 +43,12 @@ class Lines(Quiet):
         note(f"{seen}  {_losses(entry)}  {state.speed:,.0f} images/s  {_clock(left)} left")
 
     def said(self, message: str) -> None:
-        """One line."""
+        """Print one line."""
         note(message)
 
 
 class Bar(Lines):
-    """A progress bar: for terminals."""
+    """Shows a progress bar, for terminals."""
 
     def __init__(self, name: str, total: int, done: int, progress: Progress) -> None:
         super().__init__(name, total, epoch=1)
@@ -68,15 +68,15 @@ class Bar(Lines):
             self._show(state, entry)
 
     def ended(self, state: TrainState) -> None:
-        """Move the bar to where it stays."""
+        """Move the bar to its final position."""
         self._progress.update(self._task, completed=state.images_seen)
 
     def said(self, message: str) -> None:
-        """A line above the bar."""
+        """Print one line above the bar."""
         self._progress.console.print(plain(message), highlight=False, markup=False, soft_wrap=True)
 
     def warned(self, message: str) -> None:
-        """A line above the bar."""
+        """Print one line above the bar."""
         self.said(f"warning: {self.name}: {message}")
 
     def _show(self, state: TrainState, losses: dict[str, Any]) -> None:
@@ -85,7 +85,13 @@ class Bar(Lines):
 
 @contextmanager
 def open_console(name: str, total: int, done: int, epoch: int, quiet: bool) -> Iterator[Observer]:
-    """The observer that suits stderr: `total` images make a run, `epoch` an epoch, `done` have been seen."""
+    """Choose the observer for stderr.
+
+    Args:
+        name: of the run.
+        total, done, epoch: numbers of images: in the run, seen so far, and per epoch.
+        quiet: show warnings only.
+    """
     if quiet:
         yield Quiet(name)
     elif not sys.stderr.isatty():
@@ -103,8 +109,8 @@ def open_console(name: str, total: int, done: int, epoch: int, quiet: bool) -> I
 
 
 def _losses(values: dict[str, Any]) -> str:
-    found = {name.removesuffix("_loss"): loss for name, loss in values.items() if name.endswith("_loss")}
-    return "  ".join(f"{name} {loss:.3f}" for name, loss in found.items())
+    losses = {name.removesuffix("_loss"): loss for name, loss in values.items() if name.endswith("_loss")}
+    return "  ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
 
 
 def _clock(seconds: float) -> str:

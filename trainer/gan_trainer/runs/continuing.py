@@ -13,7 +13,7 @@ from gan_trainer.training.checkpoint import load_checkpoint
 from gan_trainer.training.config import Config
 from gan_trainer.training.schedule import learning_rate
 
-SHOWN_CLASSES = 5  # in a remark
+SHOWN_CLASSES = 5  # in a message
 
 
 class Origin(NamedTuple):
@@ -46,12 +46,12 @@ def find_origin(path: Path, runs_dir: Path) -> Origin:
 
 
 def renamed_classes(origin: Origin, config: Config) -> list[str]:
-    """A remark where classes of the same number have other names than in the origin: weights are paired by number."""
+    """A message if a class index has another name than in the origin: weights are matched by class index."""
     before = Config.from_dict(origin.saved["config"], origin.record["run"]).conditions
     pairs = [f"{old} -> {new}" for old, new in zip(before, config.conditions, strict=False) if old != new]
     more = f", … ({len(pairs)} in all)" if len(pairs) > SHOWN_CLASSES else ""
     shown = ", ".join(pairs[:SHOWN_CLASSES]) + more
-    return [f"--init-from: weights of classes are taken over by number, and names differ: {shown}"] if pairs else []
+    return [f"--init-from: weights of classes are matched by index, and the names differ: {shown}"] if pairs else []
 
 
 def go_on(
@@ -59,20 +59,20 @@ def go_on(
 ) -> Config:
     """The settings of a run that is resumed after `seen` images; each change is appended to the history.
 
-    The learning rate is a function of the images seen and the length. After a change of length it is what it would be
-    at this point of a run of the new length: that of a run that had reached its end rises again, and then falls to the
-    new end.
+    The learning rate is a function of the images seen and the length of the run. After a change of length, it has the
+    value that a run of the new length has at this point. If a finished run is made longer, its learning rate rises
+    first, and then decays until the new end.
 
     Args:
-        config: the run's settings until now.
-        seen: how many images it has seen.
-        images, device, threads: new values; None keeps the old one.
+        config: the settings of the run so far.
+        seen: images that the run has seen.
+        images, device, threads: new values; None keeps the old value.
 
     Raises:
-        InputError: the new length is no more than what was seen.
+        InputError: the new length is not larger than `seen`.
     """
     if images is not None and images <= seen:
-        raise InputError(f"--images {images}: the run has seen {seen:,} images already; give more")
+        raise InputError(f"--images {images}: the run has already seen {seen:,} images; give a larger number")
     recipe = config.recipe if images is None else _of_length(config, images)
     changed = replace(config, recipe=recipe, device=device or config.device, threads=threads or config.threads)
     before, now = ({"images": c.recipe.images, "device": c.device, "threads": c.threads} for c in (config, changed))
@@ -85,25 +85,25 @@ def go_on(
 
 
 def explain(before: Config, now: Config) -> list[str]:
-    """Remarks on what `go_on` has changed, and on the consequences."""
+    """Messages on what `go_on` has changed, and on the consequences."""
     remarks = []
     for change in now.history[len(before.history) :]:
         if change["field"] == "images":
             rates = [learning_rate(config.recipe, change["after"]) for config in (before, now)]
             remarks.append(
-                f"length: {change['new']:,} images in place of {change['old']:,}; the learning rate follows the new "
-                f"length: {rates[1]:.3g} from here on, where it was {rates[0]:.3g}"
+                f"length: {change['new']:,} images instead of {change['old']:,}; the learning rate follows the new "
+                f"length: it is now {rates[1]:.3g} instead of {rates[0]:.3g}"
             )
         else:
             remarks.append(
-                f"{change['field']}: {change['new']} in place of {change['old']}; results may differ in their last "
+                f"{change['field']}: {change['new']} instead of {change['old']}; results may differ in their last "
                 "bits from those of a run without this change"
             )
     return remarks
 
 
 def _of_length(config: Config, images: int) -> Recipe:
-    """The recipe with another length; with evaluations, if it had none because the run was too short for them."""
+    """The recipe with another length. Evaluations are enabled if only the old length was too short for them."""
     recipe = replace(config.recipe, images=images)
     if recipe.eval_every or "eval_every" in config.asked or config.recipe_name not in RECIPES:
         return recipe

@@ -34,10 +34,10 @@ def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
     """
     found = {int(path.stem): path for path in list_checkpoints(run.checkpoints)}
     if not found:
-        raise GanEdgeError(f"{run.folder}: has no checkpoint yet; go on with gan-train --resume {run.folder}")
+        raise GanEdgeError(f"{run.folder}: has no checkpoint yet; continue it with gan-train --resume {run.folder}")
     if wanted.isdecimal():
         if int(wanted) not in found:
-            raise GanEdgeError(f"--checkpoint {wanted}: {run.folder} has {', '.join(map(str, found))}; choose one")
+            raise GanEdgeError(f"--checkpoint {wanted}: choose one of {', '.join(map(str, found))}; choose one")
         return found[int(wanted)], "asked for"
     if wanted not in ("best", "last"):
         raise InputError(f"--checkpoint {wanted}: choose best, last, or a number of images")
@@ -45,8 +45,8 @@ def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
     by = task_of(run.config()).best if entry else None
     if wanted == "best" and entry and by:
         value = f"{by.title} {entry[by.key]:.3f}"
-        return found[entry["images"]], f"the best of the run: {value} of {entry['n']:,} samples"
-    return found[max(found)], "the last" if wanted == "last" else "the last: no evaluation says which is best"
+        return found[entry["images"]], f"the best of the run: {value} over {entry['n']:,} samples"
+    return found[max(found)], "the last" if wanted == "last" else "the last: no evaluation to choose the best by"
 
 
 def export_run(
@@ -57,13 +57,13 @@ def export_run(
     name: str | None = None,
     networks: Mapping[str, nn.Module] | None = None,
 ) -> Files:
-    """Export `run` to `output`, exported/<run>.onnx if None; the files of the task that belong to it stand beside it.
+    """Export `run` to `output`, by default exported/<run>.onnx, and the other files of its task to the same folder.
 
     Args:
         run: a run folder.
-        checkpoint: one of its own, what `choose_checkpoint` takes for the best if None.
+        checkpoint: a checkpoint of this run; None for the best one (`choose_checkpoint`).
         opset, output, name: as `export`.
-        networks: those that the run was given in place of the recipe's, if it was; their weights are left as they are.
+        networks: the networks that the run trained instead of the recipe's, if any; their weights are not changed.
 
     Returns:
         The files as written, by name, the main one first: "generator", and "encoder" where the run has one.
@@ -85,7 +85,7 @@ def export_run(
         "quality": _quality(run, saved["images_seen"]),
     }
     if output.name.endswith(ENCODER_SUFFIX):
-        raise InputError(f"--output {output}: files *{ENCODER_SUFFIX} are encoders; name the generator's otherwise")
+        raise InputError(f"--output {output}: *{ENCODER_SUFFIX} is reserved for encoders; choose another file name")
     check_writable(output)
     files = task_of(config).export(loaded, config, output, about)
     _write_together([*files.values()][::-1])
@@ -113,7 +113,7 @@ def _load_networks(
 
 
 def _write_together(files: list[ModelFile]) -> None:
-    """Write all files or none: each is complete on the disk before the first is renamed."""
+    """Write all files or none: all are complete on disk before the first one is renamed."""
     with ExitStack() as stack:
         for file in files:
             stack.enter_context(atomic_write(file.path)).write(file.content)
@@ -121,7 +121,7 @@ def _write_together(files: list[ModelFile]) -> None:
 
 def _default_output(run_name: str) -> Path:
     if run_name in SHIPPED:
-        raise InputError(f"run {run_name}: has the name of a shipped model; name the file with --output")
+        raise InputError(f"run {run_name}: a shipped model has this name; choose a file with --output")
     output = Path(EXPORTED) / f"{run_name}.onnx"
     _make_folder(output.parent)
     return output
@@ -159,4 +159,4 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from None
+        raise OutputError(f"{folder}: cannot be created: {error.strerror}") from None

@@ -42,7 +42,7 @@ class Run:
 
     @property
     def samples(self) -> Path:
-        """Folder of the pictures of fixed samples."""
+        """Folder of the sample grids."""
         return self.folder / SAMPLES
 
     def log(self, entry: dict[str, Any]) -> None:
@@ -55,13 +55,13 @@ class Run:
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
     def save_picture(self, images_seen: int, picture: NDArray[np.uint8]) -> Path:
-        """Save a picture of fixed samples, uint8 [h, w, c], and return its path."""
+        """Save a grid of samples, uint8 [h, w, c], and return its path."""
         path = self.samples / f"{images_seen:012d}.png"
         save_png(path, picture)
         return path
 
     def entries(self) -> list[dict[str, Any]]:
-        """All of metrics.jsonl; lines that are cut off or damaged are left out."""
+        """All entries of metrics.jsonl; truncated or damaged lines are skipped."""
         try:
             lines = (self.folder / METRICS).read_text(errors="replace").splitlines()
         except FileNotFoundError:
@@ -69,18 +69,18 @@ class Run:
         return [entry for entry in map(_entry, lines) if entry is not None]
 
     def best(self, now: int | None = None) -> dict[str, Any] | None:
-        """The best evaluation of those that have a checkpoint, or get one after `now` images; None without any."""
+        """The best evaluation that has a checkpoint, or that gets one after `now` images; None if there is none."""
         kept = {now, *(int(path.stem) for path in list_checkpoints(self.checkpoints))}
         found = [entry for entry in self.entries() if entry["images"] in kept and "n" in entry]
         return history.best(found, task_of(self.config()).best) if found else None
 
     def best_images(self, now: int | None = None) -> int | None:
-        """After how many images that was."""
+        """Images seen at the best evaluation; None if there is none."""
         found = self.best(now)
         return found["images"] if found else None
 
     def write_config(self, config: Config) -> None:
-        """Store changed settings in config.json; its entry about the software stays."""
+        """Store changed settings in config.json; the recorded versions of the software are kept."""
         path = self.folder / CONFIG
         try:
             document = dict(json.loads(path.read_text()))
@@ -95,7 +95,7 @@ class Run:
             file.write(json.dumps(document, indent=2).encode() + b"\n")
 
     def floors(self) -> dict[str, Any] | None:
-        """What `write_floors` wrote; None where there is nothing, or something damaged."""
+        """The scores that `write_floors` stored; None if the file is missing or damaged."""
         try:
             document = json.loads((self.folder / FLOORS).read_text())
             return document if isinstance(document, dict) else None
@@ -103,7 +103,7 @@ class Run:
             return None
 
     def forget_after(self, images_seen: int) -> None:
-        """Remove later entries, and the final evaluations, which a resumed run makes again at its new end."""
+        """Remove later entries and the final evaluations, which a resumed run repeats at its end."""
         path = self.folder / METRICS
         if not path.exists():
             return
@@ -127,7 +127,7 @@ class Run:
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:
             if not lock(descriptor):
-                raise GanEdgeError(f"{self.folder}: another process is training it; wait for its end, or stop it")
+                raise GanEdgeError(f"{self.folder}: another process is training it; stop it or wait for its end")
             for folder in (self.folder, self.checkpoints, self.samples):
                 remove_leftovers(folder)
             yield
@@ -165,13 +165,13 @@ def check_name(runs_dir: Path, name: str | None) -> None:
     if name is None:
         return
     if not name or Path(name).name != name or name.startswith("."):
-        raise InputError(f"--name {name!r}: must be a plain folder name")
+        raise InputError(f"--name {name!r}: must be a folder name without a path")
     if (runs_dir / name).exists():
-        raise InputError(f"--name {name}: {runs_dir / name} exists; choose another name, or go on with --resume")
+        raise InputError(f"--name {name}: {runs_dir / name} exists; choose another name, or continue with --resume")
 
 
 def make_runs_dir(runs_dir: Path) -> None:
-    """Make the folder of runs if it is missing. Raises OutputError if no run can be made in it."""
+    """Create the folder of runs if it is missing. Raises OutputError if it is not writable."""
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -181,16 +181,16 @@ def make_runs_dir(runs_dir: Path) -> None:
 
 
 def create_run(runs_dir: Path, name: str | None, config: Config) -> Run:
-    """Make a new run folder that already has its config.json when it appears.
+    """Create a new run folder; it contains config.json as soon as it exists.
 
     Args:
-        runs_dir: is made where it is missing.
-        name: refused if taken; <data>-<recipe>, numbered if taken, if None.
-        config: goes into config.json.
+        runs_dir: created if it is missing.
+        name: of the folder, which must not exist; None for <data>-<recipe>, with a number if that exists.
+        config: the contents of config.json.
 
     Raises:
-        InputError: the name is taken or no plain name.
-        OutputError: the folder cannot be made.
+        InputError: the name exists already, or contains a path.
+        OutputError: the folder cannot be created.
     """
     check_name(runs_dir, name)
     make_runs_dir(runs_dir)
@@ -227,12 +227,12 @@ def newest_run(runs_dir: Path) -> Run:
 
 
 def software() -> dict[str, str]:
-    """Versions that the numbers of a run depend on."""
+    """Versions of the software that the results of a run depend on."""
     return {"gan-edge": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
 
 
 def _claim(draft: Path, runs_dir: Path, name: str | None, default: str) -> Path:
-    """Give `draft` its final name. A rename onto a folder with content fails, so two processes never share one."""
+    """Give `draft` its final name. Renaming onto a non-empty folder fails, so two processes never share one."""
     names = [name] if name is not None else (default if i == 1 else f"{default}-{i}" for i in count(1))
     for candidate in names:
         folder = runs_dir / candidate
@@ -247,7 +247,7 @@ def _claim(draft: Path, runs_dir: Path, name: str | None, default: str) -> Path:
 
 
 def _entry(line: str) -> dict[str, Any] | None:
-    """A line of metrics.jsonl; None for one that is cut off or damaged."""
+    """A line of metrics.jsonl; None for one that is truncated or damaged."""
     try:
         entry = json.loads(line)
         return entry if isinstance(entry, dict) and isinstance(entry["images"], int) else None

@@ -12,11 +12,11 @@ from gan_trainer.tasks.task import Best, Entry
 SAMPLES, FINAL_SAMPLES = 2_000, 10_000
 
 PLAUSIBLE = 0.6  # least precision of a collapsed generator: below it, the generator is untrained
-FEW_REACHED = 0.05  # recall below which a generator repeats itself
-NUMBERS = ("precision", "recall", "coverage")  # of an evaluation that can show a collapse; the first two decide
+FEW_REACHED = 0.05  # recall below which a generator is collapsed
+NUMBERS = ("precision", "recall", "coverage")  # the first two define a collapse; the message shows all
 COLLAPSED = (
     "collapsed: precision {precision:.2f}, recall {recall:.2f}, coverage {coverage:.2f}, twice in a row: the generator "
-    "draws few good pictures again and again; try another --seed, a lower --lr or --augment, in a new run"
+    "repeats few images; start a new run with another --seed, a lower --lr or --augment"
 )
 
 
@@ -27,23 +27,23 @@ def evaluations(entries: Sequence[Entry], by: Best | None, n: int | None = None)
 
 
 def best(entries: Sequence[Entry], by: Best | None) -> Entry | None:
-    """The best evaluation, among the final ones, which draw more samples, if there are any."""
+    """The best evaluation: a final one, which draws more samples, if there is one."""
     found = evaluations(entries, by, FINAL_SAMPLES) or evaluations(entries, by)
     return min(found, key=by.loss, default=None) if by else None
 
 
 def measured(entries: Sequence[Entry]) -> list[Entry]:
-    """The evaluations made during training that can tell a collapse."""
+    """The evaluations during training that have the metrics in which a collapse shows."""
     return [entry for entry in entries if _is_evaluation(entry, NUMBERS)]
 
 
 def has_collapsed(entries: Sequence[Entry]) -> bool:
-    """Whether the generator repeats itself in the last two evaluations: one alone may be noise."""
+    """Whether the last two evaluations both show a collapse; a single one may be noise."""
     return len(measured(entries)) > 1 and all(map(repeats_itself, measured(entries)[-2:]))
 
 
 def collapses_now(entries: Sequence[Entry]) -> bool:
-    """As `has_collapsed`, but only the first time of several in a row."""
+    """As `has_collapsed`, but only for the first of several consecutive evaluations."""
     return has_collapsed(entries) and not has_collapsed(measured(entries)[:-1])
 
 
@@ -53,19 +53,19 @@ def improves(entries: Sequence[Entry], by: Best | None) -> bool:
 
 
 def without_progress(entries: Sequence[Entry], by: Best | None) -> int:
-    """How many evaluations came after the best one."""
+    """Number of evaluations after the best one."""
     losses = [by.loss(entry) for entry in evaluations(entries, by)] if by else []
     return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
 def repeats_itself(scores: Entry) -> bool:
-    """Whether images are good one by one and repeat each other, so that hardly any real one is within their reach.
+    """Whether the generated images are plausible (precision) but hardly vary (recall).
 
-    The one definition of collapse, for a run in training and for an exported file. Recall is the share of real images
-    inside the balls around the generated ones, which shrink to nothing where those lie upon each other. Coverage
-    decides nothing: five pictures per class, each drawn again and again, cover up to a third of the real digits, and
-    a generator that has hardly begun may cover little and yet reach half of them (`hinge` after a minute: precision
-    .69, recall .51, coverage .07). Of images that are not even plausible nobody can say it.
+    This is the only definition of collapse, for runs in training and for exported files. Recall is the share of real
+    images inside the balls around the generated ones; the balls of repeated images have radius 0. Coverage is not
+    used, for two reasons: five images per class, repeated, cover up to a third of the real digits; and an untrained
+    generator may have low coverage with high recall (`hinge` after a minute: precision .69, recall .51, coverage .07).
+    Below the minimum precision, the generator is untrained, and collapse is undefined.
     """
     if not _is_whole(scores, NUMBERS[:2]):
         return False

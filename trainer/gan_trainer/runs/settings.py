@@ -18,7 +18,7 @@ from gan_trainer.training.system import System
 
 
 def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
-    """Refuse what `make_config` would refuse, as far as possible without the data, which may take minutes to decode."""
+    """Make the checks of `make_config` that need no data: decoding the data may take minutes."""
     recipe = _changed(source, recipe_name, changes)
     if pictures is not None:
         new_networks(recipe, ImageSize(pictures.size, pictures.size, CHANNELS[pictures.mode]), 0)
@@ -39,21 +39,21 @@ def make_config(
     Args:
         data: what to train on.
         recipe_name: a key of `RECIPES`.
-        changes: fields of the recipe that differ from the table; None leaves a field as it is.
+        changes: new values of fields of the recipe; None keeps a field's value.
         seed: of all random numbers.
         device: cpu or cuda, as `choose_device` returns it.
-        threads: all processors that this process may use if None.
-        keep_checkpoints: how many of the last ones to keep.
-        system: one in place of the recipe's, as `start_state` takes it.
+        threads: None for all processors that this process may use.
+        keep_checkpoints: number of latest checkpoints to keep.
+        system: replaces the recipe's system, as in `start_state`.
 
     Raises:
-        InputError: as the functions above, a batch larger than the data set, classes asked for where there are none,
-            or networks that cannot draw such images.
+        InputError: a setting is invalid, the batch is larger than the data set, the recipe is conditional and the
+            data have no classes, or the networks do not support images of this size.
     """
     recipe = _changed(data.source, recipe_name, changes)
     _check_batch(recipe, data)
     if changes.get("conditional") and not data.classes:
-        way = "--labels folders makes sub-folders classes" if data.pictures else "leave it out"
+        way = "--labels folders uses the names of sub-folders as classes" if data.pictures else "leave it out"
         raise InputError(f"--conditional: {data.name} has no classes; {way}")
     if "augment" in recipe.unresolved:
         recipe = changed(recipe, {"augment": choose_augmentation(AUTO, data.images)})
@@ -73,7 +73,7 @@ def make_config(
 
 
 def _check_batch(recipe: Recipe, data: DataSource) -> None:
-    """Raise InputError where a batch is larger than the data set, with a size that will be accepted."""
+    """Raise InputError if a batch is larger than the data set; the message names sizes that are accepted."""
     if recipe.batch_size <= data.images:
         return
     step = recipe.batch_step
@@ -81,7 +81,7 @@ def _check_batch(recipe: Recipe, data: DataSource) -> None:
     least, most = max(smallest, step), data.images // step * step
     found = f"{data.name} has {data.images:,} {'image' if data.images == 1 else 'images'}"
     if most < least:
-        raise InputError(f"{found}: too few to train on; at least {least} are needed")
+        raise InputError(f"{found}: too few; training needs at least {least}")
     sizes = f"{most} or fewer" if most > least else f"{most}"
     groups = f", in steps of {step}" if step > 1 and most > least else ""
     raise InputError(f"--batch-size {recipe.batch_size}: {found}; choose {sizes}{groups}")
@@ -98,14 +98,15 @@ def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
 
 
 def choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> int:
-    """Images between two evaluations, 0 for none. It depends on counters alone, never on the clock.
+    """Images between two evaluations, 0 for none. The interval is counted in images, never in seconds.
 
-    By default the recipe's interval, if the task can measure the data and the run is longer than a final evaluation.
+    The default is the recipe's interval, if the task can evaluate the data and the run sees more images than a final
+    evaluation draws.
     """
     watched = bool(recipe.patience or recipe.stop_when_collapsed)
     if not recipe.eval_every:
         if watched:
-            raise InputError("--patience, --stop-when-collapsed: need evaluations; leave out --eval-every 0")
+            raise InputError("--patience, --stop-when-collapsed: these need evaluations; remove --eval-every 0")
         return 0
     obstacle = find_task(recipe, source).cannot_judge(source)
     if not obstacle:

@@ -1,4 +1,4 @@
-"""The table of systems. Each module defines networks, optimizers, and a training step that follows its paper."""
+"""The table of systems. Each module defines the networks, optimizers and training step of one family of models."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -60,12 +60,12 @@ def with_networks(recipe: Recipe, own: Mapping[str, nn.Module]) -> System:
 
 
 def start_state(config: Config, saved: dict[str, Any] | None = None, system: System | None = None) -> TrainState:
-    """The state of a new run, or that of a checkpoint. It leaves torch's generators and number of threads as they are.
+    """The state of a new run, or of a checkpoint. Torch's generators and number of threads are left unchanged.
 
     Args:
         config: recipe, size of the images, classes, seed, device and threads.
-        saved: what `load_checkpoint` returned, for a run that goes on.
-        system: one in place of the recipe's, with the same names of networks and optimizers.
+        saved: the result of `load_checkpoint`, to resume a run.
+        system: replaces the recipe's system; it must have the same names of networks and optimizers.
     """
     settle_math_library()
     system, device = system or SYSTEMS[config.recipe.system], torch.device(config.device)

@@ -35,7 +35,7 @@ def networks(recipe: BiganRecipe, size: ImageSize, classes: int) -> dict[str, nn
 
 
 def step(state: TrainState, recipe: BiganRecipe, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """Tell (x, E(x)) from (G(z), z); then train G and E on the same loss with the roles of the pairs swapped.
+    """Train D to tell (x, E(x)) from (G(z), z); then train G and E on the same loss with swapped labels.
 
     Donahue et al. 2017, equation 2, and section 3.5 for the swapped labels: the loss of G and E contains both kinds of
     pairs, so the real ones train E and the generated ones G, in one step of one optimizer. -log(1 - D) of the real
@@ -45,7 +45,7 @@ def step(state: TrainState, recipe: BiganRecipe, images: Tensor, labels: Tensor)
         state, recipe, images, labels: as in `gan.step`.
 
     Returns:
-        The discriminator's loss, and that of generator and encoder if they made a step.
+        The discriminator's loss, and the loss of generator and encoder if they made a step.
     """
     condition = (labels,) if recipe.conditional else ()
     objective = OBJECTIVES[recipe.objective]
@@ -62,7 +62,7 @@ def step(state: TrainState, recipe: BiganRecipe, images: Tensor, labels: Tensor)
     with frozen(state.networks["discriminator"]):
         real_logits, fake_logits = (judge(state, recipe, pair, condition) for pair in (encoded, drawn))
         g_loss = objective.g_loss(real_logits, fake_logits)
-        if not objective.paired:  # a relativistic loss contains both kinds of logits already
+        if not objective.paired:  # a relativistic loss contains both kinds of logits
             g_loss = g_loss + objective.g_loss(-fake_logits, -real_logits)
         descend(state, "g", g_loss)
     count_generator_step(state.counters)
@@ -78,7 +78,7 @@ def pairs(state: TrainState, recipe: BiganRecipe, real: Tensor, condition: tuple
 
 
 def detached(pair: Pairs) -> Pairs:
-    """The same values, without their history."""
+    """The same values, detached from the graph."""
     return pair[0].detach(), pair[1].detach()
 
 

@@ -37,12 +37,12 @@ def networks(recipe: GanRecipe, size: ImageSize, classes: int) -> dict[str, nn.M
 
 
 def step(state: TrainState, recipe: GanRecipe, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """A discriminator step on one batch, and a generator step when it is due (Goodfellow et al. 2014, algorithm 1).
+    """Make a discriminator step on one batch, and a generator step if it is due (Goodfellow et al. 2014, algorithm 1).
 
     Args:
         state: changed in place.
-        recipe: objective, penalties, precision, and whether both steps share their passes.
-        images: real ones, float [n, c, h, w] in [-1, 1].
+        recipe: objective, penalties, precision, and whether both steps share the generated images.
+        images: real images, float [n, c, h, w] in [-1, 1].
         labels: int64 [n]; an unconditional recipe ignores them.
 
     Returns:
@@ -68,10 +68,10 @@ def step(state: TrainState, recipe: GanRecipe, images: Tensor, labels: Tensor) -
 def discriminator_step(
     state: TrainState, recipe: GanRecipe, real: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
 ) -> tuple[Tensor, Tensor]:
-    """One step of the discriminator: its loss, and the real logits.
+    """Make one discriminator step; returns its loss and the real logits.
 
-    Real and generated images pass through it in one batch, except under batch norm: each kind has its own statistics
-    (Radford et al. 2016).
+    Real and generated images are one batch, unless the discriminator has batch norm, whose statistics must be computed
+    separately for real and generated images (Radford et al. 2016).
     """
     if recipe.d_norm == "batch":
         real_logits, fake_logits = (discriminate(state, recipe, images, condition) for images in (real, fake))
@@ -90,7 +90,7 @@ def discriminator_step(
 def generator_step(
     state: TrainState, recipe: GanRecipe, real_logits: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
 ) -> Tensor:
-    """One step of the generator through the discriminator, whose weights need no gradients meanwhile: its loss."""
+    """Make one generator step, with gradients of the discriminator's weights disabled; returns its loss."""
     with frozen(state.networks["discriminator"]):
         loss = OBJECTIVES[recipe.objective].g_loss(real_logits, discriminate(state, recipe, fake, condition))
         descend(state, "g", loss)
@@ -99,7 +99,7 @@ def generator_step(
 
 
 def penalties(state: TrainState, recipe: GanRecipe, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | float:
-    """The weighted sum of the recipe's penalties; 0 in steps between two of them (Karras et al. 2020, section 3.1)."""
+    """The weighted sum of the recipe's penalties; 0 in steps without penalty (Karras et al. 2020, section 3.1)."""
     if not recipe.penalties or state.step % recipe.penalty_every:
         return 0.0
     kinds = [PENALTIES[name] for name in recipe.penalties]
@@ -108,7 +108,7 @@ def penalties(state: TrainState, recipe: GanRecipe, critic: Critic, real: Tensor
 
 
 def generate(state: TrainState, recipe: GanRecipe, real: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
-    """As many images as `real` has, from fresh latents: float [n, c, h, w]."""
+    """Generate as many images as `real` has, from new latents: float [n, c, h, w]."""
     latents = draw_latents(recipe, real)
     with autocast(real, recipe):
         images: Tensor = state.networks["generator"](latents, *condition)
@@ -116,7 +116,7 @@ def generate(state: TrainState, recipe: GanRecipe, real: Tensor, condition: tupl
 
 
 def discriminate(state: TrainState, recipe: GanRecipe, images: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
-    """Logits of the images, augmented if the recipe says so, float [n]."""
+    """Logits of the images, float [n]; the images are augmented if the recipe uses augmentation."""
     seen = augment(images, recipe.augmentations)
     with autocast(images, recipe):
         logits: Tensor = state.networks["discriminator"](seen, *condition)

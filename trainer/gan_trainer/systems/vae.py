@@ -13,7 +13,7 @@ from gan_trainer.training.system import System
 
 
 def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
-    """A generator, which is the decoder, and an encoder that gives means and variances."""
+    """A generator, which is the decoder, and an encoder that returns means and variances."""
     body = recipe.network, size, recipe.width, recipe.g_norm, recipe.latent_dim
     return {"generator": new_generator(*body, classes), "encoder": new_encoder(*body, spread=True)}
 
@@ -25,7 +25,7 @@ def step(state: TrainState, recipe: Recipe, images: Tensor, labels: Tensor) -> d
         state, recipe, images, labels: as in `gan.step`.
 
     Returns:
-        The bound in nats per image, as the generator's loss.
+        The negative bound in nats per image, as the generator's loss.
     """
     condition = (labels,) if recipe.conditional else ()
     with autocast(images, recipe):
@@ -41,14 +41,14 @@ def step(state: TrainState, recipe: Recipe, images: Tensor, labels: Tensor) -> d
 def reconstruction(logits: Tensor, real: Tensor) -> Tensor:
     """-log p(x | z) in nats, mean over the batch: Bernoulli pixels with these logits float [n, c, h, w] (appendix C.1).
 
-    Images `real` in [-1, 1] are read as probabilities; tanh(a) stands for the probability sigmoid(2 a).
+    Images `real` in [-1, 1] are mapped to probabilities; tanh(a) corresponds to the probability sigmoid(2 a).
     """
     entropy = binary_cross_entropy_with_logits(logits, 0.5 + 0.5 * real, reduction="none")
     return entropy.flatten(1).sum(1).mean()
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL of N(mean, variance) from N(0, 1), float [n, d] each; mean over the batch (appendix B)."""
+    """KL divergence of N(mean, variance) from N(0, 1), float [n, d] each; mean over the batch (appendix B)."""
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
 
 

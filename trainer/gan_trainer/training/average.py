@@ -15,9 +15,9 @@ def update_average(average: nn.Module, network: nn.Module, half_life: int, image
     Args:
         average: changed in place.
         network: of the same architecture.
-        half_life: images after which an old weight counts half.
-        images_seen: of the whole run.
-        images: seen since the last update.
+        half_life: images after which the influence of old weights has halved.
+        images_seen: images seen by the whole run.
+        images: images seen since the last update.
     """
     share = 1.0 - math.pow(0.5, images / min(half_life, WARM_UP * images_seen))
     new = network.state_dict(keep_vars=True)

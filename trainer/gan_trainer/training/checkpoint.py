@@ -16,12 +16,12 @@ from gan_trainer.training.state import TrainState
 
 FORMAT = "gan-edge checkpoint"
 FORMAT_VERSION = 3
-CONTENT_ERRORS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError)  # what load_state_dict may raise
+CONTENT_ERRORS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError)  # errors of load_state_dict
 KEYS = {"config", "networks", "averages", "optimizers", "extra", "meter", "counters", *TrainState.PROGRESS, "rng"}
 
 
 def checkpoint_path(folder: Path, images_seen: int) -> Path:
-    """The file in `folder` for this point of a run; names sort by images seen."""
+    """The file in `folder` for a number of images seen; names sort by it."""
     return folder / f"{images_seen:012d}.pt"
 
 
@@ -33,7 +33,7 @@ def list_checkpoints(folder: Path) -> list[Path]:
 def save_checkpoint(folder: Path, state: TrainState, config: Config, best: int | None = None) -> Path:
     """Write the state, check that it is finite first, and remove all but the last `config.keep_checkpoints` files.
 
-    The one after `best` images is kept, too.
+    The checkpoint after `best` images is also kept.
 
     Raises:
         Diverged: a weight is not finite; nothing is written.
@@ -53,19 +53,19 @@ def save_checkpoint(folder: Path, state: TrainState, config: Config, best: int |
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """The dictionary that `save_checkpoint` wrote, its tensors on the CPU. One of format 2 is brought up to date.
+    """The dictionary that `save_checkpoint` wrote, with tensors on the CPU. Format 2 is converted to format 3.
 
     Raises:
-        GanEdgeError: the file is missing, corrupt, foreign, from a newer version, or holds code.
+        GanEdgeError: the file is missing, corrupt, of another program or a newer version, or contains code.
     """
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise GanEdgeError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # torch raises whatever its zip and pickle readers do
+    except Exception as error:  # torch passes on any error of its zip and pickle readers
         raise GanEdgeError(
             f"{path}: corrupt, foreign or unsafe: torch refuses to load it as plain weights "
-            f"({type(error).__name__}); if it is one of a run's checkpoints, remove it to go on from an older one"
+            f"({type(error).__name__}); if it belongs to a run, remove it to continue from an older checkpoint"
         ) from None
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise GanEdgeError(f"{path}: not a gan-edge checkpoint")
@@ -90,13 +90,13 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def averaged_weights(saved: dict[str, Any], name: str) -> dict[str, Tensor]:
-    """The average of a network in a checkpoint; its weights as they are where no average was kept."""
+    """The averaged weights of a network in a checkpoint; its current weights if the run keeps no average."""
     weights: dict[str, Tensor] = saved["averages"].get(name) or saved["networks"][name]
     return weights
 
 
 def damaged(path: Path) -> GanEdgeError:
-    """What to say of a checkpoint whose content is not what its format promises."""
+    """The error for a checkpoint whose content does not match its configuration."""
     return GanEdgeError(
-        f"{path}: its content does not fit its configuration; remove it to go on from an older checkpoint"
+        f"{path}: its content does not match its configuration; remove it to continue from an older checkpoint"
     )

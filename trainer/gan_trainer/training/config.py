@@ -23,15 +23,15 @@ from gan_trainer.training.format2 import system_of
 DEVICES = ("cpu", "cuda")
 RANGES = {"seed": (0, 2**32 - 1), "threads": (1, MAX_THREADS), "keep_checkpoints": (1, 10**6)}
 AUGMENT_BELOW = (
-    20_000  # images; a discriminator memorises a smaller data set, and augmentation does not help a larger one
+    20_000  # images: a discriminator memorises smaller data sets; larger ones gain nothing from augmentation
 )
 
 
 @dataclass(frozen=True)
 class Config:
-    """Data, recipe with all changes, and what else the numbers depend on: seed, device, threads.
+    """The data, the recipe with all changes, and everything else that results depend on: seed, device, threads.
 
-    It is resolved: a field that is "auto" or None is refused with InputError.
+    All values are resolved: InputError is raised for a field that is "auto" or None.
 
     Args:
         asked: the fields of the recipe that the user gave, unresolved: they may be "auto".
@@ -53,7 +53,7 @@ class Config:
     history: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise InputError, naming the field, where one is out of range or not yet chosen."""
+        """Raise InputError, naming the field, if one is out of range or unresolved."""
         for name in self.recipe.unresolved:
             check_resolved(name, getattr(self.recipe, name))
         if self.device not in DEVICES:
@@ -74,7 +74,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, document: Any, origin: str) -> "Config":
-        """The configuration that `to_dict` wrote. Raises GanEdgeError where `origin` holds something else."""
+        """The configuration from the result of `to_dict`. Raises GanEdgeError, naming `origin`, if it is not one."""
         try:
             values = {
                 one.name: document[one.name] for one in fields(cls) if one.name in document
@@ -108,12 +108,12 @@ def _settings_of(document: dict[str, Any], origin: str) -> tuple[Recipe, dict[st
 
 
 def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with tuples in place of lists: JSON has no tuples."""
+    """The values with lists converted to tuples, which JSON does not have."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def choose_device(wanted: str) -> tuple[str, str]:
-    """The device to train on, and why. Raises DeviceError where CUDA is asked for and does not work."""
+    """The device to train on, and the reason. Raises DeviceError if CUDA is requested and does not work."""
     if wanted not in (AUTO, *DEVICES):
         raise InputError(f"device {wanted!r}: choose one of {', '.join((AUTO, *DEVICES))}")
     if wanted == "cpu":
@@ -129,7 +129,7 @@ def choose_device(wanted: str) -> tuple[str, str]:
 
 
 def choose_precision(wanted: str, device: str) -> str:
-    """fp32 or bf16. "auto" is bf16 where the device (cpu or cuda) has instructions for it; elsewhere bf16 is slow."""
+    """fp32 or bf16. "auto" is bf16 if the device (cpu or cuda) has instructions for it; without them, bf16 is slow."""
     check_precision(wanted)
     if device not in DEVICES:
         raise InputError(f"device {device!r}: must be {' or '.join(DEVICES)}; choose_device chooses one")
@@ -142,7 +142,7 @@ def choose_precision(wanted: str, device: str) -> str:
 
 
 def choose_augmentation(wanted: str, images: int) -> str:
-    """ "none", or names of `AUGMENTATIONS` with commas between. "auto" takes all of them for a small data set."""
+    """ "none", or names of `AUGMENTATIONS`, separated by commas. "auto" selects all of them for a small data set."""
     check_augmentation(wanted)
     if wanted == AUTO:
         return ",".join(AUGMENTATIONS) if images < AUGMENT_BELOW else "none"

@@ -1,4 +1,4 @@
-"""Repeatable training: random state and settings of torch for the duration of a run, restored after it."""
+"""Reproducible training: the random state and settings of torch during a run, restored afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ import torch
 def settle_math_library() -> None:
     """Call the vector math library once, from one thread.
 
-    MKL chooses its code path on first use. Two threads that get there together may take different ones: a first
-    tanh then differs from all later ones by 7e-6 (torch 2.13 on two cores; measured in one process of sixteen).
+    MKL chooses its code path on first use. If two threads make the first call at the same time, they may use different
+    code paths: the first tanh then differs from all later ones by 7e-6 (torch 2.13, 2 cores, in 1 of 16 processes).
     """
-    few = torch.full((8,), 0.5)  # too few elements to be shared between threads
+    few = torch.full((8,), 0.5)  # few enough elements for a single thread
     for function in (torch.tanh, torch.exp, torch.log, torch.sqrt):
         function(few)
 
 
 @contextmanager
 def number_of_threads(threads: int) -> Iterator[None]:
-    """Within the block, torch computes an operator with so many threads; after it, with as many as before."""
+    """Set the number of threads per operator within the block, and restore it afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -32,27 +32,27 @@ def number_of_threads(threads: int) -> Iterator[None]:
 
 @dataclass
 class RandomNumbers:
-    """The random numbers of a run: states of torch's default generators, which are the caller's outside of `used`.
+    """The random state of a run: states of torch's default generators, which are installed only within `used`.
 
-    Layers such as dropout draw from the default generators and from no others.
+    The default generators are used because layers such as dropout draw from no others.
     """
 
     device: torch.device
-    states: dict[str, Any] | None = None  # None: those of the default generators, as they stand
+    states: dict[str, Any] | None = None  # None: the current states of the default generators
 
     def current(self) -> dict[str, Any]:
         """The states as a checkpoint records them: "cpu", and "cuda" or None."""
         return self.states or self._read()
 
     def seed(self, seed: int) -> None:
-        """Seed the default generators of the CPU and of the run's device. To be called within `used`."""
+        """Seed the default generators of the CPU and of the run's device. Call it within `used`."""
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Within the block, torch draws the numbers of the run; after it, the caller's go on where they were."""
+        """Install the random state of the run within the block, and restore the caller's afterwards."""
         callers = self._read()
         if self.states is not None:
             self._write(self.states)
@@ -64,10 +64,10 @@ class RandomNumbers:
             self._write(callers)
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Go back to recorded states. A run that began on another device keeps what it has for this one.
+        """Restore recorded states. If a run was started on another device, the state of the current device is kept.
 
         Raises:
-            RuntimeError, TypeError: they are no states of torch's generators.
+            RuntimeError, TypeError: these are not states of torch's generators.
         """
         with self.used():
             self._write(saved)

@@ -7,7 +7,7 @@ NETWORKS = ("generator", "discriminator", "encoder")
 OPTIMIZERS = {"g": "g_optimizer", "d": "d_optimizer"}
 COUNTERS = ("g_steps", "d_steps")
 LOSSES = ("d_loss", "g_loss")
-TIMES = ("cpu_seconds", "eval_seconds")  # the first checkpoints of format 2 have none
+TIMES = ("cpu_seconds", "eval_seconds")  # missing in the first checkpoints of format 2
 
 
 def from_format_2(saved: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from gan_trainer.training.state import TrainState
 
 
 class Folder(Protocol):
-    """Where a run keeps what it writes."""
+    """Storage for the log, grids and checkpoints of a run."""
 
     @property
     def checkpoints(self) -> Path:
@@ -23,15 +23,15 @@ class Folder(Protocol):
         """Append a line to metrics.jsonl."""
 
     def save_picture(self, images_seen: int, picture: NDArray[np.uint8]) -> Path:
-        """Keep a picture of fixed samples, uint8 [h, w, c]."""
+        """Save a grid of samples, uint8 [h, w, c], and return its path."""
 
     def best_images(self, now: int | None = None) -> int | None:
-        """After how many images the best evaluation of those with a checkpoint came; `now` gets one."""
+        """Images seen at the best evaluation that has a checkpoint, or that gets one after `now` images."""
 
 
 @dataclass(frozen=True)
 class Logbook:
-    """The folder of a run, and the observers that are told what happens in it."""
+    """The folder of a run, and the observers that are notified of its events."""
 
     run: Folder
     observers: Sequence[Observer] = ()
@@ -45,7 +45,7 @@ class Logbook:
             observer.logged(state, entry)
 
     def losses(self, state: TrainState) -> None:
-        """Write the mean losses since the last time. Raises Diverged where one is not finite."""
+        """Log the mean losses since the last call. Raises Diverged if one is not finite."""
         state.meter.check(state.step)
         means = state.meter.mean()
         state.meter.reset()
@@ -54,18 +54,18 @@ class Logbook:
         self.write(state, means | {"lr": rate} | counters | {"images_per_second": round(state.speed, 1)})
 
     def warn(self, state: TrainState, message: str) -> None:
-        """Report a problem at once, and log it."""
+        """Notify observers of a problem, and log it."""
         for observer in self.observers:
             observer.warned(message)
         self.write(state, {"warning": message})
 
     def say(self, message: str) -> None:
-        """Pass on a remark."""
+        """Notify observers of a message."""
         for observer in self.observers:
             observer.said(message)
 
     def picture(self, state: TrainState, picture: NDArray[np.uint8]) -> Path:
-        """Save a picture of fixed samples, uint8 [h, w, c]."""
+        """Save a grid of samples, uint8 [h, w, c], and return its path."""
         path = self.run.save_picture(state.images_seen, picture)
         for observer in self.observers:
             observer.previewed(state, picture, path)

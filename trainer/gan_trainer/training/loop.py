@@ -1,4 +1,4 @@
-"""The one training loop: steps, log, evaluation, checkpoint, preview."""
+"""The training loop of all systems: steps, log, evaluation, checkpoint, preview."""
 
 import time
 from collections.abc import Callable
@@ -21,14 +21,14 @@ from gan_trainer.training.state import TrainState
 from gan_trainer.training.stop import StopRequest
 
 STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 50}  # reading a loss makes the host wait for a GPU
-Preview = Callable[[Config, TrainState, Dataset], NDArray[np.uint8]]  # a picture of fixed samples, uint8 [h, w, c]
+Preview = Callable[[Config, TrainState, Dataset], NDArray[np.uint8]]  # draws a grid of samples, uint8 [h, w, c]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `signal` is the number of the signal that stopped it; `verdict` what its evaluations said.
+    """How a run ended: `signal` is the number of the signal that stopped it, `verdict` the reason of an evaluation.
 
-    A run that has its full length has `finished`, whatever its last evaluation says.
+    `finished` is true if the run has reached its full length, whatever its last evaluation says.
     """
 
     checkpoint: Path
@@ -40,27 +40,27 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation says: whether this is the best point so far, and why the run should stop, if it should."""
+    """The result of an evaluation: whether it is the best one so far, and the reason to stop, if there is one."""
 
     improved: bool = False
     verdict: str | None = None
 
 
 class Evaluator(Protocol):
-    """Measures a run while it trains."""
+    """Evaluates a run during training."""
 
     def begin(self) -> None:
-        """Measure what is compared with, before the first step."""
+        """Compute the reference scores, before the first step."""
 
     def during(self, state: TrainState, book: Logbook) -> Evaluation:
-        """Measure the generator as it is now."""
+        """Evaluate the current generator."""
 
     def at_the_end(self, state: TrainState, book: Logbook) -> str | None:
-        """Measure with more images, and the best point so far again; returns "collapsed" if the run failed so."""
+        """Evaluate the last generator and the best one with more images; returns "collapsed" if the run has failed."""
 
 
 class Clock:
-    """Seconds of training over all calls of a run, and images per second in this one; evaluations are not counted."""
+    """Seconds of training over all calls of a run, and images per second in this call, both without evaluations."""
 
     def __init__(self, state: TrainState) -> None:
         self._began = time.perf_counter()
@@ -85,18 +85,18 @@ def run_loop(
 ) -> Outcome:
     """Train until the recipe's length is reached, or until `stop` or an evaluation says to stop.
 
-    Always ends with a checkpoint. Signals are left to the program: one that wants Ctrl-C and SIGTERM to end the run at
-    its next step enters a `StopRequest` around the call, as gan-train does. Meanwhile torch's default generators are
-    those of the run, and its number of threads is that of `config`; afterwards both are as they were.
+    A checkpoint is always saved at the end. No signal handler is installed: to end the run on Ctrl-C or SIGTERM after
+    the current step, make the call within a `StopRequest`, as gan-train does. The states of torch's default generators
+    and its number of threads are set during the call and restored afterwards.
 
     Args:
         config: all settings of the run.
         dataset: its images.
         state: as `systems.start_state` made it.
         book: the run's folder and observers.
-        preview: draws the picture of fixed samples; changes nothing in the state.
-        evaluator: measures the generator meanwhile, if anything does.
-        stop: ends the run at its next step once it has a `number`, which any thread may give it.
+        preview: draws the grid of samples; must not change the state.
+        evaluator: evaluates the generator; None for no evaluations.
+        stop: the run ends after the current step once its `number` is set, from any thread.
 
     Raises:
         Diverged: a loss or weight is not finite; the last good checkpoint remains.
@@ -145,7 +145,7 @@ def _run(
 def _after_step(
     config: Config, dataset: Dataset, state: TrainState, book: Logbook, preview: Preview, evaluator: Evaluator | None
 ) -> str | None:
-    """Check, log, evaluate, save and preview, each when it is due; returns why to stop, if there is a reason."""
+    """Check, log, evaluate, save and preview, each if it is due; returns the reason to stop, if there is one."""
     recipe, found = config.recipe, Evaluation()
 
     def due(every: int) -> bool:
@@ -158,7 +158,7 @@ def _after_step(
     if due(recipe.log_every):
         book.losses(state)
     if state.images_seen >= recipe.images:
-        return None  # the end is evaluated and saved in another way
+        return None  # the end of the run is evaluated and saved separately
     if evaluator is not None and due(recipe.eval_every):
         found = evaluator.during(state, book)
     if due(recipe.checkpoint_every) or found.improved:
@@ -169,7 +169,7 @@ def _after_step(
 
 
 def _save(config: Config, state: TrainState, book: Logbook) -> Path:
-    """Save a checkpoint; the last ones and the best one are kept."""
+    """Save a checkpoint; the latest ones and the best one are kept."""
     path = save_checkpoint(book.run.checkpoints, state, config, book.run.best_images(state.images_seen))
     for observer in book.observers:
         observer.saved(state, path)

@@ -14,7 +14,7 @@ class Diverged(GanEdgeError):
 
 
 class LossMeter:
-    """Means of losses by name since the last reset, kept on the device. A step need not have every loss."""
+    """Means of losses by name since the last reset, kept on the device. A step may omit losses."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -22,7 +22,7 @@ class LossMeter:
         self._counts: dict[str, int] = {}
 
     def add(self, losses: dict[str, Tensor]) -> None:
-        """Count one step's losses, scalars."""
+        """Add the losses of one step, scalars."""
         for name, loss in losses.items():
             if name in self._sums:
                 self._sums[name] += loss
@@ -38,23 +38,23 @@ class LossMeter:
 
     @property
     def steps(self) -> int:
-        """How many steps were counted since the last reset."""
+        """Number of steps since the last reset."""
         return max(self._counts.values(), default=0)
 
     def mean(self) -> dict[str, float]:
-        """The mean of each loss that a step had, in the order of their names."""
+        """The mean of each loss over the steps that had it, sorted by name."""
         return {name: total / self._counts[name] for name, total in sorted(self._totals().items())}
 
     def reset(self) -> None:
-        """Start again."""
+        """Set all sums and counts to 0."""
         self._sums, self._counts = {}, {}
 
     def state_dict(self) -> dict[str, Any]:
-        """For checkpoints: a resumed run logs what the run would have logged."""
+        """The sums and counts, for checkpoints: a resumed run logs the same means as an uninterrupted one."""
         return {"sums": dict(self._sums), "counts": dict(self._counts)}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Go back to what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self._sums = {name: total.to(self._device) for name, total in saved["sums"].items()}
         self._counts = dict(saved["counts"])
 

@@ -10,9 +10,9 @@ from gan_trainer.training.state import TrainState
 
 
 class Observer:
-    """Is told what happens in a run. Every method does nothing by default: override those that you need.
+    """Receives the events of a run. All methods do nothing by default; override the ones that you need.
 
-    An observer must not change the state. An exception that it raises ends the run; the last checkpoint remains.
+    An observer must not change the state. An exception in an observer ends the run; the last checkpoint is kept.
     """
 
     def stepped(self, state: TrainState) -> None:
@@ -22,16 +22,16 @@ class Observer:
         """An entry of metrics.jsonl: mean losses (it has an `lr`), an evaluation (an `n`), or a `warning`."""
 
     def previewed(self, state: TrainState, picture: NDArray[np.uint8], path: Path) -> None:
-        """A picture of fixed samples, uint8 [h, w, c], has been saved at `path`."""
+        """A grid of samples, uint8 [h, w, c], has been saved at `path`."""
 
     def saved(self, state: TrainState, path: Path) -> None:
         """A checkpoint has been saved at `path`."""
 
     def said(self, message: str) -> None:
-        """A remark for people."""
+        """A message for the user."""
 
     def warned(self, message: str) -> None:
-        """A problem. An entry of metrics.jsonl follows."""
+        """A warning. It is also logged to metrics.jsonl."""
 
     def ended(self, state: TrainState) -> None:
-        """The last step has been made and evaluated; the last checkpoint follows."""
+        """The last step has been made and evaluated; its checkpoint has not been saved yet."""

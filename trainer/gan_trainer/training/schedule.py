@@ -7,7 +7,7 @@ from gan_trainer.training.state import TrainState
 
 
 def learning_rate(recipe: Recipe, images_seen: int) -> float:
-    """The rate at this point of a run: constant, then falling from `decay_from` to `lr_end` of itself at the end."""
+    """The learning rate after `images_seen` images: constant until `decay_from`, then decaying to `lr * lr_end`."""
     progress = min(1.0, images_seen / recipe.images)
     rest = (1.0 - progress) / (1.0 - recipe.decay_from) if progress > recipe.decay_from else 1.0
     if recipe.decay == "cosine":
@@ -16,7 +16,7 @@ def learning_rate(recipe: Recipe, images_seen: int) -> float:
 
 
 def set_learning_rate(state: TrainState, recipe: Recipe) -> float:
-    """Give all optimizers the rate of this point of the run, and return it."""
+    """Set the learning rate of all optimizers for the current point of the run, and return it."""
     rate = learning_rate(recipe, state.images_seen)
     for optimizer in state.optimizers.values():
         for group in optimizer.param_groups:

@@ -14,7 +14,7 @@ from gan_trainer.training.determinism import RandomNumbers
 from gan_trainer.training.meter import Diverged, LossMeter
 from gan_trainer.training.system import System
 
-SHOWN = 4  # tensors that are named where networks differ
+SHOWN = 4  # tensors named in the message when networks differ
 
 
 @dataclass
@@ -22,18 +22,18 @@ class TrainState:
     """Networks, their averages, optimizers, a system's extra modules, and counters.
 
     Attributes:
-        system: whose networks they are, and whose step trains them.
-        averages: exponential moving averages of some networks; empty where the recipe keeps none.
+        system: defines the networks and the training step.
+        averages: exponential moving averages of networks; empty if the recipe uses none.
         extra: modules that no optimizer trains.
-        random: the random numbers of the run.
-        meter: mean losses since the last line of the log.
-        counters: those of the system.
-        step: batches.
-        images_seen: real images shown.
-        images_before: images seen by the weights that the run began with; 0 for random ones.
-        seconds, eval_seconds: of training and of evaluation.
-        cpu_seconds: of the steps alone, all threads together.
-        speed: images per second in this call; not saved.
+        random: the random state of the run.
+        meter: mean losses since the last entry of the log.
+        counters: of the system, such as `g_steps`.
+        step: number of batches seen.
+        images_seen: number of real images seen.
+        images_before: images seen by the weights that the run was initialised with; 0 for random weights.
+        seconds, eval_seconds: duration of training and of evaluation.
+        cpu_seconds: processor time of the training steps, summed over threads.
+        speed: images per second in this call of `train`; not saved.
     """
 
     system: System
@@ -57,15 +57,15 @@ class TrainState:
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are."""
+        """The device of the networks."""
         return next(next(iter(self.networks.values())).parameters()).device
 
     def averaged(self, name: str) -> nn.Module:
-        """The average of a network; the network itself where the recipe keeps no average."""
+        """The average of a network; the network itself if the recipe uses no average."""
         return self.averages.get(name, self.networks[name])
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain containers and tensors, the states of the random number generators among them."""
+        """The state as plain containers and tensors, with the states of the random number generators."""
         return {
             **{part: {name: one.state_dict() for name, one in getattr(self, part).items()} for part in self.PARTS},
             **{name: getattr(self, name) for name in self.PROGRESS},
@@ -75,7 +75,7 @@ class TrainState:
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Go back to what `state_dict` returned, random numbers included."""
+        """Restore what `state_dict` returned, with the states of the random number generators."""
         for part in self.PARTS:
             for name, one in getattr(self, part).items():
                 one.load_state_dict(saved[part][name])
@@ -86,12 +86,12 @@ class TrainState:
         self.random.restore(saved["rng"])
 
     def load_weights(self, saved: dict[str, Any]) -> None:
-        """Take the networks and averages of another run's checkpoint, and nothing else of it.
+        """Load the weights of networks and averages from another run's checkpoint, and nothing else.
 
-        A network of which the other run kept no average begins with an average equal to its weights.
+        If the other run kept no average of a network, the average is initialised with its weights.
 
         Raises:
-            InputError: they are other networks; names tensors and shapes.
+            InputError: the networks differ; the message names tensors and shapes.
         """
         there = saved["networks"]
         wrong = [f"{name} is not in this run" for name in there if name not in self.networks]
@@ -109,7 +109,7 @@ class TrainState:
         self.images_before = saved["images_before"] + saved["images_seen"]
 
     def check_finite(self) -> None:
-        """Raise Diverged, naming the first tensor that has a value that is not finite."""
+        """Raise Diverged, naming the first tensor with a value that is not finite."""
         averages = {f"average.{name}": average for name, average in self.averages.items()}
         for owner, module in (self.networks | averages | self.extra).items():
             for name, tensor in module.state_dict().items():
@@ -135,7 +135,7 @@ def new_state(system: System, networks: dict[str, nn.Module], recipe: Recipe, de
 
 
 def update_averages(state: TrainState, recipe: Recipe, images: int) -> None:
-    """Update all averages; `images` have been seen since the last update, this step's batch included."""
+    """Update all averages; `images` is the number seen since the last update, including this step's batch."""
     for name, average in state.averages.items():
         seen = state.images_before + state.images_seen + recipe.batch_size
         update_average(average, state.networks[name], recipe.ema_half_life, seen, images)
@@ -143,13 +143,13 @@ def update_averages(state: TrainState, recipe: Recipe, images: int) -> None:
 
 def _optimizer(recipe: Recipe, networks: list[nn.Module]) -> torch.optim.Optimizer:
     weights = [weight for network in networks for weight in network.parameters()]
-    if recipe.optimizer == "rmsprop":  # torch's own defaults, as in the code of Arjovsky et al. 2017
+    if recipe.optimizer == "rmsprop":  # torch's defaults for the rest, as in the code of Arjovsky et al. 2017
         return torch.optim.RMSprop(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
     return torch.optim.Adam(weights, lr=recipe.lr, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True)
 
 
 def _differences(part: str, here: dict[str, Any], there: dict[str, Any]) -> list[str]:
-    """Tensors of a network that are not the same in both, by name and shape."""
+    """Messages for the tensors of a network whose names or shapes differ."""
     shapes = [{name: _shape(value) for name, value in tensors.items()} for tensors in (here, there)]
     names = dict.fromkeys([*shapes[0], *shapes[1]])
     return [

@@ -10,12 +10,12 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Within its block, the first of these signals is stored in `number`; a second one is handled as usual.
+    """Within its block, the first of `signals` is stored in `number`; a second one is handled as usual.
+
+    Python handles signals only in the main thread. In another thread, no handler is installed.
 
     Args:
-        signals: those that it takes; Ctrl-C and SIGTERM if not given.
-
-    Python handles signals in the main thread only: in another thread, the block leaves them to the host program.
+        signals: signals to handle; SIGINT and SIGTERM by default.
     """
 
     def __init__(self, signals: Sequence[int] = STOPPING) -> None:

@@ -18,15 +18,15 @@ class System:
     """How networks for a task are trained.
 
     Args:
-        networks: (recipe, size of the images, number of classes) -> new networks by name, "generator" among them.
-            Raises InputError where the recipe's network cannot draw images of this size.
-        step: (state, recipe, **batch) -> losses by name, scalars without gradients. The tensors of a batch come by
-            name, as the data has them: `images` float [n, c, h, w] in [-1, 1], and `labels` int64 [n]. A network that
-            makes no step has no loss.
+        networks: (recipe, size of the images, number of classes) -> new networks by name, one of them "generator".
+            Raises InputError if the recipe's network does not support images of this size.
+        step: (state, recipe, **batch) -> losses by name, scalars without gradients. The tensors of a batch are
+            passed by name: `images` float [n, c, h, w] in [-1, 1], and `labels` int64 [n]. The loss of a network that
+            is not trained in this step is left out.
         optimizers: names of the networks that each optimizer trains.
-        averaged: names of the networks of which an exponential moving average is kept, if the recipe asks for one.
-        extra: recipe -> modules whose state belongs to the run and which no optimizer trains.
-        counters: names of its own counters, which start at 0.
+        averaged: names of the networks with an exponential moving average, if the recipe uses averages.
+        extra: recipe -> modules that are saved with the run and that no optimizer trains.
+        counters: names of the system's counters, which start at 0.
         logged: those of its counters that metrics.jsonl records.
     """
 
