@@ -116,7 +116,7 @@ def test_a_system_of_ones_own_is_trained_resumed_and_exported(call, two_folders:
 
 def test_its_settings_are_its_own(call, two_folders: None, began: None) -> None:
     arguments = ("gan-train", "a", "--recipe", "began", *LENGTH, *PLACE)
-    assert call(*arguments, "--penalty", "r1").refused("--penalty r1: began has no use for it; leave it out")
+    assert call(*arguments, "--penalty", "r1").refused("--penalty r1: began does not use it; leave it out")
     assert call(*arguments, "--penalty", "none").code == 0
 
 

@@ -192,9 +192,13 @@ def test_values_become_images_in_a_tanh() -> None:
 
 REFUSED = [
     ("lsgan", {"penalty": "gp", "penalty_weight": 10.0}, "--penalty gp: .* batch norm .*--d-norm none"),
-    ("wgan", {"clip": 0.0}, "--objective wgan: its critic needs a bound; give --clip or --d-norm spectral"),
+    (
+        "wgan",
+        {"clip": 0.0},
+        "--objective wgan: its critic needs a Lipschitz constraint; give --clip or --d-norm spectral",
+    ),
     ("wgan", {"d_norm": "spectral"}, "--d-norm spectral: .*--clip 0 with it"),
-    ("wgan", {"warm_critic": 3}, "--warm-critic 3: is fewer than --critic-steps"),
+    ("wgan", {"warm_critic": 3}, "--warm-critic 3: is less than --critic-steps"),
     ("wgan", {"images": 99}, "comes after 6,400; give more, or a smaller --batch-size, or fewer steps with --critic-"),
     ("quick", {"images": 63}, "comes after 64; give more, or a smaller --batch-size"),
     ("wgan", {"images": 6000}, "--images 6000: .*6,400; give more"),
@@ -203,7 +207,7 @@ REFUSED = [
     ("wgan-gp", {"penalty": "none"}, "--penalty-weight 10: there is no penalty"),
     ("wgan-gp", {"penalty": "r3"}, "--penalty r3: unknown; choose one of gp, gp0, dragan, r1, r2"),
     ("wgan-gp", {"penalty": "gp,none"}, "--penalty none: unknown"),
-    ("wgan-gp", {"penalty": "gp,gp"}, "--penalty gp,gp: names one twice"),
+    ("wgan-gp", {"penalty": "gp,gp"}, "--penalty gp,gp: the same penalty is given twice"),
     ("gan", {"network": "transformer"}, "--network transformer: unknown; choose one of mlp, conv, dcgan, resnet"),
     ("gan", {"objective": "elbo"}, "--objective elbo: .*--recipe vae"),
     ("gan", {"objective": "cramer"}, "--objective cramer: unknown; choose one of minimax, .*, ragan$"),
@@ -213,15 +217,15 @@ REFUSED = [
     ("quick", {"critic_steps": 2}, "--share-passes: .*--no-share-passes"),
     ("bigan", {"objective": "lsgan"}, "--objective lsgan: its targets"),
     ("bigan", {"objective": "wgan"}, "--objective wgan: .*give --clip or --d-norm spectral"),
-    ("bigan", {"augment": "cutout"}, "--augment cutout: bigan has no use for it"),
-    ("bigan", {"share_passes": True}, "^--share-passes: bigan has no use for it"),
+    ("bigan", {"augment": "cutout"}, "--augment cutout: bigan does not use it"),
+    ("bigan", {"share_passes": True}, "^--share-passes: bigan does not use it"),
     ("quick", {"minibatch_std": True, "batch_size": 66}, "--batch-size 66: --minibatch-std looks at four images"),
-    ("vae", {"objective": "hinge"}, "--objective hinge: vae has no use for it"),
-    ("vae", {"latents": "uniform"}, "--latents uniform: vae has no use for it"),
-    ("vae", {"penalty_weight": 5.0}, "--penalty-weight 5: vae has no use for it"),
-    ("vae", {"network": "mlp", "dropout": 0.3}, "--dropout 0.3: vae has no use for it"),
-    ("bigan", {"penalty_weight": 5.0}, "--penalty-weight 5: bigan has no use for it"),
-    ("vae", {"ema_half_life": 100}, "--ema-half-life 100: .*would not fit the encoder"),
+    ("vae", {"objective": "hinge"}, "--objective hinge: vae does not use it"),
+    ("vae", {"latents": "uniform"}, "--latents uniform: vae does not use it"),
+    ("vae", {"penalty_weight": 5.0}, "--penalty-weight 5: vae does not use it"),
+    ("vae", {"network": "mlp", "dropout": 0.3}, "--dropout 0.3: vae does not use it"),
+    ("bigan", {"penalty_weight": 5.0}, "--penalty-weight 5: bigan does not use it"),
+    ("vae", {"ema_half_life": 100}, "--ema-half-life 100: .*would not match the encoder"),
 ]
 
 
@@ -292,7 +296,7 @@ def test_what_is_still_auto_is_computed_with_by_nobody() -> None:
     images = torch.zeros(2, 1, 28, 28)
     for recipe in (RECIPES["quick"], replace(RECIPES["quick"], precision="fp32"), RECIPES["r3gan"]):
         assert recipe.unresolved
-        with pytest.raises(InputError, match=r"--(augment|precision) auto: is not yet chosen"):
+        with pytest.raises(InputError, match=r"--(augment|precision) auto: is not resolved"):
             SYSTEMS["gan"].step(begin(recipe, 10), recipe, images, torch.zeros(2, dtype=torch.int64))
 
 
@@ -310,7 +314,7 @@ def test_a_configuration_holds_what_was_chosen_beside_what_was_asked_for(
         ("threads", 0, "threads 0: must be"),
         ("seed", -1, "seed -1: must be"),
         ("keep_checkpoints", True, "keep_checkpoints True: must be"),
-        ("recipe", RECIPES["quick"], "--precision auto: is not yet chosen"),
+        ("recipe", RECIPES["quick"], "--precision auto: is not resolved"),
     ):
         with pytest.raises(InputError, match=words):
             replace(config, **{name: value})
@@ -322,14 +326,14 @@ def test_a_precision_is_chosen_for_a_device() -> None:
 
 
 IDLE = [
-    (["--recipe", "wgan", "--betas", 0, 0.9], "--betas: --optimizer rmsprop has none"),
+    (["--recipe", "wgan", "--betas", 0, 0.9], "--betas: --optimizer rmsprop does not use it"),
     (["--recipe", "quick", "--dropout", 0.1], "--dropout: the network conv has none"),
-    (["--recipe", "lsgan", "--minibatch-std"], "--minibatch-std: only a conv discriminator has it"),
-    (["--recipe", "vae", "--network", "conv", "--minibatch-std"], "--minibatch-std: vae has no use for it"),
+    (["--recipe", "lsgan", "--minibatch-std"], "--minibatch-std: only a conv discriminator supports it"),
+    (["--recipe", "vae", "--network", "conv", "--minibatch-std"], "--minibatch-std: vae does not use it"),
     (["--recipe", "lsgan", "--dropout", 0.3], "--dropout: the network dcgan has none"),
     (["--recipe", "lsgan", "--penalty-every", 4], "--penalty-every: there is no penalty"),
-    (["--recipe", "lsgan", "--decay", "cosine"], "--decay: the rate does not fall; give --decay-from"),
-    (["--recipe", "vae", "--d-norm", "spectral"], "--d-norm spectral: vae has no use for it"),
+    (["--recipe", "lsgan", "--decay", "cosine"], "--decay: the learning rate does not decay; give --decay-from"),
+    (["--recipe", "vae", "--d-norm", "spectral"], "--d-norm spectral: vae does not use it"),
 ]
 
 
@@ -487,7 +491,7 @@ def test_every_choice_that_a_refusal_offers_is_accepted(recipe: str, changes: di
 
 @pytest.mark.parametrize("recipe", ["bigan", "vae"])
 def test_augmentations_are_not_offered_where_there_are_none(recipe: str) -> None:
-    with pytest.raises(InputError, match=f"--augment blur: {recipe} has no use for it; leave it out"):
+    with pytest.raises(InputError, match=f"--augment blur: {recipe} does not use it; leave it out"):
         changed(RECIPES[recipe], {"augment": "blur"})
 
 

@@ -70,7 +70,9 @@ def test_a_resumed_run_demands_the_same_images(call: Call, photos: Path) -> None
     newest.unlink()
     extra = photos / "bee" / "new.png"
     Image.new("RGB", (40, 40), "red").save(extra)
-    assert call("gan-train", "--resume", run).refused(str(photos), "no longer those that the run began with")
+    assert call("gan-train", "--resume", run).refused(
+        str(photos), "its images differ from those that the run started with"
+    )
     extra.unlink()
     assert call("gan-train", "--resume", run, "--quiet").code == 0
     assert newest.exists()
@@ -81,7 +83,7 @@ def test_images_may_move(call: Call, photos: Path) -> None:
     run = Path("runs/my-photos-quick")
     max(run.glob("checkpoints/*.pt")).unlink()
     photos.rename("elsewhere")
-    assert call("gan-train", "--resume", run).refused(str(photos), "say with --data-dir where they are now")
+    assert call("gan-train", "--resume", run).refused(str(photos), "give their new path with --data-dir")
     assert call("gan-train", "--resume", run, "--data-dir", "elsewhere", "--quiet").code == 0
 
 
@@ -170,7 +172,7 @@ def test_classes_that_an_earlier_version_sorted_as_text_keep_their_numbers(call:
     assert (again.classes, again.labels.tolist(), again.digest) == (earlier, then.labels.tolist(), then.digest)
     (photos / "12").mkdir()
     (photos / "2").rename(photos / "two")
-    with pytest.raises(DataError, match="no longer those that the run began with"):
+    with pytest.raises(DataError, match="its images differ from those that the run started with"):
         recorded.load(quiet=True)
 
 

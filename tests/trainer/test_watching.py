@@ -201,7 +201,7 @@ def test_a_damaged_best_checkpoint_stops_no_training(
     monkeypatch.setattr(evaluating, "checkpoint_path", lambda folder, images: Path("config.json"))
     done = call(*TRAIN, "--eval-every", 128)
     assert done.code == 0
-    assert "not measured again after 128 images: config.json" in done.err
+    assert "the generator after 128 images was not evaluated again: config.json" in done.err
 
 
 def test_evaluations_that_were_asked_for_are_made_or_refused(call: Call, tmp_path: Path) -> None:

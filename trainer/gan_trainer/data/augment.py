@@ -1,7 +1,7 @@
 """Differentiable augmentation of the discriminator's input, real and generated (Zhao et al. 2020, DiffAugment).
 
-It keeps a discriminator from learning a small data set by heart. Generated images go through it, too, so the generator
-learns the plain images and not the augmented ones.
+It keeps a discriminator from memorising a small data set. Real and generated images are both augmented, so that the
+generator learns the distribution without augmentation.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-SHIFT = 1 / 8  # of a side, at most
-HOLE = 1 / 2  # side of the hole, as a share of the image's
+SHIFT = 1 / 8  # maximum shift as a fraction of the side
+HOLE = 1 / 2  # side of the hole as a fraction of the image's side
 
 
 def colour(images: Tensor) -> Tensor:
-    """Another brightness (up to a quarter of the range), saturation (0 to 2) and contrast (0.5 to 1.5) for each image.
+    """Change brightness (up to a quarter of the range), saturation (0 to 2) and contrast (0.5 to 1.5) of each image.
 
-    Takes and gives float [n, c, h, w]; so do the others.
+    Input and output are float [n, c, h, w], as in the other functions.
     """
     brightness, saturation, contrast = torch.rand(3, len(images), 1, 1, 1, device=images.device)
     images = images + (brightness - 0.5)
@@ -29,7 +29,7 @@ def colour(images: Tensor) -> Tensor:
 
 
 def translation(images: Tensor) -> Tensor:
-    """Move each image by up to an eighth of its sides; what comes in is the middle of the range."""
+    """Shift each image by up to an eighth of its sides; the border is filled with 0."""
     n, _, height, width = images.shape
     rows = _shifted(n, height, images.device)
     columns = _shifted(n, width, images.device)
@@ -39,7 +39,7 @@ def translation(images: Tensor) -> Tensor:
 
 
 def cutout(images: Tensor) -> Tensor:
-    """Blot out a square of half the side in each image, at a random place and partly outside perhaps."""
+    """Set a square of half the side to 0 in each image, at a random position that may exceed the image."""
     n, _, height, width = images.shape
     hole = _in_hole(n, height, images.device)[:, None, :, None] & _in_hole(n, width, images.device)[:, None, None, :]
     return images * ~hole
@@ -53,7 +53,7 @@ AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def augment(images: Tensor, names: tuple[str, ...]) -> Tensor:
-    """`images`, float [n, c, h, w], through each of the augmentations `names`, a new random one for each image."""
+    """Apply the augmentations `names` to `images`, float [n, c, h, w], with random values for each image."""
     for name in names:
         images = AUGMENTATIONS[name](images)
     return images

@@ -10,13 +10,13 @@ from gan_runtime.data import Dataset
 class Batches:
     """An endless stream of full batches. Each epoch has its own order.
 
-    Where the stream stands is no state: `at` finds any place of it from the number of images seen, so a resumed run
-    reads on exactly where it stopped.
+    The stream has no state: `at` computes any batch from the number of images seen, so a resumed run continues exactly
+    where it stopped.
     """
 
     def __init__(self, dataset: Dataset, batch_size: int, seed: int, device: torch.device) -> None:
         images = dataset.images if dataset.images.flags.writeable else dataset.images.copy()
-        self._images = torch.from_numpy(images).to(device)  # on a CPU a memory-mapped array stays on the disk
+        self._images = torch.from_numpy(images).to(device)  # on a CPU, a memory-mapped array is not copied
         self._labels = torch.from_numpy(dataset.labels).to(device)
         self._batch_size = batch_size
         self._seed = seed
@@ -35,7 +35,7 @@ class Batches:
         return {"images": images, "labels": self._labels.index_select(0, chosen)}
 
     def _order(self, epoch: int) -> Tensor:
-        """Permutation of one epoch, a function of seed and epoch alone: the ranks of its own block of Philox words."""
+        """Permutation of one epoch, which depends only on seed and epoch: the ranks of a block of Philox words."""
         if epoch not in self._orders:
             words = np.random.Philox(key=self._seed, counter=epoch << 64).random_raw(len(self._images))
             order = torch.from_numpy(words.argsort(kind="stable")).to(self._images.device)

@@ -1,18 +1,18 @@
-"""Convert between a network's values and grey levels: the same for previews, exported files and their comparison."""
+"""Convert between values of a network and pixel values, for previews, exports and their comparison."""
 
 import torch
 from torch import Tensor
 
-GREY = 127.5  # grey levels from 0 to the middle, and from there to 255
+GREY = 127.5  # pixel values from 0 to the middle, and from there to 255
 
 
 def denormalise(images: Tensor) -> Tensor:
-    """Float in [-1, 1] to float grey levels in [0, 255], any shape."""
+    """Float in [-1, 1] to float pixel values in [0, 255], any shape."""
     return images * GREY + GREY
 
 
 def to_pixels(grey: Tensor) -> Tensor:
-    """Float grey levels [n, c, h, w] to uint8 [n, h, w, c]: rounded half to even, and clipped."""
+    """Float pixel values [n, c, h, w] to uint8 [n, h, w, c]: rounded half to even, and clipped."""
     return grey.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 

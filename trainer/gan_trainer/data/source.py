@@ -51,7 +51,7 @@ class DataSource:
         """Load the same images; from `folder` (or the archive of that path) if they have moved there.
 
         Raises:
-            DataError: they cannot be found or read, or are not the same any more.
+            DataError: the images are missing, unreadable, or have changed.
         """
         return self.checked(self._load(folder, offline, quiet))
 
@@ -61,8 +61,8 @@ class DataSource:
             dataset = renumbered(dataset, self.classes)  # earlier versions sorted classes as text
         if dataset.digest != self.digest:
             raise DataError(
-                f"{self.source}: its images are no longer those that the run began with, or this gan-edge reads them "
-                "in another way; put them back, or start a new run (--init-from gives it the weights of this one)"
+                f"{self.source}: its images differ from those that the run started with, or this version reads them "
+                "differently; restore them, or start a new run with the weights of this one (--init-from)"
             )
         return dataset
 
@@ -75,5 +75,5 @@ class DataSource:
             return load_dataset(self.source, data_dir=folder or self.folder, offline=offline, quiet=quiet)
         where = folder or Path(self.source)
         if not where.exists():
-            raise DataError(f"{where}: the images of this run are not there; say with --data-dir where they are now")
+            raise DataError(f"{where}: the images of this run are missing; give their new path with --data-dir")
         return load_dataset(str(where), pictures=self.pictures, quiet=quiet)

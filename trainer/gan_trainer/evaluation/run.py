@@ -21,7 +21,7 @@ from gan_trainer.training.state import TrainState
 
 @dataclass(frozen=True)
 class RunEvaluator:
-    """Measures the averaged generator of a run, and says when the run should stop."""
+    """Evaluates the averaged generator of a run, and decides when the run stops early."""
 
     config: Config
     run: Run
@@ -29,7 +29,7 @@ class RunEvaluator:
 
     @property
     def by(self) -> Best | None:
-        """The number that picks the best evaluation."""
+        """The metric by which the best evaluation is chosen."""
         return task_of(self.config).best
 
     def begin(self) -> None:
@@ -85,7 +85,7 @@ class RunEvaluator:
             saved = load_checkpoint(checkpoint_path(self.run.checkpoints, images))
             generator.load_state_dict(averaged_weights(saved, "generator"))
         except (GanEdgeError, *CONTENT_ERRORS) as error:
-            book.say(f"not measured again after {images:,} images: {error}")
+            book.say(f"the generator after {images:,} images was not evaluated again: {error}")
             return None
         return generator
 

@@ -1,7 +1,7 @@
 """Adversarial losses as pairs of functions on logits.
 
 Every function takes the discriminator's logits of real and of generated images, both float [n], and returns a scalar,
-the mean over the batch. Both losses see both logits: relativistic objectives need them.
+the mean over the batch. Both losses take both logits, because relativistic objectives need them.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Objective:
-    """What the discriminator minimises and what the generator minimises; `paired`: g_loss uses the real logits."""
+    """The losses of discriminator and generator; `paired` is true if g_loss uses the real logits."""
 
     d_loss: Loss
     g_loss: Loss
@@ -29,7 +29,7 @@ def logistic_d_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def minimax_g_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """log(1 - D(G(z))): Goodfellow et al. 2014, equation 1. Flat where the discriminator is sure."""
+    """log(1 - D(G(z))): Goodfellow et al. 2014, equation 1. Its gradient vanishes if D is confident."""
     return -softplus(fake).mean()
 
 

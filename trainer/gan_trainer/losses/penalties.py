@@ -1,4 +1,4 @@
-"""Gradient penalties on the discriminator: the points at which the gradient is taken, and the target of its norm.
+"""Gradient penalties on the discriminator: the points at which the gradient is computed, and the target of its norm.
 
 WGAN-GP is (line, one), DRAGAN (around, one), R1 (real, zero) and R2 (fake, zero).
 """
@@ -18,7 +18,7 @@ NOISE = 0.5  # size of DRAGAN's neighbourhood, in standard deviations of the dat
 
 @dataclass(frozen=True)
 class Penalty:
-    """One line of the table: where the gradient is taken, and the norm that costs nothing."""
+    """A penalty: the points at which the gradient is computed, and the target of its norm."""
 
     where: Where
     form: Form
@@ -37,24 +37,24 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, where: Where = 
     """Mean over the batch of (||g|| - 1)^2 or ||g||^2, g = grad_x D(x) over all axes but the first; unweighted.
 
     Args:
-        critic: images -> logits, float [n]; what it says of one image should not depend on the others. Where it does
-            a little, by minibatch deviation, g is the gradient of the sum of all logits, as in StyleGAN's code.
+        critic: images -> logits, float [n]. A logit should not depend on other images. With minibatch standard
+            deviation, g is the gradient of the sum of all logits, as in StyleGAN's code.
         real: float [n, ...].
-        fake: float [n, ...]; only "line" and "fake" look at it.
-        where: "line", between real and fake, a share per sample (Gulrajani et al. 2017, algorithm 1);
+        fake: float [n, ...]; used only for "line" and "fake".
+        where: "line", between real and fake, one ratio per sample (Gulrajani et al. 2017, algorithm 1);
             "real" or "fake", at the images themselves (Mescheder et al. 2018, equations 9 and 10);
-            "around", on the way from real images to real + 0.5 * deviation * U[0, 1), a share per sample
+            "around", between real and real + 0.5 * deviation * U[0, 1), one ratio per sample
             (Kodali et al. 2017, section 2.4, and its authors' code).
         form: "one" for (||g|| - 1)^2, "zero" for ||g||^2.
 
     Returns:
-        A scalar that can be differentiated once more, by the critic's weights.
+        A scalar that can be differentiated with respect to the critic's weights.
     """
     return penalty_at(critic, penalty_points(real.detach(), fake.detach(), where), form)
 
 
 def penalty_points(real: Tensor, fake: Tensor, where: Where, shares: Tensor | None = None) -> Tensor:
-    """Where the gradient is taken, float [n, ...].
+    """The points at which the gradient is computed, float [n, ...].
 
     `shares` float [n] stand in for U[0, 1): 0 is real and 1 the other end, so on the line they are 1 - epsilon of
     Gulrajani et al. 2017, algorithm 1, line 6.

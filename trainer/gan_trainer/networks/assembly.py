@@ -1,6 +1,6 @@
 """Whole networks, assembled from bodies: latents to images, and images to features.
 
-Labels enter the same way everywhere: joined with the latents as an embedding, and as a projection of the features.
+Labels have the same form in all networks: an embedding appended to the latents, and a projection of the features.
 """
 
 import math
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 EMBEDDED = 32  # values per class that are appended to the latents
-EMBEDDING_STD = 0.2  # with 1 the labels dominate the latents, and the generator draws one picture per class
+EMBEDDING_STD = 0.2  # with 1, labels dominate the latents, and the generator draws one image per class
 
 
 class Generator(nn.Module):
@@ -28,7 +28,7 @@ class Generator(nn.Module):
         return images
 
     def values(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """What becomes images in the tanh: half the logit of a pixel, if images are read as probabilities."""
+        """The input of the tanh: half the logit of a pixel, if images are interpreted as probabilities."""
         known = latents if labels is None else torch.cat([latents, self.embedding(labels)], 1)
         values: Tensor = self.layers(known)
         return values

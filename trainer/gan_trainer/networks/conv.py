@@ -16,7 +16,7 @@ from gan_trainer.networks.layers import MinibatchDeviation, Reshape, normalise
 
 
 def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.Sequential:
-    """Rows [n, inputs] -> images [n, c, h, w] before the tanh: a coarse grid that is doubled until it fits."""
+    """Rows [n, inputs] -> images [n, c, h, w] before the tanh: a coarse grid, doubled to the image's size."""
     side, doublings = coarse_grid(size.height)
     widths = [width * 2**i for i in reversed(range(doublings))]
     bias = norm == "none"

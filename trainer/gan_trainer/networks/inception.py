@@ -1,7 +1,7 @@
 """Inception v3 as the Frechet Inception Distance uses it (Szegedy et al. 2015, Heusel et al. 2017).
 
-This is the graph inception-2015-12-05 of TensorFlow. It differs from other Inceptions v3: average pools do not count
-their padding, the last block has a maximum pool, and there are 1,008 classes.
+This is the graph inception-2015-12-05 of TensorFlow. It differs from other versions of Inception v3: average pools do
+not count their padding, the last block has a maximum pool, and there are 1,008 classes.
 """
 
 from collections import OrderedDict
@@ -16,8 +16,8 @@ FEATURES, CLASSES = 2048, 1008
 class Inception(nn.Module):
     """Images float [n, 3, h, w] in [-1, 1] -> features float [n, 2048] and logits float [n, 1008].
 
-    h and w are 75 or more, SIDE for published weights. The logits are those without the bias of the last layer: the
-    Inception Score is defined by them (Salimans et al. 2016, as implemented; `logits_unbiased` of torch-fidelity).
+    h and w are at least 75, and SIDE for published weights. The logits do not include the bias of the last
+    layer, as in the Inception Score (Salimans et al. 2016, as implemented; `logits_unbiased` of torch-fidelity).
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ def block_5(inputs: int, pooled: int) -> nn.Module:
 
 
 def reduction_6(inputs: int) -> nn.Module:
-    """35 x 35 to 17 x 17."""
+    """Downsampling from 35 x 35 to 17 x 17."""
     return Branches(
         branch3x3=convolution(inputs, 384, 3, stride=2, padding=0),
         branch3x3dbl=nn.Sequential(
@@ -105,7 +105,7 @@ def block_6(inputs: int, width: int) -> nn.Module:
 
 
 def reduction_7(inputs: int) -> nn.Module:
-    """17 x 17 to 8 x 8."""
+    """Downsampling from 17 x 17 to 8 x 8."""
     return Branches(
         branch3x3=nn.Sequential(convolution(inputs, 192, 1), convolution(192, 320, 3, stride=2, padding=0)),
         branch7x7x3=nn.Sequential(

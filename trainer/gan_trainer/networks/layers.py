@@ -1,4 +1,4 @@
-"""Layers that torch lacks, or has in a form that is slow on a CPU or clumsy in an exported graph."""
+"""Layers that torch does not have, or whose torch version is slow on a CPU or exports to many nodes."""
 
 import math
 
@@ -44,16 +44,16 @@ class Dropout(nn.Module):
 
 
 class MinibatchDeviation(nn.Module):
-    """One more channel: how much the images of a group differ (Karras et al. 2018, section 3, and StyleGAN's groups).
+    """Append a channel with the deviation within groups (Karras et al. 2018, section 3; groups as in StyleGAN).
 
-    The mean over channels and places of the standard deviation over four images in a row, the same value everywhere.
-    A generator that repeats itself gives itself away by it.
+    Its value is the standard deviation over four consecutive images, averaged over channels and positions.
+    It lets the discriminator detect a generator that repeats images.
     """
 
     GROUP = 4
 
     def forward(self, x: Tensor) -> Tensor:
-        """Float [n, c, h, w] -> [n, c + 1, h, w]; groups of two, or of one, where four do not divide n."""
+        """Float [n, c, h, w] -> [n, c + 1, h, w]; groups of two or one if n is not divisible by four."""
         n, c, h, w = x.shape
         groups = x.view(-1, math.gcd(n, self.GROUP), c, h, w)
         deviation = (groups.var(1, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
@@ -62,7 +62,7 @@ class MinibatchDeviation(nn.Module):
 
 
 def normalise(kind: str, channels: int, *, rows: bool = False) -> list[nn.Module]:
-    """What follows a convolution (or a linear layer, of `rows`) with so many channels: a norm, or nothing."""
+    """The normalisation after a convolution (or a linear layer, for `rows`) with this number of channels, if any."""
     if kind == "batch":
         return [nn.BatchNorm1d(channels) if rows else nn.BatchNorm2d(channels)]
     if kind == "layer":

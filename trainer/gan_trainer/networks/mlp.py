@@ -1,6 +1,6 @@
 """Multi-layer perceptrons: the networks of the first GANs.
 
-The hidden layers have 8, 16 and 32 times `width` values: 256, 512 and 1024 for the usual 32.
+The hidden layers have 8, 16 and 32 times `width` units: 256, 512 and 1024 for `width` 32.
 """
 
 import math
@@ -25,7 +25,7 @@ def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.
 
 
 def feature_layers(size: ImageSize, width: int, norm: str, dropout: float = 0.0) -> tuple[nn.Sequential, int]:
-    """Images [n, c, h, w] -> wide -> middle -> narrow; LeakyReLU 0.2, and dropout if any, after each of them."""
+    """Images [n, c, h, w] -> wide -> middle -> narrow; LeakyReLU 0.2 and optional dropout after each layer."""
     narrow, middle, wide = _widths(width)
     pixels = size.channels * size.height * size.width
     return nn.Sequential(

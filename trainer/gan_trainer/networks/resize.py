@@ -1,7 +1,7 @@
 """Resizing as two matrix products, in a graph that takes images of any size.
 
-The operator `Resize` of ONNX has neither antialiasing before opset 18 nor the bicubic filter of Pillow. A function of
-this module gives the matrix float [side, n] of one axis: row i has the weights of n pixels in pixel i of the result.
+The operator `Resize` of ONNX has neither antialiasing before opset 18 nor the bicubic filter of Pillow. Each
+function here returns the matrix float [side, n] of one axis: row i has the weights of the n pixels for output pixel i.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Resize(nn.Module):
 
 
 def bilinear_from_corner(pixels: Tensor, side: int) -> Tensor:
-    """`tf.image.resize_bilinear` of TensorFlow 1: pixel i of the result is at i * n / side, not half a pixel further.
+    """`tf.image.resize_bilinear` of TensorFlow 1: output pixel i is at i * n / side, without half-pixel offset.
 
     There is no antialiasing.
     """
@@ -45,7 +45,7 @@ def bilinear(pixels: Tensor, side: int) -> Tensor:
 
 
 def antialiased_bicubic(pixels: Tensor, side: int) -> Tensor:
-    """Pillow's `resize` with BICUBIC: Keys' kernel with a = -0.5, as wide as a pixel of the result covers."""
+    """Pillow's `resize` with BICUBIC: Keys' kernel with a = -0.5, scaled to the size of an output pixel."""
     n = pixels[-1] + 1
     distances = ((2 * pixels + 1) * side - (2 * torch.arange(side)[:, None] + 1) * n) / (2 * side)  # exact numerator
     x = (distances / (n / side).clamp(min=1.0)).abs()
@@ -55,6 +55,6 @@ def antialiased_bicubic(pixels: Tensor, side: int) -> Tensor:
 
 
 def _between_neighbours(places: Tensor, pixels: Tensor) -> Tensor:
-    """Linear interpolation at `places` [side]; what is outside of the image is at its border."""
+    """Linear interpolation at `places` [side]; positions outside of the image are clamped to its border."""
     places = places.clamp(min=0.0).minimum(pixels[-1])
     return (1.0 - (pixels - places[:, None]).abs()).clamp(min=0.0)

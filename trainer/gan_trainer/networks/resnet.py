@@ -1,8 +1,8 @@
 """Residual networks after Gulrajani et al. 2017, appendix F, and Miyato et al. 2018, appendix B.4.
 
-As in conv.py the finest grid is only shuffled, not computed on: four times the speed on a CPU.
+As in conv.py, no convolution runs on the finest grid, only a pixel shuffle: four times as fast on a CPU.
 `width` is the number of channels at half the image's side; each coarser grid has twice as many, at most four times.
-Without norms the last convolution of each block starts at zero (Zhang et al. 2019, "Fixup"; Huang et al. 2024).
+Without norms, the last convolution of each block starts at zero (Zhang et al. 2019, "Fixup"; Huang et al. 2024).
 """
 
 from itertools import pairwise
@@ -45,7 +45,7 @@ class Block(nn.Module):
 
 
 def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.Sequential:
-    """Rows [n, inputs] -> images [n, c, h, w] before the tanh: a block a doubling, the last one a pixel shuffle."""
+    """Rows [n, inputs] -> images [n, c, h, w] before the tanh: one block per doubling, the last a pixel shuffle."""
     side, widths = _grid(size, width)
     widths.reverse()
     return nn.Sequential(
@@ -61,7 +61,7 @@ def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.
 
 
 def feature_layers(size: ImageSize, width: int, norm: str, dropout: float = 0.0) -> tuple[nn.Sequential, int]:
-    """Images [n, c, h, w] -> features [n, f], and f: a block for each halving, then the mean over the grid."""
+    """Images [n, c, h, w] -> features [n, f], and f: one block per halving, then the mean over the grid."""
     side, widths = _grid(size, width)
     return nn.Sequential(
         nn.PixelUnshuffle(2),

@@ -1,4 +1,4 @@
-"""Settings of all systems that train a generator against a discriminator."""
+"""Settings of all adversarial systems, which train a generator against a discriminator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from gan_trainer.recipes.base import NORMS, Recipe, setting
 from gan_trainer.recipes.checks import accepts, check_choice, flag, one_of
 
 OBJECTIVES = ("minimax", "non-saturating", "lsgan", "wgan", "hinge", "rpgan", "ragan")
-STD_GROUP = 4  # images that minibatch standard deviation compares
-EARLY, LONG_INTERVAL = 25, 500  # generator steps after which a Wasserstein critic is trained for longer
+STD_GROUP = 4  # images per group of the minibatch standard deviation
+EARLY, LONG_INTERVAL = 25, 500  # generator steps between longer trainings of a Wasserstein critic
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class AdversarialRecipe(Recipe):
         """Raise InputError where the discriminator's settings contradict each other."""
         super().check()
         if self.objective == "elbo":
-            raise InputError("--objective elbo: is that of an autoencoder; choose --recipe vae")
+            raise InputError("--objective elbo: this is the objective of an autoencoder; choose --recipe vae")
         check_choice(self, "objective", self.objective, OBJECTIVES)
         if self.minibatch_std and self.batch_size % STD_GROUP:
-            words = "--minibatch-std looks at four images; give 4, 8, …"
+            words = "--minibatch-std needs groups of four images; give 4, 8, …"
             raise InputError(f"{flag('batch_size', self.batch_size)}: {words}")
         if self.objective == "wgan" and not self.bounded:
             bounds: dict[str, dict[str, Any]] = {
@@ -53,11 +53,11 @@ class AdversarialRecipe(Recipe):
                 "--d-norm spectral": {"d_norm": "spectral"},
             }
             ways = [way for way, values in bounds.items() if accepts(self, **values)] or bounds
-            raise InputError(f"--objective wgan: its critic needs a bound; give {one_of(ways)}")
+            raise InputError(f"--objective wgan: its critic needs a Lipschitz constraint; give {one_of(ways)}")
         if self.clip and self.d_norm == "spectral":
-            raise InputError("--d-norm spectral: divides the weights that --clip bounds; give --clip 0 with it")
+            raise InputError("--d-norm spectral: it cannot be combined with --clip; give --clip 0")
         if 0 < self.warm_critic < self.critic_steps:
-            raise InputError(f"{flag('warm_critic', self.warm_critic)}: is fewer than --critic-steps; give more, or 0")
+            raise InputError(f"{flag('warm_critic', self.warm_critic)}: is less than --critic-steps; give more, or 0")
         steps = max(self.critic_steps, self.warm_critic)
         first = steps * self.batch_size
         if self.images < first:
@@ -69,12 +69,12 @@ class AdversarialRecipe(Recipe):
 
     @property
     def bounded(self) -> bool:
-        """Whether something keeps the critic close to a Lipschitz function."""
+        """Whether the critic has a Lipschitz constraint: weight clipping or spectral norm."""
         return bool(self.clip) or self.d_norm == "spectral"
 
     def idle(self) -> dict[str, str]:
-        """Fields of the discriminator that its network does not have."""
-        std = {"minibatch_std": "only a conv discriminator has it"} if self.network != "conv" else {}
+        """Fields of the discriminator that its network does not support, and why."""
+        std = {"minibatch_std": "only a conv discriminator supports it"} if self.network != "conv" else {}
         dropout = {"dropout": f"the network {self.network} has none"} if self.network != "mlp" else {}
         return super().idle() | std | dropout
 
@@ -90,15 +90,15 @@ class AdversarialRecipe(Recipe):
 
     @property
     def cycle(self) -> int:
-        """Steps after which their costs repeat."""
+        """The period of the cost of a step, in steps."""
         return self.critic_steps
 
     @property
     def summary(self) -> str:
-        """The objective, and what bounds the discriminator."""
+        """The objective, and the regularisation of the discriminator."""
         return " ".join([self.objective, *self.bounds()])
 
     def bounds(self) -> list[str]:
-        """What bounds the discriminator, in words."""
+        """The regularisation of the discriminator, as text."""
         clip = [f"clip {self.clip:g}"] if self.clip else []
         return clip + (["spectral norm"] if self.d_norm == "spectral" else [])

@@ -1,7 +1,7 @@
-"""What the recipes of all systems have in common. Each system's own settings stand in a file beside this one.
+"""The settings that all recipes share. Each system defines its other settings in a module of this package.
 
-Every field with a help text is a flag of gan-train, with the field's own bounds. A recipe that cannot work cannot be
-made. Nothing here imports torch, so that commands can print their help without it.
+Every field with a help text is a flag of gan-train, with the same bounds. Creating a recipe with invalid values raises
+InputError. This package does not import torch, so that commands can print their help without it.
 """
 
 from collections.abc import Mapping
@@ -19,21 +19,21 @@ NORMS = ("none", "batch", "layer")
 def setting(default: Any, text: str, choices: tuple[str, ...] = (), **bounds: Any) -> Any:
     """A field with its help text, and its choices or bounds.
 
-    `min` and `max` belong to the range, `above` and `below` do not.
+    `min` and `max` are inclusive bounds, `above` and `below` exclusive ones.
     """
     return field(default=default, metadata={"help": text, "choices": choices, "bounds": bounds})
 
 
 def many(default: Any, text: str, least: int = 1) -> Any:
-    """A field that counts images."""
+    """A field that is a number of images."""
     return setting(default, text, min=least, max=10**12)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Networks, optimizer, lengths and intervals. Everything that is counted is counted in real images shown.
+    """Networks, optimizer, lengths and intervals. Lengths and intervals are numbers of real images seen.
 
-    A system's subclass adds its own fields, gives `system` its name, and extends `check` and `idle`.
+    The subclass of a system adds fields, sets `system` to its name, and extends `check` and `idle`.
     """
 
     source: str
@@ -72,31 +72,31 @@ class Recipe:
     preview_every: int = many(EPOCH, "Images between grids of samples, which are drawn from fixed latents.")
     checkpoint_every: int = many(EPOCH, "Images between checkpoints.")
 
-    task: ClassVar[str] = "generate"  # what the system trains networks for: a name in `gan_trainer.tasks.TASKS`
-    only_images: ClassVar[str] = ""  # why it learns nothing but images, where it does
+    task: ClassVar[str] = "generate"  # the task of the system: a name in `gan_trainer.tasks.TASKS`
+    only_images: ClassVar[str] = ""  # the reason, if the system supports only images
 
     def __post_init__(self) -> None:
-        """Raise InputError, naming the field, where one is out of range or two contradict each other."""
+        """Raise InputError, naming the field, if one is out of range or two contradict each other."""
         check_fields(self)
         check_precision(self.precision)
         self.check()
 
     def check(self) -> None:
-        """Raise InputError where fields contradict each other. They are within their bounds already."""
+        """Raise InputError if fields contradict each other. Types and bounds have already been checked."""
 
     def idle(self) -> dict[str, str]:
-        """Fields that change nothing as the others are, and why."""
-        fixed = dict.fromkeys(("decay", "lr_end"), "the rate does not fall; give --decay-from")
-        rates = {"betas": "--optimizer rmsprop has none"} if self.optimizer == "rmsprop" else {}
+        """Fields that have no effect with the values of the others, and why."""
+        fixed = dict.fromkeys(("decay", "lr_end"), "the learning rate does not decay; give --decay-from")
+        rates = {"betas": "--optimizer rmsprop does not use it"} if self.optimizer == "rmsprop" else {}
         return rates | (fixed if self.decay_from == 1 else {})
 
     @classmethod
     def implied(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Values of other fields that follow from those that are `given`."""
+        """Values of other fields that are implied by the `given` ones."""
         return {}
 
     def generator_is_due(self, counters: Mapping[str, int]) -> bool:
-        """Whether the generator makes a step after this batch."""
+        """Whether the generator makes a step after the current batch."""
         return True
 
     @property
@@ -106,17 +106,17 @@ class Recipe:
 
     @property
     def cycle(self) -> int:
-        """Steps after which their costs repeat."""
+        """The period of the cost of a step, in steps."""
         return 1
 
     @property
     def summary(self) -> str:
-        """What is minimised, in a few words."""
+        """The objective as a short text."""
         return self.system
 
     @property
     def unresolved(self) -> tuple[str, ...]:
-        """Fields that are still "auto": device and data decide what they become (`make_config`)."""
+        """Fields that are "auto"; `make_config` resolves them for the device and the data."""
         return tuple(name for name in ("precision", "augment") if getattr(self, name, None) == AUTO)
 
     @property
@@ -127,9 +127,9 @@ class Recipe:
 
 
 def check_no_average(recipe: Recipe) -> None:
-    """Raise InputError where an average is asked for and the generator has an encoder as its counterpart."""
+    """Raise InputError if an average is requested for a generator that is trained with an encoder."""
     if recipe.ema_half_life:
         raise InputError(
-            f"{flag('ema_half_life', recipe.ema_half_life)}: an average of the generator would not fit the encoder; "
+            f"{flag('ema_half_life', recipe.ema_half_life)}: an averaged generator would not match the encoder; "
             "leave it out"
         )

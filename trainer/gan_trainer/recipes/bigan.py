@@ -1,4 +1,4 @@
-"""Settings of BiGANs, which have no other settings than all systems with a discriminator."""
+"""Settings of BiGANs: those of all adversarial systems."""
 
 from dataclasses import dataclass, field
 
@@ -14,8 +14,10 @@ class BiganRecipe(AdversarialRecipe):
     system: str = field(default="bigan", init=False)
 
     def check(self) -> None:
-        """Raise InputError for an objective without mirror image, or an average."""
+        """Raise InputError for an objective that cannot be used with swapped labels, or an average."""
         if self.objective == "lsgan":
-            raise InputError("--objective lsgan: its targets 0 and 1 have no mirror image; bigan takes any other")
+            raise InputError(
+                "--objective lsgan: bigan negates logits, which its targets 0 and 1 do not allow; choose another one"
+            )
         check_no_average(self)
         super().check()

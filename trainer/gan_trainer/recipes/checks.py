@@ -1,7 +1,7 @@
-"""Checks of a recipe's fields: by the flag's name, before anything is built.
+"""Checks of a recipe's fields, before networks are built. Messages name the flag of the field.
 
-Bounds and choices stand with the fields. Names are repeated here so that the commands can print their help without
-loading torch; a test compares them.
+Bounds and choices are defined with the fields. Names are repeated here, and compared by a test, so that commands can
+print their help without loading torch.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
 from gan_runtime.errors import InputError
 
-AUTO = "auto"  # device and data decide
+AUTO = "auto"  # resolved for the device and the data
 PRECISIONS = (AUTO, "fp32", "bf16")
 AUGMENTATIONS = ("colour", "translation", "cutout")
 KINDS = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}
@@ -47,23 +47,23 @@ def changed(recipe: AnyRecipe, changes: Mapping[str, Any]) -> AnyRecipe:
     """The recipe with other values of some fields.
 
     Raises:
-        InputError: its system has no such setting, or the values cannot work.
+        InputError: its system has no such setting, or a value is invalid.
     """
     own = {field.name for field in fields(recipe) if field.init}
     for name, value in changes.items():
         if name not in own and getattr(recipe, name, OFF.get(name)) != value:
-            raise InputError(f"{flag(name, value)}: {recipe.system} has no use for it; leave it out")
+            raise InputError(f"{flag(name, value)}: {recipe.system} does not use it; leave it out")
     return replace(recipe, **{name: value for name, value in changes.items() if name in own})
 
 
 def check_precision(precision: str) -> None:
-    """Raise InputError where it is none of `PRECISIONS`."""
+    """Raise InputError if it is not one of `PRECISIONS`."""
     if precision not in PRECISIONS:
         raise InputError(f"precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
 
 
 def check_augmentation(augment: str) -> None:
-    """Raise InputError where it is not "auto", "none" or names of `AUGMENTATIONS` with commas between, each once."""
+    """Raise InputError unless it is "auto", "none", or distinct names of `AUGMENTATIONS`, separated by commas."""
     names = augment.split(",")
     unknown = [name for i, name in enumerate(names) if name not in AUGMENTATIONS or name in names[:i]]
     if augment not in (AUTO, "none") and unknown:
@@ -71,20 +71,20 @@ def check_augmentation(augment: str) -> None:
 
 
 def check_resolved(name: str, value: Any) -> None:
-    """Raise InputError where a setting is still "auto" that only `config.make_config` can choose."""
+    """Raise InputError if a setting is "auto", which only `make_config` can resolve."""
     if value == AUTO:
-        raise InputError(f"{flag(name, value)}: is not yet chosen; make_config does that, or give a value")
+        raise InputError(f"{flag(name, value)}: is not resolved; call make_config, or give a value")
 
 
 def check_changes(recipe: Checked, given: Collection[str]) -> None:
-    """Refuse flags that were given and change nothing, by the names of their fields."""
+    """Raise InputError for a given field that has no effect."""
     for name, reason in recipe.idle().items():
         if name in given:
             raise InputError(f"{flag(name)}: {reason}")
 
 
 def flag(name: str, value: Any = None) -> str:
-    """A field as it is written on a command line, without loss."""
+    """A field and its value as a command-line flag; the value is not rounded."""
     option = name.replace("_", "-")
     if isinstance(value, bool):
         return f"--{option}" if value else f"--no-{option}"
@@ -98,14 +98,14 @@ def _written(value: Any) -> str:
 
 
 def check_choice(recipe: Checked, name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise InputError, naming those choices that would be accepted, where `value` is none of them."""
+    """Raise InputError if `value` is not one of the choices; the message names those that are accepted."""
     if value not in choices:
         fitting = [choice for choice in choices if accepts(recipe, **{name: choice})]
         raise InputError(f"{flag(name, value)}: unknown; choose one of {', '.join(fitting or choices)}")
 
 
 def accepts(recipe: Checked, **values: Any) -> bool:
-    """Whether the recipe can be made with these values: no message offers what would be refused."""
+    """Whether the recipe is valid with these values; messages suggest only valid values."""
     try:
         changed(recipe, values)
     except InputError:
@@ -120,7 +120,7 @@ def one_of(choices: Iterable[str]) -> str:
 
 
 def check_fields(recipe: Checked) -> None:
-    """Raise InputError where the type or the range of a field is wrong, or a choice is unknown."""
+    """Raise InputError if the type or range of a field is wrong, or a choice is unknown."""
     hints = get_type_hints(type(recipe))
     for field in fields(recipe):
         value, bounds = getattr(recipe, field.name), field.metadata.get("bounds", {})
@@ -140,7 +140,7 @@ def check_fields(recipe: Checked) -> None:
 
 
 def _is_a(value: Any, kind: type) -> bool:
-    """A whole number passes for any other; True and False for no number."""
+    """Whether the type is right: an int is also a float, a bool is not a number."""
     return isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
 
 

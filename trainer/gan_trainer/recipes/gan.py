@@ -31,18 +31,20 @@ class GanRecipe(AdversarialRecipe):
     )
 
     def check(self) -> None:
-        """Raise InputError where penalties, passes or other settings contradict each other."""
+        """Raise InputError if penalties, shared passes or other settings contradict each other."""
         check_augmentation(self.augment)
         self._check_penalties()
         super().check()
         if self.share_passes and max(self.critic_steps, self.warm_critic) > 1:
-            raise InputError("--share-passes: needs one discriminator step per generator step; --no-share-passes")
+            raise InputError("--share-passes: it needs one discriminator step per generator step; --no-share-passes")
 
     def _check_penalties(self) -> None:
         for name in self.penalties:
             check_choice(self, "penalty", name, PENALTIES)
         if len(set(self.penalties)) < len(self.penalties):
-            raise InputError(f"{flag('penalty', self.penalty)}: names one twice; give it a larger --penalty-weight")
+            raise InputError(
+                f"{flag('penalty', self.penalty)}: the same penalty is given twice; give a larger --penalty-weight"
+            )
         if self.penalties and not self.penalty_weight:
             raise InputError(f"{flag('penalty', self.penalty)}: has no weight; give --penalty-weight")
         if self.penalty_weight and not self.penalties:
@@ -55,27 +57,27 @@ class GanRecipe(AdversarialRecipe):
             )
 
     def idle(self) -> dict[str, str]:
-        """`penalty_every`, where there is no penalty."""
+        """`penalty_every` has no effect without a penalty."""
         every = {} if self.penalties else {"penalty_every": "there is no penalty; give --penalty"}
         return super().idle() | every
 
     @classmethod
     def implied(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """No penalty has no weight."""
+        """Without a penalty, its weight is 0."""
         return {"penalty_weight": 0.0} if given.get("penalty") == "none" else {}
 
     @property
     def bounded(self) -> bool:
-        """Whether something keeps the critic close to a Lipschitz function."""
+        """Whether the critic has a Lipschitz constraint: a penalty, weight clipping or spectral norm."""
         return super().bounded or bool(self.penalties)
 
     @property
     def cycle(self) -> int:
-        """Steps after which their costs repeat."""
+        """The period of the cost of a step, in steps."""
         return self.critic_steps * self.penalty_every
 
     def bounds(self) -> list[str]:
-        """What bounds the discriminator, in words."""
+        """The regularisation of the discriminator, as text."""
         penalty = [f"+ {self.penalty_weight:g} {self.penalty}"] if self.penalties else []
         return penalty + super().bounds()
 

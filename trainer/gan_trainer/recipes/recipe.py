@@ -1,4 +1,4 @@
-"""The table of recipes: all settings of a training run but data, device and seed. Nothing here imports torch."""
+"""The table of recipes: all settings of a run except data, device and seed. Nothing here imports torch."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -126,7 +126,7 @@ RECIPES: dict[str, Recipe] = {
         eval_every=5 * EPOCH,
     ),
     "vae": VaeRecipe(
-        source="variational autoencoder (Kingma and Welling 2014), the contrast to the GANs",
+        source="variational autoencoder (Kingma and Welling 2014), for comparison with the GANs",
         latent_dim=20,
         lr=1e-3,
         betas=(0.9, 0.999),

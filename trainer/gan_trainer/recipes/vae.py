@@ -1,4 +1,4 @@
-"""Settings of variational autoencoders, which have no other settings than all systems."""
+"""Settings of variational autoencoders: those of all systems."""
 
 from dataclasses import dataclass, field
 
@@ -14,12 +14,12 @@ class VaeRecipe(Recipe):
     system: str = field(default="vae", init=False)
     objective: str = field(default="elbo", init=False)
 
-    only_images = "reads values as the probabilities of pixels"
+    only_images = "interprets values as probabilities of pixels"
 
     def check(self) -> None:
         """Raise InputError for latents that are not N(0, 1), or an average."""
         if self.latents != "normal":
-            raise InputError(f"{flag('latents', self.latents)}: vae has no use for it; leave it out")
+            raise InputError(f"{flag('latents', self.latents)}: vae does not use it; leave it out")
         check_no_average(self)
 
     @property
