@@ -1,9 +1,9 @@
-"""Which features measure images of any kind best: candidates judged on sources of pictures that they never saw.
+"""Compare candidates for the general feature network on sources of pictures that they were not trained on.
 
-For each of five sources every candidate is trained on the other four, and must notice, in real pictures of the one left
-out, growing distortions (6 families x 4 strengths x 5 sources = 120 steps), repetition and missing classes, and must
-rank sets that differ little as the trained networks of MNIST and Fashion-MNIST do. Everything is computed from seeds;
-features are kept in the folder --work, and networks with them.
+For each of five sources, every candidate is trained on the other four. On real pictures of the held-out source, it must
+detect increasing distortions (6 families x 4 strengths x 5 sources = 120 steps), repetition and missing classes, and
+must rank similar sets as the trained networks of MNIST and Fashion-MNIST do. All results depend on seeds only; features
+and networks are stored in the folder --work.
 
     python benchmarks/any_features.py DATA --work DIR             # choose
     python benchmarks/any_features.py DATA --work DIR --seed 1    # other pictures, splits and distortions

@@ -1,4 +1,4 @@
-"""What the features of a candidate say of sets of images that were spoilt on purpose: pure functions of features."""
+"""Judge features by their distances for distorted sets of images: pure functions of features."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from gan_runtime.evaluation.metrics import frechet_distance_of, kernel_distance,
 
 Sets = dict[str, NDArray[np.float32]]  # features of each set of a source
 REAL, REFERENCE = "real", "reference"
-FALL = 0.05  # of precision, from which on it counts as fallen
+FALL = 0.05  # smallest decrease of precision that counts
 
 
 def spoilt(family: str, strength: float) -> str:
@@ -20,7 +20,7 @@ def spoilt(family: str, strength: float) -> str:
 
 @dataclass
 class Verdict:
-    """What was found on one source. Each list has an entry per family of distortions, in their order."""
+    """The results for one source. Each list has one entry per family of distortions, in their order."""
 
     fid: list[list[float]] = field(default_factory=list)
     """From no distortion to the strongest."""
@@ -38,17 +38,17 @@ class Verdict:
 
     @property
     def steps(self) -> int:
-        """How many steps there are."""
+        """Number of steps."""
         return sum(len(row) - 1 for row in self.fid)
 
     @property
     def ratios(self) -> list[float]:
-        """FID at the weakest distortion over that of none."""
+        """Ratio of the FID at the weakest distortion to the FID without distortion."""
         return [row[1] / row[0] for row in self.fid]
 
     @property
     def floor(self) -> float:
-        """FID of real images as a share of that of a medium distortion, the median of all families."""
+        """Ratio of the FID of real images to that of a medium distortion, the median of all families."""
         medium = [
             np.sqrt(row[MEDIUM] * row[MEDIUM + 1]) for row in self.fid
         ]  # between the second strength and the third

@@ -1,8 +1,8 @@
 """Wall time of a whole `gan-sample --n 64 out.png`, from the start of its process to its end.
 
-Most of that is the import of ONNX Runtime, which nobody who uses it can avoid; so it is compared with
-`python -c "import onnxruntime"`: fresh processes in turn, their bytecode compiled, their files in the cache of the
-operating system. Target: at most 1.5 times the import alone.
+Most of it is the import of ONNX Runtime, so the baseline is `python -c "import onnxruntime"`. New processes are started
+in turn, with compiled bytecode and with all files in the cache of the operating system. Target: at most 1.5 times the
+time of the import.
 """
 
 import os
@@ -22,8 +22,8 @@ COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHON
 def main() -> None:
     """Compare, and print the table."""
     parser = new_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="how often each process is started")
-    parser.add_argument("--model", help="the .onnx file; gan-sample's own default if left out")
+    parser.add_argument("--rounds", type=int, default=15, help="number of starts per process")
+    parser.add_argument("--model", help="the .onnx file; default: that of gan-sample")
     options = parser.parse_args()
     host = machine()
     with tempfile.TemporaryDirectory() as folder:
@@ -53,7 +53,7 @@ def sample_command() -> list[str]:
 
 
 def start(command: list[str]) -> None:
-    """Run `command` to its end; its remarks are shown only if it fails."""
+    """Run `command`; its stderr is printed only if it fails."""
     done = subprocess.run(command, env=COMPILED, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")

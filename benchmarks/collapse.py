@@ -1,7 +1,7 @@
 """Test that training detects a collapsed generator, and no other.
 
-`quick` at width 16 with class embeddings of a large standard deviation draws one picture per class (docs/recipes.md):
-it has to be stopped. `quick` as it is has to go on, with every seed. Each run is a gan-train process of its own.
+`quick` at width 16 with class embeddings of a large standard deviation draws one image per class (docs/recipes.md): it
+must be stopped. `quick` with default settings must not be stopped, for any seed. Each run is a gan-train process.
 """
 
 import argparse
@@ -20,13 +20,15 @@ CHANGED = f"import gan_trainer.networks.assembly as assembly; assembly.EMBEDDING
 
 
 def main() -> None:
-    """Train all of them on MNIST, and say which were stopped."""
+    """Train all variants on MNIST, and print which were stopped."""
     parser = new_parser(__doc__)
     parser.add_argument("--images", type=int, default=60_000, help="length of each run")
     parser.add_argument("--eval-every", type=int, default=10_000, help="images between two evaluations")
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds of quick")
-    parser.add_argument("--stds", type=float, nargs="+", default=[1, 4, 16], help="of the class embeddings")
-    parser.add_argument("--must", type=float, default=4, help="from this one on a run has to collapse")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds of quick")
+    parser.add_argument(
+        "--stds", type=float, nargs="+", default=[1, 4, 16], help="standard deviations of the class embeddings"
+    )
+    parser.add_argument("--must", type=float, default=4, help="smallest standard deviation that must collapse")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST's files")
     options = parser.parse_args()

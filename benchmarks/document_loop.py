@@ -1,7 +1,7 @@
 """The usual training loop of tutorials for an MLP GAN on MNIST; the baseline of training_speed.py.
 
-It needs no torchvision: `Digits` does step by step what torchvision's MNIST, ToTensor and Normalize do to one image.
-Nothing here is made faster than in the tutorials, and nothing slower.
+It does not need torchvision: `Digits` performs the same operations per image as MNIST, ToTensor and Normalize of
+torchvision. The code is neither optimised nor slowed down relative to the tutorials.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ class Digits(TorchDataset[tuple[Tensor, int]]):
 
 
 def to_tensor(picture: Image.Image) -> Tensor:
-    """torchvision's ToTensor for a picture of 8 bits a channel."""
+    """torchvision's ToTensor for a picture with 8 bits per channel."""
     pixels = torch.from_numpy(np.array(picture, np.uint8, copy=True))
     pixels = pixels.view(picture.size[1], picture.size[0], len(picture.getbands()))
     return pixels.permute((2, 0, 1)).contiguous().to(dtype=torch.get_default_dtype()).div(255)

@@ -1,4 +1,4 @@
-"""Seconds and peak memory of whole `gan-eval` processes, with reference features in the cache as after a first call.
+"""Seconds and peak memory of whole `gan-eval` processes, with the reference features in the cache.
 
 Targets: 10,000 images in at most 15 seconds, 50,000 images in less than 1 GiB.
 """

@@ -1,8 +1,8 @@
-"""The share of training time that evaluations take, with the default intervals, which are counted in images.
+"""The cost of evaluations relative to training time, at the default intervals, which are counted in images.
 
-A stretch of steps of a recipe on MNIST and one evaluation (2,000 images drawn, measured and compared) take turns in one
-process. The share is that of one evaluation in the time of the images between two of them, by medians, with the
-recipe's default interval. Target: at most 5 %. The evaluation at the end of a run comes on top, and has a column.
+Some training steps of a recipe on MNIST and one evaluation of 2,000 images are measured in turn in one process. The
+share is the median time of one evaluation divided by the median time of the training between two evaluations. Target:
+at most 5 %. The evaluation at the end of a run is not included; it has a column of its own.
 """
 
 import os
@@ -18,13 +18,13 @@ TARGET = 0.05
 def main() -> None:
     """Measure, and print the table."""
     parser = new_parser(__doc__)
-    parser.add_argument("--recipes", default="quick,gan", help="names with commas between")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each side is measured")
-    parser.add_argument("--steps", type=int, default=60, help="steps of one measurement")
+    parser.add_argument("--recipes", default="quick,gan", help="names, separated by commas")
+    parser.add_argument("--rounds", type=int, default=7, help="number of measurements per variant")
+    parser.add_argument("--steps", type=int, default=60, help="steps per measurement")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST's files")
     options = parser.parse_args()
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as gan-train has it; before torch reads it
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as in gan-train; torch reads it on import
     host = machine(options.threads)
     rows, missed = [], []
     for name in options.recipes.split(","):
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], int, int, int]:
-    """Steps, an evaluation and one of the end; and the recipe's interval, batch size and length."""
+    """Training steps, an evaluation and a final one; and the recipe's interval, batch size and length."""
     import torch
 
     from gan_runtime.data import load_dataset

@@ -1,6 +1,6 @@
 """Compare variants on a machine with other load: interleaved rounds (A B A B …), medians, and their ratio.
 
-Whatever else the machine does meets every side alike, and a median forgets the few rounds that it hits.
+Other load affects all variants alike, and the median ignores the few rounds that it affects most.
 """
 
 import argparse
@@ -23,13 +23,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of each round of one side."""
+    """Seconds per round of one variant."""
 
     seconds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """Half of the rounds took longer."""
+        """Median of the rounds, in seconds."""
         return median(self.seconds)
 
     def span(self, scale: float = 1e3, digits: int = 1) -> str:
@@ -37,11 +37,11 @@ class Times:
         return f"{min(self.seconds) * scale:.{digits}f}-{max(self.seconds) * scale:.{digits}f}"
 
 
-PAUSE_SECONDS = 0.05  # OpenMP threads of the side before go on spinning for a while, on the processors of the next
+PAUSE_SECONDS = 0.05  # OpenMP threads of the previous variant spin for a while, on processors that the next one needs
 
 
 def interleave(sides: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1) -> dict[str, Times]:
-    """Time each side once a round, in turn; the first `warm_up` rounds do not count."""
+    """Time each variant once per round, in turn; the first `warm_up` rounds are discarded."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(warm_up + rounds):
         for name, side in sides.items():
@@ -55,7 +55,7 @@ def interleave(sides: Mapping[str, Callable[[], object]], rounds: int, warm_up: 
 
 
 def machine(threads: int | None = None) -> Row:
-    """What the numbers depend on; `load` is the average of the minute before."""
+    """The machine and the versions that results depend on; `load` is the average of the last minute."""
     return {
         "cpu": _cpu_name(),
         "cores": available_cpus(),
@@ -70,12 +70,12 @@ def new_parser(description: str | None) -> argparse.ArgumentParser:
     """Options of every benchmark; `description` is its module's docstring."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="the table as one JSON document")
-    parser.add_argument("--check", action="store_true", help="exit with 1 where a target is missed")
+    parser.add_argument("--check", action="store_true", help="exit with code 1 if a target is missed")
     return parser
 
 
 def publish(host: Row, rows: list[Row], missed: Iterable[str], options: argparse.Namespace) -> None:
-    """Print the table and end the process: with 1 where `--check` is given and a target is missed."""
+    """Print the table and exit, with code 1 if `--check` is given and a target is missed."""
     missed = list(missed)
     if options.json:
         print(json.dumps({"machine": host, "rows": rows, "missed": missed}, indent=2, ensure_ascii=False))

@@ -1,9 +1,9 @@
 """Test that a run that is killed and resumed repeatedly equals an uninterrupted run bit for bit.
 
-One run trains to its end. Others with the same settings are killed with SIGKILL after a random delay, within the time
-that the first one took: while torch is imported, before the first checkpoint, in the middle of a step or of a file.
-Each goes on with `gan-train --resume`, perhaps to be killed once more. At the end every tensor of the last checkpoint
-and every line of metrics.jsonl, apart from its times, must be those of the undisturbed run: exit code 1 otherwise.
+One run is not interrupted. Others with the same settings are killed with SIGKILL after a random delay: while torch is
+imported, before the first checkpoint, during a step, or while a file is written. Each is resumed with `gan-train
+--resume`, and may be killed again. At the end, all tensors of the last checkpoint and all lines of metrics.jsonl,
+except for times, must equal those of the uninterrupted run; otherwise the exit code is 1.
 """
 
 import argparse
@@ -28,7 +28,7 @@ TIMES = {"seconds", "cpu_seconds", "images_per_second"}
 
 @dataclass(frozen=True)
 class Sitting:
-    """One process of a run: how long it lived, whether it was killed, and the images in the last checkpoint by then."""
+    """One process of a run: its duration, whether it was killed, and the images in the last checkpoint at its end."""
 
     seconds: float
     killed: bool
@@ -46,7 +46,7 @@ def main() -> None:
         for number in range(1, options.runs + 1):
             disturbed = Path(folder) / str(number)
             sittings: list[Sitting] = []
-            while not any(sitting.killed for sitting in sittings):  # it may end before its time to be killed
+            while not any(sitting.killed for sitting in sittings):  # it may end before it is killed
                 shutil.rmtree(disturbed, ignore_errors=True)
                 sittings = run_to_end(options, disturbed, delays(chance, whole.seconds))
             found = differences(undisturbed / NAME, disturbed / NAME)
@@ -64,7 +64,7 @@ def run_to_end(options: argparse.Namespace, folder: Path, delays: "Iterator[floa
     settings += ["--log-every", str(options.images // 8)]
     waits, sittings = iter(delays), list[Sitting]()
     while True:
-        started = (folder / NAME).exists()  # a run that was killed before it had a folder begins anew
+        started = (folder / NAME).exists()  # a run that was killed before its folder existed is started again
         arguments = ["--resume", str(folder / NAME)] if started else [*settings, "--runs-dir", str(folder)]
         sitting = sit([*TRAIN, *arguments, "--quiet"], next(waits, None))
         saved = max((int(path.stem) for path in (folder / NAME / "checkpoints").glob("*.pt")), default=0)
@@ -89,20 +89,20 @@ def sit(command: list[str], limit: float | None) -> Sitting:
 
 
 def delays(chance: random.Random, longest: float) -> Iterator[float]:
-    """Seconds until each kill; after each one, one more with a probability of a half."""
+    """Seconds until each kill; after each kill, another one follows with probability 0.5."""
     yield chance.uniform(0.0, longest)
     while chance.random() < 0.5:
         yield chance.uniform(0.0, longest)
 
 
 def differences(expected: Path, found: Path) -> list[str]:
-    """What two run folders do not agree in."""
+    """The differences of two run folders."""
     tensors = _unequal("checkpoint", _last_checkpoint(expected), _last_checkpoint(found))
     return [*tensors, *_unequal("metrics.jsonl", _log(expected), _log(found))]
 
 
 def _unequal(place: str, expected: Any, found: Any) -> Iterator[str]:
-    """Places below `place` at which two nests of dictionaries, lists, numbers and tensors differ in any bit."""
+    """Paths below `place` at which two nested structures of numbers and tensors differ in any bit."""
     import torch
 
     if isinstance(expected, dict) and isinstance(found, dict):
@@ -145,8 +145,8 @@ def _options() -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument("--recipe", default="quick", help="quick or gan")
     parser.add_argument("--images", type=int, default=25_600, help="length of each run")
-    parser.add_argument("--checkpoint-every", type=int, help="images between two checkpoints; 16 of them if left out")
-    parser.add_argument("--runs", type=int, default=10, help="how many runs are disturbed")
+    parser.add_argument("--checkpoint-every", type=int, help="images between two checkpoints; default: 16 checkpoints")
+    parser.add_argument("--runs", type=int, default=10, help="number of runs to interrupt")
     parser.add_argument("--seed", type=int, default=0, help="of the delays")
     options = parser.parse_args()
 

@@ -1,9 +1,9 @@
-"""The tables of docs/laboratory.md: which recipes lose modes, of points in the plane and of stacked digits.
+"""The tables of docs/laboratory.md: mode coverage of recipes on points in the plane and on stacked digits.
 
-`points` trains recipes on ring8 and grid25, `stacked` on stacked-mnist; each run is a gan-train process of its own with
-one thread, exported, and measured by gan-eval. A run that diverges is counted, not dropped. Seconds are those of the
-processor. Targets: of `stacked`, all 1,000 modes with a KL of at most 0.08; of `points`, that `quick` finds all modes.
-The first run of `stacked` measures 154,000 real images, once for each user.
+`points` trains recipes on ring8 and grid25, `stacked` on stacked-mnist. Each run is a gan-train process with one
+thread; it is exported and measured by gan-eval. Runs that diverge are counted. Seconds are CPU seconds. Targets: for
+`stacked`, all 1,000 modes with a KL of at most 0.08; for `points`, all modes with `quick`. The first run of `stacked`
+measures 154,000 real images, once per user.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from gan_trainer.compare.processes import Processes
 
 RECIPES = ["gan", "lsgan", "wgan", "wgan-gp", "dragan", "hinge", "rpgan", "r3gan", "bigan", "quick"]
 MODES, KL = 1000, 0.08
-PROBE = 12_800  # images of a run that finds out how fast this machine is
+PROBE = 12_800  # images of a run that measures the speed of this machine
 RUN = Processes().run
 
 
@@ -50,11 +50,13 @@ def _parse() -> argparse.Namespace:
     stacked.add_argument("--data", nargs=1, default=["stacked-mnist"])
     for table, recipes, seeds, n in ((points, RECIPES, 3, 10_000), (stacked, ["quick"], 1, 26_000)):
         table.add_argument("--recipes", nargs="+", default=recipes)
-        table.add_argument("--seeds", type=int, default=seeds, help="how many of each")
-        table.add_argument("--n", type=int, default=n, help="samples that are measured")
+        table.add_argument("--seeds", type=int, default=seeds, help="number of seeds per recipe")
+        table.add_argument("--n", type=int, default=n, help="samples to measure")
         length = table.add_mutually_exclusive_group(required=True)
         length.add_argument("--images", type=int, help="length of each run")
-        length.add_argument("--seconds", type=float, help="its length as time, by the speed of a short run")
+        length.add_argument(
+            "--seconds", type=float, help="length in CPU seconds, converted by the speed of a short run"
+        )
         table.add_argument(
             "--set", nargs=2, action="append", default=[], metavar=("FLAG", "VALUE"), help="of gan-train"
         )
@@ -65,7 +67,7 @@ def _parse() -> argparse.Namespace:
 def _measured(
     place: Path, data: str, recipe: str, seed: int, options: argparse.Namespace, settings: list[str]
 ) -> dict[str, Any] | None:
-    """What gan-eval says of one run, with images and seconds; None where it diverged."""
+    """The metrics of one run, with images and seconds; None if it diverged."""
     place.mkdir(parents=True, exist_ok=True)
     name = f"{data}-{recipe}-{seed}"
     images = options.images or _images_in(options.seconds, place, data, recipe, settings)
@@ -84,7 +86,7 @@ def _measured(
 
 
 def _images_in(seconds: float, place: Path, data: str, recipe: str, settings: list[str]) -> int:
-    """How many images a run sees in so many CPU seconds, by the speed of a short one."""
+    """The number of images that a run sees in so many CPU seconds, from the speed of a short run."""
     name = f"speed-{data}-{recipe}"
     log = place / "runs" / name / "metrics.jsonl"
     if not log.exists():
@@ -133,7 +135,7 @@ def _missed(data: str, recipe: str, runs: list[dict[str, Any] | None]) -> list[s
 
 
 def _call(place: Path, program: str, *arguments: object) -> dict[str, Any] | None:
-    """The JSON that a command prints; None where gan-train says that it diverged."""
+    """The JSON that a command prints; None if gan-train reports divergence."""
     with chdir(place):
         done = RUN(program, *arguments)
     if done.code and "diverged" in done.err:

@@ -1,9 +1,9 @@
-"""Whether an exported file draws the same pixels with the oldest ONNX Runtime that pip can install here.
+"""Find the oldest installable version of ONNX Runtime with which an exported file gives the same pixels.
 
-Versions are tried upwards from the oldest one, each in a virtual environment that is thrown away: a few lines of numpy
-and onnxruntime, without this project, draw 64 images of given latents, and their pixels are compared with those of
-`Generator` on the ONNX Runtime in use. The project's own `gan-sample` is tried there, too; the search ends with the
-first version on which it draws the same pixels: the lower bound for pyproject.toml.
+Versions are tried in ascending order, each in a temporary virtual environment. A few lines of numpy and onnxruntime,
+without this project, generate 64 images from given latents; their pixels are compared with those of `Generator` on the
+installed ONNX Runtime. `gan-sample` is run there as well. The search ends at the first version with which it gives the
+same pixels, which is the lower bound for pyproject.toml.
 """
 
 import argparse
@@ -36,7 +36,7 @@ OURS = "from gan_runtime.commands.sample import sample_main; sample_main()"
 
 
 def main() -> None:
-    """Try, and print the table."""
+    """Try all versions, and print the table."""
     options = _options()
     expected, feeds = draw_here(options.model)
     rows: list[Row] = []
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def draw_here(model: str) -> tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]:
-    """The images of seed 0 with the ONNX Runtime in use, and what the graph must be fed for them."""
+    """The images of seed 0 with the installed ONNX Runtime, and the inputs of the graph for them."""
     from gan_runtime import Generator
 
     generator = Generator.load(model, "cpu")
@@ -71,7 +71,7 @@ def installable() -> list[str]:
 
 
 def try_version(version: str, model: str, expected: NDArray[np.uint8], feeds: dict[str, NDArray[Any]]) -> Row:
-    """What this version of ONNX Runtime draws, by itself and under gan-sample."""
+    """The results of this version of ONNX Runtime, by itself and with gan-sample."""
     row = {"onnxruntime": version, "numpy": "", "pixels differ by": "not installable", "gan-sample": ""}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

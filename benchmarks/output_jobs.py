@@ -1,7 +1,7 @@
-"""Peak memory and speed of whole `gan-sample` processes that write many images: ten times the images, the same memory.
+"""Peak memory and speed of whole `gan-sample` processes that write many images.
 
-Each kind of output is made small and ten times as large, in turn; the peak is that of the process as the operating
-system counts it. Target: the large job's peak is at most 1.2 times that of the small one.
+For each kind of output, a small job and one with ten times as many images run in turn. The peak is the maximum resident
+set size of the process. Target: the peak of the large job is at most 1.2 times that of the small one.
 """
 
 import os
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=200_000, help="images of the large job")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kinds", nargs="+", choices=[name.split(".")[-1] for name in KINDS.values()])
-    parser.add_argument("--model", help="the .onnx file; gan-sample's own default if left out")
+    parser.add_argument("--model", help="the .onnx file; default: that of gan-sample")
     options = parser.parse_args()
     host = machine()
     kinds = {title: name for title, name in KINDS.items() if not options.kinds or name.split(".")[-1] in options.kinds}
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def run(name: str, n: int, model: str | None) -> tuple[float, float]:
-    """Seconds and peak MiB of one job, in a folder that is thrown away."""
+    """Seconds and peak MiB of one job, in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         output = os.path.join(folder, name)  # noqa: PTH118  (a Path would drop the slash that means a folder)
         command = [*sample_command(), "--n", str(n), "--quiet", output, *(["--model", model] if model else [])]

@@ -1,6 +1,6 @@
 """The tables of docs/quality.md: shipped models, the original GAN after 20 epochs and real images, by gan-eval.
 
-Every number is that of an exported file. Targets for MNIST: a FID of at most 3 times that of the test images, and
+All values are measured on exported files. Targets for MNIST: a FID of at most 3 times that of the test images, and
 recall and coverage of at least .87.
 """
 
@@ -24,8 +24,8 @@ FID_TARGET, SHARE_TARGET = 3.0, 0.87
 def main() -> None:
     """Print a table for each data set."""
     parser = new_parser(__doc__)
-    parser.add_argument("--n", type=int, default=10_000, help="how many images of each")
-    parser.add_argument("--gan", type=Path, help="a finished run of the original GAN; trained here if none is named")
+    parser.add_argument("--n", type=int, default=10_000, help="number of images per source")
+    parser.add_argument("--gan", type=Path, help="a finished run of the original GAN; default: train one")
     parser.add_argument("--data-dir", type=Path, help="folder with mnist/ and fashion-mnist/")
     parser.add_argument("--threads", type=int, default=1, help="for training")
     options = parser.parse_args()
@@ -48,7 +48,7 @@ def _train_gan(folder: Path, options: list[Any]) -> Path:
 
 
 def _measure(files: dict[str, Path], data: str, n: int, options: list[Any]) -> dict[str, Any]:
-    """The report of gan-eval, its columns called as in `files`."""
+    """The report of gan-eval, with the column names of `files`."""
     report: dict[str, Any] = json.loads(_call("gan-eval", *files.values(), data, "--n", n, "--json", *options))
     report["results"] = dict(zip(files, report["results"].values(), strict=True))
     return report

@@ -1,10 +1,10 @@
 """Images per second of `Generator(latents)`, compared with torch eager with the same weights, on the CPU.
 
-Both start from the same latents in numpy and end with the same uint8 [n, h, w, c]; torch runs in eval mode under
-inference_mode. The networks are those of the recipes gan (an MLP) and quick (convolutions), with random weights.
-Drawing the latents does not count: its time stands in a column of its own. The arithmetic of the MLP (two operations a
-weight and image) is also compared with the peak: the median speed of the best of three sizes of float32 matrix products
-with as many threads. Target: at least 85 % of that from batch 256 on.
+Both take the same numpy latents and return the same uint8 [n, h, w, c]; torch runs in inference_mode. The
+networks are those of the recipes gan (an MLP) and quick (convolutions), with random weights. Drawing latents is not
+included; its time has a column of its own. The throughput of the MLP (two operations per weight and image) is also
+compared with the peak: the best median speed of float32 matrix products of three sizes with the same number of threads.
+Target: at least 85 % of the peak for batch sizes from 256.
 """
 
 import os
@@ -25,7 +25,7 @@ SECONDS_A_MEASUREMENT = 0.2
 
 @dataclass(frozen=True)
 class Network:
-    """One generator in both forms; `operations` of one image, 0 where they are not counted."""
+    """One generator in both forms; `operations` per image, 0 if they are not counted."""
 
     recipe: str
     module: Any
@@ -38,12 +38,12 @@ class Network:
 def main() -> None:
     """Compare, and print the table."""
     parser = new_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="how often each side is measured")
-    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="images at once")
+    parser.add_argument("--rounds", type=int, default=15, help="number of measurements per variant")
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="images per batch")
     options = parser.parse_args()
     os.environ.setdefault(
         "GOMP_SPINCOUNT", "10000"
-    )  # else torch's idle threads still spin when ONNX Runtime's turn comes
+    )  # otherwise idle threads of torch still spin while ONNX Runtime is measured
     host = machine()
     del host["threads"]
     with tempfile.TemporaryDirectory() as folder:
@@ -142,7 +142,7 @@ def _missed(rows: list[Row]) -> list[str]:
 
 
 def _repeats(side: Callable[[], object]) -> int:
-    """Calls that fill a measurement; short ones would measure the clock and the neighbour's warm caches."""
+    """Number of calls per measurement: short measurements depend on the clock and on warm caches."""
     once = min(*interleave({"": side}, rounds=3)[""].seconds, SECONDS_A_MEASUREMENT)
     return round(SECONDS_A_MEASUREMENT / once)
 

@@ -1,8 +1,8 @@
-"""How much faster `gan-train --recipe gan` trains than the loop that tutorials teach (document_loop.py).
+"""Compare the speed of `gan-train --recipe gan` with the usual loop of tutorials (document_loop.py).
 
-Whole steps, and split into getting a batch and computing with it, take turns in one process with as many threads as
-cores. Before that, both loops are shown to compute the same: equal weights, latents and images, dropout off, give equal
-losses. Targets, of the whole step: 1.6 times the tutorial's speed in fp32, 2.5 times in bf16.
+Whole steps, data loading and computation are measured in turn, in one process with one thread per core. First, the
+script verifies that both loops compute the same losses from equal weights, latents and images, without dropout. Targets
+for whole steps: 1.6 times the speed of the tutorial in fp32, 2.5 times in bf16.
 """
 
 import os
@@ -30,10 +30,10 @@ EPOCH = 60_000
 def main() -> None:
     """Compare, and print the table."""
     parser = new_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="how often each side is measured")
-    parser.add_argument("--steps", type=int, default=20, help="steps a measurement, of 128 images each")
-    parser.add_argument("--threads", type=int, help="all cores if left out")
-    parser.add_argument("--spin-count", help="GOMP_SPINCOUNT of both loops: how long an idle thread waits awake")
+    parser.add_argument("--rounds", type=int, default=15, help="number of measurements per variant")
+    parser.add_argument("--steps", type=int, default=20, help="steps per measurement, with 128 images each")
+    parser.add_argument("--threads", type=int, help="default: all cores")
+    parser.add_argument("--spin-count", help="GOMP_SPINCOUNT of both loops: how long an idle thread spins")
     options = parser.parse_args()
     if options.spin_count is not None:
         os.environ["GOMP_SPINCOUNT"] = options.spin_count  # before torch reads it
@@ -46,7 +46,7 @@ def main() -> None:
     dataset = load_dataset("mnist")
     difference = compare_losses(dataset)
     if not difference <= LOSS_TOLERANCE:
-        sys.exit(f"the losses of the two loops differ by {difference:.2g}: they do not compute the same")
+        sys.exit(f"the losses of the two loops differ by {difference:.2g}: they are not equivalent")
     times = interleave(build_sides(dataset, options.steps), options.rounds)
     host |= {"spin count": options.spin_count, "largest difference of losses": f"{difference:.1e}"}
     rows = tabulate(times, options.steps)
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def build_sides(dataset: "Dataset", steps: int) -> dict[str, Callable[[], None]]:
-    """For each loop: whole steps, only the batches, only the computation."""
+    """For each loop: whole steps, data loading only, computation only."""
     from document_loop import DocumentLoop
 
     sides = _tutorial_sides(DocumentLoop(dataset.images, dataset.labels), steps)
@@ -151,12 +151,12 @@ def compare_losses(dataset: "Dataset", steps: int = 3) -> float:
 
 
 def ratio(times: dict[str, Times], base: str, side: str, part: str) -> float:
-    """How many times the speed of `base` the speed of `side` is, by medians."""
+    """The speed of `side` relative to `base`, from medians."""
     return times[f"{base}: {part}"].median / times[f"{side}: {part}"].median
 
 
 def tabulate(times: dict[str, Times], steps: int) -> list[Row]:
-    """A row for each loop and part."""
+    """One row per loop and part."""
     rows = []
     for name, side in times.items():
         loop, part = name.split(": ")
@@ -165,10 +165,10 @@ def tabulate(times: dict[str, Times], steps: int) -> list[Row]:
             {
                 "loop": loop,
                 "part": part,
-                "ms a step": f"{side.median / steps * 1e3:.2f}",
+                "ms per step": f"{side.median / steps * 1e3:.2f}",
                 "shortest-longest": side.span(1e3 / steps, 2),
                 "images/s": f"{images_per_second:,.0f}",
-                "s an epoch": f"{EPOCH / images_per_second:.1f}",
+                "s per epoch": f"{EPOCH / images_per_second:.1f}",
                 "x the tutorial": f"{ratio(times, 'tutorial', loop, part):.2f}",
             }
         )

@@ -17,7 +17,7 @@ class BiganRecipe(AdversarialRecipe):
         """Raise InputError for an objective that cannot be used with swapped labels, or an average."""
         if self.objective == "lsgan":
             raise InputError(
-                "--objective lsgan: bigan negates logits, which its targets 0 and 1 do not allow; choose another one"
+                "--objective lsgan: its targets 0 and 1 do not allow swapped labels; choose another objective"
             )
         check_no_average(self)
         super().check()
