@@ -189,7 +189,7 @@ def test_a_lost_result_is_made_again_from_the_finished_run(call: Call, ran: Comm
 def test_a_run_that_diverges_is_counted_and_has_no_numbers(
     call: Call, ran: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace_step(monkeypatch, lambda *_: {"d_loss": torch.tensor(0.5), "g_loss": torch.tensor(float("nan"))})
+    replace_step(monkeypatch, lambda *_, **__: {"d_loss": torch.tensor(0.5), "g_loss": torch.tensor(float("nan"))})
     done = call(*TWO)
     assert done.code == 0, done
     found = result("gan-0")

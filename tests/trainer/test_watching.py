@@ -213,7 +213,7 @@ def test_evaluations_that_were_asked_for_are_made_or_refused(call: Call, tmp_pat
 
 
 def test_a_diverging_run_says_so_in_its_log(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    replace_step(monkeypatch, lambda *_: {"d_loss": torch.tensor(0.5), "g_loss": torch.tensor(math.nan)})
+    replace_step(monkeypatch, lambda *_, **__: {"d_loss": torch.tensor(0.5), "g_loss": torch.tensor(math.nan)})
     done = call(*TRAIN, "--quiet")
     assert done.refused("runs/digits-quick: diverged at step 1: g_loss is nan", "try a lower --lr")
     assert logged()[-1]["warning"] == "diverged at step 1: g_loss is nan"
