@@ -48,6 +48,7 @@ class Scores:
         confident: the share of images whose predicted class has a probability of at least 0.9.
         accuracy: the share of images whose predicted class is their label.
         copied, nearer: of `Memorisation`; None if the generator has seen the test images.
+        memorised: whether they repeat training images (`Memorisation.found`).
 
     Those of classes are None if the feature network has no classes.
     """
@@ -65,6 +66,7 @@ class Scores:
     accuracy: float | None
     copied: float | None = None
     nearer: float | None = None
+    memorised: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The scores as plain values, for JSON; without those of classes if the feature network has none."""
@@ -117,7 +119,7 @@ def find_copies(measured: Measured, reference: Reference) -> Memorisation:
 
 
 def _copies(found: Memorisation | None) -> dict[str, Any]:
-    return {"copied": found.copied, "nearer": found.nearer} if found else {}
+    return {"copied": found.copied, "nearer": found.nearer, "memorised": found.found} if found else {}
 
 
 def score_test(reference: Reference, n: int) -> Scores:

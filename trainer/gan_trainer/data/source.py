@@ -4,8 +4,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
 from gan_runtime.data.decoded import renumbered
+from gan_runtime.data.split import SHARE, split_by_content
 from gan_runtime.errors import DataError
 from gan_runtime.manifest import ImageSize
 
@@ -21,7 +25,10 @@ class DataSource:
         source: a key of `KNOWN`, `IN_MEMORY`, or the absolute path of a folder or archive.
         folder: the --data-dir that was given, if any.
         pictures: how images of a folder or archive become arrays.
-        digest, images, size, classes: of the data set that the run began with.
+        digest, size, classes: of the data set that the run began with.
+        images: the number of images that the run is trained on.
+        hold_out: the share of the images that the run is not trained on (`split_by_content`); None for data with test
+            images of their own.
     """
 
     name: str
@@ -32,20 +39,38 @@ class DataSource:
     images: int
     size: ImageSize
     classes: tuple[str, ...]
+    hold_out: float | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset, source: str, folder: Path | None, pictures: PictureOptions | None) -> "DataSource":
-        """Describe a data set that was loaded from `source`."""
+    def of(
+        cls,
+        dataset: Dataset,
+        source: str,
+        folder: Path | None,
+        pictures: PictureOptions | None,
+        hold_out: float = SHARE,
+    ) -> "DataSource":
+        """Describe a data set that was loaded from `source`. `hold_out` has no effect on data with test images.
+
+        Raises:
+            InputError: as `split_by_content`.
+        """
+        share = None if source in KNOWN else hold_out
         return cls(
             name=re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "images",
             source=source if source in (*KNOWN, IN_MEMORY) else str(Path(source).resolve()),
             folder=str(folder.resolve()) if folder else None,
             pictures=pictures,
             digest=dataset.digest,
-            images=len(dataset.images),
+            images=len(dataset.images) if share is None else len(split_by_content(dataset, share).train),
             size=ImageSize(*dataset.images.shape[1:]),
             classes=dataset.classes,
+            hold_out=share,
         )
+
+    def rows(self, dataset: Dataset) -> NDArray[np.int64] | None:
+        """Indices of the images that the run is trained on; None for all of them."""
+        return split_by_content(dataset, self.hold_out).train if self.hold_out else None
 
     def load(self, folder: Path | None = None, *, offline: bool = False, quiet: bool = False) -> Dataset:
         """Load the same images; from `folder` (or the archive of that path) if they have moved there.

@@ -67,6 +67,8 @@ class RunEvaluator:
         entries = self.run.entries()
         if history.collapses_now(entries):
             book.warn(state, history.COLLAPSED.format(**history.measured(entries)[-1]))
+        if history.memorises_now(entries):
+            book.warn(state, history.MEMORISED.format(**history.measured(entries)[-1]))
         return entries
 
     def _verdict(self, entries: list[Entry], *, ended: bool = False) -> str | None:

@@ -14,6 +14,11 @@ SAMPLES, FINAL_SAMPLES = 2_000, 10_000
 PLAUSIBLE = 0.6  # least precision of a collapsed generator: below it, the generator is untrained
 FEW_REACHED = 0.05  # recall below which a generator is collapsed
 NUMBERS = ("precision", "recall", "coverage")  # the first two define a collapse; the message shows all
+MEMORISED = (
+    "memorised: {copied:.0%} of the samples are nearer to a training image than any held-out image is, and a sample is "
+    "nearer than a held-out image in {nearer:.0%} of the cases: the generator repeats training images; stop earlier, "
+    "use more images, or --augment"
+)
 COLLAPSED = (
     "collapsed: precision {precision:.2f}, recall {recall:.2f}, coverage {coverage:.2f}, twice in a row: the generator "
     "repeats few images; start a new run with another --seed, a lower --lr or --augment"
@@ -35,6 +40,12 @@ def best(entries: Sequence[Entry], by: Best | None) -> Entry | None:
 def measured(entries: Sequence[Entry]) -> list[Entry]:
     """The evaluations during training that have the metrics in which a collapse shows."""
     return [entry for entry in entries if _is_evaluation(entry, NUMBERS)]
+
+
+def memorises_now(entries: Sequence[Entry]) -> bool:
+    """Whether the samples repeat training images in the last two evaluations, for the first time."""
+    flags = [bool(entry["memorised"]) for entry in entries if entry.get("n") == SAMPLES and "memorised" in entry]
+    return flags[-2:] == [True, True] and flags[-3:-2] != [True]
 
 
 def has_collapsed(entries: Sequence[Entry]) -> bool:

@@ -12,13 +12,13 @@ from torch import nn
 from gan_runtime.data import Dataset
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.evaluation.features import FeatureNetwork
-from gan_runtime.evaluation.reference import Reference, load_reference
+from gan_runtime.evaluation.reference import Reference, load_reference, split_reference
 from gan_runtime.evaluation.scores import TEST, TRAIN, Scores, floors, score
 from gan_runtime.files import check_writable
 from gan_runtime.images.grids import grid
 from gan_runtime.manifest import Latents
 from gan_runtime.model_file import ModelFile
-from gan_runtime.models import encoder_path, shipped_features
+from gan_runtime.models import encoder_path, find_features
 from gan_runtime.terminal.text import note
 from gan_trainer.data.pixels import denormalise, to_pixels
 from gan_trainer.tasks.drawing import draw
@@ -27,7 +27,8 @@ from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
 
 PREVIEW_IMAGES, PREVIEW_COLUMNS = 100, 10
-FID = Best("fid", "FID", beside=("precision", "recall", "coverage"))
+BESIDE = ("precision", "recall", "coverage")
+FID, KID = Best("fid", "FID", beside=BESIDE), Best("kid", "KID", beside=BESIDE)
 METRICS = (
     Metric("fid", "FID", "distance to the training images; 0 is best", TEST, log=True),
     Metric("kid", "KID", "kernel distance; 0 is best", TEST, "distances"),
@@ -39,6 +40,8 @@ METRICS = (
     Metric("kl", "KL", "of the class frequencies; 0 is best", TEST, "classes"),
     Metric("confident", "Confident", "share read with p ≥ 0.9", TEST, "classes"),
     Metric("accuracy", "Label accuracy", "read as the class asked for", TEST, "classes"),
+    Metric("copied", "Copied", "nearer to a training image than any held-out one", TEST, "memorisation"),
+    Metric("nearer", "Nearer", "nearer to training images than a held-out one; 0.5 is best", TEST, "memorisation"),
 )
 
 
@@ -56,7 +59,7 @@ def preview(config: Config, state: TrainState, dataset: Dataset) -> NDArray[np.u
 
 @dataclass(frozen=True)
 class Judge:
-    """A data set in the features that ship for it."""
+    """A data set in the features of a network."""
 
     network: FeatureNetwork
     reference: Reference
@@ -68,11 +71,21 @@ class Judge:
         return [score(measured.at(slice(n)), self.reference, None if labels is None else labels[:n]) for n in counts]
 
     def words(self, scores: Scores, n: int) -> str:
-        """Scores of n images for people, the FID beside that of n test images."""
-        floor = float(floors(self.reference, n)[TEST]["fid"])
-        return (
-            f"FID {scores.fid:.3f} (test images {floor:.3f})  precision {scores.precision:.2f}  "
-            f"recall {scores.recall:.2f}  coverage {scores.coverage:.2f}"
+        """Scores of n images for people, the leading one beside that of real images."""
+        real = floors(self.reference, n)[TEST]
+        leading = [f"FID {scores.fid:.3f} (test images {_shown(real['fid'], 1.0)})"]
+        if self.reference.small:
+            kid = f"KID x 1000 {_shown(scores.kid, 1000.0)} (held-out images {_shown(real['kid'], 1000.0)})"
+            leading = [kid, f"FID {scores.fid:.3f}"]
+        copied = [] if scores.copied is None else [f"copied {scores.copied:.2f}"]
+        return "  ".join(
+            [
+                *leading,
+                f"precision {scores.precision:.2f}",
+                f"recall {scores.recall:.2f}",
+                f"coverage {scores.coverage:.2f}",
+                *copied,
+            ]
         )
 
     def floors(self, *counts: int) -> dict[str, Any]:
@@ -84,8 +97,14 @@ class Judge:
         }
 
 
-def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
+def _shown(value: float | None, scale: float) -> str:
+    return "-" if value is None else f"{scale * value:.3f}"
+
+
+def open_judge(config: Config, dataset: Dataset, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
     """The judge of a run; None if the run is not evaluated, or cannot be (which is reported).
+
+    A known data set is measured against its test images, other images against those that are held out.
 
     The features are computed on the device that ONNX Runtime can use, which need not be torch's: torch with CUDA beside
     ONNX Runtime without it is what training hosts have.
@@ -93,29 +112,23 @@ def open_judge(config: Config, data_dir: Path | None, *, offline: bool, quiet: b
     Raises:
         GanEdgeError: it cannot be, and was asked for.
     """
-    path = shipped_features(config.data.source)
-    if not config.recipe.eval_every or path is None:
+    if not config.recipe.eval_every:
         return None
-    device = "cpu" if config.device == "cpu" else "auto"
-    folder = data_dir or (Path(config.data.folder) if config.data.folder else None)
+    data, device = config.data, "cpu" if config.device == "cpu" else "auto"
+    folder = data_dir or (Path(data.folder) if data.folder else None)
     try:
-        network = FeatureNetwork.load(path, device, config.threads)
-        reference = load_reference(config.data.source, network, folder, offline=offline, quiet=quiet)
+        network = FeatureNetwork.load(find_features(data.source, config.features), device, config.threads)
+        network = network.at(data.size)
+        if data.hold_out is None:
+            reference = load_reference(data.source, network, folder, offline=offline, quiet=quiet)
+        else:
+            reference = split_reference(dataset, network, data.hold_out, quiet)
     except GanEdgeError as error:
         if config.asked.get("eval_every") or config.recipe.patience or config.recipe.stop_when_collapsed:
             raise  # the user asked for evaluations
         note(f"not evaluated: {error}")
         return None
     return Judge(network, reference)
-
-
-def cannot_judge(source: str) -> str:
-    """Why generators of this data cannot be measured; "" where they can."""
-    if shipped_features(source) is not None:
-        return ""
-    return (
-        f"no feature network ships for {source}; leave them out, and measure the exported file with gan-eval --features"
-    )
 
 
 def export(networks: dict[str, nn.Module], config: Config, output: Path, about: dict[str, Any]) -> Files:
@@ -171,9 +184,10 @@ TASK = Task(
     preview=preview,
     subject=subject,
     networks=("generator", "encoder"),
-    cannot_judge=cannot_judge,
+    cannot_judge=lambda source: "",
     open_judge=open_judge,
     metrics=METRICS,
     best=FID,
+    best_of_few=KID,
     floors=(TEST, TRAIN),
 )

@@ -79,7 +79,7 @@ class Best:
         return -value if self.higher else value
 
 
-def _not_judged(config: Config, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
+def _not_judged(config: Config, dataset: Dataset, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
     return None
 
 
@@ -98,10 +98,11 @@ class Task:
         defaults: fields of recipes that differ from the table of recipes.
         check: (recipe, changes, data) raises InputError for settings that have no meaning for this task.
         cannot_judge: data -> why generators of it cannot be measured; "" where they can.
-        open_judge: (configuration, data folder) -> what measures the generator; None where it is not measured. Raises
-            GanEdgeError where it cannot be, and was asked for.
+        open_judge: (configuration, data, data folder) -> what measures the generator; None where it is not measured.
+            Raises GanEdgeError where it cannot be, and was asked for.
         metrics: the numbers of an evaluation, in the order of the report.
         best: the number that picks the best checkpoint; None: the last checkpoint counts.
+        best_of_few: the same for data without test images and with fewer than 10,000 training images; None: `best`.
         floors: the kinds of real samples that the report shows scores of.
         tiles: (evaluation, configuration) -> label, value and detail of the report's figures, besides those of `best`.
     """
@@ -117,5 +118,6 @@ class Task:
     open_judge: Callable[..., Judge | None] = _not_judged
     metrics: tuple[Metric, ...] = ()
     best: Best | None = None
+    best_of_few: Best | None = None
     floors: tuple[str, ...] = ()
     tiles: Callable[[Entry, Config], list[tuple[str, str, str]]] = lambda entry, config: []

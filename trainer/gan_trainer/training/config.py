@@ -37,6 +37,8 @@ class Config:
         asked: the fields of the recipe that the user gave, unresolved: they may be "auto".
         init_from: the checkpoint whose weights the run began with (`TrainState.load_weights`), if any.
         own_networks: names of the networks that were given to `gan_trainer.train` in place of the recipe's.
+        features: the feature network that the user chose to measure with: the path of a file, or "any"; None for the
+            network of the data.
         history: changes made when the run was resumed: `after` so many images, `field`, `old` and `new`.
     """
 
@@ -50,6 +52,7 @@ class Config:
     asked: dict[str, Any] = field(default_factory=dict, compare=False)  # the other fields determine the run
     init_from: dict[str, Any] | None = None
     own_networks: tuple[str, ...] = ()
+    features: str | None = None
     history: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:

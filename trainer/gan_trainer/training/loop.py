@@ -116,7 +116,8 @@ def _run(
     stop: StopRequest,
 ) -> Outcome:
     recipe = config.recipe
-    batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
+    rows = config.data.rows(dataset)
+    batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device), rows)
     if evaluator is not None:
         evaluator.begin()
     clock, verdict = Clock(state), None
