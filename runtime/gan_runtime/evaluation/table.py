@@ -92,13 +92,19 @@ def _measured_with(report: dict[str, Any]) -> str:
     held_out = "held-out" if data.get("hold_out") else "test"
     return (
         f"FID and KID against the {data['train']:,} training images of {data['name']}, precision to coverage against "
-        f"its {held_out} images{_remarks(data)}; features {features['name']}, SHA-256 {features['sha256'][:16]}"
+        f"its {held_out} images; features {features['name']}, SHA-256 {features['sha256'][:16]}{_small(report)}"
     )
 
 
-def _remarks(data: dict[str, Any]) -> str:
+def _small(report: dict[str, Any]) -> str:
     """What a reader must know of a small data set."""
+    data = report["data"]
     if data.get("hold_out") is None or data["train"] >= FULL:
         return ""
-    small = f" ({data['test']:,}, k = {data['k']}). KID leads: it is unbiased, while FID grows as images get fewer"
-    return f"{small}, and fewer than {LEAST:,} images tell little" if data["train"] < LEAST else small
+    lines = [f"{data['test']:,} images are held out: k = {data['k']} for precision to coverage"]
+    if any(column["n"] > data["test"] for column in report["results"].values()):
+        lines.append("FID and KID of real images compare training images with the other training images")
+    lines.append("read KID first: it is unbiased, while FID grows as the number of images falls")
+    if data["train"] < LEAST:
+        lines.append(f"with fewer than {LEAST:,} training images, differences may be noise")
+    return "\n" + "; ".join(lines)
