@@ -49,7 +49,8 @@ def test_quick_trains_and_exports_folders(call: Call, photos: Path, size: int, m
 
 
 def test_config_says_all_that_is_needed_to_repeat_the_run(call: Call, photos: Path) -> None:
-    call("gan-train", photos, "--size", 32, "--labels", "folders", "--no-conditional", "--width", 16, *SHORT)
+    flags = ("--size", 32, "--labels", "folders", "--no-conditional", "--width", 16, "--hold-out", 0)
+    call("gan-train", photos, *flags, *SHORT)
     config = json.loads(Path("runs/my-photos-quick/config.json").read_text())
     assert config["data"]["source"] == str(photos)
     assert config["data"]["size"] == {"height": 32, "width": 32, "channels": 3}
@@ -58,6 +59,7 @@ def test_config_says_all_that_is_needed_to_repeat_the_run(call: Call, photos: Pa
         "levels": None, "max_pixels": 200_000_000,
     }  # fmt: skip
     assert (config["data"]["images"], config["data"]["classes"]) == (48, ["ape", "bee", "cat"])
+    assert config["data"]["hold_out"] == 0
     assert len(config["data"]["digest"]) == 64
     recipe = config["recipe"]
     assert (recipe["conditional"], recipe["width"], recipe["augment"]) == (False, 16, "colour,translation,cutout")
@@ -109,8 +111,12 @@ def test_archives_and_folders_of_the_same_images_are_the_same(call: Call, photos
         (["--labels", "csv"], ["labels 'csv'", "none or folders"]),
         (["--conditional"], ["--conditional: my-photos has no classes", "--labels folders"]),
         (["--augment", "blur"], ["augment 'blur'", "colour,translation,cutout"]),
+        (["--hold-out", 0.6], ["hold-out 0.6", "between 0 and 0.5"]),
         (["--data-dir", "."], ["one split and found by its path alone"]),
-        (["--batch-size", 49, "--size", 28], ["--batch-size 49", "my-photos has 48 images; choose 48 or fewer"]),
+        (
+            ["--batch-size", 49, "--size", 28, "--hold-out", 0],
+            ["--batch-size 49", "my-photos has 48 images; choose 48 or fewer"],
+        ),
     ],
 )
 def test_bad_options_are_refused(call: Call, photos: Path, options: list[object], words: list[str]) -> None:

@@ -16,6 +16,7 @@ import pytest
 import torch
 from helpers import Result, replace_step
 
+from gan_runtime.data import load_dataset
 from gan_runtime.errors import OutputError
 from gan_runtime.evaluation.scores import Scores
 from gan_runtime.manifest import read_manifest
@@ -39,7 +40,7 @@ def _shipped(monkeypatch: pytest.MonkeyPatch, digits: str, random_features: Path
     """Features ship for the digits and for nothing else; evaluations take fewer images than usual."""
     monkeypatch.setattr(history, "SAMPLES", 200)
     monkeypatch.setattr(history, "FINAL_SAMPLES", 400)
-    monkeypatch.setattr(generate, "shipped_features", {digits: random_features}.get)
+    monkeypatch.setattr(generate, "find_features", lambda data, named=None: {digits: random_features}[data])
 
 
 @pytest.fixture
@@ -147,13 +148,13 @@ def test_the_judge_has_a_device_of_its_own(
     """Torch with CUDA beside ONNX Runtime without it is what training hosts have: evaluations run on the CPU then."""
     data = replace(make().data, source=digits)
     config = replace(make(), data=data, recipe=replace(make().recipe, eval_every=8), device="cuda", asked={})
-    found = generate.open_judge(config, None, offline=True, quiet=True)
+    found = generate.open_judge(config, load_dataset("digits"), None, offline=True, quiet=True)
     assert isinstance(found, generate.Judge)
     asked: list[str] = []
     monkeypatch.setattr(generate.FeatureNetwork, "load", lambda path, device, threads: asked.append(device) or 1 / 0)
     for device in ("cpu", "cuda"):
         with pytest.raises(ZeroDivisionError):
-            generate.open_judge(replace(config, device=device), None, offline=True, quiet=True)
+            generate.open_judge(replace(config, device=device), load_dataset("digits"), None, offline=True, quiet=True)
     assert asked == ["cpu", "auto"]
 
 

@@ -31,18 +31,16 @@ def split_by_content(dataset: Dataset, share: float = SHARE) -> Split:
 
     Args:
         dataset: images uint8 [n, h, w, c]. Without `content`, as of arrays, digests of the pixels decide.
-        share: 0 to 0.5. 0 holds out nothing; otherwise both parts have at least one image.
+        share: 0 to 0.5. 0 holds out nothing; otherwise both parts have at least one image, unless all are equal.
 
     Raises:
-        InputError: `share` is out of range, or all images are equal, so that none can be held out.
+        InputError: `share` is out of range.
     """
     if not 0 <= share <= MAX_SHARE:
         raise InputError(f"hold-out {share:g}: must be between 0 and {MAX_SHARE:g}")
     groups, key = _groups(dataset)
     held_out = key < share * 2.0**64
-    if share and len(key) < 2:
-        raise InputError(f"{dataset.name}: all {len(groups):,} images are equal, so that none can be held out")
-    if share:
+    if share and len(key) > 1:
         held_out[key.argmin()] = True
         held_out[key.argmax()] = False
     chosen = held_out[groups]

@@ -143,6 +143,8 @@ def train(
     labels: str | None = None,
     skip_bad: bool = False,
     follow_links: bool = False,
+    hold_out: float | None = None,
+    features: FolderPath | None = None,
     keep_checkpoints: int = 3,
     tensorboard: bool = False,
     progress: bool = False,
@@ -177,6 +179,10 @@ def train(
         data_dir, offline: where known data sets are, and whether they may be downloaded.
         size, mode, background, levels, max_pixels, labels, skip_bad, follow_links: how images of a folder or archive
             are decoded, as `gan_runtime.data.PictureOptions` takes them.
+        hold_out: share of the images of a folder, an archive or memory to hold out for evaluation, 0 to 0.5; 0.1 if
+            None. 0 trains on all images.
+        features: path of the feature network to evaluate with, or "any" for the general one; that of the data set if
+            None, and the general one if there is none.
         keep_checkpoints: number of checkpoints to keep, beside the best.
         tensorboard: also write TensorBoard files to the run's folder.
         progress: show progress and remarks on stderr, as gan-train does.
@@ -212,6 +218,8 @@ def train(
             init_from=_path(init_from),
             keep_checkpoints=keep_checkpoints,
             networks=networks,
+            hold_out=hold_out,
+            features=None if features is None else str(features),
         )
     return _returned(ended, networks, stop)
 

@@ -31,6 +31,8 @@ ARGUMENTS: dict[str, Any] = {  # settings that are not fields of a recipe
     "labels": str,
     "skip_bad": bool,
     "follow_links": bool,
+    "hold_out": float,
+    "features": str,
     "keep_checkpoints": int,
     "tensorboard": bool,
 }

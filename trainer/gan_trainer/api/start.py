@@ -11,9 +11,11 @@ from typing import Any
 
 from torch import nn
 
-from gan_runtime.data import Dataset, PictureOptions, load_dataset
+from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
 from gan_runtime.data.picture_options import picture_options
+from gan_runtime.data.split import SHARE
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
+from gan_runtime.models import ANY
 from gan_runtime.terminal.text import note
 from gan_trainer.api.own_networks import check_networks
 from gan_trainer.data.source import IN_MEMORY, DataSource
@@ -88,6 +90,8 @@ def start_run(
     init_from: Path | None,
     keep_checkpoints: int,
     networks: Mapping[str, nn.Module] | None = None,
+    hold_out: float | None = None,
+    features: str | None = None,
 ) -> Ended:
     """Train a new run.
 
@@ -101,6 +105,8 @@ def start_run(
         name, runs_dir: as `create_run` takes them.
         init_from: as `find_origin` takes it.
         networks: in place of the recipe's, by name.
+        hold_out: share of the images of a folder or array that is not trained on; `SHARE` if None.
+        features: as `Config` takes it.
     """
     _check_length(epochs, changes)
     source = data if isinstance(data, str) else IN_MEMORY
@@ -110,13 +116,20 @@ def start_run(
     check_name(runs_dir, name)
     origin = None if init_from is None else find_origin(init_from, runs_dir)
     dataset = _load(data, options, call)
+    if hold_out is not None and source in KNOWN:
+        raise InputError(f"--hold-out: {source} has test images of its own; leave it out")
+    described = DataSource.of(dataset, source, call.data_dir, options, SHARE if hold_out is None else hold_out)
     if epochs is not None:
-        changes = changes | {"images": max(1, round(epochs * len(dataset.images)))}
-    described = DataSource.of(dataset, source, call.data_dir, options)
+        changes = changes | {"images": max(1, round(epochs * described.images))}
     system = with_networks(find_recipe(recipe), networks or {})
     config = make_config(described, recipe, changes, seed, chosen, threads, keep_checkpoints, system)
     if device == "auto":
         call.say(f"device: {chosen}, {reason}")
+    if described.hold_out:
+        held_out = len(dataset.images) - described.images
+        call.say(f"data: {held_out:,} of {len(dataset.images):,} images are held out for evaluation (--hold-out)")
+    if features is not None:
+        config = replace(config, features=str(Path(features).resolve()) if features != ANY else ANY)
     if networks:
         config = replace(config, own_networks=tuple(networks))
         check_networks(system, config, dataset)
@@ -125,7 +138,7 @@ def start_run(
         call.say(*renamed_classes(origin, config))
     state = _first_state(config, system, origin)
     make_runs_dir(runs_dir)  # before the judge measures, which may take long
-    judge = _judge(config, call)
+    judge = _judge(config, dataset, call)
     return _train(config, dataset, create_run(runs_dir, name, config), state, judge, call, keep=origin is not None)
 
 
@@ -168,7 +181,7 @@ def resume_run(
         data = config.data.load(call.data_dir, offline=call.offline, quiet=call.quiet)
     else:
         data = config.data.checked(data)
-    judge = _judge(config, call)
+    judge = _judge(config, data, call)
     state = _state_of(config, run, saved, networks or {})
     return _train(config, data, run, state, judge, call, keep=config != before)
 
@@ -195,8 +208,8 @@ def _load(data: str | Dataset, options: Any, call: Call) -> Dataset:
     return load_dataset(data, "train", call.data_dir, options, offline=call.offline, quiet=call.quiet)
 
 
-def _judge(config: Config, call: Call) -> Any:
-    return task_of(config).open_judge(config, call.data_dir, offline=call.offline, quiet=call.quiet)
+def _judge(config: Config, dataset: Dataset, call: Call) -> Any:
+    return task_of(config).open_judge(config, dataset, call.data_dir, offline=call.offline, quiet=call.quiet)
 
 
 def _first_state(config: Config, system: Any, origin: Origin | None) -> TrainState:

@@ -10,7 +10,7 @@ from gan_runtime.errors import InputError
 from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.exit_codes import COLLAPSED
 from gan_runtime.terminal.flags import DataDir, Json, Offline, Quiet, Version
-from gan_runtime.terminal.help import GENERAL
+from gan_runtime.terminal.help import DATA, GENERAL
 from gan_runtime.terminal.picture_flags import (
     Background,
     FollowLinks,
@@ -22,7 +22,16 @@ from gan_runtime.terminal.picture_flags import (
     SkipBad,
 )
 from gan_runtime.terminal.text import note
-from gan_trainer.commands.flags import OUTPUT, RUN, RUNS_DIR, RUNS_HELP, USUAL, RecipeCommand, with_recipe_flags
+from gan_trainer.commands.flags import (
+    EVALUATION,
+    OUTPUT,
+    RUN,
+    RUNS_DIR,
+    RUNS_HELP,
+    USUAL,
+    RecipeCommand,
+    with_recipe_flags,
+)
 from gan_trainer.commands.list_recipes import print_recipes
 from gan_trainer.commands.requirements import require
 
@@ -93,6 +102,22 @@ def train(
     labels: LabelsFrom = None,
     skip_bad: SkipBad = False,
     follow_links: FollowLinks = False,
+    hold_out: Annotated[
+        float | None,
+        _option(
+            DATA,
+            "Folder or .zip: fraction of the images to hold out for evaluation, 0 to 0.5. 0 trains on all images.",
+            default="0.1",
+        ),
+    ] = None,
+    features: Annotated[
+        str | None,
+        _option(
+            EVALUATION,
+            "Feature network of the evaluations: an .onnx file, or any.",
+            default="the network of the data set, else any, the general one",
+        ),
+    ] = None,
     keep_checkpoints: Annotated[
         int, _option(OUTPUT, "Number of checkpoints to keep, beside the best.", min=1, default=True)
     ] = 3,
@@ -130,7 +155,7 @@ def train(
     }  # fmt: skip
     ended = start_run(
         data, recipe, changes, pictures, call, epochs=epochs, seed=seed, device=device, threads=threads, name=name,
-        runs_dir=runs_dir, init_from=init_from, keep_checkpoints=keep_checkpoints,
+        runs_dir=runs_dir, init_from=init_from, keep_checkpoints=keep_checkpoints, hold_out=hold_out, features=features,
     )  # fmt: skip
     return _report(ended, quiet, as_json)
 

@@ -4,7 +4,10 @@ import shlex
 from dataclasses import asdict, fields
 from typing import Any
 
+from gan_runtime.data import KNOWN
+from gan_runtime.data.split import SHARE
 from gan_runtime.images.options import PictureOptions
+from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS
 from gan_trainer.training.config import Config
 
@@ -36,6 +39,7 @@ def settings(config: Config) -> dict[str, Any]:
         **_pictures(data.pictures),
         **{name: value for name, value in own.items() if name not in NO_SETTINGS},
         "data_dir": data.folder,
+        "hold_out": _hold_out(data),
     }
 
 
@@ -53,6 +57,12 @@ def without_flag(config: Config) -> list[str]:
 def _pictures(options: PictureOptions | None) -> dict[str, Any]:
     usual = asdict(PictureOptions())
     return {name: value for name, value in asdict(options).items() if value != usual[name]} if options else {}
+
+
+def _hold_out(data: DataSource) -> float | None:
+    """The value of --hold-out; None for known data, and if it is the default. Earlier versions held out nothing."""
+    share = data.hold_out or 0.0
+    return None if data.source in KNOWN or share == SHARE else share
 
 
 def _flag(name: str, value: Any) -> list[str]:
