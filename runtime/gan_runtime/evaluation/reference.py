@@ -95,8 +95,8 @@ class Reference:
 
     @property
     def small(self) -> bool:
-        """Whether FID is too biased to lead: there are fewer training images than papers use samples."""
-        return len(self.train.measured.features) < FULL
+        """Whether FID is too biased to lead: images without test images of their own, and few of them."""
+        return self.hold_out is not None and len(self.train.measured.features) < FULL
 
     def among(self, n: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Features of n test images, or of all if there are fewer, and the distances to their neighbours.

@@ -41,7 +41,7 @@ class RecipeCommand(GroupedCommand):
         return super().parse_args(ctx, args)
 
     def shown(self, ctx: click.Context) -> Iterable[click.Parameter]:
-        """All parameters but the settings that the recipe's system does not have; `EVALUATION` and `OUTPUT` at the end."""
+        """All parameters but the settings that the recipe's system lacks; `EVALUATION` and `OUTPUT` at the end."""
         last = {EVALUATION: 1, OUTPUT: 2}
         return sorted(self._of_recipe(ctx), key=lambda one: last.get(getattr(one, "rich_help_panel", None) or "", 0))
 
