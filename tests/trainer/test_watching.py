@@ -257,7 +257,7 @@ def test_when_runs_are_evaluated(call: Call, tmp_path: Path) -> None:
     for i in range(8):
         Image.new("L", (28, 28), i).save(folder / f"{i}.png")
     assert recipe(folder, "--size", 28, "--hold-out", 0)["eval_every"] == 0
-    few = ("gan-train", folder, "--size", 28, "--mode", "L", "--batch-size", 4, "--eval-every", 8)
+    few = ("gan-train", folder, "--size", 28, "--mode", "L", "--batch-size", 4, "--eval-every", 8, "--quiet")
     assert call(*few).refused("photos: 8 images are too few to measure against")
 
 

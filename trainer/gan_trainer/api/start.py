@@ -15,7 +15,7 @@ from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
 from gan_runtime.data.picture_options import picture_options
 from gan_runtime.data.split import SHARE
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
-from gan_runtime.models import ANY
+from gan_runtime.evaluation.networks import ANY
 from gan_runtime.terminal.text import note
 from gan_trainer.api.own_networks import check_networks
 from gan_trainer.data.source import IN_MEMORY, DataSource

@@ -12,13 +12,14 @@ from torch import nn
 from gan_runtime.data import Dataset
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.networks import find_features
 from gan_runtime.evaluation.reference import Reference, load_reference, split_reference
 from gan_runtime.evaluation.scores import TEST, TRAIN, Scores, floors, score
 from gan_runtime.files import check_writable
 from gan_runtime.images.grids import grid
 from gan_runtime.manifest import Latents
 from gan_runtime.model_file import ModelFile
-from gan_runtime.models import encoder_path, find_features
+from gan_runtime.models import encoder_path
 from gan_runtime.terminal.text import note
 from gan_trainer.data.pixels import denormalise, to_pixels
 from gan_trainer.tasks.drawing import draw
