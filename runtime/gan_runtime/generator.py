@@ -16,8 +16,9 @@ from gan_runtime.latents import check_indices
 from gan_runtime.manifest import GenerateManifest, ImageSize, Points, PointsManifest, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.onnx_model import OnnxModel
+from gan_runtime.onnx_runtime import Providers
 from gan_runtime.request import SampleRequest, pad
-from gan_runtime.session import Providers, check_threads, open_session
+from gan_runtime.session import check_threads, open_session
 from gan_runtime.signature import GeneratorSignature, check_task, generator_signature
 from gan_runtime.threads import Workers, available_cpus
 

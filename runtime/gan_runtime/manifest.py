@@ -61,11 +61,6 @@ class ImageAxes:
             if entry.default is MISSING or getattr(self, entry.name) is not None:
                 check_count(entry.name, getattr(self, entry.name))
 
-    def as_size(self) -> "ImageAxes":
-        """The same as an `ImageSize` if the length of every axis is known."""
-        lengths = asdict(self)
-        return self if None in lengths.values() else ImageSize(**lengths)
-
     def takes(self, size: "ImageSize") -> bool:
         """Whether images of `size` fit."""
         return all(getattr(self, axis) in (None, length) for axis, length in asdict(size).items())

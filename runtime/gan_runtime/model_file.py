@@ -12,30 +12,25 @@ from typing import TypeVar
 
 from gan_runtime.errors import ModelError
 from gan_runtime.protobuf import Malformed, Message, read_message
-from gan_runtime.randomness import draws_random_numbers
 
 FLOAT, UINT8, INT64 = 1, 2, 7
 """Element types of TensorProto.DataType that gan-edge files use."""
 
-REARRANGING = {
-    "Identity", "Cast", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "QuantizeLinear", "DequantizeLinear",
-}  # fmt: skip
-"""Operators that leave values where they are, or move and store them."""
+RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
+"""Operators that draw random numbers."""
+TRAINING_MODE = {"Dropout": 2, "BitmaskDropout": 2, "BiasDropout": 4, "BitmaskBiasDropout": 4}
+"""Operators that draw random numbers if they have an input `training_mode`, and the index of that input."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of the graph; `shape` has an int for a fixed axis, a name (or "") for a dynamic one.
-
-    `operator` computes the values of an output, which may be rearranged after it; "" where that is not known.
-    """
+    """An input or output of the graph; `shape` has an int for a fixed axis, a name (or "") for a dynamic one."""
 
     name: str
     element: int
     shape: tuple[int | str, ...]
-    operator: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,16 @@ class ModelFile:
     def without_content(self) -> "ModelFile":
         """The same description without the bytes."""
         return replace(self, content=b"")
+
+
+def check_repeatable(model: ModelFile, or_else: str = "") -> None:
+    """Raise ModelError if the graph draws random numbers; `or_else` is an alternative to a new export."""
+    if model.random_ops:
+        operators = ", ".join(sorted(model.random_ops))
+        raise ModelError(
+            f"{model.path}: its graph draws random numbers ({operators}), so that nothing it gives can be repeated; "
+            f"export the network again in eval mode, with random numbers as inputs{or_else}"
+        )
 
 
 def read_model_file(path: str | Path) -> ModelFile:
@@ -120,7 +125,7 @@ def _parse(content: bytes, path: Path) -> ModelFile:
         producer=" ".join(filter(None, (model.text(2), model.text(3)))),
         metadata=_unique((entry.text(1), entry.text(2)) for entry in model.messages(14)),
         inputs=tuple(port for port in inputs if port.name not in initializers),
-        outputs=tuple(replace(port, operator=_operator(graph, port.name)) for port in outputs),
+        outputs=tuple(outputs),
         external_data=any(map(_is_external, model.walk())),
         random_ops=frozenset(message.text(4) for message in model.walk() if _is_random(message)),
         size=len(content),
@@ -134,9 +139,11 @@ def _is_external(message: Message) -> bool:
 
 def _is_random(message: Message) -> bool:
     """Whether it is a node that draws random numbers."""
-    return message.kind == "NodeProto" and draws_random_numbers(
-        message.text(7), message.text(4), message.fields.get(1, [])
-    )
+    if message.kind != "NodeProto" or message.text(7) not in ("", "ai.onnx", "com.microsoft"):
+        return False
+    operator, inputs = message.text(4), message.fields.get(1, [])
+    trains = any(inputs[TRAINING_MODE[operator] :][:1]) if operator in TRAINING_MODE else False
+    return operator in RANDOM or trains
 
 
 def _unique(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
@@ -151,18 +158,6 @@ def _unique(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
 def _domain(opset: Message) -> str:
     """The default one is called "" or "ai.onnx"."""
     return "" if opset.text(1) == "ai.onnx" else opset.text(1)
-
-
-def _operator(graph: Message, name: str) -> str:
-    """The operator of the default domain that computes the value `name`, found from the end of the graph; or ""."""
-    for node in reversed(graph.messages(1)):
-        if name in node.fields.get(2, []):
-            if node.text(7) not in ("", "ai.onnx"):
-                return ""
-            if node.text(4) not in REARRANGING:
-                return node.text(4)
-            name = str(node.fields.get(1, [""])[0])
-    return ""
 
 
 def _port(value: Message, least: int) -> Port:

@@ -9,9 +9,9 @@ import numpy as np
 
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import Manifest
-from gan_runtime.model_file import ModelFile, read_model_file
-from gan_runtime.randomness import random_numbers
-from gan_runtime.session import Providers, Session, check_threads, open_session, run_session
+from gan_runtime.model_file import ModelFile, check_repeatable, read_model_file
+from gan_runtime.onnx_runtime import Providers
+from gan_runtime.session import Session, check_threads, open_session, run_session
 from gan_runtime.threads import Workers, available_cpus
 
 M = TypeVar("M", bound="OnnxModel")
@@ -75,8 +75,7 @@ class OnnxModel:
     ) -> M:
         """As `load`, for a file that has been read already."""
         manifest = cls.manifest_of(model)
-        if model.random_ops:
-            raise random_numbers(model)
+        check_repeatable(model)
         check_threads(threads)
         session = open_session(model, device, threads=1, providers=providers)
         arguments = {"device": device, "threads": threads, "providers": providers}

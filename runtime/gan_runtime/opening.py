@@ -8,7 +8,7 @@ from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import parse_model, read_model_file
 from gan_runtime.models import SHIPPED, find_model
-from gan_runtime.session import Providers
+from gan_runtime.onnx_runtime import Providers
 
 if TYPE_CHECKING:
     from gan_runtime.generator import Generator

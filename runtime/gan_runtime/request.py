@@ -1,12 +1,11 @@
 """A request for samples: which latents and labels, in which batches. Pure data, which knows no generator."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.errors import InputError
 from gan_runtime.latents import default_labels, draw_latents
 from gan_runtime.manifest import Latents
 
@@ -25,23 +24,6 @@ class SampleRequest:
     own_labels: NDArray[np.int64] | None
     own_latents: NDArray[np.float32] | None
     batch_size: int
-
-    def part(self, first: int, count: int) -> "SampleRequest":
-        """The `count` samples from the one at `first` on as a request of their own: the same samples.
-
-        Raises:
-            InputError: the samples are not all in this request.
-        """
-        if not 0 <= first < first + count <= self.n:
-            raise InputError(f"part {first} to {first + count}: the request has the images 0 to {self.n - 1}")
-        rows = slice(first, first + count)
-        return replace(
-            self,
-            n=count,
-            start=self.start + first,
-            own_labels=None if self.own_labels is None else self.own_labels[rows],
-            own_latents=None if self.own_latents is None else self.own_latents[rows],
-        )
 
     def latents(self, first: int, count: int) -> NDArray[np.float32]:
         """Latents of `count` samples from the one at `first` on, float32 [count, dim]."""

@@ -3,8 +3,8 @@
 `SIGNATURES` is the contract between an exported file and its readers: a new task is a new row.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from gan_runtime.errors import ModelError
 from gan_runtime.manifest import (
@@ -18,11 +18,7 @@ from gan_runtime.manifest import (
     Points,
     PointsManifest,
 )
-from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port
-from gan_runtime.randomness import random_numbers
-
-if TYPE_CHECKING:
-    from gan_runtime.foreign.probe import Foreign
+from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port, check_repeatable
 
 M = TypeVar("M", bound=Manifest)
 N = TypeVar("N", bound=Manifest)
@@ -131,27 +127,22 @@ class GeneratorSignature:
     output_name: str
     fixed_batch: int | None = None
     """The batch size of the graph; None if it takes any."""
-    foreign: "Foreign | None" = None
-    """What is assumed of a file without a manifest."""
-
-    @property
-    def assumed(self) -> str:
-        """What is assumed of a file without a manifest, as text; "" for a file with one."""
-        return self.foreign.remark() if self.foreign else ""
+    assumed: str = ""
+    """What is assumed of a file without a manifest, as text; "" for a file with one."""
+    read_as: dict[str, Any] = field(default_factory=dict)
+    """The same by input and output, for JSON; empty for a file with a manifest."""
 
     def report(self) -> dict[str, Any]:
-        """The same for --json, as text and by input and output; empty for a file with a manifest."""
-        return {"assumed": [self.assumed], "read_as": self.foreign.report()} if self.foreign else {}
+        """Both for the report of a command; empty for a file with a manifest."""
+        return {"assumed": [self.assumed], "read_as": self.read_as} if self.assumed else {}
 
     def feeds(self, z: Any, y: Any) -> dict[str, Any]:
         """The inputs of the graph for latents float32 [n, d] and labels int64 [n], or None if it takes no labels."""
-        if self.foreign:
-            return self.foreign.ports.feeds(z, y)
         return {"latents": z} if y is None else {"latents": z, "labels": y}
 
     def read(self, output: Any) -> Any:
-        """The output as images uint8 [n, h, w, c], or points. Raises ModelError if it is not finite."""
-        return self.foreign.pixels(output) if self.foreign else output
+        """The output as images uint8 [n, h, w, c], or points."""
+        return output
 
 
 def generator_signature(model: ModelFile, manifest: GenerateManifest | PointsManifest) -> GeneratorSignature:
@@ -161,8 +152,7 @@ def generator_signature(model: ModelFile, manifest: GenerateManifest | PointsMan
         ModelError: the file contradicts its manifest, or draws random numbers.
     """
     check_signature(model, manifest)
-    if model.random_ops:
-        raise random_numbers(model)
+    check_repeatable(model)
     (output,) = SIGNATURES[manifest.task].outputs
     batch = next(port.shape[0] for port in model.inputs if port.name == "latents")
     fixed = batch if isinstance(batch, int) else None

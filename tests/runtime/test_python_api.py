@@ -13,7 +13,7 @@ import onnx
 import pytest
 
 import gan_runtime
-from gan_runtime.session import CPU, CUDA
+from gan_runtime.onnx_runtime import CPU, CUDA
 
 
 @pytest.fixture

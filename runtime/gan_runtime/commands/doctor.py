@@ -9,7 +9,7 @@ from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.generator import FINGERPRINT_TOLERANCE, Generator
 from gan_runtime.models import DEFAULT, shipped_model
-from gan_runtime.session import CUDA, import_onnxruntime
+from gan_runtime.onnx_runtime import CUDA, import_onnxruntime
 from gan_runtime.threads import available_cpus
 
 

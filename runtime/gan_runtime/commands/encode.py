@@ -51,7 +51,7 @@ def encode(
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable
     from gan_runtime.images.recorded import pictures_for
-    from gan_runtime.session import import_onnxruntime
+    from gan_runtime.onnx_runtime import import_onnxruntime
 
     began = time.perf_counter()
     *sources, output = files

@@ -75,8 +75,7 @@ def _describe_foreign(model: ModelFile, assumptions: Assumptions | None) -> dict
         signature = Generator.open(model, "cpu", assumptions=assumptions).signature
     except (ModelError, DeviceError) as error:
         return {"manifest": "none", "generator": f"no; {error}"}
-    assert signature.foreign
-    return {"manifest": "none", "generator": signature.assumed, "read_as": signature.foreign.report()}
+    return {"manifest": "none", "generator": signature.assumed, "read_as": signature.read_as}
 
 
 def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dict[str, Any]:

@@ -222,7 +222,7 @@ def _default_n(options: "Options", kind: str, generator: "Generator") -> int:
 
 
 def _describe(generator: "Generator") -> dict[str, Any]:
-    from gan_runtime.session import import_onnxruntime
+    from gan_runtime.onnx_runtime import import_onnxruntime
 
     model = generator.model
     return {

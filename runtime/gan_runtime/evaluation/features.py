@@ -13,7 +13,7 @@ from gan_runtime.evaluation.processor import cpu_kind
 from gan_runtime.image_reader import IMAGES, ImageReader
 from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures, read_manifest
 from gan_runtime.model_file import ModelFile, Port
-from gan_runtime.session import import_onnxruntime
+from gan_runtime.onnx_runtime import import_onnxruntime
 from gan_runtime.signature import check_signature, check_task
 
 FEATURES, LOGITS = "features", "logits"
@@ -132,10 +132,12 @@ def _described(model: ModelFile) -> FeaturesManifest:
     if len(axes) != 3:
         raise ModelError(f"{model.path}: {IMAGES!r} is {list(ports[IMAGES].shape)}; it must be [n, h, w, c]")
     images = ImageAxes(*(axis if isinstance(axis, int) else None for axis in axes))
+    if None not in vars(images).values():
+        images = ImageSize(**vars(images))
     dim, classes = (_width(model, ports[name]) if name in ports else 0 for name in (FEATURES, LOGITS))
     measures = described.output or Measures(dim, classes)
     check_signature(model, replace(described, output=measures))
-    return replace(described, images=images.as_size(), output=measures)
+    return replace(described, images=images, output=measures)
 
 
 def _width(model: ModelFile, port: Port) -> int:

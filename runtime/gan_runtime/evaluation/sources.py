@@ -174,7 +174,7 @@ def recorded_hold_out(names: list[str]) -> float | None:
 
 def check_assumptions(sources: list[Source], assumptions: Assumptions | None) -> None:
     """Raise InputError if there are `assumptions` but no generator without a manifest."""
-    if assumptions and not any(source.generator and source.generator.signature.foreign for source in sources):
+    if assumptions and not any(source.generator and source.generator.signature.assumed for source in sources):
         raise InputError(f"{', '.join(assumptions.given())}: belongs to an .onnx without a manifest; there is none")
 
 
@@ -184,7 +184,7 @@ def _open_generator(
     """Open a generator; `assumptions` are ignored for a file with a manifest."""
     model = read_model_file(source)
     generator = Generator.open(model, device, threads, None if METADATA_KEY in model.metadata else assumptions)
-    if generator.signature.foreign and not quiet:
+    if generator.signature.assumed and not quiet:
         note(f"model: {source}, {generator.signature.assumed}")
     return generator
 

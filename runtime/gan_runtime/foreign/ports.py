@@ -30,8 +30,7 @@ from gan_runtime.foreign.shapes import (
     row_shape,
     width,
 )
-from gan_runtime.model_file import ModelFile, Port
-from gan_runtime.randomness import random_numbers
+from gan_runtime.model_file import ModelFile, Port, check_repeatable
 
 IMAGES = re.compile(r"ima?ge?s?(?![a-z])|picture|sample|fake", re.IGNORECASE)
 
@@ -73,8 +72,8 @@ def choose_ports(model: ModelFile, said: Assumptions) -> Ports:
             draws random numbers.
         InputError: `said` names an input or output that does not exist or does not fit.
     """
-    if model.random_ops and not said.unrepeatable:
-        raise random_numbers(model, ", or take it as it is with --unrepeatable")
+    if not said.unrepeatable:
+        check_repeatable(model, ", or take it as it is with --unrepeatable")
     left = {port.name: port for port in model.inputs}
     constants = [(_take(left, name, "--input", model), value) for name, value in said.inputs.items()]
     constants += [(left.pop(port.name), 1.0) for port in model.inputs if port.name in left and is_truncation(port)]

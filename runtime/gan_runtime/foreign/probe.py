@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import DeviceError, ModelError
 from gan_runtime.foreign.assumptions import LAYOUTS, Assumptions
+from gan_runtime.foreign.operators import operator_of
 from gan_runtime.foreign.pixels import Pixels, check_finite, find_range
 from gan_runtime.foreign.ports import Ports, choose_ports
 from gan_runtime.foreign.shapes import IMAGE_SHAPES, NCHW, describe_port, find_layout
 from gan_runtime.latents import default_labels, draw_latents
 from gan_runtime.manifest import ImageSize, Labels, Latents
 from gan_runtime.model_file import ModelFile, Port
+from gan_runtime.onnx_runtime import Providers
 from gan_runtime.request import pad
-from gan_runtime.session import Providers, Session, open_session, run_session
+from gan_runtime.session import Session, open_session, run_session
 from gan_runtime.signature import GeneratorSignature
 from gan_runtime.threads import Workers
 
@@ -85,6 +87,21 @@ class Foreign:
         return f"{', '.join(told)}; {found}, what lies outside is clipped; flags say otherwise, as --range=-1:1"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForeignSignature(GeneratorSignature):
+    """How to feed a generator without a manifest and read its output."""
+
+    foreign: Foreign
+
+    def feeds(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> dict[str, NDArray[Any]]:
+        """As of a file with a manifest, in the shapes and types that the graph takes."""
+        return self.foreign.ports.feeds(z, y)
+
+    def read(self, output: NDArray[Any]) -> NDArray[Any]:
+        """The output as images. Raises ModelError if it is not finite."""
+        return self.foreign.pixels(output)
+
+
 def open_foreign(
     model: ModelFile, device: str, workers: Workers, assumptions: Assumptions | None, providers: Providers | None
 ) -> tuple[Session, GeneratorSignature]:
@@ -98,9 +115,17 @@ def open_foreign(
     ports = choose_ports(model, said)
     session = open_session(model, device, threads=1, providers=providers)
     found = examine(model, session, workers, ports, said)
-    return session, GeneratorSignature(
-        found.latents, found.labels, found.size, ports.images.name, found.fixed_batch, found
+    signature = ForeignSignature(
+        latents=found.latents,
+        labels=found.labels,
+        output=found.size,
+        output_name=ports.images.name,
+        fixed_batch=found.fixed_batch,
+        assumed=found.remark(),
+        read_as=found.report(),
+        foreign=found,
     )
+    return session, signature
 
 
 def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, said: Assumptions) -> Foreign:
@@ -118,7 +143,8 @@ def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, 
     layout = _layout(model, ports.images, alone.shape, said)
     probe, values = probe.look(_count(alone) if said.range is None else TOGETHER)
     check_finite(values, model.path)
-    pixels = Pixels(model.path, layout, *(said.range or find_range(values, ports.images.operator, model.path)))
+    operator = operator_of(model, ports.images.name)
+    pixels = Pixels(model.path, layout, *(said.range or find_range(values, operator, model.path)))
     image = pixels(alone)
     same = _differ(pixels(values[1:2]), image) <= TOLERANCE
     if not (same or said.unrepeatable):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gan_runtime.errors import InputError
 from gan_runtime.generator import Generator
 from gan_runtime.manifest import Points
 from gan_runtime.request import SampleRequest
@@ -73,7 +74,7 @@ class SampledImages:
 
     def identity(self) -> dict[str, Any]:
         """What determines the images, as JSON: the model's digest, how it is read, and the request."""
-        request, foreign = self.request, self.generator.signature.foreign
+        request, read_as = self.request, self.generator.signature.read_as
         return {
             "model": self.generator.model.sha256,
             "seed": request.seed,
@@ -81,11 +82,21 @@ class SampledImages:
             "n": request.n,
             "label": _one_or_digest(request.own_labels),
             "latents": None if request.own_latents is None else sha256(request.own_latents.tobytes()).hexdigest(),
-        } | ({"read_as": foreign.report()} if foreign else {})
+        } | ({"read_as": read_as} if read_as else {})
 
     def part(self, first: int, count: int) -> "SampledImages":
         """The images first .. first + count - 1, the same ones. Raises InputError where they are not all here."""
-        return replace(self, request=self.request.part(first, count))
+        if not 0 <= first < first + count <= self.n:
+            raise InputError(f"part {first} to {first + count}: the request has the images 0 to {self.n - 1}")
+        rows, request = slice(first, first + count), self.request
+        part = replace(
+            request,
+            n=count,
+            start=self.start + first,
+            own_labels=None if request.own_labels is None else request.own_labels[rows],
+            own_latents=None if request.own_latents is None else request.own_latents[rows],
+        )
+        return replace(self, request=part)
 
     def labels(self, first: int, count: int) -> NDArray[np.int64] | None:
         """Labels of the images first .. first + count - 1, int64 [count]; None for an unconditional generator."""

@@ -12,7 +12,7 @@ import torch
 from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.files import atomic_write
-from gan_runtime.session import import_onnxruntime
+from gan_runtime.onnx_runtime import import_onnxruntime
 from gan_trainer.recipes.checks import flag
 from gan_trainer.recipes.recipe import RECIPES
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from gan_runtime.errors import ModelError
 from gan_runtime.manifest import ImageAxes, ImageSize
 from gan_runtime.model_file import ModelFile
-from gan_runtime.session import one_line, open_session
+from gan_runtime.onnx_runtime import one_line
+from gan_runtime.session import open_session
 from gan_trainer.export.onnx_file import ExportError, first_line
 
 Rows: TypeAlias = tuple[NDArray[Any], ...]
