@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from gan_runtime.threads import available_cpus
+from gan_runtime.devices.processors import available_cpus
 
 Row = dict[str, Any]
 

@@ -15,16 +15,9 @@ SHOWN = 20  # names of classes in a message
 
 
 def check_labels(labels: ArrayLike, n: int, known: Labels | None, path: Path) -> NDArray[np.int64]:
-    """Labels as int64 [n].
+    """`labels`, numbers or names of classes, [n] or one for all, as int64 [n].
 
-    Args:
-        labels: numbers or names of classes, [n] or one for all.
-        n: how many there must be.
-        known: the classes of the model; None for an unconditional one.
-        path: of the model, for messages.
-
-    Raises:
-        InputError: they do not fit.
+    `known` are the classes of the model at `path`; None if it is unconditional. Raises InputError if they do not fit.
     """
     known = _conditional(known, path)
     y = np.asarray(labels)
@@ -41,10 +34,9 @@ def check_labels(labels: ArrayLike, n: int, known: Labels | None, path: Path) ->
 
 
 def find_class(name: str, known: Labels | None, path: Path) -> int:
-    """The number of the class called `name`; where there is none, a number stands for itself.
+    """The number of the class called `name`, or `name` as a number if no class is called so.
 
-    Raises:
-        InputError: there is no such class; names those that are spelt alike.
+    Raises InputError if there is no such class. The message names classes that are spelt alike.
     """
     known = _conditional(known, path)
     for form in (str, partial(normalize, "NFC")):  # macOS decomposes accented letters

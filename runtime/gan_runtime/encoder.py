@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.image_reader import ImageReader
-from gan_runtime.manifest import EncodeManifest, ImageSize, Latents, read_manifest
+from gan_runtime.manifest import EncodeManifest, Latents, read_manifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.signature import check_signature, check_task
 
@@ -35,11 +35,6 @@ class Encoder(ImageReader):
     def latents(self) -> Latents:
         """What it gives: how many values, and the distribution that a generator draws them from."""
         return self.manifest.latents
-
-    @property
-    def size(self) -> ImageSize:
-        """Of the images that it takes."""
-        return self.manifest.images
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Latents of images, the same values however they are cut into calls and threads.

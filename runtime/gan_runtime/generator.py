@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gan_runtime.class_labels import check_labels
+from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.latents import check_indices
 from gan_runtime.manifest import GenerateManifest, ImageSize, Points, PointsManifest, read_manifest
@@ -20,7 +21,7 @@ from gan_runtime.onnx_runtime import Providers
 from gan_runtime.request import SampleRequest, pad
 from gan_runtime.session import check_threads, open_session
 from gan_runtime.signature import GeneratorSignature, check_task, generator_signature
-from gan_runtime.threads import Workers, available_cpus
+from gan_runtime.threads import Workers
 
 if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions
@@ -34,7 +35,6 @@ MAX_BATCH_SIZE = 65536
 # threads of one operator do not, and an image cannot depend on their number. A piece is worth a thread from so many
 # output values on, and leaves the caches beyond so many.
 PIECE_VALUES = 32 * 28 * 28, 256 * 28 * 28
-FINGERPRINT_TOLERANCE = 1  # grey level: what other processors and devices may differ by
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,13 +59,9 @@ class Generator(OnnxModel):
         *,
         providers: Providers | None = None,
     ) -> "Generator":
-        """As `OnnxModel.load`.
+        """As `gan_runtime.load`; `assumptions` say how to read a file without a manifest.
 
-        `assumptions` say how to read a file without a manifest; `signature.assumed` tells what else was assumed.
-
-        Raises:
-            ModelError: also where the images of a file without a manifest cannot be repeated.
-            InputError: also where `assumptions` do not fit the file.
+        `signature.assumed` says what else was assumed. A file whose images cannot be repeated is a ModelError.
         """
         return cls.open(read_model_file(path), device, threads, assumptions, providers=providers)
 
@@ -211,17 +207,9 @@ class Generator(OnnxModel):
         return images
 
     def __call__(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Images:
-        """Images of latents of one's own, in as many batches as the device needs.
+        """Images uint8 [n, height, width, channels] of given latents, float [n, latent_dim], n at least 1.
 
-        Args:
-            latents: float [n, latent_dim], n at least 1.
-            labels: numbers or names of classes, [n] or one for all; i mod classes if None.
-
-        Returns:
-            uint8 [n, height, width, channels].
-
-        Raises:
-            InputError: a shape, label or value does not fit, or the generator is closed.
+        Labels and errors are those of `sample`.
         """
         z = self.check_latents(latents)
         return self.array(self.request(len(z), labels=labels, latents=z))
@@ -249,20 +237,6 @@ class Generator(OnnxModel):
             most = self.threads * max(1, PIECE_VALUES[1] // math.prod(self.image_shape))
             return wanted or min(most, MAX_BATCH_SIZE)
         return wanted or BATCH_SIZE
-
-    def check_fingerprint(self) -> int | None:
-        """Largest difference in grey levels to what the exporting host saw; None where the file has no fingerprint.
-
-        Up to `FINGERPRINT_TOLERANCE` is rounding; more means a damaged file or a device that computes something else.
-        """
-        if not (self.manifest and self.manifest.fingerprint):
-            return None
-        fingerprint = self.manifest.fingerprint
-        return fingerprint.difference(self.levels(self.sample(fingerprint.count, fingerprint.seed)))
-
-    def levels(self, images: NDArray[Any]) -> NDArray[np.uint8]:
-        """What a fingerprint is taken of: the grey levels of images, or as many steps of points."""
-        return self.points.levels(images) if self.points else images
 
     def _draw_batch(self, request: SampleRequest, first: int, into: Images) -> None:
         """Draw the images of `request` from `first` on into an array, in pieces for the threads."""

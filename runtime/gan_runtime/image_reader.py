@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError
-from gan_runtime.manifest import ImageAxes, ImageSize
+from gan_runtime.manifest import EncodeManifest, FeaturesManifest, ImageAxes, ImageSize
 from gan_runtime.onnx_model import OnnxModel
 
 IMAGES = "images"
@@ -21,10 +21,12 @@ PIECE, FEW, LARGE, PIXELS = 64, 4, 2**25, 2**24
 class ImageReader(OnnxModel):
     """A model with the input `images` uint8 [n, h, w, c]."""
 
+    manifest: EncodeManifest | FeaturesManifest
+
     @property
     def size(self) -> ImageAxes:
-        """Of the images that it takes."""
-        raise NotImplementedError
+        """The size of the images that it takes."""
+        return self.manifest.images
 
     def read(
         self,

@@ -10,9 +10,6 @@ import math
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gan_runtime.checks import check_count, check_type
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.fingerprint import Fingerprint
@@ -101,11 +98,6 @@ class Points:
         """The shape of one point."""
         return (self.coordinates,)
 
-    def levels(self, points: NDArray[Any]) -> NDArray[np.uint8]:
-        """The coordinates quantised to 0 to 255, of which a fingerprint is made."""
-        levels: NDArray[np.uint8] = np.rint(points / self.extent * 127.5 + 127.5).clip(0, 255).astype(np.uint8)
-        return levels
-
 
 @dataclass(frozen=True)
 class Measures:
@@ -151,21 +143,6 @@ class Manifest:
         except (TypeError, ValueError) as error:
             raise InputError(f"training, quality or pictures: cannot be written as JSON: {error}") from None
 
-    def to_json(self) -> str:
-        """The text for the model's metadata."""
-        document: dict[str, Any] = {"format_version": FORMAT_VERSION, "name": self.name, "task": self.task}
-        document |= {"inputs": {}, "output": {}, "training": self.training, "quality": self.quality}
-        if self.pictures:
-            document["pictures"] = self.pictures
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if not entry.metadata or value is None:
-                continue
-            section, _, key = entry.metadata["path"].partition(".")
-            content = value.to_json() if isinstance(value, Fingerprint) else asdict(value)
-            document.setdefault(section, {}).update({key: content} if key else content)
-        return json.dumps(document, ensure_ascii=False, allow_nan=False)
-
 
 def _at(path: str, kind: type) -> dict[str, Any]:
     """Metadata of a field: its place in the JSON, and the type of the object there."""
@@ -173,25 +150,28 @@ def _at(path: str, kind: type) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateManifest(Manifest):
-    """A generator of images. It takes labels if it is class-conditional."""
+class _GeneratorManifest(Manifest):
+    """A generator. It takes labels if it is class-conditional."""
 
-    task: str = field(default="generate", init=False)
     latents: Latents = field(metadata=_at("inputs.latents", Latents))
     labels: Labels | None = field(default=None, metadata=_at("inputs.labels", Labels))
-    output: ImageSize = field(metadata=_at("output", ImageSize))
     fingerprint: Fingerprint | None = field(default=None, metadata=_at("fingerprint", Fingerprint))
 
 
 @dataclass(frozen=True, kw_only=True)
-class PointsManifest(Manifest):
+class GenerateManifest(_GeneratorManifest):
+    """A generator of images."""
+
+    task: str = field(default="generate", init=False)
+    output: ImageSize = field(metadata=_at("output", ImageSize))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointsManifest(_GeneratorManifest):
     """A generator of points in the plane."""
 
     task: str = field(default="points", init=False)
-    latents: Latents = field(metadata=_at("inputs.latents", Latents))
-    labels: Labels | None = field(default=None, metadata=_at("inputs.labels", Labels))
     output: Points = field(metadata=_at("output", Points))
-    fingerprint: Fingerprint | None = field(default=None, metadata=_at("fingerprint", Fingerprint))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,20 +212,15 @@ def read_manifest(model: ModelFile) -> Manifest | None:
         check_count("format_version", version, most=None)
         if version <= FORMAT_VERSION:
             return _from_document(document)
-    except InputError as error:
-        raise _damaged(model, str(error)) from None
-    except KeyError as error:
-        raise _damaged(model, f"{error} is missing") from None
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise _damaged(model, f"{type(error).__name__}: {error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, InputError) else reason
+        reason = f"{error} is missing" if isinstance(error, KeyError) else reason
+        raise ModelError(f"{model.path}: its manifest is damaged ({reason}); export the model again") from None
     raise ModelError(
         f"{model.path}: its manifest has format version {version}, this gan-edge reads up to {FORMAT_VERSION}; "
         "upgrade gan-edge on this host"
     )
-
-
-def _damaged(model: ModelFile, reason: str) -> ModelError:
-    return ModelError(f"{model.path}: its manifest is damaged ({reason}); export the model again")
 
 
 def _from_document(document: dict[str, Any]) -> Manifest:

@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import Manifest
 from gan_runtime.model_file import ModelFile, check_repeatable, read_model_file
 from gan_runtime.onnx_runtime import Providers
 from gan_runtime.session import Session, check_threads, open_session, run_session
-from gan_runtime.threads import Workers, available_cpus
+from gan_runtime.threads import Workers
 
 M = TypeVar("M", bound="OnnxModel")
 
@@ -49,18 +50,10 @@ class OnnxModel:
         *,
         providers: Providers | None = None,
     ) -> M:
-        """Open the file at `path`.
-
-        Args:
-            path: an .onnx file.
-            device: "cpu", "cuda", "cuda:1" for the second GPU, or "auto" for CUDA where it works and CPU elsewhere.
-            threads: all processors that this process may use if None.
-            providers: execution providers of ONNX Runtime in place of `device`, names or (name, options).
+        """Open the file at `path`. Arguments and errors are those of `gan_runtime.load`.
 
         Raises:
-            ModelError: the file is damaged, unsafe, too new, or made for another task.
-            DeviceError: the device or a provider cannot run the model.
-            InputError: an argument is out of range.
+            ModelError: also if the file is made for the task of another class.
         """
         return cls.open(read_model_file(path), device, threads, providers=providers)
 

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile
 from gan_runtime.onnx_runtime import CPU, CUDA, Providers, import_onnxruntime, load_model, one_line
-from gan_runtime.threads import available_cpus
 
 DEVICES = ("auto", "cpu", "cuda")
 MAX_THREADS = 1024
@@ -30,7 +30,7 @@ class Session:
 def open_session(
     model: ModelFile, device: str = "auto", threads: int | None = None, providers: Providers | None = None
 ) -> Session:
-    """Load `model` on `device`, or on `providers` in its place; see `OnnxModel.load`.
+    """Load `model` on `device`, or on `providers` in its place; see `gan_runtime.load`.
 
     `threads` are those of one operator; all processors that this process may use if None.
 

@@ -1,36 +1,14 @@
-"""How many processors this process may use, and threads for the pieces of a batch."""
+"""Threads for the pieces of a batch."""
 
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
-
-
-def available_cpus() -> int:
-    """Processors that affinity mask and container quota (cgroup v2 or v1) leave to this process, at least 1."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cgroup_quota()
-    return max(1, min(count, ceil(quota)) if quota else count)
-
-
-def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
-    try:
-        quota, period = (root / "cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        pass
-    try:
-        quota, period = ((root / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        return int(quota) / int(period) if int(quota) > 0 else None
-    except (OSError, ValueError):
-        return None
 
 
 @dataclass(frozen=True)

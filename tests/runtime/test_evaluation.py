@@ -24,6 +24,7 @@ from gan_runtime.evaluation.scores import Scores, check_n, floors, score, score_
 from gan_runtime.images.choice import some_in_order
 from gan_runtime.manifest import METADATA_KEY, FeaturesManifest, ImageAxes, Measures
 from gan_runtime.models import shipped_features
+from gan_trainer.export.manifest import to_json
 
 Call = Callable[..., Result]
 ROOT = Path(__file__).resolve().parents[2]
@@ -352,7 +353,7 @@ def any_features(path: Path, **axes: int | str) -> Path:
 
 def described(path: Path, manifest: FeaturesManifest) -> Path:
     model = onnx.load(path)
-    onnx.helper.set_model_props(model, {METADATA_KEY: manifest.to_json()})
+    onnx.helper.set_model_props(model, {METADATA_KEY: to_json(manifest)})
     onnx.save(model, path)
     return path
 

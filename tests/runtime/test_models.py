@@ -13,6 +13,7 @@ from gan_runtime.commands.find_model import default_model, is_generator
 from gan_runtime.errors import ModelError
 from gan_runtime.manifest import METADATA_KEY, FeaturesManifest
 from gan_runtime.models import SHIPPED, checkout, find_model, shipped_model
+from gan_trainer.export.manifest import to_json
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_shipped_models_have_names(tmp_path: Path) -> None:
 def test_other_tasks_are_passed_over_silently_and_damaged_files_aloud(exported: Path, conditional_model: Path) -> None:
     place(conditional_model, exported / "good.onnx", age=20)
     other = onnx.load(conditional_model)
-    onnx.helper.set_model_props(other, {METADATA_KEY: FeaturesManifest(name="features").to_json()})
+    onnx.helper.set_model_props(other, {METADATA_KEY: to_json(FeaturesManifest(name="features"))})
     onnx.save(other, exported / "features.onnx")
     (exported / "cut.onnx").write_bytes(conditional_model.read_bytes()[:1000])
     (exported / "gone.onnx").symlink_to("nowhere")

@@ -11,11 +11,11 @@ import onnx
 import pytest
 
 from gan_runtime.devices.cuda import MODEL, why_not_cuda
+from gan_runtime.devices.processors import _cgroup_quota, available_cpus
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile, parse_model, read_model_file
 from gan_runtime.onnx_runtime import CPU, CUDA
 from gan_runtime.session import open_session
-from gan_runtime.threads import _cgroup_quota, available_cpus
 
 
 @pytest.fixture

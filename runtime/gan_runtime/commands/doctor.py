@@ -6,11 +6,12 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from typing import Any
 
 from gan_runtime import __version__
+from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import GanEdgeError
-from gan_runtime.generator import FINGERPRINT_TOLERANCE, Generator
+from gan_runtime.evaluation.fingerprint import TOLERANCE, check_fingerprint
+from gan_runtime.generator import Generator
 from gan_runtime.models import DEFAULT, shipped_model
 from gan_runtime.onnx_runtime import CUDA, import_onnxruntime
-from gan_runtime.threads import available_cpus
 
 
 def examine() -> tuple[dict[str, Any], list[str]]:
@@ -49,12 +50,12 @@ def onnxruntime_wheels() -> dict[str, str]:
 
 def _try(device: str, problems: list[str]) -> str:
     try:
-        difference = Generator.load(shipped_model(DEFAULT), device).check_fingerprint()
+        difference = check_fingerprint(Generator.load(shipped_model(DEFAULT), device))
     except GanEdgeError as error:
         if device == "cpu" or CUDA in import_onnxruntime().get_available_providers():
             problems.append(str(error))
         return f"does not work: {error}"
-    if difference is None or difference > FINGERPRINT_TOLERANCE:
+    if difference is None or difference > TOLERANCE:
         problems.append(f"{device}: the shipped model gives wrong images")
         return f"gives wrong images (they differ by {difference} grey levels)"
     return "works"

@@ -64,7 +64,7 @@ def encode(
     given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}
     like = pictures_for([encoder.model], given, (lambda remark: None) if quiet else note)
     pictures = load_images(
-        sources, encoder.size, split=split, data_dir=data_dir, offline=offline, quiet=quiet, like=like
+        sources, encoder.manifest.images, split=split, data_dir=data_dir, offline=offline, quiet=quiet, like=like
     )
     latents = encode_images(encoder, pictures.images, quiet=quiet)
     _write(path, latents, pictures.names, pictures.labels)

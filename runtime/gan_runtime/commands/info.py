@@ -60,13 +60,13 @@ def info_main() -> None:
 def _check(path: str, device: str, threads: int | None) -> tuple[bool, dict[str, Any]]:
     from gan_runtime.commands.open_model import open_generator
     from gan_runtime.errors import ModelError
-    from gan_runtime.generator import FINGERPRINT_TOLERANCE
+    from gan_runtime.evaluation.fingerprint import TOLERANCE, check_fingerprint
 
     generator = open_generator(path, device, threads)
-    difference = generator.check_fingerprint()
+    difference = check_fingerprint(generator)
     if difference is None:
         raise ModelError(f"{path}: has no fingerprint to compare with; export it with gan-export")
-    passed = difference <= FINGERPRINT_TOLERANCE
+    passed = difference <= TOLERANCE
     return passed, {
         "device": generator.session.device,
         "largest_difference": difference,

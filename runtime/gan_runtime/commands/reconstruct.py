@@ -102,7 +102,7 @@ def encoded(
         )
     say = (lambda remark: None) if options.quiet else note
     like = pictures_for([generator.model, opened.model], reading, say)
-    found = load_images(images, opened.size, offline=True, quiet=options.quiet, like=like)
+    found = load_images(images, opened.manifest.images, offline=True, quiet=options.quiet, like=like)
     if reconstruct:
         reconstruction_layout(found.images.shape, options)
     latents = encode_images(opened, found.images, quiet=options.quiet)

@@ -23,13 +23,13 @@ from gan_runtime.data.classes import Classes, find_classes
 from gan_runtime.data.dataset import Dataset
 from gan_runtime.data.listing import Bad, Listing, open_pictures
 from gan_runtime.data.paths import cache_folder
+from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import DataError
 from gan_runtime.images.decoding import NO_MEMORY, decoder
 from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.images.remarks import Remark, summarise
 from gan_runtime.terminal.progress import progress
 from gan_runtime.terminal.text import note
-from gan_runtime.threads import available_cpus
 
 VERSION = 5  # of the way from files to images, and of what the cache holds
 CODECS = ("jpg", "zlib", "libtiff", "webp", "avif", "littlecms2")  # libraries that determine what Pillow decodes

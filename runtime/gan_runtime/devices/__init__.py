@@ -1,1 +1,1 @@
-"""What devices beyond the CPU need. Imported only where ONNX Runtime was built for one."""
+"""What this host has: processors, GPUs, execution providers. The code for GPUs is imported only if it is needed."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.devices.processors import cpu_kind
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.evaluation.metrics import largest_probability
-from gan_runtime.evaluation.processor import cpu_kind
 from gan_runtime.image_reader import IMAGES, ImageReader
 from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures, read_manifest
 from gan_runtime.model_file import ModelFile, Port
@@ -60,11 +60,6 @@ class FeatureNetwork(ImageReader):
     def name(self) -> str:
         """Of the network, for people."""
         return self.manifest.name
-
-    @property
-    def size(self) -> ImageAxes:
-        """Of the images that it takes: an `ImageSize` if all have one size."""
-        return self.manifest.images
 
     @property
     def dim(self) -> int:

@@ -52,8 +52,8 @@ def compare(
     settings under Recipe apply to all recipes. --precision is fp32 unless it is given.
     """
     require("gan-compare")
+    from gan_runtime.devices.processors import available_cpus
     from gan_runtime.errors import GanEdgeError
-    from gan_runtime.threads import available_cpus
     from gan_trainer.compare.cells import Place, known_results
     from gan_trainer.compare.command import check_request, compare_all, features_for, planned, report
     from gan_trainer.compare.plan import Cell, Settings

@@ -137,9 +137,9 @@ def _train(
     from dataclasses import asdict, replace
 
     from gan_runtime.data import load_dataset
+    from gan_runtime.devices.processors import available_cpus
     from gan_runtime.manifest import ImageSize
     from gan_runtime.terminal.progress import progress
-    from gan_runtime.threads import available_cpus
     from gan_trainer.features.export import export_features
     from gan_trainer.features.network import FEATURE_RECIPES, accuracy, train_features
     from gan_trainer.runs.folder import software

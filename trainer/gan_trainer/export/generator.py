@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.evaluation.fingerprint import PIXELS, difference, levels, spread
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.fingerprint import FINGERPRINT_PIXELS, Fingerprint, spread
+from gan_runtime.fingerprint import Fingerprint
 from gan_runtime.generator import Generator
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.recorded import record
@@ -280,13 +281,13 @@ def fingerprinted(
     """
     try:
         generator = Generator.open(file, "cpu")
-        found = generator.levels(generator.sample(len(expected), FINGERPRINT_SEED))
+        found = levels(generator.size, generator.sample(len(expected), FINGERPRINT_SEED))
     except GanEdgeError as error:
         raise ExportError(f"the runtime cannot draw from the file: {error}") from error
-    pixels = spread(found, FINGERPRINT_PIXELS).tobytes()
+    pixels = spread(found, PIXELS).tobytes()
     fingerprint = Fingerprint(FINGERPRINT_SEED, len(expected), pixels)
     file = finish(model, replace(manifest, fingerprint=fingerprint), shapes, file.opset, file.path)
-    difference = fingerprint.difference(expected)
-    if difference > PIXEL_TOLERANCE:
-        raise ExportError(f"the fingerprint would differ from torch by {difference} grey levels")
+    levels_off = difference(fingerprint, expected)
+    if levels_off > PIXEL_TOLERANCE:
+        raise ExportError(f"the fingerprint would differ from torch by {levels_off} grey levels")
     return file

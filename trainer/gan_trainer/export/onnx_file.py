@@ -17,6 +17,7 @@ from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.manifest import METADATA_KEY, Manifest
 from gan_runtime.model_file import ModelFile, parse_model
+from gan_trainer.export.manifest import to_json
 
 OPSETS = range(13, 21)
 RANDOM = {  # evaluation mode removes a Dropout from the graph, unless it is active
@@ -243,7 +244,7 @@ def finish(
         node.doc_string = ""
         del node.metadata_props[:]
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {METADATA_KEY: manifest.to_json()})
+    onnx.helper.set_model_props(model, {METADATA_KEY: to_json(manifest)})
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gan_runtime.evaluation.fingerprint import levels
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.fingerprint import MAX_FINGERPRINT_IMAGES
 from gan_runtime.manifest import Latents, Points, PointsManifest
@@ -89,7 +90,7 @@ def points_file(
     blocks = [*usual_blocks(latents, 0, ROWS, size.coordinates), *other_blocks(latents, 0, ROWS)]
     check_parity(draw, file_rows(file, [OUTPUT]), blocks, [output])
     (points,) = draw(generator_rows(0, MAX_FINGERPRINT_IMAGES, latents, 0))
-    return fingerprinted(file, model, manifest, {OUTPUT: size.shape}, size.levels(points))
+    return fingerprinted(file, model, manifest, {OUTPUT: size.shape}, levels(size, points))
 
 
 def _coordinates(points: object) -> int:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
+from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import InputError
 from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.manifest import ImageSize
-from gan_runtime.threads import available_cpus
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.checks import AUTO, changed, check_changes
 from gan_trainer.recipes.recipe import Recipe, find_recipe

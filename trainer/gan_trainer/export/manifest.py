@@ -1,0 +1,27 @@
+"""Write manifests; `gan_runtime.manifest` reads them."""
+
+import base64
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+from gan_runtime.fingerprint import Fingerprint
+from gan_runtime.manifest import FORMAT_VERSION, Manifest
+
+
+def to_json(manifest: Manifest) -> str:
+    """The text of `manifest` for the metadata of a model."""
+    document: dict[str, Any] = {"format_version": FORMAT_VERSION, "name": manifest.name, "task": manifest.task}
+    document |= {"inputs": {}, "output": {}, "training": manifest.training, "quality": manifest.quality}
+    if manifest.pictures:
+        document["pictures"] = manifest.pictures
+    for entry in fields(manifest):
+        value = getattr(manifest, entry.name)
+        if not entry.metadata or value is None:
+            continue
+        section, _, key = entry.metadata["path"].partition(".")
+        content = asdict(value)
+        if isinstance(value, Fingerprint):
+            content["pixels"] = base64.b64encode(value.pixels).decode()
+        document.setdefault(section, {}).update({key: content} if key else content)
+    return json.dumps(document, ensure_ascii=False, allow_nan=False)
