@@ -52,7 +52,7 @@ class Encoder(ImageReader):
         """
         return self.encode([images])
 
-    def encode(self, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """As a call, for images that come batch by batch."""
-        (latents,) = self.read(batches, [LATENTS])
+    def encode(self, batches: Iterable[NDArray[np.uint8]], n: int | None = None) -> NDArray[np.float32]:
+        """As a call, for `n` images that come batch by batch; `n` may be None if all fit into memory."""
+        (latents,) = self.read(batches, [LATENTS], n)
         return latents

@@ -3,7 +3,7 @@
 import math
 import operator
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -90,7 +90,7 @@ class Generator(OnnxModel):
             signature = generator_signature(model, manifest)
             session = open_session(model, device, threads=1, providers=providers)
         arguments = {"device": device, "threads": threads, "assumptions": assumptions, "providers": providers}
-        return cls(model.without_content(), manifest, session, workers, arguments, signature)
+        return cls(replace(model, content=b""), manifest, session, workers, arguments, signature)
 
     @property
     def latent_dim(self) -> int:
@@ -136,7 +136,9 @@ class Generator(OnnxModel):
     def sample(
         self, n: int, seed: int = 0, start: int = 0, labels: ArrayLike | None = None, batch_size: int | None = None
     ) -> Images:
-        """Draw the images start .. start + n - 1 of `seed`; the same bytes however they are cut into calls and batches.
+        """Draw the images start .. start + n - 1 of `seed`, uint8 [n, height, width, channels].
+
+        The bytes of an image do not depend on calls, batches or threads.
 
         Args:
             n: how many images; of none, an empty array.
@@ -144,9 +146,6 @@ class Generator(OnnxModel):
             start: index of the first image.
             labels: numbers or names of classes, [n] or one for all; i mod classes if None.
             batch_size: images per run of the session.
-
-        Returns:
-            uint8 [n, height, width, channels].
 
         Raises:
             InputError: an argument is out of range, labels are given to an unconditional generator, or it is closed.
@@ -174,9 +173,7 @@ class Generator(OnnxModel):
         """The checked request for n images, for `batches` and `array`.
 
         `latents` [n, latent_dim] take the place of seed and start: default labels then count from 0, as in a call.
-
-        Raises:
-            InputError: as `sample`.
+        Errors are those of `sample`.
         """
         n, seed, start = map(operator.index, (n, seed, start))  # numpy's integers would overflow
         if n < 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,13 @@ class ImageReader(OnnxModel):
         self,
         batches: Iterable[NDArray[np.uint8]],
         outputs: list[str],
+        n: int | None = None,
         keep: Callable[..., tuple[NDArray[Any], ...]] = lambda *arrays: arrays,
     ) -> list[NDArray[Any]]:
-        """The `outputs` for all images, which come batch by batch; `keep` says what to keep of those of a piece.
+        """The `outputs` for all images, which come batch by batch, in arrays that are allocated once.
+
+        `n` is the number of images; without it, all batches are in memory at once. `keep` selects what is kept of the
+        outputs of a piece.
 
         Raises:
             InputError: the images are of another size than the file takes, there are none, or the model is closed.
@@ -45,10 +50,19 @@ class ImageReader(OnnxModel):
         def run(images: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
             return keep(*self.run(outputs, {IMAGES: images}, len(images)))
 
-        pieces = [piece for batch in batches for piece in self.workers.map(run, self._cut(batch))]
-        if not pieces:
+        if n is None:
+            batches = list(batches)
+            n = sum(map(len, batches))
+        found: list[NDArray[Any]] = []
+        first = 0
+        for piece in chain.from_iterable(self.workers.map(run, self._cut(batch)) for batch in batches):
+            found = found or [np.empty((n, *part.shape[1:]), part.dtype) for part in piece]
+            for whole, part in zip(found, piece, strict=True):
+                whole[first : first + len(part)] = part
+            first += len(piece[0])
+        if not first:
             raise InputError(f"there are no images for {self.model.path}")
-        return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+        return [whole[:first] for whole in found]
 
     def check_size(self, size: ImageSize, what: str) -> None:
         """Raise InputError where images of `size` are not what the file takes."""

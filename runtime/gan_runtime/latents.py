@@ -58,11 +58,9 @@ def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "n
     """
     seed, start, n = operator.index(seed), operator.index(start), operator.index(n)  # numpy's integers would overflow
     check_indices(seed, start, n)
-    counts_per_image = -(-dim // WORDS_PER_COUNT)
-    philox = np.random.Philox(key=seed, counter=start * counts_per_image)
-    words = philox.random_raw(n * counts_per_image * WORDS_PER_COUNT).reshape(n, counts_per_image * WORDS_PER_COUNT)[
-        :, :dim
-    ]
+    counts = -(-dim // WORDS_PER_COUNT)  # per image
+    philox = np.random.Philox(key=seed, counter=start * counts)
+    words = philox.random_raw(n * counts * WORDS_PER_COUNT).reshape(n, counts * WORDS_PER_COUNT)[:, :dim]
     # The upper 52 bits and half a step: never 0, never 1, every value exact.
     uniform = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
     if distribution == "uniform":

@@ -5,18 +5,19 @@ of the object there; a field with a default may be absent. Other keys are ignore
 name. Values are checked when an object is made, in Python and from a file alike.
 """
 
+import base64
 import json
 import math
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
-from gan_runtime.checks import check_count, check_type
 from gan_runtime.errors import InputError, ModelError
-from gan_runtime.fingerprint import Fingerprint
 from gan_runtime.model_file import ModelFile
 
 METADATA_KEY = "gan_edge"
 FORMAT_VERSION = 1
+MAX_FINGERPRINT_IMAGES = 1024
+MAX_COUNT = 2**31
 DISTRIBUTIONS = ("normal", "uniform")
 
 
@@ -28,7 +29,7 @@ class Latents:
     distribution: str
 
     def __post_init__(self) -> None:
-        check_count("latents.dim", self.dim)
+        _check_count("latents.dim", self.dim)
         if self.distribution not in DISTRIBUTIONS:
             raise InputError(f"latents.distribution {self.distribution!r}: must be one of {', '.join(DISTRIBUTIONS)}")
 
@@ -41,7 +42,7 @@ class Labels:
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        check_count("labels.classes", self.classes)
+        _check_count("labels.classes", self.classes)
         _check_names("labels", self.names, self.classes)
 
 
@@ -56,7 +57,7 @@ class ImageAxes:
     def __post_init__(self) -> None:
         for entry in fields(self):
             if entry.default is MISSING or getattr(self, entry.name) is not None:
-                check_count(entry.name, getattr(self, entry.name))
+                _check_count(entry.name, getattr(self, entry.name))
 
     def takes(self, size: "ImageSize") -> bool:
         """Whether images of `size` fit."""
@@ -88,8 +89,8 @@ class Points:
     extent: float
 
     def __post_init__(self) -> None:
-        check_count("coordinates", self.coordinates)
-        check_type("extent", self.extent, (int, float))
+        _check_count("coordinates", self.coordinates)
+        _check_type("extent", self.extent, (int, float))
         if not 0 < self.extent < math.inf:
             raise InputError(f"extent {self.extent}: must be positive and finite")
 
@@ -108,9 +109,30 @@ class Measures:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_count("output.dim", self.dim)
-        check_count("output.classes", self.classes, least=0)
+        _check_count("output.dim", self.dim)
+        _check_count("output.classes", self.classes, least=0)
         _check_names("output", self.names, self.classes)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Pixels that the exporting host saw, of the images 0 to count - 1 of `seed` (`evaluation/fingerprint.py`)."""
+
+    seed: int
+    count: int
+    pixels: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_count("fingerprint.seed", self.seed, 2**64 - 1, least=0)
+        _check_count("fingerprint.count", self.count, MAX_FINGERPRINT_IMAGES)
+        _check_type("fingerprint.pixels", self.pixels, bytes)
+        if not self.pixels:
+            raise InputError("fingerprint.pixels: is empty")
+
+    @classmethod
+    def from_json(cls, section: dict[str, Any]) -> "Fingerprint":
+        """The fingerprint in a manifest. Raises InputError, ValueError, KeyError or TypeError if it is damaged."""
+        return cls(section["seed"], section["count"], base64.b64decode(section["pixels"], validate=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,11 +155,11 @@ class Manifest:
 
     def __post_init__(self) -> None:
         for key, kind in {"name": str, "task": str, "training": dict, "quality": list, "pictures": dict}.items():
-            check_type(key, getattr(self, key), kind)
+            _check_type(key, getattr(self, key), kind)
         if not self.task:
             raise InputError("task: is empty")
         for entry in self.quality:
-            check_type("an entry of quality", entry, dict)
+            _check_type("an entry of quality", entry, dict)
         try:
             json.dumps([self.training, self.quality, self.pictures], allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -209,7 +231,7 @@ def read_manifest(model: ModelFile) -> Manifest | None:
     try:
         document = json.loads(text)
         version = document["format_version"]
-        check_count("format_version", version, most=None)
+        _check_count("format_version", version, most=None)
         if version <= FORMAT_VERSION:
             return _from_document(document)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -224,7 +246,7 @@ def read_manifest(model: ModelFile) -> Manifest | None:
 
 
 def _from_document(document: dict[str, Any]) -> Manifest:
-    check_type("inputs", document["inputs"], dict)
+    _check_type("inputs", document["inputs"], dict)
     values = {"name": document["name"]}
     values |= {key: document[key] for key in ("training", "quality", "pictures") if key in document}
     kind = MANIFESTS.get(document["task"])
@@ -240,7 +262,7 @@ def _section(document: dict[str, Any], path: str, kind: Any, *, required: bool) 
     """The object at `path` as one of `kind`; None if it is optional and absent or empty."""
     for key in path.split("."):
         document = document[key] if required else document.get(key, {})
-        check_type(path, document, dict)
+        _check_type(path, document, dict)
     if not (required or document):
         return None
     if kind is Fingerprint:
@@ -250,10 +272,25 @@ def _section(document: dict[str, Any], path: str, kind: Any, *, required: bool) 
 
 
 def _check_names(what: str, names: tuple[str, ...], classes: int) -> None:
-    check_type(f"{what}.names", names, tuple)
+    _check_type(f"{what}.names", names, tuple)
     for name in names:
-        check_type(f"a name in {what}.names", name, str)
+        _check_type(f"a name in {what}.names", name, str)
     if len(names) not in (0, classes):
         raise InputError(f"{what}.names: {len(names)} names for {classes} classes; give one for each class, or none")
     if len(set(names)) != len(names):
         raise InputError(f"{what}.names: two classes have the same name")
+
+
+def _check_type(what: str, value: Any, kind: type | tuple[type, ...]) -> None:
+    """Raise InputError if `value` is not of type `kind`. A bool is not accepted as a number."""
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        wanted = " or ".join(one.__name__ for one in kinds)
+        raise InputError(f"{what} {value!r:.60}: must be of type {wanted}, not {type(value).__name__}")
+
+
+def _check_count(what: str, value: Any, most: int | None = MAX_COUNT, least: int = 1) -> None:
+    """Raise InputError if `value` is not an integer from `least` to `most`; None sets no upper limit."""
+    _check_type(what, value, int)
+    if value < least or (most is not None and value > most):
+        raise InputError(f"{what} {value}: must be at least {least}{'' if most is None else f' and at most {most}'}")

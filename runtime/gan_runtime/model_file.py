@@ -6,7 +6,7 @@ onnx.proto are named by number, as in `gan_runtime.protobuf`.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -59,10 +59,6 @@ class ModelFile:
         """Version of the default operator set (ai.onnx)."""
         return self.opsets.get("", 0)
 
-    def without_content(self) -> "ModelFile":
-        """The same description without the bytes."""
-        return replace(self, content=b"")
-
 
 def check_repeatable(model: ModelFile, or_else: str = "") -> None:
     """Raise ModelError if the graph draws random numbers; `or_else` is an alternative to a new export."""
@@ -109,7 +105,8 @@ def parse_model(content: bytes, path: Path) -> ModelFile:
 
 def _parse(content: bytes, path: Path) -> ModelFile:
     model = read_message(memoryview(content), "ModelProto")
-    opsets = _unique((_domain(opset), opset.integer(2)) for opset in model.messages(8))
+    names = {"ai.onnx": ""}  # of the default operator set
+    opsets = _unique((names.get(opset.text(1), opset.text(1)), opset.integer(2)) for opset in model.messages(8))
     if not (model.messages(7) and model.integer(1) and opsets):
         raise Malformed("it has no graph, no IR version or no opset")
     (graph,) = model.messages(7)
@@ -153,11 +150,6 @@ def _unique(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
         if found.setdefault(key, value) != value:
             raise Malformed(f"{key!r:.60} has two values")
     return found
-
-
-def _domain(opset: Message) -> str:
-    """The default one is called "" or "ai.onnx"."""
-    return "" if opset.text(1) == "ai.onnx" else opset.text(1)
 
 
 def _port(value: Message, least: int) -> Port:

@@ -1,9 +1,9 @@
 """What all open models have in common: a file on a device, closed when it is no longer needed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,8 +14,6 @@ from gan_runtime.model_file import ModelFile, check_repeatable, read_model_file
 from gan_runtime.onnx_runtime import Providers
 from gan_runtime.session import Session, check_threads, open_session, run_session
 from gan_runtime.threads import Workers
-
-M = TypeVar("M", bound="OnnxModel")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,13 +41,13 @@ class OnnxModel:
 
     @classmethod
     def load(
-        cls: type[M],
+        cls,
         path: str | Path,
         device: str = "auto",
         threads: int | None = None,
         *,
         providers: Providers | None = None,
-    ) -> M:
+    ) -> Self:
         """Open the file at `path`. Arguments and errors are those of `gan_runtime.load`.
 
         Raises:
@@ -59,20 +57,20 @@ class OnnxModel:
 
     @classmethod
     def open(
-        cls: type[M],
+        cls,
         model: ModelFile,
         device: str = "auto",
         threads: int | None = None,
         *,
         providers: Providers | None = None,
-    ) -> M:
+    ) -> Self:
         """As `load`, for a file that has been read already."""
         manifest = cls.manifest_of(model)
         check_repeatable(model)
         check_threads(threads)
         session = open_session(model, device, threads=1, providers=providers)
         arguments = {"device": device, "threads": threads, "providers": providers}
-        return cls(model.without_content(), manifest, session, Workers(threads or available_cpus()), arguments)
+        return cls(replace(model, content=b""), manifest, session, Workers(threads or available_cpus()), arguments)
 
     @classmethod
     def manifest_of(cls, model: ModelFile) -> Manifest:
@@ -99,7 +97,7 @@ class OnnxModel:
         self.session.onnx = None
         self.workers.close()
 
-    def __enter__(self: M) -> M:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -138,7 +136,7 @@ class OnnxModel:
         return self.model.sha256, self.session.device, self.arguments.get("assumptions")
 
 
-def _reopen(kind: type[M], path: str, sha256: str, arguments: dict[str, Any]) -> M:
+def _reopen(kind: type[OnnxModel], path: str, sha256: str, arguments: dict[str, Any]) -> OnnxModel:
     """A pickled model, opened again. Raises ModelError where the file is gone or has changed."""
     model = read_model_file(path)
     if model.sha256 != sha256:

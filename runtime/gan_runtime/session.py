@@ -69,12 +69,7 @@ def open_session(
 
 
 def run_session(model: ModelFile, session: Session, outputs: list[str], feeds: dict[str, Any], n: int) -> list[Any]:
-    """The `outputs` of one run on n images.
-
-    Raises:
-        DeviceError: the device fails.
-        InputError: the session is closed.
-    """
+    """The `outputs` of one run on n images. Raises DeviceError if the device fails, InputError if it is closed."""
     onnx = session.onnx
     if onnx is None:
         raise InputError(f"{model.path}: the model is closed; load it again")

@@ -11,13 +11,13 @@ import pytest
 from gan_runtime import Generator
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.evaluation.fingerprint import difference, spread
-from gan_runtime.fingerprint import Fingerprint
 from gan_runtime.manifest import (
     FORMAT_VERSION,
     MANIFESTS,
     METADATA_KEY,
     EncodeManifest,
     FeaturesManifest,
+    Fingerprint,
     GenerateManifest,
     ImageAxes,
     ImageSize,

@@ -20,4 +20,4 @@ def encode_images(encoder: Encoder, images: NDArray[np.uint8], *, quiet: bool = 
                 yield images[first : first + BATCH]
                 advance(len(images[first : first + BATCH]))
 
-        return encoder.encode(batches())
+        return encoder.encode(batches(), len(images))

@@ -89,15 +89,15 @@ class FeatureNetwork(ImageReader):
             return self.size
         raise InputError(f"{what}: {self.model.path} takes images {self.size}; name a feature network of one size")
 
-    def measure(self, batches: Iterator[NDArray[np.uint8]]) -> Measured:
-        """Measure batches of images, uint8 [n, h, w, c] each.
+    def measure(self, batches: Iterator[NDArray[np.uint8]], n: int | None = None) -> Measured:
+        """Measure `n` images in batches, uint8 [any, h, w, c] each; `n` may be None if all fit into memory.
 
         Raises:
             InputError: the images have another size than the network takes, or there are none.
             DeviceError: the device fails.
             ModelError: a feature or logit is not finite.
         """
-        return Measured(*self.read(batches, [FEATURES, LOGITS][: 2 if self.classes else 1], _kept))
+        return Measured(*self.read(batches, [FEATURES, LOGITS][: 2 if self.classes else 1], n, _kept))
 
 
 def _kept(features: NDArray[np.float32], *logits: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.fingerprint import Fingerprint
 from gan_runtime.generator import Generator
-from gan_runtime.manifest import ImageSize, Points
+from gan_runtime.manifest import Fingerprint, ImageSize, Points
 
 PIXELS = 3072  # 4 KB of base64
 TOLERANCE = 1  # grey level: rounding of other processors and devices

@@ -244,7 +244,7 @@ def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False
                 yield batch
                 advance(len(batch))
 
-        measured = network.measure(batches())
+        measured = network.measure(batches(), len(dataset.images))
     if path:
         keep(path, lambda file: np.savez(file, **{k: part for k, part in vars(measured).items() if part is not None}))
     return measured

@@ -62,9 +62,9 @@ class Source:
         """Generate or read the images in batches and measure them."""
         if self.generator is not None:
             with batches(draw(self.generator, self.n, self.seed), quiet=quiet) as drawn:
-                return network.measure(drawn)
+                return network.measure(drawn, self.n)
         with progress(f"measuring {self.name}", self.n, "images", quiet=quiet) as advance:
-            return network.measure(self._read(advance))
+            return network.measure(self._read(advance), self.n)
 
     def saw_test_images(self, reference: Reference) -> bool:
         """Whether the test images of a folder may have been among the training images of this generator."""

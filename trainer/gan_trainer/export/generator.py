@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.evaluation.fingerprint import PIXELS, difference, levels, spread
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.fingerprint import Fingerprint
 from gan_runtime.generator import Generator
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.recorded import record
-from gan_runtime.manifest import GenerateManifest, ImageSize, Labels, Latents, PointsManifest
+from gan_runtime.manifest import Fingerprint, GenerateManifest, ImageSize, Labels, Latents, PointsManifest
 from gan_runtime.model_file import ModelFile, parse_model
 from gan_trainer.data.pixels import GREY, to_pixels
 from gan_trainer.export.inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks

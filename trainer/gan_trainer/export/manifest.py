@@ -5,8 +5,7 @@ import json
 from dataclasses import asdict, fields
 from typing import Any
 
-from gan_runtime.fingerprint import Fingerprint
-from gan_runtime.manifest import FORMAT_VERSION, Manifest
+from gan_runtime.manifest import FORMAT_VERSION, Fingerprint, Manifest
 
 
 def to_json(manifest: Manifest) -> str:

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from gan_runtime.evaluation.fingerprint import levels
 from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.fingerprint import MAX_FINGERPRINT_IMAGES
-from gan_runtime.manifest import Latents, Points, PointsManifest
+from gan_runtime.manifest import MAX_FINGERPRINT_IMAGES, Latents, Points, PointsManifest
 from gan_runtime.model_file import ModelFile
 from gan_trainer.export.generator import FLOAT_TOLERANCE, check_request, fingerprinted
 from gan_trainer.export.inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks
