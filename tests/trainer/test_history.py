@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gan_runtime.data import load_dataset
+from gan_runtime.data import Dataset, load_dataset
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.metrics.neighbours import neighbourhood_metrics
 from gan_runtime.models import shipped_features
@@ -60,18 +60,34 @@ def test_collapse_is_few_good_pictures_twice_in_a_row(scores: dict[str, float], 
     assert history.has_collapsed([bad, bad, bad]) == collapsed
 
 
+@pytest.fixture(scope="module")
+def network() -> FeatureNetwork:
+    path = shipped_features("mnist")
+    assert path is not None
+    return FeatureNetwork.load(path, "cpu", 1)
+
+
+@pytest.fixture(scope="module")
+def digits_of_the_test_split() -> Dataset:
+    return load_dataset("mnist", "test", DATA, offline=True)
+
+
+@pytest.fixture(scope="module")
+def real(network: FeatureNetwork, digits_of_the_test_split: Dataset) -> np.ndarray:
+    """Features [3000, d] of real digits."""
+    return network.measure([digits_of_the_test_split.images[:3000]]).features
+
+
 @pytest.mark.parametrize(("pictures", "collapsed"), [(1, True), (5, True), (100, False)])
-def test_real_digits_drawn_again_and_again_are_a_collapse(pictures: int, collapsed: bool) -> None:
+def test_real_digits_drawn_again_and_again_are_a_collapse(
+    network: FeatureNetwork, digits_of_the_test_split: Dataset, real: np.ndarray, pictures: int, collapsed: bool
+) -> None:
     """So many per class, each time a little different: nearly all of them pass, and none looks like a mistake."""
-    dataset, rng = load_dataset("mnist", "test", DATA, offline=True), np.random.default_rng(0)
+    dataset, rng = digits_of_the_test_split, np.random.default_rng(0)
     known = np.concatenate([rng.choice(np.flatnonzero(dataset.labels == i), pictures) for i in range(10)])
     kept, other = (dataset.images[rng.choice(some, 1500)].astype(np.float64) for some in (known, np.arange(10_000)))
     drawn = (0.95 * kept + 0.05 * other).astype(np.uint8)
-    path = shipped_features("mnist")
-    assert path is not None
-    network = FeatureNetwork.load(path, "cpu", 1)
-    real, fake = (network.measure([images]).features for images in (dataset.images[:3000], drawn))
-    found = neighbourhood_metrics(real, fake)
+    found = neighbourhood_metrics(real, network.measure([drawn]).features)
     scores = {"precision": found.precision, "recall": found.recall, "coverage": found.coverage}
     assert found.precision > 0.6
     assert history.repeats_itself(scores) == collapsed
