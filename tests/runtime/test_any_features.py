@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.networks import general_features
 from gan_runtime.manifest import ImageAxes, ImageSize, read_manifest
-from gan_runtime.models import general_features
 
 
 @pytest.fixture(scope="module")

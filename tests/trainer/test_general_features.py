@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn.functional import conv2d, interpolate
 
 from gan_runtime.errors import InputError, ModelError
+from gan_runtime.evaluation.networks import general_features
 from gan_runtime.manifest import ImageAxes
-from gan_runtime.model_file import ModelFile
+from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import shipped_features
 from gan_trainer.export.onnx_file import ExportError
 from gan_trainer.export.parity import file_rows
@@ -173,6 +174,13 @@ def test_the_module_comes_back_from_the_file(network: GeneralFeatures, exported:
     found = module(torch.from_numpy(pixels)).numpy()
     np.testing.assert_allclose(found, file_rows(exported, ["features"])((pixels,))[0], atol=1e-3, rtol=1e-4)
     assert not any(parameter.requires_grad for parameter in module.parameters())
+
+
+def test_the_shipped_file_gives_its_module() -> None:
+    path = general_features()
+    module, pixels = load_features_module(path), images(3, 50, 40, 3)
+    found = file_rows(read_model_file(path), ["features"])((pixels,))[0]
+    np.testing.assert_allclose(module(torch.from_numpy(pixels)).numpy(), found, atol=1e-3, rtol=1e-4)
 
 
 def test_files_of_other_networks_are_refused() -> None:
