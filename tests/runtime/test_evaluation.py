@@ -300,9 +300,31 @@ def test_the_picture_shows_copies_for_what_they_are(call: Call, random_features:
     assert done.code == 0, done
     picture = np.asarray(Image.open("near.png"))
     assert picture.shape == (16 * 30 - 2, 12 * 30 - 2)
-    shown = images[some_in_order(200, 32)[0], :, :, 0]  # some of all, not the first
+    shown = images[some_in_order(200, 16)[0], :, :, 0]  # some of all, not the first
     np.testing.assert_array_equal(picture[:28, :28], shown)
     np.testing.assert_array_equal(picture[:28, 30:58], shown)
+
+
+def test_the_picture_shows_the_closest_pairs(call: Call, random_features: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (200, 28, 28, 1), np.uint8)
+    images[150] = load_dataset("digits").images[7]  # one copy among noise
+    np.save("noise.npy", images)
+    done = call("gan-eval", "noise.npy", "digits", "--features", random_features, "--picture", "near.png")
+    assert done.code == 0, done
+    lower = np.asarray(Image.open("near.png"))[8 * 30 :]
+    np.testing.assert_array_equal(lower[:28, :28], images[150, :, :, 0])
+    np.testing.assert_array_equal(lower[:28, 30:58], images[150, :, :, 0])
+
+
+def test_a_source_that_repeats_training_images_is_reported(call: Call, random_features: Path) -> None:
+    np.save("copies.npy", load_dataset("digits").images[:200])
+    done = call("gan-eval", "copies.npy", "digits", "--features", random_features, "--json")
+    assert "copies.npy: repeats training images" in done.err
+    assert json.loads(done.out)["results"]["copies.npy"]["memorised"] is True
+    np.save("unseen.npy", load_dataset("digits", "test").images[:200])
+    done = call("gan-eval", "unseen.npy", "digits", "--features", random_features, "--json")
+    assert "repeats" not in done.err
+    assert json.loads(done.out)["results"]["unseen.npy"]["memorised"] is False
 
 
 def other_features(path: Path, source: Path, inputs: dict[str, str], outputs: dict[str, str]) -> Path:

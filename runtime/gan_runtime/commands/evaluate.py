@@ -16,11 +16,13 @@ from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackgr
 from gan_runtime.terminal.text import note
 
 if TYPE_CHECKING:
-    from gan_runtime.evaluation.features import FeatureNetwork
+    from gan_runtime.evaluation.features import FeatureNetwork, Measured
     from gan_runtime.evaluation.reference import Reference
     from gan_runtime.evaluation.sources import Source
     from gan_runtime.foreign import Assumptions
     from gan_runtime.images.options import PictureOptions
+
+SHOWN = 16  # samples in each half of --picture
 
 
 @with_assumptions
@@ -65,7 +67,8 @@ def evaluate(
     picture: Annotated[
         Path | None,
         typer.Option(
-            help="Write a .png with samples, each next to its nearest training images. For points: a scatter plot.",
+            help="Write a .png: samples, then those closest to a training image, each with its nearest training images. "
+            "For points: a scatter plot.",
             show_default=False,
         ),
     ] = None,
@@ -181,16 +184,18 @@ def _measure_images(
     results: dict[str, Any] = {}
     for source in opened:
         began = time.perf_counter()
-        seen = source.saw_test_images(reference)
-        scores = score(source.measure(network, quiet), reference, source.labels, seen=seen)
+        measured, seen = source.measure(network, quiet), source.saw_test_images(reference)
+        scores = score(measured, reference, source.labels, seen=seen)
+        if picture is not None and source is opened[0]:
+            _write_neighbours(picture, source, measured, network, reference)
         if seen and not quiet:
             note(
                 f"{source.name}: memorisation is not measured: nothing says that its training left out the test images"
             )
+        if scores.memorised:
+            note(f"{source.name}: repeats training images: see copied and nearer; --picture shows the closest pairs")
         seconds = round(time.perf_counter() - began, 2)
         results[source.name] = {"n": source.n, **source.about, **scores.to_dict(), "seconds": seconds}
-    if picture is not None:
-        _write_neighbours(picture, opened[0], network, reference)
     return {
         "data": reference.facts(),
         "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
@@ -241,11 +246,17 @@ def _at_size(
     return network if size is None else network.at(ImageSize(size, size, 3))
 
 
-def _write_neighbours(path: Path, source: "Source", network: "FeatureNetwork", reference: "Reference") -> None:
-    from gan_runtime.evaluation.nearest import beside_nearest
+def _write_neighbours(
+    path: Path, source: "Source", measured: "Measured", network: "FeatureNetwork", reference: "Reference"
+) -> None:
+    """Sixteen samples, and the sixteen that are closest to a training image, each next to its nearest ones."""
+    import numpy as np
+
+    from gan_runtime.evaluation.nearest import beside_nearest, closest_pairs
     from gan_runtime.images.grids import save_png
 
-    save_png(path, beside_nearest(source.first(32), network, reference))
+    closest = source.at(closest_pairs(measured, reference, SHOWN))
+    save_png(path, beside_nearest(np.concatenate([source.first(SHOWN), closest]), network, reference))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.features import FeatureNetwork, Measured
+from gan_runtime.evaluation.metrics import nearest_distances
 from gan_runtime.evaluation.reference import Reference
 from gan_runtime.images.grids import Layout, arrange
 
 NEAREST = 5
 GAP = 2
+
+
+def closest_pairs(measured: Measured, reference: Reference, count: int) -> NDArray[np.int64]:
+    """Indices of the samples that are closest to a training image, int64 [at most count], the closest first."""
+    distances = nearest_distances(measured.features, reference.train.measured.features)
+    return distances.argsort(kind="stable")[:count]
 
 
 def beside_nearest(samples: NDArray[np.uint8], network: FeatureNetwork, reference: Reference) -> NDArray[np.uint8]:

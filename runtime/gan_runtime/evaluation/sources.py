@@ -79,6 +79,12 @@ class Source:
             return self.generator.sample(min(count, self.n), self.seed)
         return self._at(some_in_order(self.n, count))
 
+    def at(self, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The measured images with these indices, uint8 [n, h, w, c]."""
+        if self.generator is not None:
+            return np.concatenate([self.generator.sample(1, self.seed, int(index)) for index in chosen])
+        return self._at(chosen)
+
     def _read(self, advance: Any) -> Iterator[NDArray[np.uint8]]:
         for first in range(0, self.n, BATCH):
             batch = self._at(np.arange(first, min(first + BATCH, self.n)))
