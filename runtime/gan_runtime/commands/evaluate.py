@@ -67,7 +67,7 @@ def evaluate(
     picture: Annotated[
         Path | None,
         typer.Option(
-            help="Write a .png: samples, then those closest to a training image, each with its nearest training images. "
+            help="Write a .png: samples and those closest to a training image, each with its nearest training images. "
             "For points: a scatter plot.",
             show_default=False,
         ),
