@@ -77,20 +77,25 @@ class Study:
 
     def features(self, held_out: str, dims: Dims) -> Sets:
         """The features of a candidate for every set of a source."""
-        stored = {part: dict(np.load(self._path(held_out, part))) for part in dims}
+        stored = {part: _arrays_in(self._path(held_out, part)) for part in dims}
         variances = {part: values.pop("variances") for part, values in stored.items()}
         names = next(iter(stored.values()))
         return {name: join({part: stored[part][name] for part in dims}, variances, dims) for name in names}
 
     def agreement(self, held_out: str, sets: Sets, kind: str) -> float:
         """Of the ranks of the sets whose names begin with `kind`: these features, and those trained for the data."""
-        truth = dict(np.load(self.work / f"truth-{held_out}-{self.seed}.npz"))
+        truth = _arrays_in(self.work / f"truth-{held_out}-{self.seed}.npz")
         names = [name for name in truth if name.startswith(kind)]
         found = [frechet_distance_of(sets[REFERENCE], sets[name]) for name in names]
         return rank_agreement(found, [float(truth[name]) for name in names]) if names else float("nan")
 
     def _path(self, held_out: str, part: str) -> Path:
         return self.work / f"features-{part}-{held_out}-{self.training_seed}-{self.seed}.npz"
+
+
+def _arrays_in(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as archive:
+        return dict(archive)
 
 
 def _sets(name: str, data: Path, seed: int) -> dict[str, Images]:

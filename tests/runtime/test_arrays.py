@@ -282,17 +282,22 @@ def test_latents_of_gan_encode_are_taken_as_they_are() -> None:
     np.testing.assert_array_equal(load_latents("z.npz")[0], latents)
 
 
+def arrays_in(path: str) -> dict[str, np.ndarray]:
+    with np.load(path) as archive:
+        return dict(archive)
+
+
 def test_latents_keep_their_labels(call: Call, conditional_model: Path) -> None:
     sample = ("gan-sample", "--model", conditional_model)
     call(*sample, "--n", 6, "--start", 3, "seen.npz")
     done = call(*sample, "--latents", "seen.npz", "again.npz", "--json")
     assert json.loads(done.out)["labels"] == "seen.npz"
     assert "labels: read from seen.npz; --label overrides them" in done.err
-    seen, again = np.load("seen.npz"), np.load("again.npz")
+    seen, again = arrays_in("seen.npz"), arrays_in("again.npz")
     assert seen["labels"].tolist() == again["labels"].tolist() == [3, 4, 5, 6, 7, 8]
     np.testing.assert_array_equal(seen["images"], again["images"])
     call(*sample, "--latents", "seen.npz", "--label", 2, "twos.npz")
-    assert np.load("twos.npz")["labels"].tolist() == [2] * 6
+    assert arrays_in("twos.npz")["labels"].tolist() == [2] * 6
     np.savez("bad.npz", latents=seen["latents"], labels=np.arange(6) + 5)
     assert call(*sample, "--latents", "bad.npz", "x.npz").refused("label 10")
     np.savez("bad.npz", latents=seen["latents"], labels=np.arange(5))

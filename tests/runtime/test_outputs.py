@@ -51,7 +51,8 @@ def test_npy_is_the_array(generator: Generator) -> None:
 
 def test_npz_has_all_that_makes_the_images(generator: Generator) -> None:
     write_output("out.npz", draw(generator, 150, seed=1, start=3))
-    archive = np.load("out.npz")
+    with np.load("out.npz") as file:
+        archive = dict(file)
     assert sorted(archive) == ["images", "labels", "latents"]
     np.testing.assert_array_equal(archive["images"], generator.sample(150, seed=1, start=3))
     np.testing.assert_array_equal(archive["images"], generator(archive["latents"], archive["labels"]))
@@ -59,7 +60,8 @@ def test_npz_has_all_that_makes_the_images(generator: Generator) -> None:
 
 def test_npz_of_an_unconditional_generator_has_no_labels(unconditional_model: Path) -> None:
     write_output("out.npz", draw(Generator.load(unconditional_model, device="cpu"), 3))
-    assert sorted(np.load("out.npz")) == ["images", "latents"]
+    with np.load("out.npz") as archive:
+        assert sorted(archive) == ["images", "latents"]
 
 
 @pytest.mark.parametrize("name", ["out.png", "out.npy", "out.npz", "out.gif", "out.webp"])

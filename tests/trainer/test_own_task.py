@@ -90,6 +90,7 @@ class Inverted:
     threads: ClassVar = 1
     classes: ClassVar = 0
     class_names: ClassVar = ()
+    names: ClassVar = None
 
     @property
     def n(self) -> int:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +20,10 @@ SHOWN = 3  # number of damaged files that a message names
 
 def request(source: Source, **more: Any) -> dict[str, Any]:
     """What determines the files of a job: not the batch size, the device or the number of threads."""
-    return {"request_version": REQUEST_VERSION, **source.identity(), **more}
+    wanted = {"request_version": REQUEST_VERSION, **source.identity(), **more}
+    if source.names is not None:
+        wanted["names"] = sha256("\0".join(source.names).encode(errors="surrogateescape")).hexdigest()
+    return wanted
 
 
 def check_place(output: str, record: Path, there: Iterator[str]) -> None:

@@ -33,6 +33,10 @@ class SampledImages:
         return self.request.start
 
     @property
+    def names(self) -> None:
+        """None: the files are named by the index of the image."""
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of all images together: n, height, width, channels; of points: n, coordinates."""
         return self.request.n, *self.generator.image_shape

@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 from gan_runtime.files import atomic_write, check_writable, remove_leftovers_of
 from gan_runtime.outputs import resume
-from gan_runtime.outputs.folder import RECORD, file_name
+from gan_runtime.outputs.folder import RECORD
+from gan_runtime.outputs.names import Names, file_names
 from gan_runtime.outputs.options import Options, Outcome
 from gan_runtime.outputs.pipeline import Encode, Images, batches, png_encoder
 from gan_runtime.outputs.source import Source
@@ -29,29 +30,29 @@ def check_shards(output: str) -> None:
 def write_shards(output: str, source: Source, options: Options) -> Outcome:
     """out-00000.tar and so on for out.tar; shards that are there already are kept."""
     check_shards(output)
-    path, size = Path(output), options.shard_size
+    path, size, names = Path(output), options.shard_size, file_names(output, source, in_shards=True)
     paths = [path.with_name(shard_name(path, number)) for number in range(-(-source.n // size))]
     made = partial(_there, path)
     with resume.claimed(output, _record(path), resume.request(source, shard_size=size), made):
-        missing = [number for number, shard in enumerate(paths) if not _is_whole(shard, source, number, size)]
+        missing = [number for number, shard in enumerate(paths) if not _is_whole(shard, source, names, number, size)]
         kept = source.n - sum(_images_in(number, source.n, size) for number in missing)
         resume.say_damaged(output, [paths[number].name for number in missing if paths[number].exists()], options)
         resume.say_kept(output, kept, source.n, options.quiet)
         if missing:
             remove_leftovers_of(paths[missing[0]])  # the one that a killed process was writing
-            _write_missing(path, source, missing, kept, options)
+            _write_missing(path, source, names, missing, kept, options)
     return Outcome(_pattern(path, len(paths)), kept, tuple(map(str, paths)))
 
 
-def _is_whole(path: Path, source: Source, number: int, size: int) -> bool:
+def _is_whole(path: Path, source: Source, names: Names, number: int, size: int) -> bool:
     """Whether a shard is there, with all its members and its end."""
     if not resume.is_made(path):
         return False
     first, count = number * size, _images_in(number, source.n, size)
-    index, labels = source.start + first, source.labels(first, count)
+    labels = source.labels(first, count)
     with path.open("rb") as file:
         for i in range(count):
-            name = file_name(index + i)
+            name = names[first + i]
             png = next_member(file, name)
             if png is None or not is_png(png, source.shape[1:]):
                 return False
@@ -67,30 +68,29 @@ def shard_name(path: Path, number: int | str) -> str:
     return f"{path.stem}-{digits}{path.suffix}"
 
 
-def _write_missing(path: Path, source: Source, missing: list[int], kept: int, options: Options) -> None:
+def _write_missing(path: Path, source: Source, names: Names, missing: list[int], kept: int, options: Options) -> None:
     size = options.shard_size
     wanted = ((number * size, _images_in(number, source.n, size)) for number in missing)
     with png_encoder(source) as encode, batches(source, wanted, done=kept, quiet=options.quiet) as images:
         for number in missing:
             with atomic_write(path.with_name(shard_name(path, number))) as file:
-                _write_shard(file, source, number * size, _images_in(number, source.n, size), images, encode)
+                _write_shard(file, source, names, number * size, _images_in(number, source.n, size), images, encode)
 
 
 def _write_shard(
-    file: BinaryIO, source: Source, first: int, count: int, images: Iterator[Images], encode: Encode
+    file: BinaryIO, source: Source, names: Names, first: int, count: int, images: Iterator[Images], encode: Encode
 ) -> None:
     """The images first .. first + count - 1 of the request, which are what `images` gives next."""
-    index = source.start + first
     end = first + count
     while first < end:
         batch = next(images)
         labels = source.labels(first, len(batch))
         for i, png in enumerate(encode(batch)):
-            name = file_name(index + i)
+            name = names[first + i]
             file.write(_entry(name, png))
             if labels is not None:
                 file.write(_entry(_label_name(name), b"%d" % labels[i]))
-        first, index = first + len(batch), index + len(batch)
+        first += len(batch)
     file.write(tar_end(file.tell()))
 
 

@@ -1,6 +1,6 @@
 """The input of outputs: images in a fixed order, from any origin, that can be generated again in parts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +20,13 @@ class Source(Protocol):
     @property
     def start(self) -> int:
         """Number that the file of image 0 is named by."""
+
+    @property
+    def names(self) -> Sequence[str] | None:
+        """Names of the files of a folder or shards, without suffix; None for numbers from `start` on.
+
+        "/" separates sub-folders. Names must differ. All n are held in memory.
+        """
 
     @property
     def shape(self) -> tuple[int, ...]:
