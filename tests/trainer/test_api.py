@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from torch import nn
 from gan_runtime import DataError, Generator, InputError
 from gan_trainer import Observer, Run, load_settings, recipe, resume, train
 from gan_trainer.data.arrays import in_memory
+from gan_trainer.recipes.gan import GanRecipe
+from gan_trainer.recipes.recipe import SETTINGS
 from gan_trainer.runs import folder as folders
 from gan_trainer.training.checkpoint import load_checkpoint
 from gan_trainer.training.config import Config
@@ -65,23 +68,64 @@ def test_networks_of_ones_own_are_trained_in_place_and_exported(images: np.ndarr
     assert done.refused("given in Python", "gan_trainer.Run")
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"batch_size": 70_000},
-        {"lr": 0.0},
-        {"penalty": "gp", "d_norm": "batch"},
+REFUSED: list[tuple[dict[str, Any], str]] = [  # what was given, and the whole message of gan-train
+    ({"batch_size": 70_000}, "--batch-size 70000: must be in [2, 65,536]"),
+    ({"width": 1}, "--width 1: must be in [2, 4,096]"),
+    ({"lr": 0.0}, "--lr 0: must be in (0.0, 1.0]"),
+    ({"betas": (0.5, 1.0)}, "--betas 0.5 1: each must be in [0.0, 1.0)"),
+    (
         {"objective": "wgan", "penalty": "none"},
-    ],
-)
-def test_python_and_the_command_refuse_in_the_same_words(call: Any, bad: dict[str, Any]) -> None:
+        "--objective wgan: its critic needs a Lipschitz constraint; give --clip, --penalty or --d-norm spectral",
+    ),
+    (
+        {"penalty": "gp", "d_norm": "batch"},
+        "--penalty gp: is computed per image, and batch norm in the discriminator mixes images; choose --d-norm none, "
+        "layer or spectral",
+    ),
+    ({"critic_steps": 2}, "--share-passes: it needs one discriminator step per generator step; --no-share-passes"),
+    ({"lr_end": 0.5, "decay_from": 1.0}, "--lr-end: the learning rate does not decay; give --decay-from"),
+    ({"precision": "fp8"}, "precision 'fp8': choose one of auto, fp32, bf16"),
+    ({"seed": -1}, "--seed -1: must be in [0, 4,294,967,295]"),
+    ({"threads": 0}, "--threads 0: must be in [1, 1,024]"),
+    ({"keep_checkpoints": 0}, "--keep-checkpoints 0: must be in [1, 1,000,000]"),
+    ({"epochs": 0.0}, "--epochs 0: must be in (0.0, 1,000,000]"),
+    ({"images": 500, "epochs": 1.0}, "--images and --epochs: both give the length; choose one"),
+    ({"device": "tpu"}, "device 'tpu': choose one of auto, cpu, cuda"),
+    ({"name": "a/b"}, "--name 'a/b': must be a folder name without a path"),
+    ({"size": 64}, "--size: has no effect on the data set mnist, only on a folder or .zip of images; leave it out"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), REFUSED, ids=[" ".join(given) for given, _ in REFUSED])
+def test_python_and_the_command_refuse_in_the_same_words(call: Any, given: dict[str, Any], message: str) -> None:
+    settings = {key: value for key, value in given.items() if key in SETTINGS["gan"].__dataclass_fields__}
+    arguments = {key: value for key, value in given.items() if key not in settings}
     with pytest.raises(InputError) as refused:
-        recipe("quick", **bad)
-    assert "--" not in str(refused.value)
-    if "batch_size" not in bad:  # the command line checks that bound itself
-        flags = [word for key, value in bad.items() for word in (f"--{key.replace('_', '-')}", value)]
-        told = call("gan-train", "mnist", *flags).err.partition("error: ")[2].strip()
-        assert "".join(c for c in told if c.isalnum()) == "".join(c for c in str(refused.value) if c.isalnum())
+        train("mnist", recipe("quick", **settings), **arguments)
+    named = message.replace("--no-share-passes", "share_passes=False")
+    assert str(refused.value) == re.sub("--([a-z-]+)", lambda flag: flag[1].replace("-", "_"), named)
+    words = [
+        word
+        for key, value in given.items()
+        for word in (f"--{key.replace('_', '-')}", *(value if isinstance(value, tuple) else [value]))
+    ]
+    assert call("gan-train", "mnist", *words).err == f"gan-train: error: {message}\n"
+    assert not Path("runs").exists()
+
+
+def test_a_recipe_that_is_made_directly_names_its_fields() -> None:
+    with pytest.raises(InputError, match=r"^batch_size 1: must be in \[2, 65,536\]$"):
+        GanRecipe("mine", batch_size=1)
+    with pytest.raises(
+        InputError, match=r"^objective wgan: its critic needs a Lipschitz constraint; give clip, penalty or d_norm"
+    ):
+        replace(recipe("quick", penalty="none"), objective="wgan")
+
+
+def test_the_help_shows_the_bounds_of_settings(call: Any) -> None:
+    shown = " ".join(call("gan-train", "--help").out.split())
+    for words in ("[default: 64; 2 to 65536]", "0 to 4294967295]", "[at most 1000000]", "1 to 1024]", "at least 1]"):
+        assert words in shown
 
 
 def test_a_file_of_settings(call: Any) -> None:
@@ -89,8 +133,23 @@ def test_a_file_of_settings(call: Any) -> None:
     assert call("gan-train", "--config", "run.toml").refused(
         "run.toml: unknown key 'batch_sise'; did you mean batch_size?"
     )
-    Path("run.toml").write_text('seed = "x"')
-    assert call("gan-train", "--config", "run.toml").refused("run.toml: seed: 'x' must be a whole number")
+    for line, words in (
+        ('seed = "x"', "seed 'x': must be a whole number"),
+        ("seed = -1", "seed -1: must be in [0, 4,294,967,295]"),
+        ("offline = 1", "offline 1: must be true or false"),
+        ("batch_size = 70000", "batch_size 70000: must be in [2, 65,536]"),
+        ("betas = [0.5]", "betas (0.5,): must be a list of 2 numbers"),
+        ('latents = "cauchy"', "latents cauchy: unknown; choose one of normal, uniform"),
+    ):
+        Path("run.toml").write_text(line)
+        assert call("gan-train", "--config", "run.toml").err == f"gan-train: error: run.toml: {words}\n"
+        with pytest.raises(InputError, match=re.escape(f"run.toml: {words}")):
+            load_settings("run.toml")
+    Path("run.toml").write_text('recipe = "quick"\ncritic_steps = 2')
+    with pytest.raises(
+        InputError, match=r"^run.toml: share_passes: it needs one discriminator step per generator step"
+    ):
+        load_settings("run.toml")
 
 
 class Squares(torch.utils.data.Dataset[Any]):
@@ -171,7 +230,7 @@ def test_the_configuration_of_an_old_run_is_used_and_flags_override_it(call: Any
     assert done.code == 0, done
     before = Config.from_dict(json.loads(old.read_text()), str(old))
     after = folders.Run(Path(done.out.strip())).config()
-    assert after.recipe == replace(before.recipe, images=64)
+    assert after.recipe == replace(before.recipe, images=64, source=after.recipe.source)
     assert (after.seed, after.device, after.threads) == (before.seed, before.device, before.threads)
 
 

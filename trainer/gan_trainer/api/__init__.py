@@ -14,13 +14,14 @@ import torch
 from torch import nn
 
 from gan_runtime.data import Dataset
+from gan_runtime.errors import InputError
 from gan_trainer.api.settings_file import read_settings, recipe_fields
 from gan_trainer.api.start import EVERYTHING, NOTHING, Call, Ended, resume_run, start_run
-from gan_trainer.api.words import in_python
 from gan_trainer.data.arrays import in_memory
 from gan_trainer.recipes.checks import check_changes
 from gan_trainer.recipes.recipe import Recipe, changes_of
 from gan_trainer.recipes.recipe import recipe as changed_recipe
+from gan_trainer.recipes.words import in_python
 from gan_trainer.report import REPORT
 from gan_trainer.runs import folder as folders
 from gan_trainer.runs.export import choose_checkpoint, export_run
@@ -284,8 +285,10 @@ def load_settings(path: FolderPath) -> dict[str, Any]:
     """
     settings = read_settings(Path(path))
     changes = {key: settings.pop(key) for key in recipe_fields() & set(settings)}
-    changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
-    return settings | {"recipe": changed_recipe(settings.get("recipe", "quick"), **changes)}
+    try:
+        return settings | {"recipe": recipe(settings.get("recipe", "quick"), **changes)}
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _call(

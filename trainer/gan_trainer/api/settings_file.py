@@ -2,14 +2,16 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from gan_runtime.errors import InputError
-from gan_trainer.recipes.checks import KINDS
+from gan_trainer.recipes.checks import RUN_BOUNDS, check_value
 from gan_trainer.recipes.recipe import SETTINGS
+from gan_trainer.recipes.words import python_names
 
 ARGUMENTS: dict[str, Any] = {  # settings that are not fields of a recipe
     "data": str,
@@ -55,7 +57,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         if key not in kinds:
             near = get_close_matches(key, kinds, 1)
             raise InputError(f"{path}: unknown key {key!r}" + (f"; did you mean {near[0]}?" if near else ""))
-        _check_kind(path, key, value, kinds[key])
+        document[key] = _checked(path, key, value, *kinds[key])
     return document
 
 
@@ -94,21 +96,26 @@ def _of_run(document: dict[str, Any], path: Path) -> dict[str, Any]:
     return {name: value for name, value in settings(config).items() if value is not None}
 
 
-def _kinds() -> dict[str, Any]:
-    hints = {name: hint for kind in SETTINGS.values() for name, hint in get_type_hints(kind).items()}
-    return {name: hints[name] for name in recipe_fields()} | ARGUMENTS
+def _kinds() -> dict[str, tuple[Any, Mapping[str, Any]]]:
+    """Type of each setting, and its bounds and choices."""
+    found: dict[str, tuple[Any, Mapping[str, Any]]] = {
+        name: (kind, {"bounds": RUN_BOUNDS.get(name, {})}) for name, kind in ARGUMENTS.items()
+    }
+    for settings in SETTINGS.values():
+        hints = get_type_hints(settings)
+        own = (field for field in fields(settings) if "help" in field.metadata)
+        found |= {field.name: (hints[field.name], field.metadata) for field in own}
+    return found
 
 
-def _check_kind(path: Path, key: str, value: Any, kind: Any) -> None:
-    """Raise InputError where the value of a key has another type than `kind`."""
-    kinds = get_args(kind) or (kind,)
-    values = value if get_args(kind) and isinstance(value, list) else [value]
-    if len(values) != len(kinds) or not all(map(_is_a, values, kinds)):
-        wanted = KINDS[kinds[0]] if len(kinds) == 1 else f"a list of {len(kinds)} numbers"
-        raise InputError(f"{path}: {key}: {value!r} must be {wanted.replace('True or False', 'true or false')}")
-
-
-def _is_a(value: Any, kind: type) -> bool:
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
+def _checked(path: Path, key: str, value: Any, kind: Any, limits: Mapping[str, Any]) -> Any:
+    """The value of a key, a tuple for a list. Raises InputError where it has another type or is out of its limits."""
+    value = tuple(value) if isinstance(value, list) else value
+    try:
+        check_value(key, value, kind, limits["bounds"])
+    except InputError as error:
+        words = python_names(str(error)).replace("True or False", "true or false").replace("a tuple", "a list")
+        raise InputError(f"{path}: {words}") from None
+    if (choices := limits.get("choices")) and value not in choices:
+        raise InputError(f"{path}: {key} {value}: unknown; choose one of {', '.join(choices)}")
+    return value

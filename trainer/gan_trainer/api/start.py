@@ -20,6 +20,7 @@ from gan_runtime.terminal.text import note
 from gan_trainer.api.own_networks import check_networks
 from gan_trainer.data.source import IN_MEMORY, DataSource
 from gan_trainer.evaluation.run import RunEvaluator
+from gan_trainer.recipes.checks import check_run
 from gan_trainer.recipes.recipe import find_recipe
 from gan_trainer.report.page import Page
 from gan_trainer.runs.board import Board
@@ -108,7 +109,9 @@ def start_run(
         hold_out: share of the images of a folder or array that is not trained on; `SHARE` if None.
         features: as `Config` takes it.
     """
-    _check_length(epochs, changes)
+    check_run(epochs=epochs, seed=seed, threads=threads, keep_checkpoints=keep_checkpoints)
+    if changes.get("images") is not None and epochs is not None:
+        raise InputError("--images and --epochs: both give the length; choose one")
     source = data if isinstance(data, str) else IN_MEMORY
     options = _options(source, pictures)
     chosen, reason = choose_device(device)
@@ -162,6 +165,7 @@ def resume_run(
         data: the images of a run whose images were in memory.
         networks: those that the run was given in place of the recipe's.
     """
+    check_run(threads=threads)
     run = open_run(path, runs_dir)
     before, saved = run.load()
     if saved is None and before.init_from is not None:
@@ -184,13 +188,6 @@ def resume_run(
     judge = _judge(config, data, call)
     state = _state_of(config, run, saved, networks or {})
     return _train(config, data, run, state, judge, call, keep=config != before)
-
-
-def _check_length(epochs: float | None, changes: Mapping[str, Any]) -> None:
-    if epochs is not None and not epochs > 0:
-        raise InputError(f"--epochs {epochs:g}: must be positive")
-    if changes.get("images") is not None and epochs is not None:
-        raise InputError("--images and --epochs: both give the length; choose one")
 
 
 def _options(source: str, pictures: Mapping[str, Any]) -> PictureOptions | None:

@@ -1,11 +1,11 @@
 """A flag of gan-train for every field of a system's recipes that has a help text."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Annotated, Any, get_origin, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import click
 import typer
@@ -28,7 +28,28 @@ GROUPS = {  # of fields that are not listed under RECIPE
     "preview_every": OUTPUT,
     "checkpoint_every": OUTPUT,
 }
-TYPERS = ("min", "max")  # the bounds that typer checks itself; the recipe checks all of them
+
+
+class _Integer(click.IntRange):
+    """Its bounds are for the help alone: settings are checked in one place, in the same words as in Python."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Called by click."""
+        return click.INT.convert(value, param, ctx)
+
+
+class _Number(click.FloatRange):
+    """As `_Integer`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Called by click."""
+        return click.FLOAT.convert(value, param, ctx)
+
+
+def shown(kind: Any, bounds: Mapping[str, Any]) -> Any:
+    """The type of an option for numbers of `kind` whose help shows the inclusive bounds; None for other kinds."""
+    types: dict[Any, Any] = {int: _Integer, float: _Number}
+    return types[kind](bounds.get("min"), bounds.get("max")) if kind in types and bounds else None
 
 
 class RecipeCommand(GroupedCommand):
@@ -67,8 +88,8 @@ def with_recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 def _parameter(field: Field[Any], kind: Any) -> inspect.Parameter:
     text = field.metadata["help"]
-    bounds = {} if get_origin(kind) is tuple else {k: v for k, v in field.metadata["bounds"].items() if k in TYPERS}
-    option = typer.Option(help=text, show_default=False, rich_help_panel=GROUPS.get(field.name, RECIPE), **bounds)
+    group, bounded = GROUPS.get(field.name, RECIPE), shown(kind, field.metadata["bounds"])
+    option: Any = typer.Option(help=text, show_default=False, rich_help_panel=group, click_type=bounded)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )

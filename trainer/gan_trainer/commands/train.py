@@ -30,10 +30,12 @@ from gan_trainer.commands.flags import (
     RUNS_HELP,
     USUAL,
     RecipeCommand,
+    shown,
     with_recipe_flags,
 )
 from gan_trainer.commands.list_recipes import print_recipes
 from gan_trainer.commands.requirements import require
+from gan_trainer.recipes.checks import RUN_BOUNDS
 
 if TYPE_CHECKING:
     from gan_trainer.api.start import Ended
@@ -44,6 +46,10 @@ ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "offline", "tensorboard
 
 def _option(group: str, text: str, *names: str, default: str | bool = False, **settings: Any) -> Any:
     return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
+
+
+def _shown(name: str) -> Any:
+    return shown(float if name == "epochs" else int, RUN_BOUNDS[name])
 
 
 def _use_settings(context: typer.Context, path: Path | None) -> Path | None:
@@ -65,15 +71,17 @@ def train(
     ] = None,
     recipe: Annotated[str, _option(RUN, "Recipe to train; --list-recipes prints all of them.", default=True)] = USUAL,
     epochs: Annotated[
-        float | None, _option(RUN, "Length of the run in passes over the data, in place of --images.", max=10**6)
+        float | None,
+        _option(RUN, "Length of the run in passes over the data, in place of --images.", click_type=_shown("epochs")),
     ] = None,
     seed: Annotated[
         int,
-        _option(RUN, "The same seed gives the same run on the same machine.", min=0, max=2**32 - 1, default=True),
+        _option(RUN, "The same seed gives the same run on the same machine.", default=True, click_type=_shown("seed")),
     ] = 0,
     device: Annotated[str, _option(RUN, "auto, cpu or cuda.", default=True)] = "auto",
     threads: Annotated[
-        int | None, _option(RUN, "Number of CPU threads per operator.", min=1, max=1024, default="all allowed")
+        int | None,
+        _option(RUN, "Number of CPU threads per operator.", default="all allowed", click_type=_shown("threads")),
     ] = None,
     name: Annotated[str | None, _option(RUN, "Name of the run.", default="<data>-<recipe>, numbered")] = None,
     runs_dir: Annotated[Path, _option(RUN, RUNS_HELP, default=True)] = RUNS_DIR,
@@ -119,7 +127,13 @@ def train(
         ),
     ] = None,
     keep_checkpoints: Annotated[
-        int, _option(OUTPUT, "Number of checkpoints to keep, beside the best.", min=1, default=True)
+        int,
+        _option(
+            OUTPUT,
+            "Number of checkpoints to keep, beside the best.",
+            default=True,
+            click_type=_shown("keep_checkpoints"),
+        ),
     ] = 3,
     tensorboard: Annotated[
         bool, _option(OUTPUT, "Also write TensorBoard files to runs/<name>/tensorboard.", "--tensorboard")
@@ -141,8 +155,7 @@ def train(
     from gan_trainer.api.start import EVERYTHING, WARNINGS, Call, resume_run, start_run
     from gan_trainer.training.stop import StopRequest
 
-    shown = WARNINGS if quiet else EVERYTHING
-    call = Call(data_dir, offline, tensorboard, shown, stop=StopRequest())
+    call = Call(data_dir, offline, tensorboard, WARNINGS if quiet else EVERYTHING, stop=StopRequest())
     if resume is not None:
         given = _given_with_resume(context)
         ended = resume_run(resume, runs_dir, call, **{name: given.get(name) for name in CHANGED_BY_RESUME})

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from gan_runtime.errors import InputError
 from gan_trainer.recipes.checks import AUTO, check_fields, check_precision, check_resolved, flag
+from gan_trainer.recipes.words import names_of_fields
 
 EPOCH = 60_000  # images
 NETWORKS = ("mlp", "conv", "dcgan", "resnet")
@@ -77,9 +78,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise InputError, naming the field, if one is out of range or two contradict each other."""
-        check_fields(self)
-        check_precision(self.precision)
-        self.check()
+        with names_of_fields():
+            check_fields(self)
+            check_precision(self.precision)
+            self.check()
 
     def check(self) -> None:
         """Raise InputError if fields contradict each other. Types and bounds have already been checked."""

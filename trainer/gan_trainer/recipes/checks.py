@@ -10,11 +10,19 @@ from dataclasses import Field, fields, replace
 from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
 from gan_runtime.errors import InputError
+from gan_runtime.session import MAX_THREADS
+from gan_trainer.recipes.words import Refused
 
 AUTO = "auto"  # resolved for the device and the data
 PRECISIONS = (AUTO, "fp32", "bf16")
 AUGMENTATIONS = ("colour", "translation", "cutout")
 KINDS = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}
+RUN_BOUNDS: dict[str, dict[str, Any]] = {  # of settings of a run that are not fields of its recipe
+    "epochs": {"above": 0.0, "max": 10**6},
+    "seed": {"min": 0, "max": 2**32 - 1},
+    "threads": {"min": 1, "max": MAX_THREADS},
+    "keep_checkpoints": {"min": 1, "max": 10**6},
+}
 OFF = {  # values that switch a setting off: recipes of systems without the setting accept them
     "penalty": "none",
     "penalty_weight": 0.0,
@@ -53,7 +61,10 @@ def changed(recipe: AnyRecipe, changes: Mapping[str, Any]) -> AnyRecipe:
     for name, value in changes.items():
         if name not in own and getattr(recipe, name, OFF.get(name)) != value:
             raise InputError(f"{flag(name, value)}: {recipe.system} does not use it; leave it out")
-    return replace(recipe, **{name: value for name, value in changes.items() if name in own})
+    try:
+        return replace(recipe, **{name: value for name, value in changes.items() if name in own})
+    except Refused as error:
+        raise InputError(error.flags) from None
 
 
 def check_precision(precision: str) -> None:
@@ -123,20 +134,31 @@ def check_fields(recipe: Checked) -> None:
     """Raise InputError if the type or range of a field is wrong, or a choice is unknown."""
     hints = get_type_hints(type(recipe))
     for field in fields(recipe):
-        value, bounds = getattr(recipe, field.name), field.metadata.get("bounds", {})
-        kinds = get_args(hints[field.name]) or (hints[field.name],)
-        values = value if isinstance(value, tuple) else (value,)
-        if len(values) != len(kinds) or not all(map(_is_a, values, kinds)):
-            wanted = KINDS[kinds[0]] if len(kinds) == 1 else f"a tuple of {len(kinds)} numbers"
-            raise InputError(f"{flag(field.name)} {value!r}: must be {wanted}")
-        if any(isinstance(number, float) and not math.isfinite(number) for number in values):
-            raise InputError(f"{flag(field.name, value)}: must be a finite number")
-        if not all(_within(number, **bounds) for number in values if bounds):
-            each = "each must" if isinstance(value, tuple) else "must"
-            raise InputError(f"{flag(field.name, value)}: {each} be in {_range(**bounds)}")
+        check_value(field.name, getattr(recipe, field.name), hints[field.name], field.metadata.get("bounds", {}))
     for field in fields(recipe):
         if choices := field.metadata.get("choices"):
             check_choice(recipe, field.name, getattr(recipe, field.name), choices)
+
+
+def check_run(**settings: Any) -> None:
+    """Raise InputError where a setting of a run is out of range; None passes."""
+    for name, value in settings.items():
+        if value is not None:
+            check_value(name, value, float if name == "epochs" else int, RUN_BOUNDS[name])
+
+
+def check_value(name: str, value: Any, hint: Any, bounds: Mapping[str, Any]) -> None:
+    """Raise InputError where the value of a setting is of another type than `hint`, or out of its bounds."""
+    kinds = get_args(hint) or (hint,)
+    values = value if isinstance(value, tuple) else (value,)
+    if len(values) != len(kinds) or not all(map(_is_a, values, kinds)):
+        wanted = KINDS[kinds[0]] if len(kinds) == 1 else f"a tuple of {len(kinds)} numbers"
+        raise InputError(f"{flag(name)} {value!r}: must be {wanted}")
+    if any(isinstance(number, float) and not math.isfinite(number) for number in values):
+        raise InputError(f"{flag(name, value)}: must be a finite number")
+    if not all(_within(number, **bounds) for number in values if bounds):
+        each = "each must" if isinstance(value, tuple) else "must"
+        raise InputError(f"{flag(name, value)}: {each} be in {_range(**bounds)}")
 
 
 def _is_a(value: Any, kind: type) -> bool:

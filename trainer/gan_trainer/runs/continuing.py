@@ -74,7 +74,9 @@ def go_on(
     if images is not None and images <= seen:
         raise InputError(f"--images {images}: the run has already seen {seen:,} images; give a larger number")
     recipe = config.recipe if images is None else _of_length(config, images)
-    changed = replace(config, recipe=recipe, device=device or config.device, threads=threads or config.threads)
+    changed = replace(
+        config, recipe=recipe, device=device or config.device, threads=config.threads if threads is None else threads
+    )
     before, now = ({"images": c.recipe.images, "device": c.device, "threads": c.threads} for c in (config, changed))
     changes = [
         {"after": seen, "field": name, "old": before[name], "new": now[name]}

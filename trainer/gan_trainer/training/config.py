@@ -8,20 +8,21 @@ import torch
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.manifest import ImageSize
-from gan_runtime.session import MAX_THREADS
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.checks import (
     AUGMENTATIONS,
     AUTO,
+    RUN_BOUNDS,
     check_augmentation,
     check_precision,
     check_resolved,
+    check_value,
 )
 from gan_trainer.recipes.recipe import SETTINGS, Recipe
+from gan_trainer.recipes.words import names_of_fields
 from gan_trainer.training.format2 import system_of
 
 DEVICES = ("cpu", "cuda")
-RANGES = {"seed": (0, 2**32 - 1), "threads": (1, MAX_THREADS), "keep_checkpoints": (1, 10**6)}
 AUGMENT_BELOW = (
     20_000  # images: a discriminator memorises smaller data sets; larger ones gain nothing from augmentation
 )
@@ -61,10 +62,9 @@ class Config:
             check_resolved(name, getattr(self.recipe, name))
         if self.device not in DEVICES:
             raise InputError(f"device {self.device!r}: must be {' or '.join(DEVICES)}; choose_device chooses one")
-        for name, (least, most) in RANGES.items():
-            value = getattr(self, name)
-            if type(value) is not int or not least <= value <= most:
-                raise InputError(f"{name} {value!r}: must be a whole number in [{least:,}, {most:,}]")
+        with names_of_fields():
+            for name in ("seed", "threads", "keep_checkpoints"):
+                check_value(name, getattr(self, name), int, RUN_BOUNDS[name])
 
     @property
     def conditions(self) -> tuple[str, ...]:
