@@ -16,15 +16,17 @@ from PIL import Image
 
 from gan_runtime import models
 from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.evaluation import networks
 from gan_runtime.evaluation import scores as evaluation
+from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.networks import find_features
 from gan_runtime.models import shipped_features
 from gan_trainer.compare import cells, command, pictures
 from gan_trainer.compare.cells import Place, finish, make_folders
-from gan_trainer.compare.plan import Cell, Plan, Settings
+from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Done, Processes
 from gan_trainer.evaluation.run import RunEvaluator
 from gan_trainer.runs import history, settings
-from gan_trainer.tasks import generate
 from gan_trainer.training import config as configs
 from gan_trainer.training.loop import Evaluation
 
@@ -45,7 +47,7 @@ def _shipped(monkeypatch: pytest.MonkeyPatch, digits: str) -> None:
     path = shipped_features("mnist")
     if path is None:
         pytest.skip("the features for mnist are not here")
-    for module in (models, generate, command):
+    for module in (models, networks):
         monkeypatch.setattr(module, "shipped_features", {digits: path}.get)
 
 
@@ -98,7 +100,7 @@ def test_a_comparison_is_kept_and_only_what_is_new_is_run(call: Call, ran: Comma
         "comparison.html", "comparison.md", "comparison.json", "samples.png", "plan.json",
     }  # fmt: skip
     text = (FOLDER / "comparison.md").read_text()
-    assert "512 images a run, seeds 0; 1 thread a run on cpu." in text
+    assert "512 images per run, seeds 0; 1 thread per run on cpu." in text
     assert "Changed in every recipe: batch_size = 64." in text
     assert not leftovers(FOLDER)
 
@@ -139,15 +141,10 @@ def test_numbers_are_those_of_gan_eval(call: Call) -> None:
 def test_other_settings_are_refused_by_name(
     call: Call, ran: Commands, other: tuple[str, object], words: list[str]
 ) -> None:
-    command.planned(
-        Place(FOLDER, (), "cpu"),
-        Settings("digits", 512, None, 130, 1, {"batch_size": 64}, "cpu", "fp32", command.features_for("digits", 130)),
-        ["bigan"],
-        None,
-        offline=True,
-        quiet=True,
-    )
-    (FOLDER / "runs" / "bigan-0").mkdir()
+    features = FeatureNetwork.load(find_features("digits")).model.sha256
+    settings = Settings("digits", 512, None, 130, 1, {"batch_size": 64}, "cpu", "fp32", features)
+    (FOLDER / "runs" / "bigan-0").mkdir(parents=True)
+    make_plan(FOLDER, settings, ["bigan"], lambda _: 512, begun=False)
     assert call(*ONE, *other).refused(str(FOLDER), "was begun with", "another --output", *words)
     assert ran == []
 
@@ -198,7 +195,7 @@ def test_a_run_that_diverges_is_counted_and_has_no_numbers(
     assert found["images"] == 64
     bigan, gan = done.out.splitlines()[1:3]
     assert bigan.split()[:2] == ["bigan", "1"]
-    assert gan.split() == ["gan", "1", "(1", "diverged)", "64", "0", *"---------"]
+    assert gan.split() == ["gan", "1", "(1", "diverged)", "64", "0", *"-----------"]
     assert document()["recipes"][1]["fid"] is None
     assert not (FOLDER / "models" / "gan-0.onnx").exists()
     samples = np.array(Image.open(FOLDER / "samples.png").convert("L"))
@@ -237,7 +234,7 @@ def test_a_failure_is_told_in_the_command_s_own_words(call: Call, ran: Commands)
         (("--precision", "fp16"), ["precision 'fp16'"]),
         (("--betas", 0.5, 0.9, "--warm-critic", 0, "--recipes", "gan,wgan"), ["--betas", "recipe wgan", "--recipes"]),
         (("--recipes", "gan,wgan"), ["--images 512", "recipe wgan"]),
-        (("--n", 128), ["--n 128", "at least 129"]),
+        (("--n", 128, "--recipes", "gan"), ["--n 128", "at least 129"]),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_run(
@@ -250,7 +247,7 @@ def test_what_cannot_work_is_refused_before_anything_is_run(
 
 def test_a_budget_and_features_are_needed(call: Call, tmp_path: Path) -> None:
     assert call("gan-compare", "digits").refused("--seconds, --images: give one of them")
-    assert call("gan-compare", "nothing", "--images", 512).refused("nothing: no feature network ships for it")
+    assert call("gan-compare", "nothing", "--images", 512).refused("data set 'nothing': unknown")
     (tmp_path / "file").write_text("")
     assert call(*ONE, "--output", "file").refused("file", "cannot be made", "another --output")
 
@@ -269,7 +266,7 @@ def test_a_budget_of_seconds(call: Call, ran: Commands, monkeypatch: pytest.Monk
     assert call(*seconds, "--recipes", "gan", "--quiet").code == 0
     assert asked == ["wgan", "gan"]
     assert result("gan-0")["images"] == 8 * 64
-    assert "4 CPU seconds a run" in (FOLDER / "comparison.md").read_text()
+    assert "4 CPU seconds per run" in (FOLDER / "comparison.md").read_text()
     assert call(*seconds, "--recipes", "gan", "--seeds", 2, "--quiet").code == 0
     assert asked == ["wgan", "gan"], "a second seed has the length of the first"
 
@@ -293,7 +290,7 @@ def test_all_recipes_compute_in_one_precision(call: Call, ran: Commands, monkeyp
 def test_seconds_of_a_processor_are_no_budget_on_a_gpu(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configs, "choose_device", lambda wanted: ("cuda", "as if it worked here"))
     done = call("gan-compare", "digits", "--seconds", 5, "--recipes", "gan")
-    assert done.refused("--seconds 5: are seconds of the processor", "give --images, or --device cpu")
+    assert done.refused("--seconds 5: CPU seconds do not measure the work of cuda", "give --images, or --device cpu")
 
 
 def test_torch_s_gpu_need_not_be_one_of_onnx_runtime() -> None:

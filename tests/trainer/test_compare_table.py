@@ -14,14 +14,21 @@ from gan_trainer.compare.pictures import MARGIN, save_samples
 from gan_trainer.compare.plan import Plan, Settings
 from gan_trainer.compare.table import lines, markdown, processor, summarise, text
 from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.tasks import generate
+from gan_trainer.tasks.generate import COLUMNS
+from gan_trainer.tasks.generate import samples as samples_of
 
 SCORES = {"precision": 0.5, "recall": 0.25, "density": 0.5, "coverage": 0.5, "modes": 10, "kl": 0.25, "confident": None}
-FLOORS = {TEST: {"n": 300, "fid": 0.5, "precision": None}, TRAIN: {"n": 800, "fid": 0.25, "precision": 0.9}}
+FLOORS = {
+    TEST: {"n": 300, "fid": 0.5, "precision": None},
+    TRAIN: {"n": 800, "fid": 0.25, "precision": 0.9, "confident": 0.99},
+}
 REPORT = {
     "floors": FLOORS,
     "features": {"name": "mnist", "sha256": "0123456789abcdef" * 4},
     "versions": {"gan-edge": "0.1.0"},
 }
+FID = generate.METRICS[0]
 Curve = list[dict[str, Any]]
 CPU = "cpu_seconds"
 
@@ -47,7 +54,7 @@ RESULTS = [
 
 
 def test_mean_spread_and_best_over_seeds() -> None:
-    vae, gan, wgan = summarise(RESULTS)
+    vae, gan, wgan = summarise(RESULTS, COLUMNS)
     assert [row["recipe"] for row in (vae, gan, wgan)] == ["vae", "gan", "wgan"], "best mean FID first, none last"
     assert gan["fid"] == {"mean": 2.0, "deviation": pytest.approx(2**0.5), "best": 1.0, "runs": 2}
     assert gan["recall"] == {"mean": 0.5, "deviation": pytest.approx(0.125**0.5), "best": 0.75, "runs": 2}
@@ -56,11 +63,11 @@ def test_mean_spread_and_best_over_seeds() -> None:
     assert (vae["diverged"], vae["collapsed"], vae["fid"]["deviation"]) == (0, 1, 0.0)
     assert vae["confident"] is None, "what no run could be measured by"
     assert (wgan["runs"], wgan["diverged"], wgan["fid"]) == (1, 1, None)
-    assert summarise(RESULTS[:1])[0]["fid"]["deviation"] is None
+    assert summarise(RESULTS[:1], COLUMNS)[0]["fid"]["deviation"] is None
 
 
 def test_the_table_as_text() -> None:
-    cells = lines(summarise(RESULTS), RESULTS)
+    cells = lines(summarise(RESULTS, COLUMNS), RESULTS, COLUMNS)
     half = "0.50 ± 0.00"
     assert cells == [
         ["recipe", "runs", "images", "CPU s", "FID", "precision", "recall", "density", "coverage", "modes",
@@ -71,7 +78,7 @@ def test_the_table_as_text() -> None:
          "0.250 ± 0.000", "-", "1.000"],
         ["wgan", "1 (1 diverged)", "1,000", "10", *"---------"],
         ["test images", "", "300", "", "0.500", *"-------", ""],
-        ["training images", "", "800", "", "0.250", "0.90", *"------", ""],
+        ["training images", "", "800", "", "0.250", "0.90", *"-----", "0.99", ""],
     ]  # fmt: skip
     shown = text(cells).splitlines()
     assert [line.split()[:2] for line in shown[:4]] == [["recipe", "runs"], ["vae", "2"], ["gan", "3"], ["wgan", "1"]]
@@ -86,23 +93,23 @@ def test_the_table_as_markdown() -> None:
     results = [
         result | {"cpu_seconds": seconds} for result, seconds in zip(RESULTS, (60, 30, 72, 1, 1, 1), strict=True)
     ]
-    found = markdown(lines(summarise(RESULTS), RESULTS), plan, results)
+    found = markdown(lines(summarise(RESULTS, COLUMNS), RESULTS, COLUMNS), plan, results)
     title, _, header, rule, *rows = found.splitlines()
     assert title == "# mnist: recipes compared"
     assert (header.count("|"), rule, rows.index("")) == (14, "|" + "---|" * 13, 5)
     assert all(row.count("|") == 14 for row in rows[:5])
     assert rows[6:] == [
-        "60 CPU seconds a run, seeds 0, 1, 2; 2 threads a run on cpu.",
+        "60 CPU seconds per run, seeds 0, 1, 2; 2 threads per run on cpu.",
         "All recipes compute in fp32.",
-        "The budget became images by a short measurement; some runs took more or less of it than that: gan-1 50%, "
-        "vae-0 120%.",
-        "Each run's last checkpoint was exported, and 10,000 images of the file measured by gan-eval. "
+        "The number of images follows from a short measurement of the speed. The share of the budget that runs used "
+        "differs: gan-1 50%, vae-0 120%.",
+        "The last checkpoint of each run was exported, and gan-eval measured 10,000 samples of each file. "
         "Mean ± standard deviation over seeds.",
         "Changed in every recipe: lr = 0.001, width = 8.",
         "Features mnist, SHA-256 0123456789abcdef; gan-edge 0.1.0.",
         f"Processor: {processor()}.",
     ]
-    assert "1,000 images a run, seeds 0; 1 thread a run on cpu." in markdown(
+    assert "1,000 images per run, seeds 0; 1 thread per run on cpu." in markdown(
         [["a"]], Plan(Settings("x", 1000), {}), RESULTS[:1]
     )
 
@@ -120,13 +127,13 @@ def test_what_differs_between_recipes_is_told() -> None:
     }
     text = markdown([["a"]], Plan(Settings("x", 1000), {}, recipes), RESULTS[:1])
     assert (
-        "What differs by recipe: images per step (quick 64, gan 128); half-life of the average that is exported, "
-        "0 for none (quick 20000, gan 0); told the classes (quick yes, gan no)." in text
+        "Differences between the recipes: images per step (quick 64, gan 128); half-life of the average that is "
+        "exported, 0 for none (quick 20000, gan 0); class-conditional (quick yes, gan no)." in text
     )
     same = Settings("x", 1000, changes={"batch_size": 32, "ema_half_life": 0, "conditional": False})
-    assert "differs" not in markdown([["a"]], Plan(same, {}, recipes), RESULTS[:1])
+    assert "Differences" not in markdown([["a"]], Plan(same, {}, recipes), RESULTS[:1])
     cuda = markdown([["a"]], Plan(Settings("x", 1000, device="cuda", precision="bf16"), {}, recipes), RESULTS[:1])
-    assert "CPU s are those of the host, and leave out the work of the GPU." in cuda
+    assert "CPU s is the CPU time of the host, without the work of the GPU." in cuda
     assert "All recipes compute in bf16." in cuda
 
 
@@ -142,19 +149,21 @@ def test_versions_are_told_and_told_apart() -> None:
 
 def test_nothing_but_diverged_runs() -> None:
     results = [diverged("gan", 0), diverged("gan-minimax", 0)]
-    cells = lines(summarise(results), results)
+    cells = lines(summarise(results, COLUMNS), results, COLUMNS)
     assert [row[0] for row in cells] == ["recipe", "gan", "gan-minimax"]
     assert "Features" not in markdown(cells, Plan(Settings("mnist", 1000), {}), results)
-    assert curves(results, "cpu_seconds") == []
-    save_samples(Path("samples.png"), {"gan": None, "gan-minimax": None})
+    assert curves(results, "cpu_seconds", FID) == []
+    save_samples(Path("samples.png"), {"gan": None, "gan-minimax": None}, samples_of)
     samples = np.array(Image.open("samples.png").convert("L"))
     assert all((row < 100).any() for row in np.split(samples, 2)), "each has its name"
     assert (samples[:, -5:] == 255).all(), "as a whole"
 
 
 def test_a_row_of_samples_for_each_recipe(unconditional_model: Path, conditional_model: Path) -> None:
-    save_samples(Path("one.png"), {"gan": unconditional_model})
-    save_samples(Path("samples.png"), {"quick": conditional_model, "none": None, "gan": unconditional_model})
+    save_samples(Path("one.png"), {"gan": unconditional_model}, samples_of)
+    save_samples(
+        Path("samples.png"), {"quick": conditional_model, "none": None, "gan": unconditional_model}, samples_of
+    )
     one, samples = (np.array(Image.open(name).convert("L")) for name in ("one.png", "samples.png"))
     quick, none, gan = np.split(samples, 3)
     assert (none[:, MARGIN + 60 :] == 255).all()
@@ -164,7 +173,8 @@ def test_a_row_of_samples_for_each_recipe(unconditional_model: Path, conditional
 
 @pytest.mark.parametrize(("modes", "shown"), [(1000, "1,000"), (999.6666, "999.7"), (10, "10"), (9.5, "9.5")])
 def test_modes_are_told_apart(modes: float, shown: str) -> None:
-    (row, *_) = lines(summarise([finished("gan", 0, 1.0, modes=modes)]), [finished("gan", 0, 1.0)])[1:]
+    results = [finished("gan", 0, 1.0, modes=modes)]
+    (row, *_) = lines(summarise(results, COLUMNS), results, COLUMNS)[1:]
     assert row[9] == shown
 
 
@@ -175,7 +185,9 @@ def point(cpu_seconds: float | None, fid: float | None) -> dict[str, Any]:
 def test_curves_of_seeds_and_their_mean() -> None:
     some = [point(1, 50.0), point(10, 5.0), point(100, 0.5)]
     other = [point(3, 30.0), point(30, 3.0)]
-    found = curves([finished("gan", 0, 1.0, some), finished("vae", 0, 1.0, other), finished("gan", 1, 1.0, other)], CPU)
+    found = curves(
+        [finished("gan", 0, 1.0, some), finished("vae", 0, 1.0, other), finished("gan", 1, 1.0, other)], CPU, FID
+    )
     assert [(line["name"], line["kind"], line["shade"]) for line in found] == [
         ("", "faint", 0), ("", "faint", 0), ("gan", "mean", 0), ("vae", "mean", 1),
     ]  # fmt: skip
@@ -189,7 +201,7 @@ def test_curves_of_seeds_and_their_mean() -> None:
 
 def test_curves_over_images() -> None:
     some = [{"images": 64, "cpu_seconds": 1.0, "fid": 50.0}, {"images": 128, "cpu_seconds": 2.0, "fid": 5.0}]
-    (line,) = curves([finished("gan", 0, 1.0, some)], "images")
+    (line,) = curves([finished("gan", 0, 1.0, some)], "images", FID)
     assert (line["x"], line["values"]) == ([64, 128], [50, 5])
 
 
@@ -202,20 +214,20 @@ def test_curves_over_images() -> None:
     ],
 )
 def test_points_without_a_place_are_left_out(curve: Curve) -> None:
-    whole = curves([finished("gan", 0, 1.0, [point(1, 50.0), point(100, 0.5)])], CPU)
-    assert curves([finished("gan", 0, 1.0, curve)], CPU) == whole
+    whole = curves([finished("gan", 0, 1.0, [point(1, 50.0), point(100, 0.5)])], CPU, FID)
+    assert curves([finished("gan", 0, 1.0, curve)], CPU, FID) == whole
 
 
 def test_recipes_without_a_curve_and_with_one_point() -> None:
     some = [finished("gan", 0, 1.0, [point(3, 2.0)]), finished("vae", 0, 1.0), diverged("wgan", 0)]
-    assert [(line["name"], line["x"]) for line in curves(some, CPU)] == [("gan", [3])]
+    assert [(line["name"], line["x"]) for line in curves(some, CPU, FID)] == [("gan", [3])]
 
 
 def page_of(results: list[dict[str, Any]]) -> Path:
-    save_samples(Path("samples.png"), {result["recipe"]: None for result in results})
-    cells = lines(summarise(results), results)
+    save_samples(Path("samples.png"), {result["recipe"]: None for result in results}, samples_of)
+    cells = lines(summarise(results, COLUMNS), results, COLUMNS)
     plan = Plan(Settings("</script>mnist", None, 60.0, 10_000), {})
-    write_comparison(Path("comparison.html"), cells, plan, results, Path("samples.png"))
+    write_comparison(Path("comparison.html"), cells, plan, results, Path("samples.png"), FID)
     return Path("comparison.html")
 
 
@@ -224,7 +236,7 @@ def test_the_page_has_the_table_and_asks_nobody() -> None:
     assert "default-src 'none'" in text
     assert text.count("</script") == text.count("<script") == 3
     assert "3 (1 diverged)" in text
-    assert "60 CPU seconds a run, seeds 0, 1, 2; 1 thread a run on cpu." in text
+    assert "60 CPU seconds per run, seeds 0, 1, 2; 1 thread per run on cpu." in text
     assert '"over": "CPU seconds of training"' in text
 
 
@@ -261,4 +273,4 @@ def test_a_browser_draws_curves_that_go_down_and_right(tmp_path: Path) -> None:
 
 def test_one_page_for_many_recipes_has_a_colour_for_each() -> None:
     results = [finished(name, 0, 1.0, [point(1, 2.0)]) for name in RECIPES]
-    assert len({line["shade"] for line in curves(results, CPU)}) == len(RECIPES) == 12
+    assert len({line["shade"] for line in curves(results, CPU, FID)}) == len(RECIPES) == 12

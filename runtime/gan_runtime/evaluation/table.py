@@ -1,6 +1,7 @@
 """The report of gan-eval as a table: one row per metric, one column per source, and columns of real images."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +9,48 @@ from gan_runtime.evaluation.reference import FULL, LEAST
 from gan_runtime.files import atomic_write
 from gan_runtime.terminal.text import plain
 
-METRICS = {  # key: title, format, better direction; a table has the metrics that its columns have
-    "high_quality": ("high quality", "{:.2%}", "higher"),
-    "fid": ("FID", "{:.4f}", "lower"),
-    "kid": ("KID x 1000", "{:.3f}", "lower"),
-    "precision": ("precision", "{:.3f}", "higher"),
-    "recall": ("recall", "{:.3f}", "higher"),
-    "density": ("density", "{:.3f}", "higher"),
-    "coverage": ("coverage", "{:.3f}", "higher"),
-    "modes": ("modes", "{:d}", "higher"),
-    "kl": ("KL of classes", "{:.4f}", "lower"),
-    "confident": ("confident", "{:.3f}", "higher"),
-    "accuracy": ("label accuracy", "{:.3f}", "higher"),
-    "copied": ("copied", "{:.3f}", "lower"),
-    "nearer": ("nearer than held out", "{:.3f}", "0.5"),
+
+@dataclass(frozen=True)
+class Shown:
+    """How tables show a metric.
+
+    Args:
+        title: of its row or column.
+        digits: after the decimal point, of one measurement; 0 for counts.
+        better: "lower", "higher", or the best value.
+        scale, unit: the value is shown multiplied by `scale`, before `unit`.
+    """
+
+    title: str
+    digits: int
+    better: str
+    scale: float = 1.0
+    unit: str = ""
+
+    def text(self, value: float, digits: int | None = None) -> str:
+        """The value as it is shown, with another number of digits if given."""
+        return f"{self.scale * value:.{self.digits if digits is None else digits}f}{self.unit}"
+
+    def loss(self, value: float) -> float:
+        """A number that is smallest for the best value."""
+        signs = {"lower": 1.0, "higher": -1.0}
+        return signs[self.better] * value if self.better in signs else abs(value - float(self.better))
+
+
+METRICS = {  # a table has those that its columns have
+    "high_quality": Shown("high quality", 2, "higher", 100, "%"),
+    "fid": Shown("FID", 4, "lower"),
+    "kid": Shown("KID x 1000", 3, "lower", 1000),
+    "precision": Shown("precision", 3, "higher"),
+    "recall": Shown("recall", 3, "higher"),
+    "density": Shown("density", 3, "higher"),
+    "coverage": Shown("coverage", 3, "higher"),
+    "modes": Shown("modes", 0, "higher"),
+    "kl": Shown("KL of classes", 4, "lower"),
+    "confident": Shown("confident", 3, "higher"),
+    "accuracy": Shown("label accuracy", 3, "higher"),
+    "copied": Shown("copied", 3, "lower"),
+    "nearer": Shown("nearer than held out", 3, "0.5"),
 }
 NOTHING = "-"
 
@@ -32,8 +61,8 @@ def rows(report: dict[str, Any]) -> list[list[str]]:
     header, columns = ["", *(name for name, _ in named)], [column for _, column in named]
     counts = [f"{column['n']:,}" if column["n"] else NOTHING for column in columns]
     body = [
-        [title, *(_value(column, key, form) for column in columns)]
-        for key, (title, form, _) in METRICS.items()
+        [shown.title, *(_value(column, key, shown) for column in columns)]
+        for key, shown in METRICS.items()
         if any(key in column for column in columns)
     ]
     return [header, ["images" if "features" in report else "points", *counts], *body]
@@ -76,13 +105,11 @@ def write_card(name: str, report: dict[str, Any]) -> Path:
     return path
 
 
-def _value(column: dict[str, Any], key: str, form: str) -> str:
-    value = column.get(key)
+def _value(column: dict[str, Any], key: str, shown: Shown) -> str:
+    value, deviation = column.get(key), column.get(f"{key}_deviation")
     if value is None:
         return NOTHING
-    if key == "kid":
-        return f"{form.format(1000 * value)} ± {form.format(1000 * column['kid_deviation'])}"
-    return form.format(value)
+    return shown.text(value) + ("" if deviation is None else f" ± {shown.text(deviation)}")
 
 
 def _measured_with(report: dict[str, Any]) -> str:

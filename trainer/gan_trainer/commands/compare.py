@@ -7,14 +7,24 @@ import typer
 
 from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import DataDir, Device, Json, Offline, Quiet, Version
+from gan_runtime.terminal.picture_flags import (
+    Background,
+    FollowLinks,
+    LabelsFrom,
+    Levels,
+    MaxPixels,
+    Mode,
+    Size,
+    SkipBad,
+)
 from gan_runtime.terminal.text import note
-from gan_trainer.commands.flags import with_recipe_flags
+from gan_trainer.commands.flags import Features, HoldOut, with_recipe_flags
 from gan_trainer.commands.requirements import require
 
 
 @with_recipe_flags
 def compare(
-    data: Annotated[str, typer.Argument(help="A data set that a feature network ships for: mnist, fashion-mnist, …")],
+    data: Annotated[str, typer.Argument(help="A data set that gan-data lists, or a folder or .zip of images.")],
     recipes: Annotated[
         str | None, typer.Option(help="Names of recipes, separated by commas.", show_default="all")
     ] = None,
@@ -24,9 +34,17 @@ def compare(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Number of runs per recipe.")] = 3,
     first_seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the first run of each recipe.")] = 0,
-    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10**7, help="Images to sample and measure per run.")] = (
-        10_000
-    ),
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--n",
+            "-n",
+            min=1,
+            max=10**7,
+            help="Samples to measure per run.",
+            show_default="10000; for a folder as many as are held out, at least 1000",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write.", show_default="comparisons/<data>")
     ] = None,
@@ -40,45 +58,90 @@ def compare(
     ] = False,
     data_dir: DataDir = None,
     offline: Offline = False,
+    size: Size = None,
+    mode: Mode = None,
+    background: Background = None,
+    levels: Levels = None,
+    max_pixels: MaxPixels = None,
+    labels: LabelsFrom = None,
+    skip_bad: SkipBad = False,
+    follow_links: FollowLinks = False,
+    hold_out: HoldOut = None,
+    features: Features = None,
     quiet: Quiet = False,
     as_json: Json = False,
     version: Version = False,
     **changes: Any,
 ) -> None:
-    """Train recipes under the same budget, export each run, and measure the exported files.
+    """Train recipes with the same budget, export each run, and measure the exported files.
 
-    The result is a table, samples, and curves of FID over time. The budget per run is --seconds or --images. Finished
-    runs are not repeated: the same command continues a comparison, and adds recipes and seeds that are new. The
-    settings under Recipe apply to all recipes. --precision is fp32 unless it is given.
+    The result is a table, samples, and curves of the leading metric over time: FID, or the number of modes for points.
+    The budget per run is --seconds or --images. The same command resumes a comparison: finished runs are skipped, new
+    recipes and seeds are added. The settings under Recipe apply to all recipes. --precision is fp32 unless it is given.
     """
     require("gan-compare")
+    from gan_runtime.data import load_dataset
+    from gan_runtime.data.picture_options import picture_options
+    from gan_runtime.data.split import SHARE
     from gan_runtime.devices.processors import available_cpus
     from gan_runtime.errors import GanEdgeError
+    from gan_runtime.evaluation.reference import samples_for
+    from gan_trainer.compare import command
     from gan_trainer.compare.cells import Place, known_results
-    from gan_trainer.compare.command import check_request, compare_all, features_for, planned, report
     from gan_trainer.compare.plan import Cell, Settings
+    from gan_trainer.data.source import DataSource
     from gan_trainer.training.config import choose_device, choose_precision
 
+    reading = {
+        "size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels,
+        "labels": labels, "skip_bad": skip_bad, "follow_links": follow_links,
+    }  # fmt: skip
+    command.check_data(data, hold_out, {"features": features, "data_dir": data_dir, "offline": offline or None})
+    pictures = picture_options(data, **reading)
     given = {name: value for name, value in changes.items() if value is not None}
     chosen, _ = choose_device(device)
-    precision = choose_precision(given.pop("precision", "fp32"), chosen)
-    images, features = given.pop("images", None), features_for(data, n)
-    settings = Settings(data, images, seconds, n, threads, given, chosen, precision, features)
-    names = check_request(settings, recipes)
-    folder = output or Path("comparisons") / data
+    fields = given | {"precision": choose_precision(given.get("precision", "fp32"), chosen)}
+    command.check_budget(given.get("images"), seconds, chosen)
+    names = command.choose_recipes(data, recipes, fields, pictures)
+    dataset = load_dataset(data, "train", data_dir, pictures, offline=offline, quiet=quiet)
+    share = SHARE if hold_out is None else hold_out
+    source = DataSource.of(dataset, data, data_dir, pictures, share)
+    configs = command.configure(source, names, fields, chosen)
+    task, comparison = command.comparable(configs[names[0]])
+    n = n or samples_for(data, share)
+    options = reading | {"hold_out": hold_out}
+    settings = Settings(
+        source.source,
+        given.get("images"),
+        seconds,
+        n,
+        threads,
+        {name: value for name, value in given.items() if name not in ("images", "precision")},
+        chosen,
+        fields["precision"],
+        options={name: value for name, value in options.items() if value is not None and value is not False},
+        digest="" if source.hold_out is None else source.digest,
+        **command.how_measured(comparison, source, features, n),
+    )
+    folder = output or Path("comparisons") / source.name
     where = ("--data-dir", str(data_dir.resolve())) if data_dir else ()
-    place = Place(folder, (*where, *(("--offline",) if offline else ())), chosen)
-    plan = planned(place, settings, names, data_dir, offline=offline, quiet=quiet, mixed=mixed_versions)
+    place = Place(folder, (*where, *(("--offline",) if offline else ())), chosen, features)
+    if settings.unmeasured and not quiet:
+        note(f"no metrics: {settings.unmeasured}")
+    plan = command.planned(place, settings, dataset, configs, quiet=quiet, mixed=mixed_versions)
     cells = [Cell(recipe, seed) for seed in range(first_seed, first_seed + seeds) for recipe in names]
-    failures = compare_all(place, plan, cells, jobs or max(1, available_cpus() // threads), quiet=quiet)
+    jobs = jobs or max(1, available_cpus() // threads)
+    failures = command.compare_all(place, plan, cells, comparison.columns, jobs, quiet=quiet)
     if failures and not known_results(place, plan):
         raise failures[0]
-    text, document = report(place, plan)
+    text, document = command.report(place, plan, task, comparison)
     if not quiet:
         note(f"written: {folder}/comparison.html, comparison.md, comparison.json and samples.png")
     if failures:
         others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        raise GanEdgeError(f"{failures[0]}{others}; the table has what is finished, and the same command goes on")
+        raise GanEdgeError(
+            f"{failures[0]}{others}; the table has the finished runs; the same command tries the others again"
+        )
     print_result(text, document if as_json else None)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 import click
 import typer
 
-from gan_runtime.terminal.help import GroupedCommand
+from gan_runtime.terminal.help import DATA, GroupedCommand
 from gan_trainer.recipes.checks import flag
 from gan_trainer.recipes.recipe import SETTINGS, find_recipe
 
@@ -18,6 +18,23 @@ RUN, RECIPE, EVALUATION, OUTPUT = "Run", "Recipe", "Evaluation", "Output"  # gro
 USUAL = "quick"  # the recipe that is trained unless another is given
 RUNS_DIR = Path("runs")
 RUNS_HELP = "Folder of the runs."
+
+HoldOut = Annotated[
+    float | None,
+    typer.Option(
+        help="Folder or .zip: fraction of the images to hold out for evaluation, 0 to 0.5. 0 trains on all images.",
+        show_default="0.1",
+        rich_help_panel=DATA,
+    ),
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        help="Feature network of the evaluations: an .onnx file, or any.",
+        show_default="the network of the data set, else any, the general one",
+        rich_help_panel=EVALUATION,
+    ),
+]
 
 GROUPS = {  # of fields that are not listed under RECIPE
     "images": RUN,

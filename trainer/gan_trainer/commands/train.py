@@ -10,7 +10,7 @@ from gan_runtime.errors import InputError
 from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.exit_codes import COLLAPSED
 from gan_runtime.terminal.flags import DataDir, Json, Offline, Quiet, Version
-from gan_runtime.terminal.help import DATA, GENERAL
+from gan_runtime.terminal.help import GENERAL
 from gan_runtime.terminal.picture_flags import (
     Background,
     FollowLinks,
@@ -23,12 +23,13 @@ from gan_runtime.terminal.picture_flags import (
 )
 from gan_runtime.terminal.text import note
 from gan_trainer.commands.flags import (
-    EVALUATION,
     OUTPUT,
     RUN,
     RUNS_DIR,
     RUNS_HELP,
     USUAL,
+    Features,
+    HoldOut,
     RecipeCommand,
     shown,
     with_recipe_flags,
@@ -110,22 +111,8 @@ def train(
     labels: LabelsFrom = None,
     skip_bad: SkipBad = False,
     follow_links: FollowLinks = False,
-    hold_out: Annotated[
-        float | None,
-        _option(
-            DATA,
-            "Folder or .zip: fraction of the images to hold out for evaluation, 0 to 0.5. 0 trains on all images.",
-            default="0.1",
-        ),
-    ] = None,
-    features: Annotated[
-        str | None,
-        _option(
-            EVALUATION,
-            "Feature network of the evaluations: an .onnx file, or any.",
-            default="the network of the data set, else any, the general one",
-        ),
-    ] = None,
+    hold_out: HoldOut = None,
+    features: Features = None,
     keep_checkpoints: Annotated[
         int,
         _option(

@@ -12,28 +12,34 @@ from gan_runtime.terminal.exit_codes import COLLAPSED as EXIT_COLLAPSED
 from gan_trainer.compare.plan import Cell, Plan, software
 from gan_trainer.compare.processes import Done
 from gan_trainer.recipes.checks import flag
-from gan_trainer.recipes.recipe import find_recipe
+from gan_trainer.runs import history
 from gan_trainer.runs.folder import Run
-from gan_trainer.runs.history import evaluations, has_collapsed, repeats_itself
-from gan_trainer.tasks import find_task
-from gan_trainer.tasks.task import Best, Entry
 
 RUNS, MODELS, RESULTS = "runs", "models", "results"
 OPSET = 17
 DIVERGED, COLLAPSED, FINISHED = "diverged", "collapsed", "finished"
 OUTCOMES = (DIVERGED, COLLAPSED, FINISHED)
 KINDS = {"key": str, "images": int, "cpu_seconds": float | int, "curve": list}  # of what is kept of a training
-SHOWN = ("images", "cpu_seconds", "fid")  # of an evaluation, in the curves
-MEASURED = ("results", "floors", "features", "versions")  # in a report of gan-eval
+OF_EVALUATION = ("max_pixels", "follow_links")  # options of the data that an exported file does not record
+AXES = ("images", "cpu_seconds")  # of the curves
+MEASURED = ("results", "floors", "versions")  # in a report of gan-eval
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a comparison is, and how its commands find data and devices."""
+    """The folder of a comparison, and what its commands need besides the plan.
+
+    Args:
+        folder: of the comparison.
+        flags: where gan-train and gan-eval find the data.
+        device: "cpu" or "cuda".
+        features: the feature network that the user names; None for the one that belongs to the data.
+    """
 
     folder: Path
     flags: tuple[str, ...]
     device: str
+    features: str | None = None
 
     @property
     def begun(self) -> bool:
@@ -45,7 +51,7 @@ class Place:
         return Run(self.folder / RUNS / cell.name)
 
     def trained(self, cell: Cell) -> Path:
-        """How the training ended: it is over, whatever becomes of what follows."""
+        """What is known of a run whose training has ended."""
         return self.folder / RUNS / f"{cell.name}.json"
 
     def model(self, cell: Cell) -> Path:
@@ -58,20 +64,20 @@ class Place:
 
 
 def known_result(place: Place, plan: Plan, cell: Cell) -> dict[str, Any] | None:
-    """The result of a run that is finished; None for one that is not, or whose result is damaged: it is measured again.
+    """The result of a finished run; None if it is not finished, or if its result is damaged and has to be made again.
 
     Raises:
         InputError: it is the result of other settings.
     """
     document = _read(place.result(cell), cell)
-    if document is None or not _has_report(document):
+    if document is None or not _has_report(document, plan):
         return None
     _check_key(place.result(cell), document, plan, cell)
     return document if document["outcome"] == DIVERGED or place.model(cell).is_file() else None
 
 
 def known_results(place: Place, plan: Plan) -> list[dict[str, Any]]:
-    """Those of all runs of a comparison that are finished, in the order of its recipes and of seeds."""
+    """The results of all finished runs of a comparison, by recipe and seed."""
     found = []
     for recipe in plan.lengths:
         names = [path.stem for path in (place.folder / RESULTS).glob(f"{recipe}-*.json")]
@@ -81,7 +87,7 @@ def known_results(place: Place, plan: Plan) -> list[dict[str, Any]]:
 
 
 def finish(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> dict[str, Any]:
-    """Bring a run to its end, from wherever it stands, and keep its result.
+    """Train, export and measure a run, from the first step that is missing, and keep its result.
 
     Args:
         place: of the comparison.
@@ -91,22 +97,25 @@ def finish(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
 
     Returns:
         Recipe, seed, `outcome` (finished, collapsed or diverged), images and CPU seconds of the training, the report of
-        gan-eval (None if it diverged), the evaluations during the training, and the plan's key.
+        gan-eval (None if the run diverged, or if nothing measures the data), the evaluations during the training, and
+        the plan's key.
 
     Raises:
         GanEdgeError: a command failed, and not because the training diverged.
     """
-    trained = _train(place, plan, cell, run)
-    report = None if trained["outcome"] == DIVERGED else _measure(place, plan, cell, run)
+    trained, report = _train(place, plan, cell, run), None
+    if trained["outcome"] != DIVERGED:
+        _export(place, cell, run)
+        report = None if plan.settings.unmeasured else _measure(place, plan, cell, run)
     result = trained | {"report": report}
-    if report is not None and repeats_itself(next(iter(report["results"].values()))):
+    if report is not None and history.repeats_itself(next(iter(report["results"].values()))):
         result["outcome"] = COLLAPSED
     _keep(place.result(cell), result)
     return result
 
 
 def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> dict[str, Any]:
-    """What is known of a run when its training has ended, which it does once: one that stopped early stays stopped."""
+    """What is known of a run whose training has ended. A run that stopped early is not resumed."""
     path, where = place.trained(cell), place.run(cell)
     if path.exists():
         document = _read(path, cell)
@@ -121,13 +130,13 @@ def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
     if done.code in (0, EXIT_COLLAPSED):
         report = json.loads(done.out)
         about |= {key: report[key] for key in ("images", "cpu_seconds")}
-        about["outcome"] = COLLAPSED if done.code == EXIT_COLLAPSED or has_collapsed(entries) else FINISHED
+        about["outcome"] = COLLAPSED if done.code == EXIT_COLLAPSED or history.has_collapsed(entries) else FINISHED
     elif entries and str(entries[-1].get("warning", "")).startswith(DIVERGED):
         about |= {key: entries[-1].get(key) for key in ("images", "cpu_seconds")} | {"outcome": DIVERGED}
         about["reason"] = entries[-1]["warning"]
     else:
         raise done.failed(cell.name, place.folder)
-    about["curve"] = _curve(entries, find_task(find_recipe(cell.recipe), plan.settings.data).best)
+    about["curve"] = [entry for entry in entries if entry.get("n") == history.SAMPLES]
     _keep(path, about)
     return about
 
@@ -138,7 +147,7 @@ def _check_key(path: Path, document: dict[str, Any], plan: Plan, cell: Cell) -> 
 
 
 def _read(path: Path, cell: Cell) -> dict[str, Any] | None:
-    """What was kept of a run; None where there is nothing, or something damaged."""
+    """The content of a file about a run; None if it is missing or damaged."""
     try:
         document = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -149,16 +158,16 @@ def _read(path: Path, cell: Cell) -> dict[str, Any] | None:
     whole = all(isinstance(document.get(name), kind) for name, kind in KINDS.items())
     return (
         document
-        if same and whole and all(isinstance(point, dict) and set(SHOWN) <= set(point) for point in document["curve"])
+        if same and whole and all(isinstance(point, dict) and set(AXES) <= set(point) for point in document["curve"])
         else None
     )
 
 
-def _has_report(result: dict[str, Any]) -> bool:
-    """Whether a result has what gan-eval said, or needs none."""
-    report = result.get("report")
-    if result["outcome"] == DIVERGED or not isinstance(report, dict):
-        return result["outcome"] == DIVERGED and report is None
+def _has_report(result: dict[str, Any], plan: Plan) -> bool:
+    """Whether a result has a report of gan-eval, or needs none."""
+    report, none_needed = result.get("report"), result["outcome"] == DIVERGED or bool(plan.settings.unmeasured)
+    if none_needed or not isinstance(report, dict):
+        return none_needed and report is None
     parts = [report.get(name) for name in MEASURED]
     scores = list(parts[0].values()) if isinstance(parts[0], dict) else []
     return all(isinstance(part, dict) for part in parts) and bool(scores) and isinstance(scores[0], dict)
@@ -170,33 +179,40 @@ def _keep(path: Path, document: dict[str, Any]) -> None:
 
 
 def _training(place: Place, plan: Plan, cell: Cell, where: Run) -> list[str]:
+    """The arguments of gan-train."""
     if where.folder.exists():
         return ["--resume", str(where.folder), *place.flags, "--quiet", "--json"]
     settings = {"eval_every": plan.evaluate_every(cell.recipe), "threads": plan.settings.threads}
     changes = settings | plan.settings.fields | {"images": plan.lengths[cell.recipe], "seed": cell.seed}
     given = [word for name, value in changes.items() for word in flag(name, value).split()]
     names = ["--recipe", cell.recipe, "--runs-dir", str(where.folder.parent), "--name", cell.name]
-    return [plan.settings.data, *names, *given, "--device", place.device, *place.flags, "--quiet", "--json"]
+    data = [plan.settings.data, *plan.settings.data_flags(), *_features(place)]
+    return [*data, *names, *given, "--device", place.device, *place.flags, "--quiet", "--json"]
+
+
+def _export(place: Place, cell: Cell, run: Callable[..., Done]) -> None:
+    """Export the last checkpoint: the best one would favour runs that are evaluated more often."""
+    model, where = place.model(cell), place.run(cell).folder
+    done = run("gan-export", where, "--checkpoint", "last", "--opset", OPSET, "--output", model, "--json")
+    if done.code:
+        raise done.failed(cell.name, place.folder)
 
 
 def _measure(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> dict[str, Any]:
-    """The report of gan-eval on the exported last checkpoint: no run is helped by choosing its best moment."""
-    model, settings, where = place.model(cell), plan.settings, place.run(cell).folder
-    exported = run("gan-export", where, "--checkpoint", "last", "--opset", OPSET, "--output", model, "--json")
-    if exported.code:
-        raise exported.failed(cell.name, place.folder)
+    """The report of gan-eval on the exported file."""
+    settings = plan.settings
     device = "cpu" if place.device == "cpu" else "auto"  # torch's may be none that ONNX Runtime can use
+    data = [settings.data, *settings.data_flags(*OF_EVALUATION), *_features(place), "--n", settings.n]
     common = ["--device", device, "--threads", settings.threads, *place.flags, "--quiet", "--json"]
-    measured = run("gan-eval", model, settings.data, "--n", settings.n, *common)
-    if measured.code:
-        raise measured.failed(cell.name, place.folder)
-    report: dict[str, Any] = json.loads(measured.out)
+    done = run("gan-eval", place.model(cell), *data, *common)
+    if done.code:
+        raise done.failed(cell.name, place.folder)
+    report: dict[str, Any] = json.loads(done.out)
     return report
 
 
-def _curve(entries: list[Entry], by: Best | None) -> list[Entry]:
-    keys = ("images", "cpu_seconds", *((by.key, *by.beside) if by else ()))
-    return [{key: entry.get(key) for key in keys} for entry in evaluations(entries, by)]
+def _features(place: Place) -> list[str]:
+    return [] if place.features is None else ["--features", place.features]
 
 
 def make_folders(folder: Path) -> None:

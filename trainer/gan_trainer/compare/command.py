@@ -1,17 +1,18 @@
 """The steps of gan-compare: check the settings, plan, run all cells, and report."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gan_runtime.data import Dataset, load_dataset
-from gan_runtime.errors import GanEdgeError, InputError
-from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.data import KNOWN, Dataset, check_source
+from gan_runtime.data.registry import own_evaluation
+from gan_runtime.errors import GanEdgeError, InputError, ModelError
+from gan_runtime.evaluation.table import METRICS
 from gan_runtime.files import atomic_write
-from gan_runtime.models import shipped_features
+from gan_runtime.images.options import PictureOptions
 from gan_runtime.terminal.text import note
 from gan_trainer.compare import table
 from gan_trainer.compare.cells import DIVERGED, Place, finish, known_result, known_results, make_folders
@@ -23,69 +24,108 @@ from gan_trainer.compare.speed import images_within, step_seconds
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.recipe import RECIPES, find_recipe
 from gan_trainer.runs.settings import check_settings, make_config
+from gan_trainer.tasks import task_of
+from gan_trainer.tasks.task import Comparison, Metric, Task
+from gan_trainer.training.config import Config
+
+UNTITLED = Metric("", "", "")
 
 
-def check_request(settings: Settings, recipes: str | None) -> list[str]:
-    """The names of the recipes, once it is clear that all of them can be compared.
+def check_data(data: str, hold_out: float | None, given: dict[str, Any]) -> None:
+    """Raise InputError where options do not apply to the data, and DataError where there are no such data."""
+    check_source(data)
+    if hold_out is not None and data in KNOWN:
+        raise InputError(f"--hold-out: {data} has test data of its own; leave it out")
+    own = own_evaluation(data)
+    if own:
+        own.check_options(data, given, None)
+
+
+def check_budget(images: int | None, seconds: float | None, device: str) -> None:
+    """Raise InputError unless there is exactly one budget, which means something on the device."""
+    if (images is None) == (seconds is None):
+        raise InputError("--seconds, --images: give one of them, the budget of each run")
+    if seconds is not None and device != "cpu":
+        raise InputError(
+            f"--seconds {seconds:g}: CPU seconds do not measure the work of {device}; give --images, or --device cpu"
+        )
+
+
+def choose_recipes(data: str, named: str | None, changes: dict[str, Any], pictures: PictureOptions | None) -> list[str]:
+    """The names of the recipes to compare: those that are `named`, or all that can learn from the data.
 
     Raises:
-        InputError: naming the flag.
+        InputError: one of them is unknown or does not accept the changes. The message names the flag.
     """
-    if (settings.images is None) == (settings.cpu_seconds is None):
-        raise InputError("--seconds, --images: give one of them, the budget of each run")
-    if settings.cpu_seconds is not None and settings.device != "cpu":
-        raise InputError(
-            f"--seconds {settings.cpu_seconds:g}: are seconds of the processor, which say nothing of the work of "
-            f"{settings.device}; give --images, or --device cpu"
-        )
-    names = list(dict.fromkeys(recipes.split(","))) if recipes is not None else list(RECIPES)
+    if named is None:
+        names = [name for name in RECIPES if _learns_from(data, name, pictures)]
+    else:
+        names = list(dict.fromkeys(named.split(",")))
     for name in names:
         find_recipe(name)
         try:
-            check_settings(settings.data, name, settings.fields | {"images": settings.images}, None)
+            check_settings(data, name, changes, pictures)
         except InputError as error:
-            raise InputError(f"{error} (recipe {name}; leave it out with --recipes)") from None
+            raise _of_recipe(name, error) from None
     return names
 
 
-def features_for(data: str, n: int) -> str:
-    """SHA-256 of the feature network in which `n` images can be compared. Raises InputError where there is none."""
-    path = shipped_features(data)
-    if path is None:
-        raise InputError(f"{data}: no feature network ships for it, so nothing can be compared")
-    network = FeatureNetwork.load(path, "cpu", 1)
-    if n <= network.dim:  # for their covariance
-        raise InputError(f"--n {n}: FID needs at least {network.dim + 1} images; ask for more")
-    return network.model.sha256
+def configure(source: DataSource, recipes: Sequence[str], changes: dict[str, Any], device: str) -> dict[str, Config]:
+    """A configuration for each recipe. Raises InputError where the recipe cannot be trained on these data."""
+    configs = {}
+    for name in recipes:
+        try:
+            configs[name] = make_config(source, name, changes, 0, device, 1, 1)
+        except InputError as error:
+            raise _of_recipe(name, error) from None
+    return configs
+
+
+def comparable(config: Config) -> tuple[Task, Comparison]:
+    """The task of a run. Raises InputError where gan-eval does not measure its files."""
+    task = task_of(config)
+    if task.comparison is None:
+        raise InputError(f"{config.data.source}: gan-compare does not support the task {task.name!r}")
+    return task, task.comparison
+
+
+def how_measured(comparison: Comparison, source: DataSource, features: str | None, n: int) -> dict[str, str]:
+    """The settings that say how files are measured: `features`, or why they are `unmeasured`.
+
+    Raises:
+        InputError: n is too small.
+        ModelError: the network that the user named cannot be opened.
+    """
+    try:
+        return {"features": comparison.features(source, features, n)}
+    except ModelError as error:
+        if features is not None:
+            raise
+        return {"unmeasured": str(error)}
 
 
 def planned(
     place: Place,
     settings: Settings,
-    recipes: list[str],
-    data_dir: Path | None,
+    dataset: Dataset,
+    configs: Mapping[str, Config],
     *,
-    offline: bool,
     quiet: bool,
     mixed: bool = False,
 ) -> Plan:
-    """The plan of a comparison; with a budget in CPU seconds the speed of recipes that are new is measured first.
+    """The plan of a comparison. With a budget in CPU seconds, the speed of new recipes is measured first.
 
     Raises:
         InputError, GanEdgeError: as `make_plan`, or the budget is too short for a recipe.
     """
     make_folders(place.folder)
-    loaded: list[Dataset] = []  # only where a speed is to be measured
 
     def length(recipe: str) -> int:
         if settings.images is not None:
             return settings.images
         assert settings.cpu_seconds is not None
-        if not loaded:
-            loaded.append(load_dataset(settings.data, "train", data_dir, offline=offline, quiet=quiet))
-        source = DataSource.of(loaded[0], settings.data, data_dir, None)
-        config = make_config(source, recipe, settings.fields, 0, settings.device, settings.threads, 1)
-        images = images_within(config.recipe, settings.cpu_seconds, *step_seconds(config, loaded[0]))
+        config = configs[recipe]
+        images = images_within(config.recipe, settings.cpu_seconds, *step_seconds(config, dataset))
         try:
             check_settings(settings.data, recipe, settings.fields | {"images": images}, None)
         except InputError as error:
@@ -94,14 +134,16 @@ def planned(
             note(f"{recipe}: {settings.budget} are {images:,} images")
         return images
 
-    return make_plan(place.folder, settings, recipes, length, begun=place.begun, mixed=mixed)
+    return make_plan(place.folder, settings, list(configs), length, begun=place.begun, mixed=mixed)
 
 
-def compare_all(place: Place, plan: Plan, cells: Sequence[Cell], jobs: int, *, quiet: bool) -> list[GanEdgeError]:
-    """Finish all cells; those that are finished are not run again. One that fails does not hold up the others.
+def compare_all(
+    place: Place, plan: Plan, cells: Sequence[Cell], columns: Sequence[str], jobs: int, *, quiet: bool
+) -> list[GanEdgeError]:
+    """Run all cells that are not finished. If one fails, the others continue.
 
     Returns:
-        Why runs failed that did, other than by diverging.
+        The errors of the runs that failed. A diverged run has not failed.
     """
     missing = [cell for cell in cells if known_result(place, plan, cell) is None]
     if len(missing) < len(cells) and not quiet:
@@ -111,20 +153,23 @@ def compare_all(place: Place, plan: Plan, cells: Sequence[Cell], jobs: int, *, q
         if isinstance(result, GanEdgeError):
             failures.append(result)
         if not quiet:
-            said = f"failed: {result}" if isinstance(result, GanEdgeError) else f"{cell.name}: {_said(result)}"
+            said = f"failed: {result}" if isinstance(result, GanEdgeError) else f"{cell.name}: {_said(result, columns)}"
             note(f"{said} ({done} of {len(cells)})")
     return failures
 
 
-def report(place: Place, plan: Plan) -> tuple[str, dict[str, Any]]:
-    """Write table, samples, page and JSON of all finished runs into the folder; returns table and document.
+def report(place: Place, plan: Plan, task: Task, comparison: Comparison) -> tuple[str, dict[str, Any]]:
+    """Write table, samples, page and JSON of all finished runs into the folder.
+
+    Returns:
+        The table as text, and the content of the JSON file.
 
     Raises:
         OutputError: they cannot be written.
     """
-    results = known_results(place, plan)
-    rows = table.summarise(results)
-    cells = table.lines(rows, results)
+    results, columns = known_results(place, plan), comparison.columns
+    rows = table.summarise(results, columns)
+    cells = table.lines(rows, results, columns)
     document = {"plan": asdict(plan), "processor": table.processor(), "recipes": rows, "runs": results}
     with atomic_write(place.folder / "comparison.md") as file:
         file.write(table.markdown(cells, plan, results).encode())
@@ -135,16 +180,17 @@ def report(place: Place, plan: Plan) -> tuple[str, dict[str, Any]]:
         if result["outcome"] != DIVERGED:
             models[result["recipe"]] = place.model(Cell(result["recipe"], result["seed"]))
     samples = place.folder / "samples.png"
-    save_samples(samples, models)
-    write_comparison(place.folder / "comparison.html", cells, plan, results, samples)
-    (place.folder / "curves.png").unlink(missing_ok=True)  # of an earlier version: it would show other runs
+    save_samples(samples, models, comparison.samples)
+    metric = next((metric for metric in task.metrics if metric.key == columns[0]), UNTITLED)
+    write_comparison(place.folder / "comparison.html", cells, plan, results, samples, metric)
+    (place.folder / "curves.png").unlink(missing_ok=True)  # of an earlier version, with other runs
     return table.text(cells), document
 
 
 def _run(
     place: Place, plan: Plan, cells: Sequence[Cell], jobs: int
 ) -> Iterator[tuple[Cell, dict[str, Any] | GanEdgeError]]:
-    """Run `cells`, several at once, and give each result, or why there is none, as it comes."""
+    """Run `cells`, several at once, and give each result or error as it comes."""
     processes = Processes()
 
     def work(cell: Cell) -> dict[str, Any] | GanEdgeError:
@@ -169,8 +215,21 @@ def _run(
             pool.shutdown(cancel_futures=True)
 
 
-def _said(result: dict[str, Any]) -> str:
-    scores = table.scores_of(result)
-    if scores is None:
+def _said(result: dict[str, Any], columns: Sequence[str]) -> str:
+    if result["outcome"] == DIVERGED:
         return f"diverged after {result['images']:,} images"
-    return f"{result['outcome']}, FID {scores['fid']:.3f}, {result['cpu_seconds']:.0f} CPU seconds"
+    scores, first = table.scores_of(result), columns[0]
+    measured = [] if scores is None else [f"{METRICS[first].title} {table.plain_value(first, scores.get(first))}"]
+    return ", ".join([result["outcome"], *measured, f"{result['cpu_seconds']:.0f} CPU seconds"])
+
+
+def _learns_from(data: str, recipe: str, pictures: PictureOptions | None) -> bool:
+    try:
+        check_settings(data, recipe, {}, pictures)
+    except InputError:
+        return False
+    return True
+
+
+def _of_recipe(name: str, error: InputError) -> InputError:
+    return InputError(f"{error} (recipe {name}; leave it out with --recipes)")

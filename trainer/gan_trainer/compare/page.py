@@ -1,4 +1,4 @@
-"""comparison.html: the table, the samples, and the curves of FID over the budget, in one file."""
+"""comparison.html: the table, the samples, and the curves of the leading metric over the budget, in one file."""
 
 import base64
 from collections.abc import Sequence
@@ -10,12 +10,17 @@ from typing import Any
 from gan_trainer.compare.plan import Plan
 from gan_trainer.compare.table import Result, remarks
 from gan_trainer.report.html import write_page
+from gan_trainer.report.records import number
+from gan_trainer.runs import history
+from gan_trainer.tasks.task import Metric
 
 AXES = {"cpu_seconds": "CPU seconds of training", "images": "real images seen"}
 Curve = list[tuple[float, float]]
 
 
-def write_comparison(path: Path, cells: list[list[str]], plan: Plan, results: Sequence[Result], samples: Path) -> None:
+def write_comparison(
+    path: Path, cells: list[list[str]], plan: Plan, results: Sequence[Result], samples: Path, metric: Metric
+) -> None:
     """Write the page.
 
     Args:
@@ -24,37 +29,38 @@ def write_comparison(path: Path, cells: list[list[str]], plan: Plan, results: Se
         plan: of the comparison.
         results: of all finished runs.
         samples: the picture with samples of each recipe, a PNG.
+        metric: the number that is plotted over the training.
 
     Raises:
         OutputError: the file cannot be written.
     """
     over = "cpu_seconds" if plan.settings.device == "cpu" else "images"
     document = {
-        "title": f"{plan.settings.data}: recipes compared",
+        "title": f"{plan.settings.title}: recipes compared",
         "table": cells,
         "remarks": remarks(plan, results),
         "samples": f"data:image/png;base64,{base64.b64encode(samples.read_bytes()).decode()}",
         "over": AXES[over],
         "plot": {
-            "title": "FID",
-            "note": "of 2,000 samples",
-            "log": True,
+            "title": metric.title,
+            "note": f"of {history.SAMPLES:,} samples",
+            "log": metric.log,
             "named": True,
-            "lines": curves(results, over),
+            "lines": curves(results, over, metric),
         },
     }
     write_page(path, __package__, "comparison.html", ("comparison.js",), document)
 
 
-def curves(results: Sequence[Result], over: str) -> list[dict[str, Any]]:
+def curves(results: Sequence[Result], over: str, metric: Metric) -> list[dict[str, Any]]:
     """The curves of each recipe over a key of `AXES`: those of several seeds, then their mean.
 
-    Both axes are logarithmic: points where one value is missing or 0 are left out. A run that ended early counts in
+    Points where one value is missing, or is 0 on a logarithmic axis, are left out. A run that ended early counts in
     the mean for as long as it ran.
     """
     found = []
     for shade, recipe in enumerate(dict.fromkeys(result["recipe"] for result in results)):
-        own = _curves(results, recipe, over)
+        own = [curve for result in results if result["recipe"] == recipe and (curve := _curve(result, over, metric))]
         rows = (tuple(filter(None, points)) for points in zip_longest(*own))
         average = [(mean(x), mean(y)) for x, y in (zip(*points, strict=True) for points in rows)]
         if len(own) > 1:
@@ -64,10 +70,9 @@ def curves(results: Sequence[Result], over: str) -> list[dict[str, Any]]:
     return found
 
 
-def _curves(results: Sequence[Result], recipe: str, over: str) -> list[Curve]:
-    some = [result["curve"] for result in results if result["recipe"] == recipe]
-    curves = [[(float(p[over]), float(p["fid"])) for p in curve if p[over] and p["fid"]] for curve in some]
-    return [curve for curve in curves if curve]
+def _curve(result: Result, over: str, metric: Metric) -> Curve:
+    points = [(number(point, over), number(point, metric.key)) for point in result["curve"]]
+    return [(x, y) for x, y in points if x and y is not None and (y > 0 or not metric.log)]
 
 
 def _line(name: str, kind: str, shade: int, curve: Curve) -> dict[str, Any]:

@@ -1,24 +1,27 @@
 """The picture of a comparison: a row of samples per recipe."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_runtime.files import atomic_write
-from gan_runtime.generator import Generator
-from gan_runtime.images.grids import Layout, arrange, to_pillow
+from gan_runtime.images.grids import to_pillow
 
-SAMPLES, MARGIN, GAP = 20, 110, 4
+Samples = Callable[[Path], NDArray[np.uint8]]  # as `Comparison.samples`
+MARGIN, GAP = 110, 4
 INK = "#222222"
 
 
-def save_samples(path: Path, models: dict[str, Path | None]) -> None:
-    """The same 20 latents through one exported file of each recipe, its name at the left; None where there is no file.
+def save_samples(path: Path, models: dict[str, Path | None], samples: Samples) -> None:
+    """Draw a row for each recipe: its name, and the samples of one of its exported files; None where there is no file.
 
     Raises:
         OutputError: the picture cannot be written.
     """
-    rows = {name: None if file is None else _samples(file) for name, file in models.items()}
+    rows = {name: None if file is None else to_pillow(samples(file)).convert("RGB") for name, file in models.items()}
     drawn = [row for row in rows.values() if row is not None]
     width = max((row.width for row in drawn), default=MARGIN)
     height = max((row.height for row in drawn), default=28) + GAP
@@ -31,8 +34,3 @@ def save_samples(path: Path, models: dict[str, Path | None]) -> None:
             picture.paste(row, (MARGIN, i * height))
     with atomic_write(path) as file:
         picture.save(file, "png")
-
-
-def _samples(file: Path) -> Image.Image:
-    images = Generator.load(file, "cpu").sample(SAMPLES)
-    return to_pillow(arrange(images, Layout(rows=1))).convert("RGB")

@@ -18,6 +18,7 @@ from gan_trainer.recipes.recipe import RECIPES
 
 PLAN = "plan.json"
 OWN = "of each recipe's own"  # in plans of gan-edge 0.1.0
+LATER = ("options", "digest", "unmeasured")  # settings that earlier plans do not have
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,18 @@ class Settings:
     """What all runs of a comparison share. Exactly one of `images` and `cpu_seconds` is the budget of a run.
 
     Args:
-        data: a data set that features ship for.
+        data: a known data set, or the absolute path of a folder or archive.
         images: real images to show.
         cpu_seconds: processor time of the training steps, all threads together; evaluations are not counted.
-        n: how many images gan-eval draws of each exported file.
+        n: number of samples that gan-eval draws from each exported file.
         threads: of one run.
         changes: fields of every recipe that differ from the table.
         device: "cpu" or "cuda".
-        precision: of all recipes, "fp32" or "bf16", whatever each has in the table.
-        features: SHA-256 of the network in whose features files are measured.
+        precision: of all recipes, "fp32" or "bf16".
+        features: SHA-256 of the feature network that files are measured with; "" if none is needed.
+        options: how a folder or archive is read and split: options of gan-train that were given, by name.
+        digest: of the images of a folder or archive.
+        unmeasured: why there are no metrics; "" if there are.
     """
 
     data: str
@@ -45,6 +49,19 @@ class Settings:
     device: str = "cpu"
     precision: str = "fp32"
     features: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    unmeasured: str = ""
+
+    @property
+    def title(self) -> str:
+        """Name of the data."""
+        return Path(self.data).name if Path(self.data).is_absolute() else self.data
+
+    def data_flags(self, *names: str) -> list[str]:
+        """`options` as words of a command line: all of them, or those in `names`."""
+        given = {name: value for name, value in self.options.items() if not names or name in names}
+        return [word for name, value in given.items() for word in flag(name, value).split()]
 
     @property
     def budget(self) -> str:
@@ -58,7 +75,7 @@ class Settings:
 
     @property
     def written(self) -> dict[str, str]:
-        """Each of them as a person would give it."""
+        """Each setting as the user gives it."""
         return {
             "data": self.data,
             "budget": flag("images", self.images) if self.images else flag("seconds", self.cpu_seconds),
@@ -67,7 +84,9 @@ class Settings:
             "changes": " ".join(flag(name, value) for name, value in self.changes.items()) or "no changes of recipes",
             "device": flag("device", self.device),
             "precision": flag("precision", self.precision),
-            "features": f"the features {self.features[:16]}",
+            "features": "no metrics" if self.unmeasured else f"the features {self.features[:16]}",
+            "options": " ".join(self.data_flags()) or "no options of the data",
+            "digest": f"images with the digest {self.digest[:16]}",
         }
 
 
@@ -84,12 +103,13 @@ class Plan:
     software: dict[str, str] = field(default_factory=dict)
 
     def evaluate_every(self, recipe: str, points: int = 5) -> int:
-        """Images between two of the evaluations that make the curve of FID over time."""
-        return max(1, self.lengths[recipe] // points)
+        """Images between two of the evaluations that make the curve of a run; 0 if there are none."""
+        return 0 if self.settings.unmeasured else max(1, self.lengths[recipe] // points)
 
     def key(self, recipe: str) -> str:
-        """A digest of all that the runs of a recipe depend on but their seeds."""
-        what = [asdict(self.settings), self.recipes.get(recipe), self.lengths[recipe]]
+        """A digest of everything that the runs of a recipe depend on, except their seeds."""
+        settings = {name: value for name, value in asdict(self.settings).items() if value or name not in LATER}
+        what = [settings, self.recipes.get(recipe), self.lengths[recipe]]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
@@ -115,15 +135,15 @@ def make_plan(
     begun: bool = True,
     mixed: bool = False,
 ) -> Plan:
-    """The plan in `folder`, with the recipes that are new in it; made where there is none.
+    """The plan in `folder`, with new recipes added; a new plan if there is none.
 
     Args:
         folder: of the comparison.
-        settings: have to be those that the comparison was begun with.
+        settings: must be those that the comparison was started with.
         recipes: names.
-        length: how many images a recipe sees within the budget; asked once for each.
-        begun: whether a run has; a plan that none follows is made anew.
-        mixed: whether it may go on with other versions of the software than those that began it.
+        length: how many images a recipe sees within the budget; called once per recipe.
+        begun: whether there are runs. A plan without runs is replaced.
+        mixed: whether to continue with other versions of the software than those that it was started with.
 
     Raises:
         InputError: the comparison in `folder` was begun with other settings or software, or a recipe has changed since.
@@ -178,11 +198,16 @@ def _content(recipe: str) -> Any:
     return json.loads(json.dumps(asdict(RECIPES[recipe])))
 
 
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with tuples in the place of JSON's lists."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
 def _read(path: Path) -> Plan:
     try:
         document = json.loads(path.read_text())
-        changes = {name: tuple(v) if isinstance(v, list) else v for name, v in document["settings"]["changes"].items()}
-        settings = Settings(**{"precision": OWN} | document["settings"] | {"changes": changes})
+        found = {"precision": OWN, "options": {}} | document["settings"]
+        settings = Settings(**found | {name: _tuples(found[name]) for name in ("changes", "options")})
         lengths = {str(recipe): int(images) for recipe, images in document["lengths"].items()}
         return Plan(settings, lengths, dict(document["recipes"]), dict(document.get("software", {})))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

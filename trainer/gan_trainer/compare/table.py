@@ -1,11 +1,11 @@
-"""The table of a comparison: a row per recipe with mean and spread over its seeds, and the number of failed runs."""
+"""The table of a comparison: one row per recipe, with mean and spread over seeds, and what the numbers depend on."""
 
+import math
 import platform
 from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from gan_runtime.evaluation.scores import TEST, TRAIN
 from gan_runtime.evaluation.table import METRICS
 from gan_runtime.terminal.text import plain
 from gan_trainer.compare.cells import COLLAPSED, DIVERGED, FINISHED
@@ -13,43 +13,63 @@ from gan_trainer.compare.plan import Plan, Settings, versions
 
 Result = dict[str, Any]
 TOLERANCE = 0.15  # of the budget
-DIFFERING = {  # fields of recipes that numbers depend on, and that no column shows
+DIFFERING = {  # fields of recipes that affect the metrics and that no column shows
     "batch_size": "images per step",
     "ema_half_life": "half-life of the average that is exported, 0 for none",
-    "conditional": "told the classes",
+    "conditional": "class-conditional",
     "augment": "augmentation",
 }
-SHOWN = ("fid", "precision", "recall", "density", "coverage", "modes", "kl", "confident")
+NOTHING = "-"
 
 
 def scores_of(result: Result) -> dict[str, Any] | None:
-    """What gan-eval says of the exported file of a run; None for one that diverged."""
+    """The metrics of the exported file of a run; None if it was not measured."""
     report = result["report"]
     return None if report is None else next(iter(report["results"].values()))
 
 
-def summarise(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """A row for each recipe, best mean FID first: how its runs ended, and mean, spread and best of each metric.
+def summarise(results: Sequence[Result], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """One row per recipe: how its runs ended, and mean, spread and best of each metric, over its runs.
 
-    The spread is the standard deviation over seeds (n - 1); None for a single one. A collapsed run has numbers, which
-    count like all others; one that diverged has none.
+    The row with the best mean of the first of `columns`, keys of `METRICS`, comes first; the next columns order rows
+    that are equal in it. The spread is the standard deviation over seeds (n - 1); None for a single run. A collapsed
+    run counts like all others; a diverged run has no metrics.
     """
     recipes = dict.fromkeys(result["recipe"] for result in results)
-    rows = [_row(recipe, [result for result in results if result["recipe"] == recipe]) for recipe in recipes]
-    return sorted(rows, key=lambda row: row["fid"]["mean"] if row["fid"] else float("inf"))
+    rows = [_row(recipe, [result for result in results if result["recipe"] == recipe], columns) for recipe in recipes]
+    return sorted(rows, key=lambda row: [_loss(key, row[key]) for key in columns])
 
 
-def lines(rows: Sequence[dict[str, Any]], results: Sequence[Result]) -> list[list[str]]:
-    """The table as text: a header, a row a recipe, and what real images score."""
-    titles = [METRICS[key][0] for key in SHOWN]
-    header = ["recipe", "runs", "images", "CPU s", *titles, "best FID"]
-    body = [_cells(row) for row in rows]
+def lines(rows: Sequence[dict[str, Any]], results: Sequence[Result], columns: Sequence[str]) -> list[list[str]]:
+    """The table as text: a header, one row per recipe, and one per kind of real samples.
+
+    It has those of `columns` that a run or real samples have a value of, and the first one in any case.
+    """
     floors: dict[str, Any] = next((result["report"]["floors"] for result in results if result["report"]), {})
-    for name in (TEST, TRAIN):
-        if name in floors:
-            values = [_plain(key, floors[name].get(key)) for key in SHOWN]
-            body.append([name, "", f"{floors[name]['n']:,}", "", *values, ""])
+    sources = [*filter(None, map(scores_of, results)), *floors.values()]
+    first, *others = columns
+    shown = [first, *(key for key in others if any(scores.get(key) is not None for scores in sources))]
+    header = [
+        "recipe",
+        "runs",
+        "images",
+        "CPU s",
+        *(METRICS[key].title for key in shown),
+        f"best {METRICS[first].title}",
+    ]
+    body = [_cells(row, shown) for row in rows]
+    for name, scores in floors.items():
+        values = [plain_value(key, scores.get(key)) for key in shown]
+        body.append([name, "", f"{scores['n']:,}" if scores["n"] else "", "", *values, ""])
     return [header, *body]
+
+
+def plain_value(key: str, value: float | None) -> str:
+    """A value with one digit less than in the table of gan-eval; means of counts have one where they need it."""
+    shown = METRICS[key]
+    if value is None:
+        return NOTHING
+    return shown.text(value, shown.digits - 1) if shown.digits else f"{value:,.1f}".removesuffix(".0")
 
 
 def text(cells: list[list[str]]) -> str:
@@ -60,30 +80,31 @@ def text(cells: list[list[str]]) -> str:
 
 
 def markdown(cells: list[list[str]], plan: Plan, results: Sequence[Result]) -> str:
-    """The file comparison.md: the table, and all that its numbers depend on."""
+    """The file comparison.md: the table, and what its numbers depend on."""
     table = [f"| {' | '.join(row)} |" for row in cells]
     table.insert(1, "|" + "---|" * len(cells[0]))
     return plain(
-        "\n".join([f"# {plan.settings.data}: recipes compared", "", *table, "", *remarks(plan, results)]) + "\n"
+        "\n".join([f"# {plan.settings.title}: recipes compared", "", *table, "", *remarks(plan, results)]) + "\n"
     )
 
 
 def remarks(plan: Plan, results: Sequence[Result]) -> list[str]:
-    """All that the numbers of the table depend on, in sentences."""
+    """What the numbers of the table depend on, in sentences."""
     settings, seeds = plan.settings, ", ".join(map(str, sorted({result["seed"] for result in results})))
-    threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''} a run on {settings.device}"
+    threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''} per run on {settings.device}"
     about = [
-        f"{settings.budget} a run, seeds {seeds}; {threads}.",
+        f"{settings.budget} per run, seeds {seeds}; {threads}.",
         f"All recipes compute in {settings.precision}.",
         *_differences(plan),
         *beside_the_budget(settings, results),
-        f"Each run's last checkpoint was exported, and {settings.n:,} images of the file measured by gan-eval. "
-        "Mean ± standard deviation over seeds.",
+        _measured(settings),
     ]
+    if settings.options:
+        about.append(f"Options of the data: {' '.join(settings.data_flags())}.")
     if settings.changes:
         about.append("Changed in every recipe: " + ", ".join(f"{k} = {v}" for k, v in settings.changes.items()) + ".")
     report = next((result["report"] for result in results if result["report"]), None)
-    if report:
+    if report and "features" in report:
         features, versions = report["features"], report["versions"]
         about.append(
             f"Features {features['name']}, SHA-256 {features['sha256'][:16]}; gan-edge {versions['gan-edge']}."
@@ -91,8 +112,17 @@ def remarks(plan: Plan, results: Sequence[Result]) -> list[str]:
     return [*about, *_software(results), f"Processor: {processor()}."]
 
 
+def _measured(settings: Settings) -> str:
+    if settings.unmeasured:
+        return f"The last checkpoint of each run was exported. There are no metrics: {settings.unmeasured}."
+    return (
+        f"The last checkpoint of each run was exported, and gan-eval measured {settings.n:,} samples of each file. "
+        "Mean ± standard deviation over seeds."
+    )
+
+
 def beside_the_budget(settings: Settings, results: Sequence[Result]) -> list[str]:
-    """A sentence on runs whose CPU seconds are far from the budget: how fast they would be was measured before."""
+    """A sentence on runs whose CPU seconds differ much from the budget."""
     if settings.cpu_seconds is None:
         return []
     far = {
@@ -103,19 +133,22 @@ def beside_the_budget(settings: Settings, results: Sequence[Result]) -> list[str
     if not far:
         return []
     named = ", ".join(f"{name} {share:.0%}" for name, share in far.items())
-    return [f"The budget became images by a short measurement; some runs took more or less of it than that: {named}."]
+    return [
+        "The number of images follows from a short measurement of the speed. The share of the budget that runs used "
+        f"differs: {named}."
+    ]
 
 
 def _differences(plan: Plan) -> list[str]:
-    """A sentence on settings that numbers depend on and that are not the same in all recipes of the table."""
+    """Sentences on settings that affect the metrics and differ between the recipes of the table."""
     recipes = {name: fields | plan.settings.fields for name, fields in plan.recipes.items()}
     told = []
     for key, title in DIFFERING.items():
         values = {name: fields[key] for name, fields in recipes.items() if key in fields}
         if len(set(map(str, values.values()))) > 1:
             told.append(f"{title} ({', '.join(f'{name} {_setting(value)}' for name, value in values.items())})")
-    host = ["CPU s are those of the host, and leave out the work of the GPU."] if plan.settings.device != "cpu" else []
-    return ([f"What differs by recipe: {'; '.join(told)}."] if told else []) + host
+    host = ["CPU s is the CPU time of the host, without the work of the GPU."] if plan.settings.device != "cpu" else []
+    return ([f"Differences between the recipes: {'; '.join(told)}."] if told else []) + host
 
 
 def _setting(value: Any) -> str:
@@ -123,7 +156,7 @@ def _setting(value: Any) -> str:
 
 
 def _software(results: Sequence[Result]) -> list[str]:
-    """A sentence on the versions that made the runs, and which ran with which where they are several."""
+    """A sentence on the software versions, and on which runs used which."""
     runs: dict[str, list[str]] = {}
     for result in results:
         if "software" in result:
@@ -134,7 +167,7 @@ def _software(results: Sequence[Result]) -> list[str]:
 
 
 def processor() -> str:
-    """What this host computes with."""
+    """Name and number of cores of this host's processor."""
     try:
         with open("/proc/cpuinfo") as file:  # noqa: PTH123  (no path of ours)
             names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
@@ -143,7 +176,7 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _row(recipe: str, results: list[Result]) -> dict[str, Any]:
+def _row(recipe: str, results: list[Result], columns: Sequence[str]) -> dict[str, Any]:
     outcomes = [result["outcome"] for result in results]
     measured = [scores for result in results if (scores := scores_of(result)) is not None]
     row: dict[str, Any] = {
@@ -154,7 +187,7 @@ def _row(recipe: str, results: list[Result]) -> dict[str, Any]:
         "images": round(mean(result["images"] for result in results)),
         "cpu_seconds": round(mean(result["cpu_seconds"] for result in results), 1),
     }
-    return row | {key: _spread(key, [s[key] for s in measured if s.get(key) is not None]) for key in SHOWN}
+    return row | {key: _spread(key, [s[key] for s in measured if s.get(key) is not None]) for key in columns}
 
 
 def _spread(key: str, values: list[float]) -> dict[str, Any] | None:
@@ -163,30 +196,26 @@ def _spread(key: str, values: list[float]) -> dict[str, Any] | None:
     return {
         "mean": mean(values),
         "deviation": stdev(values) if len(values) > 1 else None,
-        "best": min(values) if METRICS[key][2] == "lower" else max(values),
+        "best": min(values, key=METRICS[key].loss),
         "runs": len(values),
     }
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _loss(key: str, spread: dict[str, Any] | None) -> float:
+    return METRICS[key].loss(spread["mean"]) if spread else math.inf
+
+
+def _cells(row: dict[str, Any], columns: Sequence[str]) -> list[str]:
     failed = [f"{row[kind]} {kind}" for kind in (DIVERGED, COLLAPSED) if row[kind]]
     runs = f"{row['runs']} ({', '.join(failed)})" if failed else str(row["runs"])
-    values = [_value(key, row[key]) for key in SHOWN]
-    best = f"{row['fid']['best']:.3f}" if row["fid"] else "-"
+    values, first = [_value(key, row[key]) for key in columns], columns[0]
+    best = plain_value(first, row[first]["best"] if row[first] else None)
     return [row["recipe"], runs, f"{row['images']:,}", f"{row['cpu_seconds']:.0f}", *values, best]
 
 
 def _value(key: str, value: dict[str, Any] | None) -> str:
     if value is None:
-        return "-"
+        return NOTHING
     if value["deviation"] is None:
-        return _plain(key, value["mean"])
-    return f"{_plain(key, value['mean'])} ± {_plain(key, value['deviation'])}"
-
-
-def _plain(key: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    if key == "modes":
-        return f"{value:,.1f}".removesuffix(".0")
-    return f"{value:.3f}" if key in ("fid", "kl") else f"{value:.2f}"
+        return plain_value(key, value["mean"])
+    return f"{plain_value(key, value['mean'])} ± {plain_value(key, value['deviation'])}"

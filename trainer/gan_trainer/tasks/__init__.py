@@ -1,7 +1,5 @@
 """The table of tasks: what networks are trained for, by what the system is for and what the data has."""
 
-from dataclasses import replace
-
 from gan_runtime.data.registry import kind_of
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.reference import FULL
@@ -32,7 +30,7 @@ def find_task(recipe: Recipe, source: str) -> Task:
 
 
 def task_of(config: Config) -> Task:
-    """What the network of a run is trained for. Little data may have another number that picks the best checkpoint."""
+    """What the network of a run is trained for, as it is measured with so much data."""
     task, data = find_task(config.recipe, config.data.source), config.data
     few = data.hold_out is not None and data.images < FULL
-    return replace(task, best=task.best_of_few) if few and task.best_of_few else task
+    return task.of_few or task if few else task

@@ -1,7 +1,7 @@
 """The task "generate": latents in, images out, measured as gan-eval measures them, in the same features."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +10,29 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.data import Dataset
-from gan_runtime.errors import GanEdgeError
+from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import find_features
 from gan_runtime.evaluation.reference import Reference, load_reference, split_reference
 from gan_runtime.evaluation.scores import TEST, TRAIN, Scores, floors, score
 from gan_runtime.files import check_writable
-from gan_runtime.images.grids import grid
+from gan_runtime.generator import Generator
+from gan_runtime.images.grids import Layout, arrange, grid
 from gan_runtime.manifest import Latents
 from gan_runtime.model_file import ModelFile
 from gan_runtime.models import encoder_path
 from gan_runtime.terminal.text import note
 from gan_trainer.data.pixels import denormalise, to_pixels
+from gan_trainer.data.source import DataSource
 from gan_trainer.tasks.drawing import draw
-from gan_trainer.tasks.task import Best, Files, Metric, Task
+from gan_trainer.tasks.task import Best, Comparison, Files, Metric, Task
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
 
 PREVIEW_IMAGES, PREVIEW_COLUMNS = 100, 10
 BESIDE = ("precision", "recall", "coverage")
 FID, KID = Best("fid", "FID", beside=BESIDE), Best("kid", "KID", beside=BESIDE)
+COMPARED_IMAGES = 20
 METRICS = (
     Metric("fid", "FID", "distance to the training images; 0 is best", TEST, log=True),
     Metric("kid", "KID", "kernel distance; 0 is best", TEST, "distances"),
@@ -43,6 +46,11 @@ METRICS = (
     Metric("accuracy", "Label accuracy", "read as the class asked for", TEST, "classes"),
     Metric("copied", "Copied", "nearer to a training image than any held-out one", TEST, "memorisation"),
     Metric("nearer", "Nearer", "nearer to training images than a held-out one; 0.5 is best", TEST, "memorisation"),
+)
+COLUMNS = (
+    *("fid", "precision", "recall", "density", "coverage"),
+    *("modes", "kl", "confident"),
+    *("copied", "nearer"),
 )
 
 
@@ -171,6 +179,24 @@ def _encoder(encoder: nn.Module, generator: ModelFile, config: Config, about: di
     )
 
 
+def samples(file: Path) -> NDArray[np.uint8]:
+    """Images 0 .. 19 of seed 0 in one row."""
+    return arrange(Generator.load(file, "cpu").sample(COMPARED_IMAGES), Layout(rows=1))
+
+
+def features_for(data: DataSource, named: str | None, n: int) -> str:
+    """SHA-256 of the feature network in which n images are measured.
+
+    Raises:
+        ModelError: there is no such network.
+        InputError: n is too small for the dimension of its features.
+    """
+    network = FeatureNetwork.load(find_features(data.source, named), "cpu", 1)
+    if n <= network.dim:  # for their covariance
+        raise InputError(f"--n {n}: FID needs at least {network.dim + 1} images; ask for more")
+    return network.model.sha256
+
+
 def subject(config: Config) -> str:
     """How many images, of which size and colour, and of how many classes."""
     data = config.data
@@ -179,7 +205,8 @@ def subject(config: Config) -> str:
     return f"{data.name}: {data.images:,} images, {data.size.width}x{data.size.height}, {colour}{classes}"
 
 
-TASK = Task(
+COMPARISON = Comparison(COLUMNS, samples, features_for)
+OF_MANY = Task(
     name="generate",
     export=export,
     preview=preview,
@@ -189,6 +216,8 @@ TASK = Task(
     open_judge=open_judge,
     metrics=METRICS,
     best=FID,
-    best_of_few=KID,
     floors=(TEST, TRAIN),
+    comparison=COMPARISON,
 )
+OF_FEW = replace(OF_MANY, best=KID, comparison=replace(COMPARISON, columns=("kid", *COLUMNS)))
+TASK = replace(OF_MANY, of_few=OF_FEW)

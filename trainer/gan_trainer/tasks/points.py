@@ -11,6 +11,7 @@ from torch import nn
 
 from gan_runtime.data import Dataset
 from gan_runtime.errors import InputError
+from gan_runtime.generator import Generator
 from gan_runtime.laboratory.evaluation import PERFECT, TEST, point_floors, score_points
 from gan_runtime.laboratory.metrics import CEILING, PointScores
 from gan_runtime.laboratory.points import POINTS
@@ -18,7 +19,7 @@ from gan_runtime.laboratory.scatter import scatter
 from gan_trainer.recipes.base import Recipe
 from gan_trainer.recipes.checks import AUTO, flag
 from gan_trainer.tasks.drawing import draw
-from gan_trainer.tasks.task import Entry, Files, Metric, Task
+from gan_trainer.tasks.task import Comparison, Entry, Files, Metric, Task
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
 
@@ -106,6 +107,17 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
     return {"generator": generator}
 
 
+def samples(file: Path) -> NDArray[np.uint8]:
+    """A scatter plot of points 0 .. 2,499 of seed 0."""
+    generator = Generator.load(file, "cpu")
+    assert generator.points
+    return scatter(
+        np.asarray(generator.sample(PREVIEW), np.float32),
+        generator.points.extent,
+        POINTS.get(str(generator.trained_on)),
+    )
+
+
 def subject(config: Config) -> str:
     """How many points, and around how many modes."""
     return f"{config.data.name}: {config.data.images:,} points around {len(POINTS[config.data.source].modes)} modes"
@@ -133,5 +145,6 @@ TASK = Task(
     open_judge=open_judge,
     metrics=METRICS,
     floors=(TEST, PERFECT),
+    comparison=Comparison(("modes", "high_quality", "kl"), samples),
     tiles=tiles,
 )

@@ -11,6 +11,7 @@ from torch import nn
 
 from gan_runtime.data import Dataset
 from gan_runtime.model_file import ModelFile
+from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.base import Recipe
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
@@ -79,6 +80,23 @@ class Best:
         return -value if self.higher else value
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """How gan-compare measures and shows the exported files of a task.
+
+    Args:
+        columns: the metrics in its table, keys of `gan_runtime.evaluation.table.METRICS`. The first one orders the rows
+            and is plotted over the training; the next ones order rows that are equal in it.
+        samples: exported file -> a picture of samples of the same latents for each file, uint8 [h, w, c].
+        features: (data, feature network that the user names, n) -> SHA-256 of the network in which gan-eval measures n
+            samples; "" where it needs none. Raises ModelError where there is none, and InputError where n is too small.
+    """
+
+    columns: tuple[str, ...]
+    samples: Callable[[Path], NDArray[np.uint8]]
+    features: Callable[[DataSource, str | None, int], str] = lambda data, named, n: ""
+
+
 def _not_judged(config: Config, dataset: Dataset, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
     return None
 
@@ -102,9 +120,10 @@ class Task:
             Raises GanEdgeError where it cannot be, and was asked for.
         metrics: the numbers of an evaluation, in the order of the report.
         best: the number that picks the best checkpoint; None: the last checkpoint counts.
-        best_of_few: the same for data without test images and with fewer than 10,000 training images; None: `best`.
         floors: the kinds of real samples that the report shows scores of.
+        comparison: how gan-compare shows exported files; None: it cannot.
         tiles: (evaluation, configuration) -> label, value and detail of the report's figures, besides those of `best`.
+        of_few: the task for data without test images and with fewer than 10,000 training images; None: the same.
     """
 
     name: str
@@ -118,6 +137,7 @@ class Task:
     open_judge: Callable[..., Judge | None] = _not_judged
     metrics: tuple[Metric, ...] = ()
     best: Best | None = None
-    best_of_few: Best | None = None
     floors: tuple[str, ...] = ()
+    comparison: Comparison | None = None
     tiles: Callable[[Entry, Config], list[tuple[str, str, str]]] = lambda entry, config: []
+    of_few: "Task | None" = None
