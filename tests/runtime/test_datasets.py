@@ -143,7 +143,7 @@ def test_files_of_another_data_set_are_passed_over_and_named(
     monkeypatch.setenv("GAN_EDGE_DATA", str(other))
     monkeypatch.setattr("gan_runtime.data.paths.DEBIAN", put(tmp_path / "debian"))
     assert load_dataset("tiny").labels.tolist() == [1, 0]
-    assert capsys.readouterr().err == f"tiny: passed over: {other / 'labels.gz'} is of twin\n"
+    assert capsys.readouterr().err == f"tiny: skipped: {other / 'labels.gz'} is of twin\n"
     assert before == {path.name: path.read_bytes() for path in other.iterdir()}
 
 
@@ -157,7 +157,7 @@ def test_sound_files_of_an_unknown_data_set_are_passed_over_too(tmp_path: Path, 
         "labels": bytes([0, 0, 8, 1, 0, 0, 0, n]) + bytes([9] * n),
     }
     folder = put_other(tmp_path / "d", unknown)
-    with pytest.raises(DataError, match=r"not found .*images\.gz is of a data set that is not known, or was changed"):
+    with pytest.raises(DataError, match=r"not found .*images\.gz is of an unknown data set, or modified"):
         load_dataset("tiny", data_dir=folder)
 
 
@@ -176,7 +176,7 @@ def test_damaged_labels_beside_the_right_images_are_damaged(tmp_path: Path) -> N
 def test_images_of_another_data_set_beside_the_right_labels_are_named(tmp_path: Path) -> None:
     folder = put(tmp_path / "d")
     (folder / "images.gz").write_bytes(gzip.compress(OTHERS["images"]))
-    with pytest.raises(DataError, match=r"images\.gz: is of twin, beside files of another data set; put the right one"):
+    with pytest.raises(DataError, match=r"images\.gz: is of twin, next to files of another data set; replace it"):
         load_dataset("tiny", data_dir=folder)
 
 

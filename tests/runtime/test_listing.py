@@ -285,7 +285,7 @@ def test_splits_are_no_classes(splits: tuple[str, ...], capsys: pytest.CaptureFi
     ):
         load_dataset("d", pictures=FOLDERS)
     load_dataset("d")
-    said = f"the pictures of {' and '.join(sorted(splits))} are taken together; name one of these folders"
+    said = f"the pictures of {' and '.join(sorted(splits))} are combined; name one of these folders"
     assert said in capsys.readouterr().err
     assert load_dataset(f"d/wrap/{splits[0]}", pictures=FOLDERS).classes == ("cat", "dog")
 

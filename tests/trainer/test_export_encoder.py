@@ -166,7 +166,7 @@ def test_the_newest_encoder_is_found_and_is_no_generator(trained: Callable[..., 
     done = call("gan-sample", "out.png")
     assert done.code == 0, done
     assert "model: exported/vae.onnx" in done.err
-    assert "passed over" not in done.err
+    assert "skipped" not in done.err
     done = call("gan-info", "exported/vae-encoder.onnx")
     assert "encode" in done.out
     assert "latents, 20, normal" in done.out
@@ -241,8 +241,8 @@ def test_what_is_no_encoder_is_passed_over(trained: Callable[..., Path], call: C
     shutil.copy("vae.onnx", "exported/a-generator-called-encoder.onnx")
     done = call("gan-encode", *two_digits, "out.npz")
     assert done.code == 0, done
-    assert "passed over: exported/damaged-encoder.onnx" in done.err
-    assert "passed over: exported/a-generator-called-encoder.onnx: made for the task 'generate'" in done.err
+    assert "skipped: exported/damaged-encoder.onnx" in done.err
+    assert "skipped: exported/a-generator-called-encoder.onnx: made for the task 'generate'" in done.err
     assert "encoder: exported/vae-encoder.onnx" in done.err
 
 

@@ -186,7 +186,7 @@ def test_the_shipped_file_gives_its_module() -> None:
 def test_files_of_other_networks_are_refused() -> None:
     mnist = shipped_features("mnist")
     assert mnist is not None
-    with pytest.raises(ModelError, match=r"mnist\.onnx: is no file of general features"):
+    with pytest.raises(ModelError, match=r"mnist\.onnx: is not a file of general features"):
         load_features_module(mnist)
 
 

@@ -16,7 +16,7 @@ def find_encoder(name: str | None, folder: Path = Path(EXPORTED)) -> tuple[Model
     """The encoder called `name`: its own file, or that of its generator; the newest one in `folder` if None.
 
     Returns:
-        The file, and remarks: which newer ones were passed over.
+        The file, and messages on skipped newer files.
 
     Raises:
         ModelError: there is none, or the one beside a generator belongs to another.
@@ -39,7 +39,7 @@ def _newest_encoder(folder: Path) -> tuple[ModelFile, list[str]]:
             model = read_model_file(path)
             Encoder.manifest_of(model)
         except ModelError as error:
-            remarks.append(f"passed over: {error}")
+            remarks.append(f"skipped: {error}")
         else:
             return model, remarks
     raise ModelError(

@@ -13,7 +13,7 @@ def default_model(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
     """The newest generator in `folder` that is not a shipped one, else the shipped default.
 
     Returns:
-        The file, and remarks: which it is, and which newer ones were passed over.
+        The file, and messages: which it is, and which newer files were skipped.
     """
     root = checkout()
     shipped = {root / EXPORTED / f"{name}.onnx" for name in SHIPPED} if root else set()
@@ -28,7 +28,7 @@ def default_model(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
             if is_generator(model):
                 return model, [*remarks, f"model: {path}, the newest in {folder}"]
         except ModelError as error:
-            remarks.append(f"passed over: {error}")
+            remarks.append(f"skipped: {error}")
     path = shipped_model(DEFAULT)
     return read_model_file(path), [*remarks, f"model: {path}, shipped with gan-edge"]
 

@@ -1,8 +1,8 @@
 """The decode cache: memory-mapped images in a folder of entries, with a size limit.
 
-An entry is a folder that is named by a digest of what its images were made from. Whoever maps the images of an entry
-holds a shared lock on them; the least recently used entries that nobody holds make room for new ones. Entries are not
-trusted: their images are compared with a digest whenever they are opened (26 ms for 60,000 images of 28 x 28, measured
+An entry is a folder that is named by a digest of the source of its images. A process that maps the images of an entry
+holds a shared lock on them. Unlocked entries are evicted, least recently used first, to make room for new ones. Images
+are compared with a digest whenever they are opened (26 ms for 60,000 images of 28 x 28, measured
 on one core of an EPYC).
 """
 
@@ -28,8 +28,8 @@ from gan_runtime.files import lock
 
 VARIABLE, DEFAULT_MB = "GAN_EDGE_CACHE_MB", 20_000
 IMAGES, ABOUT, DRAFT = "images.u8", "about.json", ".new-"
-DIGEST_VERSION = 2  # of the digest that a run remembers of its data: the same images keep it
-DRAFT_GRACE = 3600.0  # seconds in which a draft without a lock may be about to take it
+DIGEST_VERSION = 2  # of the digests that runs record; the digest of the same images must not change
+DRAFT_GRACE = 3600.0  # seconds after which a draft without a lock is abandoned
 ROWS_AT_ONCE = 1024
 
 
@@ -100,7 +100,7 @@ def new_draft(folder: Path, shape: tuple[int, ...]) -> Iterator[tuple[Path, NDAr
 
 
 def publish(draft: Path, entry: Path, images: NDArray[np.uint8], digest: str, about: dict[str, Any]) -> None:
-    """Turn a draft, whose first rows are `images`, into an entry, unless another process has made a sound one."""
+    """Turn a draft, whose first rows are `images`, into an entry, unless another process has created an intact one."""
     with (draft / IMAGES).open("ab") as file:
         file.truncate(images.nbytes)
     (draft / ABOUT).write_text(json.dumps(about | {"shape": images.shape, "digest": digest}))
@@ -136,7 +136,7 @@ def _reserved(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 def _make_room(folder: Path, size: int) -> None:
     """Evict unused entries, least recently used first, until `size` more bytes fit into the limit and onto the disk.
 
-    What killed processes left is removed, too. An entry that is larger than the limit is kept while it is used.
+    Files of killed processes are removed as well. An entry that is larger than the limit is kept while it is used.
 
     Raises:
         OutputError: they do not fit onto the disk.

@@ -84,13 +84,13 @@ def _agrees(names: tuple[str, ...]) -> bool:
 
 
 def _folders_of_bad(name: str) -> tuple[str, ...]:
-    """The folders that a bad file lies in; a bad folder has them all."""
+    """The parent folders of a bad file; a bad folder is included itself."""
     parts = PurePosixPath(name).parts
     return parts[:-1] if is_picture(name) else parts
 
 
 def _refuse_strays(listing: Listing, folders: dict[str, tuple[str, ...]], shared: tuple[str, ...]) -> None:
-    """Raise DataError where a picture lies in no sub-folder of the folder that all of them share."""
+    """Raise DataError if a picture is in no sub-folder of the common folder."""
     strays = sorted(name for name, found in folders.items() if found == shared)
     if not strays:
         return
@@ -109,7 +109,7 @@ def _refuse_strays(listing: Listing, folders: dict[str, tuple[str, ...]], shared
 
 
 def _refuse_no_classes(listing: Listing, of: dict[str, str], shared: tuple[str, ...]) -> None:
-    """Raise DataError where the folders have names that are none, or are splits or mere blocks of pictures."""
+    """Raise DataError if folder names are not text, or if the folders are splits or numbered blocks of pictures."""
     names = sorted(set(of.values()), key=natural_key)
     for name in names:
         if not name.isprintable():  # names that are not UTF-8 are not, either; manifests cannot hold them
@@ -131,19 +131,19 @@ def _refuse_no_classes(listing: Listing, of: dict[str, str], shared: tuple[str, 
 
 
 def _is_in_its_block(name: str, folder: str) -> bool:
-    """Whether a picture lies where its number says: 00001/img00001250.png of StyleGAN, 01000/01250.png of FFHQ."""
+    """Whether the folder is that of the number: 00001/img00001250.png of StyleGAN, 01000/01250.png of FFHQ."""
     number = re.search("[0-9]+$", PurePosixPath(name).stem)
     block = int(number.group()[-18:]) // SHARD if number else -1
     return folder in (f"{block:05d}", f"{block * SHARD:05d}")
 
 
 def _splits_together(listing: Listing) -> tuple[str, ...]:
-    """A remark where pictures of several splits are about to be taken together."""
+    """A message if pictures of several splits are combined."""
     parents = {parent for name in listing.names for parent in PurePosixPath(name).parts[:-1]}
     found = sorted(parent for parent in parents if parent.lower() in SPLITS)
     if len(found) < 2:
         return ()
-    return (f"the pictures of {' and '.join(found)} are taken together; name one of these folders to keep them apart",)
+    return (f"the pictures of {' and '.join(found)} are combined; name one of these folders to use only one split",)
 
 
 def _of_label_file(listing: Listing) -> dict[str, str] | None:

@@ -57,9 +57,9 @@ def list_folder(folder: Path, follow_links: bool) -> Listing:
 
 
 def _walk(root: Path, follow_links: bool, bad: list[Bad], left_out: Counter[str]) -> tuple[list[str], list[str]]:
-    """Names of all folders and files below `root`, but for those that go to `bad` or are counted in `left_out`.
+    """Names of all folders and files below `root`, except for those in `bad` or counted in `left_out`.
 
-    A folder that is entered again within itself, by a link, is passed over: so every walk ends.
+    A link to a folder that contains it is skipped, so the traversal always ends.
     """
     folders: list[str] = []
     files: list[str] = []
@@ -103,7 +103,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _leads_out(path: Path, root: Path, follow_links: bool) -> str:
-    """Why what the existing `path` leads to is not read, or nothing."""
+    """The reason why the target of `path` is not read, or ""."""
     if follow_links or not path.is_symlink():  # a file of a listed folder
         return ""
     target = path.resolve()
@@ -115,7 +115,7 @@ def _leads_out(path: Path, root: Path, follow_links: bool) -> str:
 
 
 def _why_not_readable(path: Path, root: Path, follow_links: bool) -> str:
-    """Why the file at `path` is not read, or nothing."""
+    """The reason why the file at `path` is not read, or ""."""
     try:
         mode = path.stat().st_mode
     except OSError:  # a loop of links, too

@@ -29,7 +29,7 @@ def load_idx(
     if folder is None and (data_dir is not None or forbidden(offline)):
         raise not_found(name, files, data_dir, forbidden(offline), others)
     for other in () if quiet else others:
-        note(f"{name}: passed over: {other}")
+        note(f"{name}: skipped: {other}")
     folder = folder or fetch(name, files, quiet)
     images, labels = (decode(folder, file) for file in files)
     digest = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
@@ -45,9 +45,9 @@ def split_files(name: str, split: str) -> tuple[IdxFile, IdxFile]:
 
 
 def search(name: str, files: tuple[IdxFile, ...], data_dir: str | Path | None = None) -> tuple[Path | None, list[str]]:
-    """The first folder of the search path that has all `files`, gzipped or not, and remarks on those passed over.
+    """The first folder of the search path that has all `files`, gzipped or not, and messages on skipped folders.
 
-    Different data sets use the same file names; folders with files of another data set are passed over. A folder with
+    Different data sets use the same file names; folders with files of another data set are skipped. A folder with
     damaged files counts as found, so that decoding reports them.
     """
     others: list[str] = []
@@ -96,7 +96,7 @@ def _of_another(folder: Path, files: tuple[IdxFile, ...]) -> str:
         other = owner(file.name, digest)
         if other:
             return f"{path} is {other}"
-        unknown = f"{path} is of a data set that is not known, or was changed: its content has SHA-256 {digest}"
+        unknown = f"{path} is of an unknown data set, or modified: its content has SHA-256 {digest}"
     return unknown
 
 
@@ -149,7 +149,7 @@ def decode(folder: Path, file: IdxFile) -> NDArray[np.uint8]:
     digest = hashlib.sha256(content).hexdigest()
     other = owner(file.name, digest)
     if digest != file.sha256 and other:
-        raise DataError(f"{path}: is {other}, beside files of another data set; put the right one into its place")
+        raise DataError(f"{path}: is {other}, next to files of another data set; replace it with the right file")
     if digest != file.sha256:
         raise DataError(f"{path}: corrupt: its content has SHA-256 {digest}, expected {file.sha256}; {ANEW}")
     axes = content[3]

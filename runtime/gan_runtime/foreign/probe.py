@@ -1,6 +1,6 @@
-"""What only a run shows of a file without a manifest: layout, range and classes, and whether an image stays the same.
+"""Run a generator without a manifest to determine layout, range and classes, and whether its images are repeatable.
 
-The first images of seed 0 decide, never those of a request: what is found does not depend on how many are drawn.
+The first images of seed 0 are used, never those of a request, so the result does not depend on the request.
 """
 
 import re
@@ -25,15 +25,15 @@ from gan_runtime.session import Session, open_session, run_session
 from gan_runtime.signature import GeneratorSignature
 from gan_runtime.threads import Workers
 
-TOGETHER = 3  # images in a run, at least: the one in the middle has neighbours on both sides
-LEAST, MOST, VALUES = 9, 64, 64 * 64 * 64 * 3  # images to look at: few large ones, many small ones
-TOLERANCE = 1  # grey level: rounding differs with the size of a batch
+TOGETHER = 3  # fewest images per run: the middle one has neighbours on both sides
+LEAST, MOST, VALUES = 9, 64, 64 * 64 * 64 * 3  # number of images to examine: few large ones, many small ones
+TOLERANCE = 1  # in pixel values: rounding depends on the batch size
 NO_LABEL = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """How a file without a manifest is fed and read, and what of that was seen."""
+    """How to run a file without a manifest, and the observed values."""
 
     ports: Ports
     latents: Latents
@@ -51,7 +51,7 @@ class Foreign:
         return Labels(self.ports.classes, ()) if self.ports.classes else None
 
     def report(self) -> dict[str, Any]:
-        """How the file is read, for JSON; what is equal gives equal images."""
+        """The assumptions, for JSON; equal assumptions give equal images."""
         ports = self.ports
         facts: dict[str, Any] = {
             "latents": {"input": ports.latents.name, "dim": ports.dim, "distribution": self.latents.distribution},
@@ -68,7 +68,7 @@ class Foreign:
         return facts
 
     def remark(self) -> str:
-        """The same for people, with what was seen."""
+        """The assumptions as text, with the observed values."""
         ports, pixels = self.ports, self.pixels
         distribution = {"normal": "N(0, 1)", "uniform": "U(-1, 1)"}[self.latents.distribution]
         told = [f"no manifest: taking {ports.latents.name!r} for {ports.dim} latents from {distribution}"]
@@ -105,10 +105,10 @@ class ForeignSignature(GeneratorSignature):
 def open_foreign(
     model: ModelFile, device: str, workers: Workers, assumptions: Assumptions | None, providers: Providers | None
 ) -> tuple[Session, GeneratorSignature]:
-    """Open a file without a manifest on `device`, and see how it is to be fed and read.
+    """Open a file without a manifest on `device`, and determine how to run it.
 
     Raises:
-        ModelError: the file is no generator, or does not show how it is to be used; see `choose_ports` and `examine`.
+        ModelError: the file is not a generator, or is ambiguous; see `choose_ports` and `examine`.
         DeviceError, InputError: as `open_session`; or `assumptions` do not fit the file.
     """
     said = assumptions or Assumptions()
@@ -129,10 +129,10 @@ def open_foreign(
 
 
 def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, said: Assumptions) -> Foreign:
-    """Run `model` a few times and see how its images are to be read.
+    """Run `model` a few times, and determine the layout and range of its images.
 
     Raises:
-        ModelError: what it gives are no images, of unclear range, not finite, or not repeatable.
+        ModelError: the output is not images, has an ambiguous range, is not finite, or is not repeatable.
         DeviceError: the device fails.
     """
     if ports.labels and ports.classes is None:
@@ -174,7 +174,7 @@ class _Probe:
     fixed_batch: int | None
 
     def run(self, first: int, count: int) -> NDArray[Any]:
-        """What the graph gives for the images first .. first + count - 1 in one run."""
+        """The output of the graph for the images first .. first + count - 1 in one run."""
         z = draw_latents(0, first, count, self.latents.dim, self.latents.distribution)
         y = default_labels(first, count, self.ports.classes) if self.ports.classes else None
         if self.fixed_batch:
@@ -187,7 +187,7 @@ class _Probe:
         return output[:count]
 
     def look(self, count: int) -> "tuple[_Probe, NDArray[Any]]":
-        """The first `count` images, several in a run; one in a run where the graph has that built in."""
+        """The first `count` images, several per run; one per run if the graph requires that."""
         try:
             return self, self._together(count)
         except (DeviceError, ModelError):
@@ -203,12 +203,12 @@ class _Probe:
 
 
 def _count(image: NDArray[Any]) -> int:
-    """Images to look at where one is like `image`; bytes need no look at their range."""
+    """The number of images to examine; the range of bytes is known."""
     return TOGETHER if image.dtype == np.uint8 else min(max(VALUES // image.size, LEAST), MOST)
 
 
 def _count_classes(model: ModelFile, session: Session, ports: Ports) -> int:
-    """How many classes the labels have: a label that is none makes ONNX Runtime on a CPU say how many there are."""
+    """The number of classes, from the error of ONNX Runtime on a CPU for a label that is out of range."""
     if session.device != "cpu":
         session = open_session(model, "cpu", threads=1)
     n = ports.fixed_batch or 1

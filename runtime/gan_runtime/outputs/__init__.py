@@ -16,26 +16,26 @@ from gan_runtime.outputs.source import Source
 
 __all__ = ["STDOUT", "Options", "Outcome", "check_options", "check_output", "kind_of", "write_output"]
 
-# Modules and functions, imported when they are needed: a plain grid starts as fast as if there were nothing else.
-FILES = {  # made in one go
+# Modules and functions, imported on demand, so that writing a grid does not load the other writers.
+FILES = {  # written at once
     ".png": ("outputs.picture", "write_grid"),
     ".npy": ("outputs.arrays", "write_npy"),
     ".npz": ("outputs.arrays", "write_npz"),
     ".gif": ("outputs.animation", "write_gif"),
     ".webp": ("outputs.animation", "write_webp"),
 }
-POINTS = FILES | {".png": ("laboratory.output", "write_scatter")}  # of a generator of points, those of `OF_POINTS`
-JOBS = {  # go on where they stopped
+POINTS = FILES | {".png": ("laboratory.output", "write_scatter")}  # for points, the kinds of `OF_POINTS`
+JOBS = {  # resumable
     ".tar": ("outputs.shards", "check_shards", "write_shards"),
     FOLDER: ("outputs.folder", "check_folder", "write_folder"),
 }
 
 
 def kind_of(output: str) -> str:
-    """Which kind of output is meant: a suffix, "/" for a folder, or "-".
+    """The kind of output: a suffix, "/" for a folder, or "-".
 
     Raises:
-        OutputError: it is none of them.
+        OutputError: the kind is unknown.
     """
     if output == STDOUT:
         return STDOUT
@@ -54,10 +54,10 @@ def kind_of(output: str) -> str:
 
 
 def check_output(output: str) -> None:
-    """Refuse an output of unknown kind or in an unusable place before any image is made for it.
+    """Check the kind and the path of an output before any image is generated.
 
     Raises:
-        OutputError: naming the output and the way out.
+        OutputError: the kind is unknown or the path cannot be used.
     """
     kind = kind_of(output)
     if kind == STDOUT:
@@ -69,19 +69,19 @@ def check_output(output: str) -> None:
 
 
 def write_output(output: str, source: Source, options: Options | None = None) -> Outcome:
-    """Make the images of `source` and write them to `output`.
+    """Generate the images of `source` and write them to `output`.
 
     Args:
         output: a path with a known suffix, a folder with a slash at its end, or "-" for a PNG on stdout.
-        source: the images, `gan_runtime.outputs.sampled.draw` gives those of a generator.
-        options: how the images are laid out, moved and divided.
+        source: the images; `gan_runtime.outputs.sampled.draw` returns the source for a generator.
+        options: layout of grids, length of animations, size of shards.
 
     Returns:
-        What is there now.
+        The files that exist now.
 
     Raises:
-        OutputError: the place is not usable or the disk is full; nothing half-written remains.
-        InputError: a picture would be too large, or an option does not belong to this kind of output.
+        OutputError: the path cannot be used or the disk is full; no partial file remains.
+        InputError: a picture would be too large, or an option does not apply to this kind of output.
     """
     kind, options = kind_of(output), options or Options()
     check_options(kind, options.changed())
@@ -99,7 +99,7 @@ def write_output(output: str, source: Source, options: Options | None = None) ->
         sys.stdout.buffer.flush()
         return Outcome(output)
     path = Path(output)
-    if kind == ".npy":  # the one kind whose size is known beforehand
+    if kind == ".npy":  # the only kind whose size is known in advance
         check_space(path, math.prod(source.shape) * source.dtype.itemsize)
     with atomic_write(path) as file:
         write(file, source, options)

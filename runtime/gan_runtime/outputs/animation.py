@@ -17,7 +17,7 @@ from gan_runtime.outputs.source import Source
 from gan_runtime.outputs.walk import Walk, walk
 from gan_runtime.terminal.progress import progress
 
-MAX_WALK_PIXELS = 100_000_000  # of all frames together: Pillow keeps them in memory
+MAX_WALK_PIXELS = 100_000_000  # all frames together, which Pillow keeps in memory
 MAX_SECONDS = 600  # a GIF cannot show one frame for longer than 655 seconds
 GIF_FPS, WEBP_FPS = 50, 1000  # viewers show faster GIFs ten times slower; WebP counts in milliseconds
 GIF_SIDE, WEBP_SIDE = 65535, 16383
@@ -25,7 +25,7 @@ PALETTE_FRAMES = 8
 
 
 def write_gif(file: BinaryIO, source: Source, options: Options) -> None:
-    """A walk as GIF: exact in grey; in colour one palette of 256 for all frames, undithered, as dither would flicker.
+    """A walk as GIF: exact for grey images; colour images share one palette of 256 colours, undithered.
 
     Raises:
         InputError: a walk of this size or speed cannot be written, or has too few latents.
@@ -54,15 +54,15 @@ def write_webp(file: BinaryIO, source: Source, options: Options) -> None:
 
 
 def frame_durations(frames: int, fps: float, ticks: int) -> list[int]:
-    """How long each frame is shown, in units of 1/ticks second: off by less than one, all together by half of one."""
+    """The duration of each frame in units of 1/ticks s; the error is below 1 per frame and at most 1/2 in total."""
     ends = [round(frame * ticks / fps) for frame in range(frames + 1)]
     return [end - begin for begin, end in pairwise(ends)]
 
 
 def _checked(source: Source, options: Options, most_fps: int, most_side: int) -> tuple[Walk, Layout]:
-    """The walk and how its images are laid out, refused before the work where a format cannot hold it."""
+    """The walk and the layout of its images. Raises InputError if the format cannot store it."""
     if not isinstance(source, SampledImages):
-        raise InputError("a walk leads through the latents of a generator, and these images have none; write .png")
+        raise InputError("an animation needs the latents of a generator, and these images have none; write .png")
     check_by_class(source, options)
     frames, fps = options.frames, options.fps
     if not 0 < fps <= most_fps:
@@ -80,7 +80,7 @@ def _checked(source: Source, options: Options, most_fps: int, most_side: int) ->
 
 @contextmanager
 def _pictures(path: Walk, layout: Layout, quiet: bool) -> Iterator[Iterator[Any]]:
-    """The frames as Pillow images, made while earlier ones are written."""
+    """The frames as Pillow images, generated while earlier ones are written."""
     frames = prefetch(path.images(range(path.frames)))
     with closing(frames), progress("sampling", path.frames, "frames", quiet=quiet) as advance:
 
@@ -93,12 +93,12 @@ def _pictures(path: Walk, layout: Layout, quiet: bool) -> Iterator[Iterator[Any]
 
 
 def _palette(path: Walk, layout: Layout) -> Any:
-    """256 colours for all frames, chosen from a few of them."""
+    """A palette of 256 colours for all frames, computed from a few of them."""
     some = sorted({path.frames * i // PALETTE_FRAMES for i in range(PALETTE_FRAMES)})
     return to_pillow(np.concatenate([arrange(images, layout) for images in path.images(some)])).quantize(256)
 
 
 def _save(file: BinaryIO, kind: str, pictures: Iterator[Any], durations: list[int], **settings: Any) -> None:
-    """An endless loop. Frames without a difference are merged, by Pillow or libwebp, into one that is shown longer."""
+    """Write an endless loop. Pillow and libwebp merge equal consecutive frames into one of longer duration."""
     first = next(pictures)
     first.save(file, kind, save_all=True, append_images=pictures, duration=durations, loop=0, **settings)

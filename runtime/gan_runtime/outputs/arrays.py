@@ -21,13 +21,13 @@ def write_npy(file: BinaryIO, source: Source, options: Options) -> None:
 
 
 def write_npz(file: BinaryIO, source: Source, options: Options) -> None:
-    """The arrays `images` or `points`; of a generator `latents` float32 [n, d]; with labels `labels` int64 [n]."""
+    """Write `images` or `points`; for a generator also `latents` float32 [n, d]; `labels` int64 [n] if they exist."""
     import zipfile  # noqa: PLC0415  (only .npz pays for its import)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
 
         def add(name: str, shape: tuple[int, ...], dtype: Any, parts: Iterator[NDArray[Any]]) -> None:
-            entry = zipfile.ZipInfo(f"{name}.npy")  # no time of day: the same request gives the same file
+            entry = zipfile.ZipInfo(f"{name}.npy")  # no timestamp: the same request gives the same file
             entry.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(entry, "w", force_zip64=True) as member:
                 _write_array(member, shape, dtype, parts)
@@ -42,13 +42,13 @@ def write_npz(file: BinaryIO, source: Source, options: Options) -> None:
 
 
 def in_pieces(n: int, part: Callable[[int, int], Any]) -> Iterator[Any]:
-    """`part(first, count)` over n rows, a few thousand at a time."""
+    """The results of `part(first, count)` for n rows, a few thousand rows each."""
     for first in range(0, n, LATENTS_AT_ONCE):
         yield part(first, min(LATENTS_AT_ONCE, n - first))
 
 
 def _write_array(file: Any, shape: tuple[int, ...], dtype: Any, parts: Iterator[NDArray[Any]]) -> None:
-    """NPY, part by part: memory stays at one part however long the array."""
+    """Write NPY in parts: the memory is that of one part, for any length of the array."""
     header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
     for part in parts:

@@ -25,17 +25,17 @@ RECORD, LABELS = "request.json", "labels.csv"
 
 
 def check_folder(output: str) -> None:
-    """Refuse a folder that cannot be made or written, or that has other things in it, before any work is done for it.
+    """Check that the folder can be created or written and contains no other files, before any image is generated.
 
     Raises:
-        OutputError: naming the folder and the way out.
+        OutputError: the folder cannot be used.
     """
     folder = Path(output)
     if not folder.exists():
         check_writable(folder)
         return
     if not folder.is_dir():
-        raise OutputError(f"{output}: is not a folder; name another one")
+        raise OutputError(f"{output}: is not a folder; choose another output")
     resume.check_place(output, folder / RECORD, _others(folder))
 
 
@@ -58,13 +58,13 @@ def write_folder(output: str, source: Source, options: Options) -> Outcome:
         resume.say_kept(output, kept, source.n, options.quiet)
         if missing:
             _write_images(folder, source, names, missing, kept, options)
-        if table:  # the last file: all is there
+        if table:  # the last file: the job is complete
             _write_labels(folder / LABELS, source, names)
     return Outcome(output, kept)
 
 
 def _others(folder: Path) -> Iterator[str]:
-    """What is in the folder beside the record, and is no leftover."""
+    """The entries of the folder except for the record and temporary files."""
     names = (path.name for path in folder.iterdir())
     return (name for name in names if name != RECORD and not fnmatchcase(name, TEMPORARY))
 
@@ -83,7 +83,7 @@ def _write_images(
 
 
 def _missing(folder: Path, source: Source, names: Names) -> tuple[list[tuple[int, int]], list[str]]:
-    """The images that have no file yet, or none that is whole, as (first, count), and the names of the latter files."""
+    """The images without a complete file, as (first, count), and the names of damaged files."""
     there = np.zeros(source.n, bool)
     damaged: list[str] = []
     for image, path in names.there(folder):
@@ -102,7 +102,7 @@ def _files_in(folder: Path) -> Iterator[Path]:
 
 
 def ranges(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Where `wanted` is true, as (first, count)."""
+    """The ranges in which `wanted` is true, as (first, count)."""
     edges = np.flatnonzero(np.diff(wanted.astype(np.int8), prepend=0, append=0)).tolist()
     return [(first, end - first) for first, end in zip(edges[::2], edges[1::2], strict=True)]
 
@@ -121,7 +121,7 @@ def _write_labels(path: Path, source: Source, names: Names) -> None:
 
 
 def _rows(source: Source, names: Names) -> Iterator[bytes]:
-    """The table of labels, piece by piece: file, label and the class's name of each image."""
+    """The table of labels in parts: file, label and class name of each image."""
     import csv  # noqa: PLC0415
 
     classes = dict(enumerate(source.class_names))
@@ -139,17 +139,17 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from None
+        raise OutputError(f"{folder}: cannot be created: {error.strerror or error}") from None
 
 
 @contextmanager
 def _made(output: str) -> Iterator[None]:
-    """Make the folder, or see that it can be used; take it away again where nothing came into it."""
+    """Create the folder if it is missing, and remove it at the end of the block if it is empty."""
     folder = Path(output)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{output}: cannot be made: {error.strerror or error}") from None
+        raise OutputError(f"{output}: cannot be created: {error.strerror or error}") from None
     try:
         check_folder(output)
         yield

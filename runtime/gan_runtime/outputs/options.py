@@ -7,11 +7,11 @@ from typing import Any
 from gan_runtime.errors import InputError
 from gan_runtime.images.grids import Layout
 
-FOLDER, STDOUT = "/", "-"  # kinds of output that are no suffixes
+FOLDER, STDOUT = "/", "-"  # kinds of output without a suffix
 WALKS = (".gif", ".webp")
 PICTURES = (STDOUT, ".png", *WALKS)
 OF_POINTS = (STDOUT, ".png", ".npy", ".npz")
-BELONGS = {  # every other option belongs to all kinds
+BELONGS = {  # all other options apply to every kind
     "rows": PICTURES,
     "columns": PICTURES,
     "padding": PICTURES,
@@ -22,15 +22,15 @@ BELONGS = {  # every other option belongs to all kinds
     "shard_size": (".tar",),
 }
 DEFAULT_N, DEFAULT_WALKS, DEFAULT_ROWS, DEFAULT_POINTS = 64, 16, 8, 10_000
-MOST_CLASSES_SHOWN = 20  # one walk each, where nobody says how many
+MOST_CLASSES_SHOWN = 20  # default number of images of an animation
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options of outputs; those that do not belong to a kind must be as they are by default.
+    """Options of outputs. An option that does not apply to the kind of output must have its default value.
 
     Raises:
-        InputError: one is too small.
+        InputError: a value is too small.
     """
 
     rows: int | None = None
@@ -44,11 +44,11 @@ class Options:
     frames: int = 96
     """Frames of a walk."""
     fps: float = 24.0
-    """Frames a second."""
+    """Frames per second."""
     shard_size: int = 10_000
-    """Images a .tar."""
+    """Images per .tar file."""
     quiet: bool = False
-    """No progress and no remarks on stderr."""
+    """Print no progress and no messages on stderr."""
 
     def __post_init__(self) -> None:
         least = {"rows": 1, "columns": 1, "padding": 0, "scale": 1, "shard_size": 1}
@@ -58,15 +58,15 @@ class Options:
                 raise InputError(f"{flag(name)} {value}: must be at least {bound}")
 
     def changed(self) -> list[str]:
-        """Names of the options that are not as by default."""
+        """Names of the options that do not have their default values."""
         return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
 
     def layout(self, classes: int) -> Layout:
-        """How the images of a generator with so many classes are put into one picture."""
+        """The layout of a grid of images of a generator with so many classes."""
         return Layout(self.rows, classes if self.by_class else self.columns, self.padding, self.scale)
 
     def default_n(self, kind: str, classes: int) -> int:
-        """How many images, where nobody says so."""
+        """The default number of images."""
         if self.by_class and classes:
             return (self.rows or DEFAULT_ROWS) * classes
         if self.rows and self.columns:
@@ -78,16 +78,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `write_output` has made."""
+    """The result of `write_output`."""
 
     name: str
-    """The file or folder; of shards, all of them in the brace notation of WebDataset."""
+    """The file or folder; for shards, all of them in the brace notation of WebDataset."""
     kept: int | None = None
-    """Images that an earlier, interrupted call had made already; None for outputs that are made in one go."""
+    """Number of images from an earlier, interrupted call; None for outputs that are written at once."""
     shards: tuple[str, ...] = ()
 
     def report(self) -> dict[str, Any]:
-        """For --json: only what this kind of output has."""
+        """The fields for --json that apply to this kind of output."""
         report: dict[str, Any] = {} if self.kept is None else {"kept": self.kept}
         if self.shards:
             report["shards"] = {"count": len(self.shards), "first": self.shards[0], "last": self.shards[-1]}
@@ -95,7 +95,7 @@ class Outcome:
 
 
 def check_options(kind: str, given: Collection[str]) -> None:
-    """Raise InputError where one of the options `given` by name does not belong to `kind`."""
+    """Raise InputError if one of the options `given` by name does not apply to `kind`."""
     for name in given:
         kinds = BELONGS.get(name, (kind,))
         if kind not in kinds:
@@ -105,7 +105,7 @@ def check_options(kind: str, given: Collection[str]) -> None:
 
 
 def check_points(output: str, kind: str, options: Options) -> None:
-    """Raise InputError where points cannot be written to an output of this `kind`, or not so."""
+    """Raise InputError if points cannot be written to an output of this `kind`, or not with these options."""
     if kind not in OF_POINTS:
         raise InputError(f"{output}: the model generates points; choose .png (a scatter plot), .npy or .npz")
     for name in options.changed():

@@ -19,7 +19,7 @@ S = TypeVar("S", bound=Source)
 
 
 def write_grid(file: BinaryIO, source: Source, options: Options) -> None:
-    """All images in one PNG, row by row; as many columns as make it about square unless the options say more."""
+    """Write all images to one PNG, row by row; by default, the grid is about square."""
     check_by_class(source, options)
     layout = options.layout(source.classes)
     check_grid(source.shape, layout)
@@ -38,11 +38,11 @@ def whole(source: Source, batches: Iterable[NDArray[Any]]) -> NDArray[Any]:
 
 
 def check_by_class(source: Source, options: Options) -> None:
-    """Raise InputError where a picture by class is asked for and `source` does not allow it."""
+    """Raise InputError if a grid by class is requested and `source` does not support it."""
     if not options.by_class:
         return
     if not isinstance(source, SampledImages):
-        raise InputError("--by-class: draws each class with a generator, and these images are there; leave it out")
+        raise InputError("--by-class: it needs a generator, and these images exist already; leave it out")
     classes, request = source.classes, source.request
     if not classes:
         raise InputError(f"--by-class: {source.path} is unconditional; leave it out")
@@ -55,7 +55,7 @@ def check_by_class(source: Source, options: Options) -> None:
 
 
 def labelled(source: S, options: Options) -> S:
-    """`source` with the labels that the columns of a picture by class need."""
+    """`source` with the labels for a grid with one column per class."""
     if not (options.by_class and isinstance(source, SampledImages)):
         return source
     own_labels = default_labels(0, source.n, source.classes)

@@ -18,9 +18,9 @@ Images: TypeAlias = NDArray[np.uint8]
 Encode: TypeAlias = Callable[[Images], Iterable[bytes]]
 """The PNG files of a batch, in order."""
 
-# The PNGs of a job are many: level 1 takes three quarters of the time of Pillow's default for small images and less
-# than half of it for large ones, which grow by a tenth. Threads help from so many values an image on; below, they
-# fight for Python's lock and are slower than one.
+# Compression level 1 takes three quarters of the time of Pillow's default level for small images and less than half for
+# large ones, whose files grow by a tenth. Threads are faster only for images of at least this many values: for smaller
+# ones, they contend for Python's lock.
 COMPRESS_LEVEL = 1
 THREADED_VALUES, MOST_THREADS = 32 * 32 * 3, 8
 
@@ -29,12 +29,12 @@ THREADED_VALUES, MOST_THREADS = 32 * 32 * 3, 8
 def batches(
     source: Source, ranges: Iterable[tuple[int, int]] | None = None, *, done: int = 0, quiet: bool = False
 ) -> Iterator[Iterator[Images]]:
-    """The images of `source`, batch by batch, made while the block writes the ones before, under a progress bar.
+    """The images of `source` in batches, generated while the block writes earlier ones, with a progress bar.
 
     Args:
         source: the images.
         ranges: only these images of it, as (first, count); no batch spans two ranges.
-        done: images that are there already.
+        done: number of images that exist already.
         quiet: no progress bar.
     """
     parts = [source] if ranges is None else (source.part(first, count) for first, count in ranges)
@@ -51,7 +51,7 @@ def batches(
 
 @contextmanager
 def png_encoder(source: Source) -> Iterator[Encode]:
-    """What encodes the batches of `source`: in threads where the images are large enough for that."""
+    """The encoder for the batches of `source`; it uses threads for large images."""
     threads = min(source.threads, MOST_THREADS)
     if threads == 1 or np.prod(source.shape[1:]) < THREADED_VALUES:
         yield lambda images: map(_encode, images)

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_PATIENCE = 0.1  # seconds after which a producer looks whether anybody still listens
+_PATIENCE = 0.1  # seconds between checks whether the consumer has stopped
 
 
 def prefetch(source: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
-    """The items of `source` in order, computed in a thread of its own, at most `ahead` of them waiting.
+    """The items of `source` in order, computed in a separate thread; at most `ahead` of them wait in a queue.
 
-    An exception in `source` is raised where its item would have come. A consumer that stops early stops the thread.
+    An exception in `source` is raised in place of its item. The thread ends if the consumer stops early.
     """
     waiting: Queue[tuple[str, Any]] = Queue(ahead)
     stopped = threading.Event()

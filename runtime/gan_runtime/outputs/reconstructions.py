@@ -30,7 +30,7 @@ def write_reconstructions(file: BinaryIO, originals: NDArray[np.uint8], source: 
     """One PNG: a row of originals, below it the row of their reconstructions, and so on.
 
     Args:
-        file: is written to.
+        file: the PNG is written to it.
         originals: uint8 [n, h, w, c].
         source: the reconstructions, in the same order.
         options: columns, padding and scale.
@@ -46,7 +46,7 @@ def write_reconstructions(file: BinaryIO, originals: NDArray[np.uint8], source: 
 
 
 def in_pairs(above: NDArray[np.uint8], below: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """Rows of `above` and of `below` in turn, uint8 [rows * 2 * columns, h, w, c]; what the last rows lack is black."""
+    """Alternating rows of `above` and `below`, uint8 [rows * 2 * columns, h, w, c]; unused cells are black."""
     missing = -len(above) % columns
     rows = [
         np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.uint8)]).reshape(-1, columns, *part.shape[1:])

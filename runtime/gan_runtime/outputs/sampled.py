@@ -1,4 +1,4 @@
-"""Images to write: a request, and the generator that fulfils it."""
+"""The source of sampled images: a request and a generator."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

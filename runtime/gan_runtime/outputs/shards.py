@@ -17,10 +17,10 @@ from gan_runtime.outputs.whole import BLOCK, is_png, next_member, tar_end, tar_h
 
 
 def check_shards(output: str) -> None:
-    """Refuse shards that cannot be written, or that others would be mixed up with, before any work is done for them.
+    """Check that shards can be written and would not be mixed with others, before any image is generated.
 
     Raises:
-        OutputError: naming the output and the way out.
+        OutputError: the output cannot be used.
     """
     path = Path(output)
     check_writable(path)
@@ -28,7 +28,7 @@ def check_shards(output: str) -> None:
 
 
 def write_shards(output: str, source: Source, options: Options) -> Outcome:
-    """out-00000.tar and so on for out.tar; shards that are there already are kept."""
+    """Write out-00000.tar and so on for out.tar; existing shards are kept."""
     check_shards(output)
     path, size, names = Path(output), options.shard_size, file_names(output, source, in_shards=True)
     paths = [path.with_name(shard_name(path, number)) for number in range(-(-source.n // size))]
@@ -39,13 +39,13 @@ def write_shards(output: str, source: Source, options: Options) -> Outcome:
         resume.say_damaged(output, [paths[number].name for number in missing if paths[number].exists()], options)
         resume.say_kept(output, kept, source.n, options.quiet)
         if missing:
-            remove_leftovers_of(paths[missing[0]])  # the one that a killed process was writing
+            remove_leftovers_of(paths[missing[0]])  # the shard that a killed process was writing
             _write_missing(path, source, names, missing, kept, options)
     return Outcome(_pattern(path, len(paths)), kept, tuple(map(str, paths)))
 
 
 def _is_whole(path: Path, source: Source, names: Names, number: int, size: int) -> bool:
-    """Whether a shard is there, with all its members and its end."""
+    """Whether a shard exists and is complete."""
     if not resume.is_made(path):
         return False
     first, count = number * size, _images_in(number, source.n, size)
@@ -80,7 +80,7 @@ def _write_missing(path: Path, source: Source, names: Names, missing: list[int],
 def _write_shard(
     file: BinaryIO, source: Source, names: Names, first: int, count: int, images: Iterator[Images], encode: Encode
 ) -> None:
-    """The images first .. first + count - 1 of the request, which are what `images` gives next."""
+    """Write the images first .. first + count - 1 of the request, which `images` returns next."""
     end = first + count
     while first < end:
         batch = next(images)
@@ -111,12 +111,12 @@ def _record(path: Path) -> Path:
 
 
 def _there(path: Path) -> list[Path]:
-    """The shards of `path` that exist."""
+    """The existing shards of `path`."""
     shard = re.compile(re.escape(path.stem) + r"-\d{5,}" + re.escape(path.suffix))
     return [other for other in path.parent.iterdir() if shard.fullmatch(other.name)]
 
 
 def _pattern(path: Path, shards: int) -> str:
-    """All of them at once, as WebDataset and shells write it."""
+    """The name of all shards in the brace notation of WebDataset and shells."""
     digits = f"{0:05d}" if shards == 1 else f"{{{0:05d}..{shards - 1:05d}}}"
     return str(path.with_name(shard_name(path, digits)))

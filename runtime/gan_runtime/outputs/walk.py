@@ -9,16 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 from gan_runtime.errors import InputError
 from gan_runtime.outputs.sampled import SampledImages
 
-NO_DIRECTION = 1e-9  # of unit vectors: what is left of one beside the other is rounding below this
+NO_DIRECTION = 1e-9  # a component of a unit vector below this is rounding error
 
 
 def slerp(a: ArrayLike, b: ArrayLike, t: float) -> NDArray[np.float32]:
     """Spherical interpolation (Shoemake 1985; for latents White 2016, "Sampling generative networks").
 
-    Between two normal latents the way leads along the sphere where such latents are, not through its middle, where none
-    is. The direction turns evenly and the length changes evenly: other than with White's quotient, which is the same
-    for equal lengths, nearly opposite vectors are no danger. Opposite ones leave the plane of the turn open; it goes
-    through the axis that they have least to do with.
+    Normal latents lie near a sphere; the path between two of them stays near it instead of crossing the centre. The
+    direction and the length change at a constant rate. For equal lengths, the result equals White's formula, which is
+    ill-conditioned for nearly opposite vectors. For opposite vectors, the plane of rotation is not unique: it contains
+    the axis with the smallest component.
 
     Args:
         a: [..., d], the vectors at t = 0.
@@ -31,15 +31,17 @@ def slerp(a: ArrayLike, b: ArrayLike, t: float) -> NDArray[np.float32]:
     a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
     from_length, to_length = _length(a), _length(b)
     u, v = _unit(a), _unit(b)
-    u, v = np.where(from_length > 0, u, v), np.where(to_length > 0, v, u)  # nothing has no direction of its own
-    angle = 2.0 * np.arctan2(_length(u - v), _length(u + v))  # Kahan: arccos loses half of the digits near 0 and pi
+    u, v = np.where(from_length > 0, u, v), np.where(to_length > 0, v, u)  # the zero vector has no direction
+    angle = 2.0 * np.arctan2(
+        _length(u - v), _length(u + v)
+    )  # Kahan's formula: arccos loses half of the digits near 0 and pi
     turn = np.cos(t * angle) * u + np.sin(t * angle) * _unit(_beside(v, u))
     return np.asarray(((1.0 - t) * from_length + t * to_length) * turn, np.float32)
 
 
 @dataclass(frozen=True)
 class Walk:
-    """The images of `sampled` on closed paths through their `stations`, float32 [stations, n, d], in so many frames."""
+    """The images of `sampled` on closed paths through `stations`, float32 [stations, n, d], in `frames` frames."""
 
     sampled: SampledImages
     stations: NDArray[np.float32]
@@ -55,7 +57,7 @@ class Walk:
         return np.asarray((1.0 - t) * a.astype(np.float64) + t * b.astype(np.float64), np.float32)
 
     def images(self, frames: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
-        """The images of these frames, uint8 [n, h, w, c] for each of them; short ones share a run of the session."""
+        """The images of these frames, uint8 [n, h, w, c] each; small frames are computed in one batch."""
         request = self.sampled.request
         n, labels = request.n, request.labels(0, request.n)
         at_once = max(1, request.batch_size // n)
@@ -73,8 +75,8 @@ class Walk:
 def walk(sampled: SampledImages, frames: int) -> Walk:
     """The walk of a request.
 
-    Image i with the latent a goes to b, -a, -b and back to a, where b is the latent of the image n further on. Latents
-    of one's own are the stations of a single image instead, which visits them in order.
+    The path of image i visits a, b, -a, -b and a again, where a is its latent and b that of image i + n. Given latents
+    are the stations of a single image instead, in their order.
 
     Raises:
         InputError: there is only one latent, or there are fewer frames than stations.
@@ -94,7 +96,7 @@ def walk(sampled: SampledImages, frames: int) -> Walk:
 
 
 def _beside(v: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The part of the unit vectors v [..., d] at right angles to u; that of an axis where there is none."""
+    """The component of the unit vectors v [..., d] orthogonal to u; that of an axis if it is zero."""
     rest = v - np.sum(u * v, axis=-1, keepdims=True) * u
     axis = np.eye(u.shape[-1])[np.argmin(np.abs(u), axis=-1)]
     rest = np.where(_length(rest) < NO_DIRECTION, axis, rest)

@@ -10,10 +10,10 @@ COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
 
 
 def is_png(content: bytes, shape: tuple[int, ...]) -> bool:
-    """Whether `content` is a whole PNG of 8 bits and of this shape [h, w, c], and nothing else.
+    """Whether `content` is a complete PNG with 8 bits per channel and shape [h, w, c], and nothing else.
 
-    The header has to say so, the CRC of every chunk has to be right, and IEND has to be the end (PNG, third edition,
-    section 5): what was torn, zeroed or exchanged for another picture fails, and nothing has to be decompressed.
+    The header, the CRCs of all chunks, and IEND at the end are checked (PNG, third edition, section 5). Truncated,
+    zeroed and exchanged files fail. Nothing is decompressed.
     """
     height, width, channels = shape
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[channels], 0, 0, 0)
@@ -31,7 +31,7 @@ def is_png(content: bytes, shape: tuple[int, ...]) -> bool:
 
 
 def tar_header(name: str, size: int) -> bytes:
-    """Of a file in a tar: of nobody, of no time. (TarFile would remember them all.)"""
+    """The header of a member, without owner and time. (TarFile would keep all headers in memory.)"""
     import tarfile  # noqa: PLC0415
 
     info = tarfile.TarInfo(name)
@@ -40,7 +40,7 @@ def tar_header(name: str, size: int) -> bytes:
 
 
 def next_member(file: BinaryIO, name: str) -> bytes | None:
-    """The content of the member that comes next in a tar; None where it is another one, or torn."""
+    """The content of the next member of a tar; None if it is another member or truncated."""
     header = file.read(BLOCK)
     try:
         size = int(header[124:135], 8)
@@ -53,5 +53,5 @@ def next_member(file: BinaryIO, name: str) -> bytes | None:
 
 
 def tar_end(position: int) -> bytes:
-    """What ends a tar whose members end at `position`: two empty blocks, and more up to a whole record."""
+    """The end of a tar whose members end at `position`: two empty blocks, and padding to a full record."""
     return bytes(2 * BLOCK + -(position + 2 * BLOCK) % RECORD_SIZE)

@@ -1,4 +1,4 @@
-"""Training of the general features, with or without classes: which views show one image, and what was done to it."""
+"""Contrastive training of the general features: match views of an image, and recognise distortions of it."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,17 +16,17 @@ from gan_trainer.features.general import BATCH, SIDE, GeneralFeatures, as_floats
 from gan_trainer.features.views import DISTORTIONS, distorted, random_views
 from gan_trainer.training.config import choose_precision
 
-FEWEST = 32  # images of a source
+FEWEST = 32  # smallest number of images of a source
 
 
 @dataclass(frozen=True)
 class Source:
-    """Images of one origin.
+    """A set of training images.
 
     Attributes:
         images: uint8 [n, h, w, c], c = 1 or 3; n is at least FEWEST.
-        labels: classes, int64 [n] from 0 on; None where there are none.
-        mirror: whether a mirrored image is as good: false for digits and letters.
+        labels: classes, int64 [n], starting at 0; None if there are none.
+        mirror: whether images may be mirrored; false for digits and letters.
     """
 
     images: NDArray[np.uint8]
@@ -39,18 +39,18 @@ class Contrast:
     """How the convolutions are trained. The defaults are what ships; `distortions` 0 is plain SimCLR."""
 
     steps: int = 600
-    batch_size: int = 64  # images; of each are two views and a distorted copy
+    batch_size: int = 64  # images; each has two views and a distorted copy
     sources: int = 2  # in a batch
     lr: float = 1e-3
     weight_decay: float = 0.02
     temperature: float = 0.2
-    distortions: float = 1.0  # weight of telling them apart, and how strong they are
-    origins: float = 0.5  # weight of telling sources and classes apart
-    fitted: int = 1500  # images per source that the projections are fitted to
+    distortions: float = 1.0  # weight of the losses on kind and strength of the distortion
+    origins: float = 0.5  # weight of the loss on source and class
+    fitted: int = 1500  # images per source to fit the projections
 
 
 class _Heads(nn.Module):
-    """What the losses read from the statistics; thrown away after the training."""
+    """The heads of the losses, which are discarded after training."""
 
     def __init__(self, dim: int, origins: int) -> None:
         super().__init__()
@@ -75,14 +75,14 @@ def train_general_features(
     distortion and the squared error of its strength, plus the cross-entropy of source and class.
 
     Args:
-        sources: at least one; each has the same share of the batches, whatever its size.
+        sources: at least one; all have the same share of each batch.
         recipe: length, rates and weights of the losses.
-        seed: of everything random.
-        threads: of one operator.
+        seed: of all random numbers.
+        threads: number per operator.
         report: called after each step with the number of steps done and the losses by name.
 
     Returns:
-        The network, ready to be exported: a function of its images that keeps no state.
+        The network in eval mode, ready for export.
 
     Raises:
         InputError: a source has too few images.
@@ -102,7 +102,7 @@ def train_general_features(
 
 
 class _Pool:
-    """The images of all sources at the size of the network, uint8 [n, SIDE, SIDE, 3], and where they come from."""
+    """The images of all sources at the size of the network, uint8 [n, SIDE, SIDE, 3], and their sources."""
 
     def __init__(self, sources: Sequence[Source], network: GeneralFeatures) -> None:
         self.images = [_at_size(source.images, network) for source in sources]
@@ -114,7 +114,7 @@ class _Pool:
             self.count += int(labels.max()) + 1
 
     def draw(self, n: int, sources: int) -> tuple[Tensor, Tensor, Tensor]:
-        """n images from so many sources, float [n, 3, SIDE, SIDE]; whether they may be mirrored; their origins."""
+        """A batch of n images, float [n, 3, SIDE, SIDE]; whether they may be mirrored; their sources and classes."""
         sources = min(sources, len(self.images))
         parts = []
         for index in torch.randperm(len(self.images))[:sources].tolist():
@@ -125,7 +125,7 @@ class _Pool:
         return images, mirrors, origins
 
     def some(self, n: int) -> NDArray[np.uint8]:
-        """About n images, as many from each source, without repetition where there are enough."""
+        """About n images, equally many from each source, without repetition if there are enough."""
         share, parts = -(-n // len(self.images)), []
         for images in self.images:
             parts.append(images[torch.randperm(len(images))[:share].numpy()])
@@ -184,7 +184,7 @@ def _losses(
 
 
 def nt_xent(projected: Tensor, temperature: float) -> Tensor:
-    """NT-Xent of [2 n, d], where rows i and n + i show one image: equation 1 of Chen et al. 2020."""
+    """NT-Xent of [2 n, d], where rows i and n + i are views of one image: equation 1 of Chen et al. 2020."""
     unit = normalize(projected, dim=1)
     similar = unit @ unit.T / temperature
     similar.fill_diagonal_(-math.inf)
@@ -193,5 +193,5 @@ def nt_xent(projected: Tensor, temperature: float) -> Tensor:
 
 
 def _rate(progress: float) -> float:
-    """A short rise, then a cosine to zero."""
+    """Learning rate factor: a short linear warm-up, then a cosine decay to zero."""
     return min(1.0, progress / 0.05) * 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -1,19 +1,19 @@
-"""Statistics of the stages of a small convolutional network without normalisation, which training gives its weights."""
+"""Statistics of the feature maps of a small trained convolutional network without normalisation."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 WIDTHS = (32, 64, 128, 256)
-PLACED = 2  # the stage whose means are taken in four places
+PLACED = 2  # the stage with means over four quarters
 GAIN = 2.0**0.5  # of ReLU
 
 
 class ConvolutionStatistics(nn.Module):
     """Images float [n, 3, side, side] in [-1, 1] -> statistics float [n, 1472]; side is a multiple of 16.
 
-    3x3 convolutions and ReLU: the first halves the side, each further stage begins with one that does. The statistics
-    are mean and deviation of every channel of the four stages, and the means of the third in the four quarters.
+    3x3 convolutions and ReLU: the first one of every stage has stride 2. The statistics are
+    mean and deviation of every channel of the four stages, and the means of the third one over the four quarters.
     """
 
     def __init__(self, side: int) -> None:

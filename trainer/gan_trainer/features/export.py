@@ -17,7 +17,7 @@ from gan_trainer.export.onnx_file import EXAMPLE_ROWS, ExportError, check_opset,
 from gan_trainer.export.parity import Output, check_parity, file_rows, image_blocks, network_rows
 from gan_trainer.training.determinism import settle_math_library
 
-TOLERANCE = 1e-3  # of features and logits, whose size is about 1 to 10
+TOLERANCE = 1e-3  # for features and logits with values of about 1 to 10
 OUTPUTS = Output(FEATURES, TOLERANCE), Output(LOGITS, TOLERANCE)
 
 
@@ -33,22 +33,22 @@ def export_features(
     quality: list[dict[str, Any]] | None = None,
     rows: int | None = None,
 ) -> ModelFile:
-    """Write `module` as a feature network that `gan-eval --features` takes.
+    """Export `module` as a feature network for `gan-eval --features`.
 
     Args:
         module: uint8 [n, h, w, c] -> features float [n, d] alone, or with logits float [n, classes] as a tuple. It is
-            neither changed nor moved.
+            not modified.
         path: the file to create or replace.
         size: of the images; `ImageAxes()` for a network that takes images of any size, grey and RGB.
-        class_names: what the classes of the logits are called; () if they have no names.
-        opset: version of the ONNX operator set, exactly.
-        name: of the network, for people; the file's stem if None.
-        training: where it comes from, any JSON object.
-        quality: what was measured of it, any JSON objects.
-        rows: images of a batch when the file is compared with the network; fewer for networks that are slow.
+        class_names: names of the classes of the logits; () for none.
+        opset: version of the ONNX operator set.
+        name: of the network, for messages; None for the stem of the file.
+        training: origin of the network, any JSON object.
+        quality: measurements, any JSON objects.
+        rows: batch size of the comparison with the module; smaller for slow networks.
 
     Raises:
-        ExportError: torch cannot express the network at this opset, or the file would measure other features.
+        ExportError: torch cannot export the network at this opset, or the file gives other features.
         InputError: the opset is out of range.
         OutputError: `path` cannot be written.
     """

@@ -1,4 +1,4 @@
-"""The feature network for images of any kind: fixed wavelet statistics beside those of learned convolutions."""
+"""The feature network for images of any kind: wavelet statistics and statistics of learned convolutions."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ from gan_trainer.features.convolutions import ConvolutionStatistics
 from gan_trainer.features.resize import Resize
 from gan_trainer.features.wavelets import WaveletStatistics
 
-SIDE = 64  # that images of every size are resized to
+SIDE = 64  # images are resized to this side
 DIMS = 48, 32  # features of the two parts
-VARIANCES = 1.0, 0.5  # of a feature of each, on average
+VARIANCES = 1.0, 0.5  # mean variance of the features of each part
 BATCH = 128
 
 
@@ -33,7 +33,7 @@ class GeneralFeatures(nn.Module):
         self.convolution_projection = nn.Linear(self.convolutions.dim, dims[1])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Grey levels in; grey images count as coloured ones without colour."""
+        """Features of pixel values; grey images are treated as RGB images without colour."""
         return self.measure(self.resized(images) / 127.5 - 1.0)
 
     def measure(self, images: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ class GeneralFeatures(nn.Module):
 
     @torch.no_grad()
     def fit(self, images: NDArray[np.uint8]) -> None:
-        """Set both projections from the statistics of `images`, uint8 [n, SIDE, SIDE, 3], which all count alike."""
+        """Set both projections from the statistics of `images`, uint8 [n, SIDE, SIDE, 3], all with the same weight."""
         for part, projection, variance, weights in (
             (self.wavelets, self.wavelet_projection, VARIANCES[0], self.wavelets.weights),
             (self.convolutions, self.convolution_projection, VARIANCES[1], torch.ones(self.convolutions.dim)),
@@ -60,7 +60,7 @@ class GeneralFeatures(nn.Module):
 
 @torch.no_grad()
 def statistics(part: nn.Module, images: NDArray[np.uint8]) -> Tensor:
-    """What `part` gives for images uint8 [n, SIDE, SIDE, 3]: float [n, dim]."""
+    """The output of `part` for images uint8 [n, SIDE, SIDE, 3]: float [n, dim]."""
     pieces: Sequence[Tensor] = [part(as_floats(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
     return torch.cat(list(pieces))
 
@@ -75,8 +75,8 @@ def principal_projection(
 ) -> tuple[Tensor, Tensor]:
     """Weight [dim, d] and bias [dim] of the first principal components of standardised `values` [n, d].
 
-    The components keep their relative variances, whose mean becomes `variance`: whitened, the last ones would drown the
-    first in noise. The standardised values are multiplied with `weights` [d] before.
+    The components keep their relative variances, scaled to the mean `variance`: with whitening, the noise of the last
+    components would dominate. The standardised values are first multiplied by `weights` [d].
     """
     values = values.double()
     mean, deviation = values.mean(0), values.std(0)

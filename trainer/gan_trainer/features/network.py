@@ -19,17 +19,17 @@ TEST_BATCH = 1000
 
 @dataclass(frozen=True)
 class FeatureRecipe:
-    """How a feature network is trained; see docs/quality.md for what it reaches."""
+    """Training settings of a feature network; docs/quality.md has the resulting accuracy."""
 
     epochs: int
     batch_size: int = 128
     lr: float = 2e-3
     weight_decay: float = 0.05
-    turn: float = 10.0  # degrees, at most; so are the others
+    turn: float = 10.0  # maximum in degrees; the next values are maxima as well
     zoom: float = 0.1
-    shift: float = 0.08  # of a side
+    shift: float = 0.08  # fraction of the side
     mirror: bool = False
-    average: float = 0.998  # share of the old weights that each step leaves in the averaged ones
+    average: float = 0.998  # decay of the averaged weights per step
 
 
 FEATURE_RECIPES = {
@@ -41,7 +41,7 @@ FEATURE_RECIPES = {
 class FeatureNetwork(nn.Module):
     """Images uint8 [n, h, w, c] -> features float [n, 128] and logits float [n, classes].
 
-    Six 3x3 convolutions with batch norm, then the mean over what is left of the picture: 290,000 parameters.
+    Six 3x3 convolutions with batch norm, then global average pooling: 290,000 parameters.
     """
 
     WIDTHS = (32, 64, 128)
@@ -56,7 +56,7 @@ class FeatureNetwork(nn.Module):
         self.head = nn.Linear(channels, classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Grey levels in, whatever of a network's [-1, 1] they came from."""
+        """Features and logits of pixel values, uint8."""
         return self.measure(images.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
 
     def measure(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,14 +70,14 @@ def train_features(
 ) -> FeatureNetwork:
     """Train a classifier of `train` on the CPU: AdamW, one cosine from `lr` to zero, averaged weights.
 
-    It is trained in bf16 where the processor computes in it by itself, else in fp32.
+    It is trained in bf16 if the processor has instructions for it, otherwise in fp32.
 
     Args:
         train: images with classes.
-        recipe: lengths, rates and how much images are moved.
-        seed: of everything random.
-        threads: of one operator.
-        report: called every hundred steps with images seen, the loss, and the share of images read right.
+        recipe: length, learning rate and augmentation.
+        seed: of all random numbers.
+        threads: number per operator.
+        report: called every hundred steps with images seen, the loss, and the accuracy.
 
     Returns:
         The averaged network, ready to be evaluated.
@@ -110,7 +110,7 @@ def train_features(
 
 @torch.no_grad()
 def moved(images: Tensor, recipe: FeatureRecipe) -> Tensor:
-    """Each image turned, zoomed, shifted and perhaps mirrored by chance; float [n, c, h, w] in [-1, 1]."""
+    """Rotate, scale, shift and optionally mirror each image at random; float [n, c, h, w] in [-1, 1]."""
     n = len(images)
     chance = torch.rand(5, n) * 2 - 1
     angle, zoom = chance[0] * math.radians(recipe.turn), 1 + chance[1] * recipe.zoom
@@ -119,13 +119,13 @@ def moved(images: Tensor, recipe: FeatureRecipe) -> Tensor:
     shift_x, shift_y = chance[2:4] * 2 * recipe.shift
     theta = torch.stack([cos * mirror, -sin, shift_x, sin * mirror, cos, shift_y], 1).view(n, 2, 3)
     grid = affine_grid(theta, list(images.shape), align_corners=False)
-    # zero is what comes in from outside: let that be the background, black
+    # the padding is zero, which must be the background, black
     return grid_sample(images + 1.0, grid, align_corners=False) - 1.0
 
 
 @torch.no_grad()
 def accuracy(network: FeatureNetwork, test: Dataset) -> float:
-    """Share of the images of `test` that the network reads right."""
+    """Accuracy of the network on `test`, 0 to 1."""
     right = 0
     for first in range(0, len(test.images), TEST_BATCH):
         images = torch.from_numpy(test.images[first : first + TEST_BATCH].copy())
@@ -135,7 +135,7 @@ def accuracy(network: FeatureNetwork, test: Dataset) -> float:
 
 
 def _rate(progress: float) -> float:
-    """A short rise, then a cosine to zero."""
+    """Learning rate factor: a short linear warm-up, then a cosine decay to zero."""
     return min(1.0, progress / 0.05) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 

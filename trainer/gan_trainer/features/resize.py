@@ -15,12 +15,12 @@ class Resize(nn.Module):
 
     def __init__(self, side: int) -> None:
         super().__init__()
-        centres = torch.arange(side)[:, None] + 0.5  # of the new pixels
+        centres = torch.arange(side)[:, None] + 0.5  # of the output pixels
         self.register_buffer("centres", centres, persistent=False)
         self.side = side
 
     def forward(self, images: Tensor) -> Tensor:
-        """Average over what each new pixel covers, or interpolate where the images grow."""
+        """Average over the area of each output pixel, or interpolate if images are enlarged."""
         rows, columns = self._weights(images[0, 0, :, 0]), self._weights(images[0, 0, 0, :])
         return rows @ images @ columns.T
 

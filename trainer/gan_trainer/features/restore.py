@@ -16,7 +16,7 @@ WIDTHS = ("wavelet_projection.bias", "convolution_projection.bias")
 def load_features_module(path: str | Path) -> GeneralFeatures:
     """The network in `path`, such as `gan_runtime.evaluation.networks.general_features()`, as a module for losses.
 
-    Files keep the names of the state dict, so that nothing but the file is needed. Parameters have no gradients, but
+    Files contain the names of the state dict, so that only the file is needed. Parameters have no gradients, but
     pixels do: `module.measure` takes float [n, 3, SIDE, SIDE] in [-1, 1].
 
     Raises:
@@ -33,7 +33,7 @@ def load_features_module(path: str | Path) -> GeneralFeatures:
     except (KeyError, RuntimeError) as error:
         reason = f"{error.args[0]}".splitlines()[0]
         raise ModelError(
-            f"{path}: is no file of general features, or of another version ({reason}); take any.onnx of this version, "
-            "or one that gan-features trained"
+            f"{path}: is not a file of general features of this version ({reason}); use any.onnx of this version, "
+            "or a file that gan-features trained"
         ) from None
     return module.eval().requires_grad_(False)

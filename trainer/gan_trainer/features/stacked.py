@@ -21,8 +21,8 @@ from gan_trainer.export.parity import Compute, Rows, check_parity, file_rows, im
 from gan_trainer.features.export import OUTPUTS
 from gan_trainer.runs.folder import software
 
-NOISE = (64, 32)  # sizes of batches
-PART = "part/"  # before the names of what comes from the network of grey images
+NOISE = (64, 32)  # batch sizes of the comparison
+PART = "part/"  # prefix of names from the network of grey images
 
 # n images become 3 n grey ones: red, green and blue of the first, then of the second
 SPLIT = """
@@ -72,8 +72,8 @@ def stack_features(source: Path, path: Path, name: str) -> ModelFile:
         name: of the network, for people.
 
     Raises:
-        ExportError: the file would measure something else than `source` does channel by channel.
-        InputError: `source` is not one of grey images.
+        ExportError: the features differ from those of `source` for each channel.
+        InputError: `source` is not a network of grey images.
         ModelError: as `FeatureNetwork.load`.
         OutputError: `path` cannot be written.
     """
@@ -119,7 +119,7 @@ def _composed(file: ModelFile, part: FeatureNetwork) -> onnx.ModelProto:
 
 
 def _channel_by_channel(part: ModelFile) -> Compute:
-    """What the stacked network has to give: the features of each channel by itself, and logits of the same sums."""
+    """The expected output of the stacked network: features of each channel, and sums of log-probabilities."""
     measure = file_rows(part, [FEATURES, LOGITS])
 
     def compute(rows: Rows) -> Rows:
@@ -134,7 +134,7 @@ def _channel_by_channel(part: ModelFile) -> Compute:
 
 
 def _noise(n: int, size: ImageSize) -> NDArray[np.uint8]:
-    """Images of noise, each channel of each as bright as no other: all noise is alike to a network."""
+    """Noise images, every channel with a different brightness: features of plain noise hardly differ."""
     shape = (n, size.height, size.width, CHANNELS)
     words = np.random.Philox(n).random_raw(math.prod(shape)).reshape(shape)
     brightness = np.linspace(0.1, 1.0, n * CHANNELS).reshape(n, 1, 1, CHANNELS)

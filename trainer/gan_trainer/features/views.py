@@ -1,4 +1,4 @@
-"""What the general features are trained on: random views of images, and images with a known distortion."""
+"""Training inputs of the general features: random views of images, and images with a known distortion."""
 
 import math
 
@@ -7,17 +7,17 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, conv2d, grid_sample, interpolate, pad
 
 SMALLEST = 0.67  # side of a cropped view
-TURN = 10.0  # degrees, at most
-GREY = 0.2  # share of views without colour
+TURN = 10.0  # maximum in degrees
+GREY = 0.2  # fraction of views without colour
 GAIN, OFFSET = 0.4, 0.3
 
 
 def random_views(images: Tensor, mirror: Tensor) -> Tensor:
-    """Each image cropped, turned, perhaps mirrored, and changed in its colours by chance.
+    """Crop, rotate, optionally mirror each image, and change its colours, all at random.
 
     Args:
         images: float [n, 3, h, w] in [-1, 1].
-        mirror: bool [n]: where a mirrored image is as good.
+        mirror: bool [n], which images may be mirrored.
     """
     n = len(images)
     moved = _moved(images, mirror)
@@ -46,13 +46,13 @@ def _chance(n: int, channels: int) -> Tensor:
 
 
 def distorted(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Each image distorted in a way drawn from `DISTORTIONS`.
+    """Distort each image in a random way from `DISTORTIONS`.
 
     Args:
         images: float [n, 3, h, w] in [-1, 1].
 
     Returns:
-        Images of the same shape; which distortion, int64 [n]; its strength on a logarithmic scale, float [n] in [0, 1].
+        Images of the same shape; the distortion, int64 [n]; its strength on a logarithmic scale, float [n] in [0, 1].
     """
     n = len(images)
     kinds, strengths = torch.randint(len(DISTORTIONS), (n,)), torch.rand(n)
@@ -73,7 +73,7 @@ def _as_it_is(images: Tensor, _: Tensor) -> Tensor:
 
 
 def _blur(images: Tensor, strengths: Tensor) -> Tensor:
-    """Gaussian, a deviation of 0.4 to 4 pixels."""
+    """Gaussian blur with a standard deviation of 0.4 to 4 pixels."""
     reach, (n, c, h, w) = 9, images.shape
     places = torch.arange(-reach, reach + 1).float()
     kernels = torch.exp(-0.5 * (places / _between(0.4, 4.0, strengths.view(n, 1))) ** 2)
@@ -88,7 +88,7 @@ def _noise(images: Tensor, strengths: Tensor) -> Tensor:
 
 
 def _coarse(images: Tensor, strengths: Tensor) -> Tensor:
-    """Faded towards itself at a quarter of its resolution."""
+    """Blend with a copy at a quarter of the resolution."""
     coarse = interpolate(avg_pool2d(images, 4), scale_factor=4.0, mode="nearest")
     return images.lerp(coarse, _between(0.05, 1.0, strengths))
 
@@ -100,7 +100,7 @@ def _colours(images: Tensor, strengths: Tensor) -> Tensor:
 
 
 def _occlusion(images: Tensor, strengths: Tensor) -> Tensor:
-    """A rectangle of one colour, up to half a side wide."""
+    """A rectangle of one colour, up to half of the side wide."""
     (n, _, h, w), half = images.shape, _between(0.08, 0.5, strengths) / 2
     y, x = (torch.rand(2, n, 1, 1, 1) * (1 - 2 * half) + half).unbind()
     rows, columns = (torch.arange(h) + 0.5)[:, None] / h, (torch.arange(w) + 0.5)[None] / w

@@ -1,6 +1,6 @@
-"""Fixed statistics of images: energies of oriented wavelets at four scales, where they lie, and how they go together.
+"""Fixed statistics of images: energies of oriented wavelets at four scales, their positions and their correlations.
 
-The kind of statistics that textures are synthesised from: Portilla and Simoncelli 2000, "A parametric texture model
+These statistics are used in texture synthesis: Portilla and Simoncelli 2000, "A parametric texture model
 based on joint statistics of complex wavelet coefficients", with second-order energies as in Bruna and Mallat 2013,
 "Invariant scattering convolution networks". Nothing is learned.
 """
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, pad
 
 ORIENTATIONS, LEVELS, CHANNELS = 6, 4, 3
-PERIOD, REACH = 4.2, 4  # pixels: of a wave, and of a filter to each side of its centre
+PERIOD, REACH = 4.2, 4  # in pixels: wavelength, and radius of the filters
 COLOURS = ((0.299, 0.587, 0.114), (0.5, -0.5, 0.0), (0.25, 0.25, -0.5))  # luma, red - green, yellow - blue
-ENERGY_WEIGHT = 0.35  # beside the other statistics
-SMALL = 0.01  # of energies, which are about 0.1 to 1: what is less is as good as nothing
+ENERGY_WEIGHT = 0.35  # weight relative to the other statistics
+SMALL = 0.01  # floor of energies, which are about 0.1 to 1
 
 
 class WaveletStatistics(nn.Module):
@@ -42,11 +42,11 @@ class WaveletStatistics(nn.Module):
 
     @property
     def weights(self) -> Tensor:
-        """How much each statistic counts, [dim]: energies less, or a slight blur would outweigh a missing class."""
+        """Weight of each statistic, [dim]; low for energies, so that slight blur counts less than a missing class."""
         return torch.cat([torch.ones(self.dim - self.energies), torch.full((self.energies,), ENERGY_WEIGHT)])
 
     def forward(self, images: Tensor) -> Tensor:
-        """First what is no energy."""
+        """Reorder: statistics other than energies first."""
         return torch.cat(self._parts(images), 1)
 
     def _parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,7 +57,9 @@ class WaveletStatistics(nn.Module):
         finer: Tensor | None = None  # energies of luma one level up, at the size of this one
         for level in range(LEVELS):
             side = self.side >> level
-            energies = self._energies(image if level else image[:, :1], side)  # fine colours cost much and show little
+            energies = self._energies(
+                image if level else image[:, :1], side
+            )  # colour at the finest scale is expensive and contributes little
             luma = energies[:, :ORIENTATIONS]
             others += [*_moments(image), _correlations(luma, self.pairs), _correlations(image, self.colour_pairs)]
             logs += [_logarithm(_deviation(image)), _logarithm(energies.mean((2, 3))), _logarithm(_deviation(energies))]
@@ -86,7 +88,7 @@ class WaveletStatistics(nn.Module):
 def gabor_filters() -> Tensor:
     """Quadrature pairs, first all even ones, then all odd ones: [2 * ORIENTATIONS, 1, 9, 9].
 
-    Each answers a wave of its own period, orientation and phase with its amplitude, and a flat image with zero.
+    The response to a wave of the same period, orientation and phase is its amplitude; to a constant image, it is zero.
     """
     places = torch.arange(-REACH, REACH + 1).double()
     y, x = torch.meshgrid(places, places, indexing="ij")
@@ -107,7 +109,7 @@ def _binomial() -> Tensor:
 
 
 def _pairs(count: int) -> Tensor:
-    """Places of the pairs i < j in a flattened matrix of `count` rows."""
+    """Indices of the pairs i < j in a flattened matrix of `count` rows."""
     places = torch.arange(count * count).view(count, count)
     return places[torch.ones(count, count).triu(1) > 0]
 
@@ -130,7 +132,7 @@ def _logarithm(energies: Tensor) -> Tensor:
 
 
 def _unit(images: Tensor) -> Tensor:
-    """Rows [n, c, h w] without mean, of length 1; of what is flat, of length 0."""
+    """Rows [n, c, h w] minus their mean, scaled to length 1; constant rows become 0."""
     rows = images.flatten(2)
     off = rows - rows.mean(2, keepdim=True)
     return off / (off.square().sum(2, keepdim=True) + SMALL).sqrt()
