@@ -18,7 +18,7 @@ from gan_runtime.images.arrays import load_image_array
 from gan_runtime.images.decoding import decoder
 from gan_runtime.images.options import PictureOptions, pictures_as
 from gan_runtime.images.recorded import SHARED
-from gan_runtime.images.remarks import said, summarise
+from gan_runtime.images.remarks import messages, summarise
 from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.text import note
 
@@ -131,6 +131,6 @@ def _decode(source: str, options: PictureOptions, quiet: bool) -> NDArray[np.uin
         raise DataError(f"{source}: cannot be read: {error.strerror or error}; name an image that is there") from None
     except DataError as error:
         raise DataError(f"{source}: {packed_otherwise(source) or f'{error}; name a PNG, JPEG or the like'}") from None
-    for remark in () if quiet else said(summarise([source], [noticed]), options):
+    for remark in () if quiet else messages(summarise([source], [noticed]), options):
         note(remark)
     return pixels

@@ -11,7 +11,7 @@ from gan_runtime.data.listing import Bad
 from gan_runtime.data.split import count_repeated
 from gan_runtime.errors import DataError
 from gan_runtime.images.options import PictureOptions
-from gan_runtime.images.remarks import said
+from gan_runtime.images.remarks import messages
 from gan_runtime.terminal.text import note
 
 
@@ -99,7 +99,7 @@ def passed_over(ignored: int, left_out: dict[str, int]) -> list[str]:
 
 def all_remarks(found: Decoded, options: PictureOptions) -> tuple[str, ...]:
     """All remarks on classes and pixels, as messages."""
-    return (*found.class_remarks, *said(found.remarks, options))
+    return (*found.class_remarks, *messages(found.remarks, options))
 
 
 def _shown(bad: tuple[Bad, ...], most: int) -> str:

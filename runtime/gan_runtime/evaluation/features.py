@@ -97,10 +97,10 @@ class FeatureNetwork(ImageReader):
             DeviceError: the device fails.
             ModelError: a feature or logit is not finite.
         """
-        return Measured(*self.read(batches, [FEATURES, LOGITS][: 2 if self.classes else 1], n, _kept))
+        return Measured(*self.read(batches, [FEATURES, LOGITS][: 2 if self.classes else 1], n, _summarise))
 
 
-def _kept(features: NDArray[np.float32], *logits: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+def _summarise(features: NDArray[np.float32], *logits: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
     """Features, predicted classes and their probabilities; logits of a thousand classes would take too much memory."""
     return features, *(part for scores in logits for part in (scores.argmax(1), largest_probability(scores)))
 

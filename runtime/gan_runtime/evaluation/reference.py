@@ -232,9 +232,9 @@ def neighbour(test_images: int) -> int:
 def measure_split(dataset: Dataset, network: FeatureNetwork, quiet: bool = False) -> Measured:
     """Measure all images of a split, or read the result from the cache."""
     path = cached("features", f"{VERSION} {dataset.digest} {dataset.split} {len(dataset.images)} {network.key}", ".npz")
-    kept = path and _kept(path, len(dataset.images), network)
-    if kept:
-        return kept
+    measured = path and _read_cached(path, len(dataset.images), network)
+    if measured:
+        return measured
     title = f"measuring the {dataset.split} images of {dataset.name}"
     with progress(title, len(dataset.images), "images", quiet=quiet) as advance:
 
@@ -264,17 +264,17 @@ def keep(path: Path, write: Callable[[Any], Any]) -> None:
             write(file)
 
 
-def _kept(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
+def _read_cached(path: Path, n: int, network: FeatureNetwork) -> Measured | None:
     """The cached result; None if it is missing or damaged."""
     try:
         with open_arrays(str(path)) as arrays:  # checks the CRC of each
             stored = {array.name: array for array in arrays}
-            kept = Measured(
+            measured = Measured(
                 *(stored[field.name].read(None) for field in fields(Measured)[: 3 if network.classes else 1])
             )
     except (InputError, KeyError):
         return None
-    found = [(array.dtype, array.shape) for array in vars(kept).values() if array is not None]
+    found = [(array.dtype, array.shape) for array in vars(measured).values() if array is not None]
     expected = [(np.float32, (n, network.dim)), (np.int64, (n,)), (np.float64, (n,))]
-    fits = found == expected[: len(found)] and np.isfinite(kept.features).all()
-    return kept if fits and (kept.predicted is None or kept.predicted.max() < network.classes) else None
+    fits = found == expected[: len(found)] and np.isfinite(measured.features).all()
+    return measured if fits and (measured.predicted is None or measured.predicted.max() < network.classes) else None

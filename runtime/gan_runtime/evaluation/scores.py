@@ -155,9 +155,9 @@ def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
     """Scores of real images for comparison with n generated ones, computed once and then cached."""
     what = f"{VERSION} {reference.key} {n}"
     path = cached("floors", what, ".json")
-    kept = path and _kept(path)
-    if kept:
-        return kept
+    stored = path and _read_cached(path)
+    if stored:
+        return stored
     train, test = (min(n, len(part.measured.features)) for part in (reference.train, reference.test))
     found = {
         TEST: {"n": test, **score_test(reference, n).to_dict()},
@@ -168,23 +168,23 @@ def floors(reference: Reference, n: int) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _kept(path: Path) -> dict[str, dict[str, Any]] | None:
+def _read_cached(path: Path) -> dict[str, dict[str, Any]] | None:
     """The cached floors; None if they are missing or damaged."""
     keys = {"n", *(field.name for field in fields(Scores))}
     with suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
         document = json.loads(path.read_text())
-        kept, check = document["floors"], document["crc32"]
-        complete = set(kept) == {TEST, TRAIN} and all(
-            set(values) in (keys, keys - set(OF_CLASSES)) for values in kept.values()
+        stored, check = document["floors"], document["crc32"]
+        complete = set(stored) == {TEST, TRAIN} and all(
+            set(values) in (keys, keys - set(OF_CLASSES)) for values in stored.values()
         )
-        if complete and check == _check(kept):
-            return dict(kept)
+        if complete and check == _check(stored):
+            return dict(stored)
     return None
 
 
-def _check(kept: dict[str, dict[str, Any]]) -> int:
+def _check(stored: dict[str, dict[str, Any]]) -> int:
     """A checksum of the values."""
-    return zlib.crc32(json.dumps(kept, sort_keys=True).encode())
+    return zlib.crc32(json.dumps(stored, sort_keys=True).encode())
 
 
 def _distances(measured: Measured, real: Measured, moments: Moments) -> dict[str, Any]:

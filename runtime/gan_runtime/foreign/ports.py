@@ -64,22 +64,22 @@ class Ports:
         return found
 
 
-def choose_ports(model: ModelFile, said: Assumptions) -> Ports:
+def choose_ports(model: ModelFile, assumptions: Assumptions) -> Ports:
     """The inputs and outputs of `model`, as they are unambiguous or stated.
 
     Raises:
         ModelError: the graph is ambiguous (the message lists its inputs and outputs and the option that decides), or it
             draws random numbers.
-        InputError: `said` names an input or output that does not exist or does not fit.
+        InputError: `assumptions` names an input or output that does not exist or does not fit.
     """
-    if not said.unrepeatable:
+    if not assumptions.unrepeatable:
         check_repeatable(model, ", or take it as it is with --unrepeatable")
     left = {port.name: port for port in model.inputs}
-    constants = [(_take(left, name, "--input", model), value) for name, value in said.inputs.items()]
+    constants = [(_take(left, name, "--input", model), value) for name, value in assumptions.inputs.items()]
     constants += [(left.pop(port.name), 1.0) for port in model.inputs if port.name in left and is_truncation(port)]
     constants += [(left.pop(port.name), 0.0) for port in model.inputs if port.name in left and is_empty(port)]
-    labels = _take(left, said.labels_input, "--labels-input", model) if said.labels_input else None
-    latents = _take(left, said.latents_input, "--latents-input", model) if said.latents_input else None
+    labels = _take(left, assumptions.labels_input, "--labels-input", model) if assumptions.labels_input else None
+    latents = _take(left, assumptions.latents_input, "--latents-input", model) if assumptions.latents_input else None
     labels = labels or _only(left, [port for port in left.values() if is_index(port)])
     if latents is None:
         rows = [port for port in left.values() if is_row(port)]
@@ -90,10 +90,17 @@ def choose_ports(model: ModelFile, said: Assumptions) -> Ports:
     if left:
         raise _unclear(model, f"what {', '.join(map(repr, left))} takes", "--labels-input or --input NAME=VALUE")
     _check_types(latents, labels, [port for port, _ in constants])
-    dim = _agreed(model, width(latents), said.latent_dim, "--latent-dim")
+    dim = _agreed(model, width(latents), assumptions.latent_dim, "--latent-dim")
     if dim is None:
         raise _unclear(model, f"how many values a latent for {latents.name!r} has", "--latent-dim")
-    return Ports(latents, dim, labels, _classes(model, labels, said.classes), tuple(constants), _images(model, said))
+    return Ports(
+        latents,
+        dim,
+        labels,
+        _classes(model, labels, assumptions.classes),
+        tuple(constants),
+        _images(model, assumptions),
+    )
 
 
 def _take(left: dict[str, Port], name: str, flag: str, model: ModelFile) -> Port:
@@ -120,38 +127,42 @@ def _only(left: dict[str, Port], ports: list[Port]) -> Port | None:
     return left.pop(ports[0].name) if len(ports) == 1 else None
 
 
-def _classes(model: ModelFile, labels: Port | None, said: int | None) -> int | None:
+def _classes(model: ModelFile, labels: Port | None, stated: int | None) -> int | None:
     if labels is None:
-        if said is not None:
+        if stated is not None:
             raise InputError(f"--classes: {model.path} has no input for labels that could be made out; leave it out")
         return None
     if not is_one_hot(labels):
-        return said
-    classes = _agreed(model, width(labels), said, "--classes")
+        return stated
+    classes = _agreed(model, width(labels), stated, "--classes")
     if classes is None:
         raise _unclear(model, f"how many classes {labels.name!r} has", "--classes")
     return classes
 
 
-def _agreed(model: ModelFile, found: int | None, said: int | None, flag: str) -> int | None:
-    if found is not None and said not in (None, found):
-        raise InputError(f"{flag} {said}: {model.path} takes {found}")
-    return found if found is not None else said
+def _agreed(model: ModelFile, found: int | None, stated: int | None, flag: str) -> int | None:
+    if found is not None and stated not in (None, found):
+        raise InputError(f"{flag} {stated}: {model.path} takes {found}")
+    return found if found is not None else stated
 
 
-def _images(model: ModelFile, said: Assumptions) -> Port:
+def _images(model: ModelFile, assumptions: Assumptions) -> Port:
     """The output of images: the stated one, or the only one that is most like images (see `_likeness`)."""
-    if said.images_output is not None:
-        ports = [port for port in model.outputs if port.name == said.images_output]
+    if assumptions.images_output is not None:
+        ports = [port for port in model.outputs if port.name == assumptions.images_output]
         if not ports or ports[0].element not in DTYPES:
             outputs = ", ".join(map(describe_port, model.outputs))
-            raise InputError(f"--images-output {said.images_output}: no such output of numbers; there are {outputs}")
+            raise InputError(
+                f"--images-output {assumptions.images_output}: no such output of numbers; there are {outputs}"
+            )
         return ports[0]
-    ranks = {port: _likeness(port, said) for port in model.outputs}
+    ranks = {port: _likeness(port, assumptions) for port in model.outputs}
     if not any(ranks.values()):
         outputs = ", ".join(map(describe_port, model.outputs)) or "none"
         if any(_likeness(port, Assumptions()) for port in model.outputs):
-            raise InputError(f"--layout {said.layout}: {model.path} has no output that can be so; there are {outputs}")
+            raise InputError(
+                f"--layout {assumptions.layout}: {model.path} has no output that can be so; there are {outputs}"
+            )
         raise ModelError(
             f"{model.path}: not made by gan-export, and none of its outputs is {IMAGE_SHAPES}; export it with a "
             f"Reshape at the end that gives such images (outputs: {outputs})"
@@ -164,9 +175,9 @@ def _images(model: ModelFile, said: Assumptions) -> Port:
     return ports[0]
 
 
-def _likeness(port: Port, said: Assumptions) -> int | None:
+def _likeness(port: Port, assumptions: Assumptions) -> int | None:
     """How well an output fits images: 1 for four axes with a fixed number of channels is best; None if not at all."""
-    layout = find_layout(port.shape, said.layout)
+    layout = find_layout(port.shape, assumptions.layout)
     if port.element not in DTYPES or port.element == BOOL:
         return None
     if layout in LAYOUTS:

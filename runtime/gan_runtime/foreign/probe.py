@@ -111,10 +111,10 @@ def open_foreign(
         ModelError: the file is not a generator, or is ambiguous; see `choose_ports` and `examine`.
         DeviceError, InputError: as `open_session`; or `assumptions` do not fit the file.
     """
-    said = assumptions or Assumptions()
-    ports = choose_ports(model, said)
+    assumptions = assumptions or Assumptions()
+    ports = choose_ports(model, assumptions)
     session = open_session(model, device, threads=1, providers=providers)
-    found = examine(model, session, workers, ports, said)
+    found = examine(model, session, workers, ports, assumptions)
     signature = ForeignSignature(
         latents=found.latents,
         labels=found.labels,
@@ -128,7 +128,7 @@ def open_foreign(
     return session, signature
 
 
-def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, said: Assumptions) -> Foreign:
+def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, assumptions: Assumptions) -> Foreign:
     """Run `model` a few times, and determine the layout and range of its images.
 
     Raises:
@@ -137,17 +137,17 @@ def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, 
     """
     if ports.labels and ports.classes is None:
         ports = replace(ports, classes=_count_classes(model, session, ports))
-    latents = Latents(ports.dim, said.distribution or "normal")
+    latents = Latents(ports.dim, assumptions.distribution or "normal")
     probe = _Probe(model, session, workers, ports, latents, ports.fixed_batch)
     alone = probe.run(1, 1)
-    layout = _layout(model, ports.images, alone.shape, said)
-    probe, values = probe.look(_count(alone) if said.range is None else TOGETHER)
+    layout = _layout(model, ports.images, alone.shape, assumptions)
+    probe, values = probe.look(_count(alone) if assumptions.range is None else TOGETHER)
     check_finite(values, model.path)
     operator = operator_of(model, ports.images.name)
-    pixels = Pixels(model.path, layout, *(said.range or find_range(values, operator, model.path)))
+    pixels = Pixels(model.path, layout, *(assumptions.range or find_range(values, operator, model.path)))
     image = pixels(alone)
     same = _differ(pixels(values[1:2]), image) <= TOLERANCE
-    if not (same or said.unrepeatable):
+    if not (same or assumptions.unrepeatable):
         raise _unrepeatable(model, by_itself=_differ(pixels(probe.run(1, 1)), image) > TOLERANCE)
     return Foreign(
         ports=ports,
@@ -226,12 +226,12 @@ def _count_classes(model: ModelFile, session: Session, ports: Ports) -> int:
     )
 
 
-def _layout(model: ModelFile, port: Port, shape: tuple[int, ...], said: Assumptions) -> str:
+def _layout(model: ModelFile, port: Port, shape: tuple[int, ...], assumptions: Assumptions) -> str:
     if len(port.shape) not in (0, len(shape)) or any(
         isinstance(axis, int) and axis != size for axis, size in zip(port.shape[1:], shape[1:], strict=False)
     ):
         raise ModelError(f"{model.path}: gives {list(shape)} where {describe_port(port)} is declared; export it again")
-    layout = find_layout(shape, said.layout)
+    layout = find_layout(shape, assumptions.layout)
     if layout is None:
         ways = ["export it with a Reshape at the end that gives such images"]
         ways += ["name another output with --images-output"] * (len(model.outputs) > 1)

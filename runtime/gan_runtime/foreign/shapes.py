@@ -99,14 +99,14 @@ def label_rows(port: Port, y: NDArray[np.int64], classes: int) -> NDArray[Any]:
     return rows.astype(dtype(port)).reshape(len(y), *row_shape(port, size))
 
 
-def find_layout(shape: tuple[int | str, ...], said: str | None = None) -> str | None:
+def find_layout(shape: tuple[int | str, ...], layout: str | None = None) -> str | None:
     """The layout of images of this shape, "nchw", "nhwc" or "nhw"; None if the shape is not that of images."""
-    if len(shape) == 3 and said is None and all(isinstance(side, str) or side >= LEAST_SIDE for side in shape[1:]):
+    if len(shape) == 3 and layout is None and all(isinstance(side, str) or side >= LEAST_SIDE for side in shape[1:]):
         return NHW
     if len(shape) != 4:
         return None
-    if said is not None:
-        return said if _is_channels(shape[1 if said == NCHW else 3]) else None
+    if layout is not None:
+        return layout if _is_channels(shape[1 if layout == NCHW else 3]) else None
     sides = {NCHW: shape[2:], NHWC: shape[1:3]}
     if _is_channels(shape[1]) and not any(side == 1 for side in sides[NCHW]):
         return NCHW

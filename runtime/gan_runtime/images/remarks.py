@@ -45,7 +45,7 @@ def summarise(names: Sequence[str], noticed: Sequence[Sequence[tuple[str, float]
     return tuple(found[kind] for kind in sorted(found))
 
 
-def said(remarks: tuple[Remark, ...], options: PictureOptions) -> tuple[str, ...]:
+def messages(remarks: tuple[Remark, ...], options: PictureOptions) -> tuple[str, ...]:
     """The remarks as text. The one on transparency is left out where the user has chosen a background."""
     chosen = options.background != PictureOptions.background
     return tuple(remark.text(options.background) for remark in remarks if not (chosen and remark.kind == TRANSPARENT))

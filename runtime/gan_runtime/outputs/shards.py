@@ -24,7 +24,7 @@ def check_shards(output: str) -> None:
     """
     path = Path(output)
     check_writable(path)
-    resume.check_place(output, _record(path), iter(sorted(shard.name for shard in _there(path))))
+    resume.check_place(output, _record(path), iter(sorted(shard.name for shard in _existing(path))))
 
 
 def write_shards(output: str, source: Source, options: Options) -> Outcome:
@@ -32,7 +32,7 @@ def write_shards(output: str, source: Source, options: Options) -> Outcome:
     check_shards(output)
     path, size, names = Path(output), options.shard_size, file_names(output, source, in_shards=True)
     paths = [path.with_name(shard_name(path, number)) for number in range(-(-source.n // size))]
-    made = partial(_there, path)
+    made = partial(_existing, path)
     with resume.claimed(output, _record(path), resume.request(source, shard_size=size), made):
         missing = [number for number, shard in enumerate(paths) if not _is_whole(shard, source, names, number, size)]
         kept = source.n - sum(_images_in(number, source.n, size) for number in missing)
@@ -110,7 +110,7 @@ def _record(path: Path) -> Path:
     return path.with_name(f"{path.stem}-{RECORD}")
 
 
-def _there(path: Path) -> list[Path]:
+def _existing(path: Path) -> list[Path]:
     """The existing shards of `path`."""
     shard = re.compile(re.escape(path.stem) + r"-\d{5,}" + re.escape(path.suffix))
     return [other for other in path.parent.iterdir() if shard.fullmatch(other.name)]

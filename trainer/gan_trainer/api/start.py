@@ -25,7 +25,7 @@ from gan_trainer.recipes.recipe import find_recipe
 from gan_trainer.report.page import Page
 from gan_trainer.runs.board import Board
 from gan_trainer.runs.console import open_console
-from gan_trainer.runs.continuing import Origin, explain, find_origin, go_on, renamed_classes
+from gan_trainer.runs.continuing import Origin, describe_changes, find_origin, renamed_classes, resumed_config
 from gan_trainer.runs.folder import Run, check_name, create_run, make_runs_dir, open_run
 from gan_trainer.runs.history import has_collapsed
 from gan_trainer.runs.settings import check_settings, make_config
@@ -172,7 +172,7 @@ def resume_run(
         raise GanEdgeError(f"{run.folder}: stopped before its first weights were saved; start it again")
     if device is not None:
         device, _ = choose_device(device)
-    config = go_on(before, saved["images_seen"] if saved else 0, images=images, device=device, threads=threads)
+    config = resumed_config(before, saved["images_seen"] if saved else 0, images=images, device=device, threads=threads)
     if saved is not None and saved["images_seen"] >= config.recipe.images:
         return _finished_before(run, before, saved, call)
     if set(config.own_networks) != set(networks or {}):
@@ -180,7 +180,7 @@ def resume_run(
         raise InputError(
             f"{run.folder}: {own} of its own: resume it in Python, gan_trainer.resume(run, networks=…), with just these"
         )
-    call.say(*explain(before, config))
+    call.say(*describe_changes(before, config))
     if data is None:
         data = config.data.load(call.data_dir, offline=call.offline, quiet=call.quiet)
     else:

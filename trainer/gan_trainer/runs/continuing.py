@@ -54,7 +54,7 @@ def renamed_classes(origin: Origin, config: Config) -> list[str]:
     return [f"--init-from: weights of classes are matched by index, and the names differ: {shown}"] if pairs else []
 
 
-def go_on(
+def resumed_config(
     config: Config, seen: int, images: int | None = None, device: str | None = None, threads: int | None = None
 ) -> Config:
     """The settings of a run that is resumed after `seen` images; each change is appended to the history.
@@ -86,8 +86,8 @@ def go_on(
     return replace(changed, history=(*config.history, *changes))
 
 
-def explain(before: Config, now: Config) -> list[str]:
-    """Messages on what `go_on` has changed, and on the consequences."""
+def describe_changes(before: Config, now: Config) -> list[str]:
+    """Messages on what `resumed_config` has changed, and on the consequences."""
     remarks = []
     for change in now.history[len(before.history) :]:
         if change["field"] == "images":

@@ -70,8 +70,8 @@ class Run:
 
     def best(self, now: int | None = None) -> dict[str, Any] | None:
         """The best evaluation that has a checkpoint, or that gets one after `now` images; None if there is none."""
-        kept = {now, *(int(path.stem) for path in list_checkpoints(self.checkpoints))}
-        found = [entry for entry in self.entries() if entry["images"] in kept and "n" in entry]
+        saved = {now, *(int(path.stem) for path in list_checkpoints(self.checkpoints))}
+        found = [entry for entry in self.entries() if entry["images"] in saved and "n" in entry]
         return history.best(found, task_of(self.config()).best) if found else None
 
     def best_images(self, now: int | None = None) -> int | None:
@@ -107,12 +107,12 @@ class Run:
         path = self.folder / METRICS
         if not path.exists():
             return
-        kept = [
+        entries = [
             json.dumps(entry)
             for entry in self.entries()
             if entry["images"] <= images_seen and entry.get("n") != history.FINAL_SAMPLES
         ]
-        content = "".join(f"{line}\n" for line in kept).encode()
+        content = "".join(f"{line}\n" for line in entries).encode()
         if content != path.read_bytes():
             with atomic_write(path) as file:
                 file.write(content)

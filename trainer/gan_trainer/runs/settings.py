@@ -64,8 +64,8 @@ def make_config(
         eval_every=choose_evaluation(recipe, data.source, changes.get("eval_every")),
     )
     threads = available_cpus() if threads is None else threads
-    asked = {name: value for name, value in changes.items() if value is not None}
-    config = Config(data, recipe_name, recipe, seed, device, threads, keep_checkpoints, asked)
+    requested = {name: value for name, value in changes.items() if value is not None}
+    config = Config(data, recipe_name, recipe, seed, device, threads, keep_checkpoints, requested)
     (system or SYSTEMS[recipe.system]).networks(
         config.recipe, data.size, len(config.conditions)
     )  # raises InputError if they cannot be built
@@ -97,7 +97,7 @@ def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
     return recipe
 
 
-def choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> int:
+def choose_evaluation(recipe: Recipe, source: str, requested: int | None) -> int:
     """Images between two evaluations, 0 for none. The interval is counted in images, never in seconds.
 
     The default is the recipe's interval, if the task can evaluate the data and the run sees more images than a final
@@ -110,7 +110,7 @@ def choose_evaluation(recipe: Recipe, source: str, asked: int | None) -> int:
         return 0
     obstacle = find_task(recipe, source).cannot_judge(source)
     if not obstacle:
-        return recipe.eval_every if asked or watched or recipe.images >= history.FINAL_SAMPLES else 0
-    if asked or watched:
+        return recipe.eval_every if requested or watched or recipe.images >= history.FINAL_SAMPLES else 0
+    if requested or watched:
         raise InputError(f"--eval-every, --patience, --stop-when-collapsed: {obstacle}")
     return 0

@@ -71,10 +71,10 @@ def label_accuracy(predicted: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         InputError: no images, values that are not finite, or arrays of different lengths.
     """
-    found, asked = _labels(predicted), _labels(labels)
-    if len(found) != len(asked):
-        raise InputError(f"{len(asked)} labels for {len(found)} predictions: each image has one")
-    return float(np.mean(found == asked))
+    classes, expected = _labels(predicted), _labels(labels)
+    if len(classes) != len(expected):
+        raise InputError(f"{len(expected)} labels for {len(classes)} predictions: each image has one")
+    return float(np.mean(classes == expected))
 
 
 def _labels(predicted: ArrayLike) -> NDArray[np.int64]:
