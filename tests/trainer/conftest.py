@@ -6,6 +6,7 @@ from PIL import Image
 
 from gan_runtime.data import Dataset
 from gan_runtime.manifest import ImageSize
+from gan_trainer.compare.processes import Done, Processes
 from gan_trainer.data.source import DataSource
 from gan_trainer.runs.settings import make_config
 from gan_trainer.training.config import Config
@@ -46,3 +47,17 @@ def make(dataset: Dataset):
         return config
 
     return make
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch, call) -> list[tuple[str, ...]]:
+    """The commands that gan-compare has run, in order. They run within this process, which has patches."""
+    ran: list[tuple[str, ...]] = []
+
+    def run(self: Processes, name: str, *arguments: object) -> Done:
+        ran.append((name, *map(str, arguments)))
+        done = call(name, *arguments)
+        return Done(name, done.code, done.out, done.err)
+
+    monkeypatch.setattr(Processes, "run", run)
+    return ran

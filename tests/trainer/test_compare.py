@@ -51,18 +51,7 @@ def _shipped(monkeypatch: pytest.MonkeyPatch, digits: str) -> None:
         monkeypatch.setattr(module, "shipped_features", {digits: path}.get)
 
 
-@pytest.fixture(autouse=True)
-def ran(monkeypatch: pytest.MonkeyPatch, call: Call) -> Commands:
-    """What the comparison has run, in order. Other processes would know nothing of the digits."""
-    ran: Commands = []
-
-    def run(self: Processes, name: str, *arguments: object) -> Done:
-        ran.append((name, *map(str, arguments)))
-        done = call(name, *arguments)
-        return Done(name, done.code, done.out, done.err)
-
-    monkeypatch.setattr(Processes, "run", run)
-    return ran
+pytestmark = pytest.mark.usefixtures("ran")
 
 
 def names_of(ran: Commands) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gan_runtime.data import KNOWN, Dataset, check_source
 from gan_runtime.data.registry import own_evaluation
-from gan_runtime.errors import GanEdgeError, InputError, ModelError
+from gan_runtime.errors import DataError, GanEdgeError, InputError, ModelError
 from gan_runtime.evaluation.table import METRICS
 from gan_runtime.files import atomic_write
 from gan_runtime.images.options import PictureOptions
@@ -94,11 +94,11 @@ def how_measured(comparison: Comparison, source: DataSource, features: str | Non
 
     Raises:
         InputError: n is too small.
-        ModelError: the network that the user named cannot be opened.
+        ModelError, DataError: the data cannot be measured with the network that the user named.
     """
     try:
         return {"features": comparison.features(source, features, n)}
-    except ModelError as error:
+    except (ModelError, DataError) as error:
         if features is not None:
             raise
         return {"unmeasured": str(error)}

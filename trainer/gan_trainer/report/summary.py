@@ -6,8 +6,8 @@ from gan_trainer.report.words import after, duration, figure, short
 from gan_trainer.tasks.task import Best, Entry
 
 NOT_MEASURED = (
-    "No quality metrics: this run was not evaluated. Evaluations need --eval-every, real test images and a "
-    "feature network that ships for the data. gan-eval --features evaluates exported files with other networks."
+    "No quality metrics: this run was not evaluated. --eval-every sets the interval of evaluations in a new run; "
+    "gan-eval measures an exported file."
 )
 NOT_YET = "No quality metrics yet: the first evaluation has not been made."
 NO_FLOORS = "floors.json is missing: the metrics are shown without the scores of real images."

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.data import Dataset
-from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.errors import DataError, GanEdgeError, InputError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import find_features
 from gan_runtime.evaluation.reference import Reference, load_reference, split_reference
@@ -189,10 +189,13 @@ def features_for(data: DataSource, named: str | None, n: int) -> str:
 
     Raises:
         ModelError: there is no such network.
-        InputError: n is too small for the dimension of its features.
+        DataError: there are too few training images for the dimension of its features.
+        InputError: n is too small for it.
     """
     network = FeatureNetwork.load(find_features(data.source, named), "cpu", 1)
-    if n <= network.dim:  # for their covariance
+    if data.images <= network.dim:  # for their covariance
+        raise DataError(f"{data.name}: {data.images:,} images are too few for features of {network.dim:,} dimensions")
+    if n <= network.dim:
         raise InputError(f"--n {n}: FID needs at least {network.dim + 1} images; ask for more")
     return network.model.sha256
 

@@ -89,7 +89,8 @@ class Comparison:
             and is plotted over the training; the next ones order rows that are equal in it.
         samples: exported file -> a picture of samples of the same latents for each file, uint8 [h, w, c].
         features: (data, feature network that the user names, n) -> SHA-256 of the network in which gan-eval measures n
-            samples; "" where it needs none. Raises ModelError where there is none, and InputError where n is too small.
+            samples; "" where it needs none. Raises ModelError where there is none, DataError where there are too few
+            data, and InputError where n is too small.
     """
 
     columns: tuple[str, ...]
