@@ -17,11 +17,12 @@ from helpers import TRAIN, Result, tensors
 from PIL import Image
 from torch import nn
 
-from gan_runtime import DataError, Generator, InputError
+from gan_runtime import DataError, GanEdgeError, Generator, InputError
 from gan_trainer import Observer, Run, load_settings, recipe, resume, train
 from gan_trainer.data.arrays import in_memory
 from gan_trainer.recipes.gan import GanRecipe
 from gan_trainer.recipes.recipe import SETTINGS
+from gan_trainer.report.repeat import command
 from gan_trainer.runs import folder as folders
 from gan_trainer.training.checkpoint import load_checkpoint
 from gan_trainer.training.config import Config
@@ -241,6 +242,36 @@ def test_the_library_and_the_help_load_no_torch() -> None:
         loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
         assert "gan_trainer" in loaded
         assert not loaded & {"torch", "numpy", "onnxruntime"}, words
+
+
+def test_the_report_of_a_run_in_memory_shows_the_call_that_repeats_it(images: np.ndarray) -> None:
+    data = (images, np.arange(32) % 2)
+    short = recipe("quick", images=16, batch_size=8, width=8)
+    run = train(data, short, class_names=["a", "b"], seed=3, name="first", **PLACE)
+    shown = command(folders.Run(run.folder).config())
+    again = eval(shown, {"train": train, "recipe": recipe, "data": data})
+    assert_same_weights("first", again.folder.name)
+    assert '"command": "train(data, recipe(' in run.report.read_text()
+
+
+def test_why_a_run_is_not_evaluated_is_told_to_its_callbacks(
+    digits: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages: list[str] = []
+
+    class Warned(Observer):
+        def warned(self, message: str) -> None:
+            messages.append(message)
+
+    def broken(*_: Any) -> Path:
+        raise GanEdgeError("no network here")
+
+    monkeypatch.setattr("gan_trainer.tasks.generate.find_features", broken)
+    monkeypatch.setattr("gan_trainer.runs.history.FINAL_SAMPLES", 16)
+    capfd.readouterr()
+    train(digits, recipe("quick", images=16, batch_size=8, width=8), callbacks=[Warned()], **PLACE)
+    assert messages == ["not evaluated: no network here"]
+    assert capfd.readouterr().err == ""
 
 
 def assert_same_weights(*names: str) -> None:

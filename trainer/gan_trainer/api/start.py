@@ -64,6 +64,13 @@ class Call:
         for remark in () if self.quiet else remarks:
             note(remark)
 
+    def warn(self, message: str) -> None:
+        """A problem that does not end the run: on stderr even where remarks are left out, and for the callbacks."""
+        if self.shown:
+            note(message)
+        for one in self.callbacks:
+            one.warned(message)
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -206,7 +213,9 @@ def _load(data: str | Dataset, options: Any, call: Call) -> Dataset:
 
 
 def _judge(config: Config, dataset: Dataset, call: Call) -> Any:
-    return task_of(config).open_judge(config, dataset, call.data_dir, offline=call.offline, quiet=call.quiet)
+    return task_of(config).open_judge(
+        config, dataset, call.data_dir, offline=call.offline, quiet=call.quiet, warn=call.warn
+    )
 
 
 def _first_state(config: Config, system: Any, origin: Origin | None) -> TrainState:

@@ -61,9 +61,9 @@ function showSettings() {
     ])))));
 }
 
-/* A line may end before a flag, not within one. */
+/* A line may end before a flag, or after an argument in Python, not within one. */
 function showCommand() {
-  const words = data.command.split(/(?<= )(?=--)/);
+  const words = data.command.split(/(?<= )(?=--)|(?<=, )/);
   find("pre").append(...words.map((word) => make("span", {}, word)));
 }
 

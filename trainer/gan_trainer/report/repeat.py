@@ -1,4 +1,4 @@
-"""The gan-train command that repeats a run, made from the run's configuration."""
+"""The gan-train command that repeats a run, or the call in Python, made from the run's configuration."""
 
 import shlex
 from dataclasses import asdict, fields
@@ -7,7 +7,7 @@ from typing import Any
 from gan_runtime.data import KNOWN
 from gan_runtime.data.split import SHARE
 from gan_runtime.images.options import PictureOptions
-from gan_trainer.data.source import DataSource
+from gan_trainer.data.source import IN_MEMORY, DataSource
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS
 from gan_trainer.training.config import Config
 
@@ -24,9 +24,27 @@ FLAGS = {field.name for kind in SETTINGS.values() for field in fields(kind) if "
 
 
 def command(config: Config) -> str:
-    """Shell command that starts the same run again. It names automatic choices and leaves out default values."""
+    """Shell command that starts the same run again. It names automatic choices and leaves out default values.
+
+    A run whose images or networks were given in Python has a call of `gan_trainer.train` instead, with `data` and
+    `networks` as placeholders.
+    """
     flags = settings(config)
+    if config.data.source == IN_MEMORY or config.own_networks:
+        return _call(config, flags)
     return shlex.join(["gan-train", flags.pop("data"), *(word for flag in flags.items() for word in _flag(*flag))])
+
+
+def _call(config: Config, flags: dict[str, Any]) -> str:
+    data, name = flags.pop("data"), flags.pop("recipe")
+    changed = {key: flags.pop(key) for key in FLAGS & set(flags)}
+    recipe = ", ".join([repr(name), *(f"{key}={changed[key]!r}" for key in sorted(changed))])
+    given = [f"{key}={value!r}" for key, value in flags.items() if value is not None]
+    if data == IN_MEMORY and config.data.classes:
+        given.append(f"class_names={list(config.data.classes)!r}")
+    if config.own_networks:
+        given.append("networks=networks")
+    return ", ".join([f"train({'data' if data == IN_MEMORY else repr(data)}", f"recipe({recipe})", *given]) + ")"
 
 
 def settings(config: Config) -> dict[str, Any]:

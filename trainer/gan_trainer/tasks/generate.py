@@ -1,6 +1,6 @@
 """The task "generate": latents in, images out, measured as gan-eval measures them, in the same features."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -110,8 +110,16 @@ def _shown(value: float | None, scale: float) -> str:
     return "-" if value is None else f"{scale * value:.3f}"
 
 
-def open_judge(config: Config, dataset: Dataset, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
-    """The judge of a run; None if the run is not evaluated, or cannot be (which is reported).
+def open_judge(
+    config: Config,
+    dataset: Dataset,
+    data_dir: Path | None,
+    *,
+    offline: bool,
+    quiet: bool,
+    warn: Callable[[str], None] = note,
+) -> Judge | None:
+    """The judge of a run; None if the run is not evaluated, or cannot be, of which `warn` is told.
 
     A known data set is measured against its test images, other images against those that are held out.
 
@@ -135,7 +143,7 @@ def open_judge(config: Config, dataset: Dataset, data_dir: Path | None, *, offli
     except GanEdgeError as error:
         if config.asked.get("eval_every") or config.recipe.patience or config.recipe.stop_when_collapsed:
             raise  # the user asked for evaluations
-        note(f"not evaluated: {error}")
+        warn(f"not evaluated: {error}")
         return None
     return Judge(network, reference)
 

@@ -87,7 +87,7 @@ class Judge:
         return {"data": {"name": self.data}, "floors": {str(n): point_floors(self.data, n) for n in counts}}
 
 
-def open_judge(config: Config, dataset: Dataset, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
+def open_judge(config: Config, dataset: Dataset, data_dir: Path | None, **_: Any) -> Judge | None:
     """The judge of a run; None if the run is not evaluated."""
     return Judge(config.data.source) if config.recipe.eval_every else None
 

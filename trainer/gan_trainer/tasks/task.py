@@ -117,8 +117,8 @@ class Task:
         defaults: fields of recipes that differ from the table of recipes.
         check: (recipe, changes, data) raises InputError for settings that have no meaning for this task.
         cannot_judge: data -> why generators of it cannot be measured; "" where they can.
-        open_judge: (configuration, data, data folder) -> what measures the generator; None where it is not measured.
-            Raises GanEdgeError where it cannot be, and was asked for.
+        open_judge: (configuration, data, data folder, offline, quiet, warn) -> what measures the generator; None if it
+            is not measured. Raises GanEdgeError if it cannot be, and was asked for.
         metrics: the numbers of an evaluation, in the order of the report.
         best: the number that picks the best checkpoint; None: the last checkpoint counts.
         floors: the kinds of real samples that the report shows scores of.
