@@ -79,6 +79,19 @@ def test_a_damaged_plan_is_named(tmp_path: Path, content: str) -> None:
         make_plan(tmp_path, SETTINGS, ["gan"], lambda _: 10)
 
 
+def test_a_recipe_whose_source_is_worded_in_another_way_has_not_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(tmp_path, SETTINGS, ["gan"], lambda _: 10)
+    monkeypatch.setitem(RECIPES, "gan", replace(RECIPES["gan"], source="Goodfellow et al."))
+    assert make_plan(tmp_path, SETTINGS, ["gan"], refuse) == plan
+    document = json.loads((tmp_path / "plan.json").read_text())
+    document["recipes"]["gan"]["source"] = "as gan-edge 0.1.0 kept it"
+    (tmp_path / "plan.json").write_text(json.dumps(document))
+    kept = make_plan(tmp_path, SETTINGS, ["gan"], refuse)
+    assert kept.recipes["gan"] == document["recipes"]["gan"]
+
+
 def test_a_recipe_that_has_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = make_plan(tmp_path, SETTINGS, ["gan", "vae"], lambda _: 10)
     monkeypatch.setitem(RECIPES, "gan", replace(RECIPES["gan"], lr=0.125))

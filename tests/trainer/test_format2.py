@@ -10,6 +10,7 @@ import torch
 from helpers import Result, tensors
 
 from gan_runtime import Generator
+from gan_trainer.report.repeat import without_flag
 from gan_trainer.runs.folder import Run
 from gan_trainer.training.checkpoint import load_checkpoint
 
@@ -49,6 +50,10 @@ def test_a_run_of_format_2_goes_on_as_it_went_on_then(call: Call, run: Path) -> 
         assert entry["g_loss"] == pytest.approx(old["g_loss"], rel=1e-3)
 
 
+def test_a_run_of_format_2_can_be_repeated(run: Path) -> None:
+    assert without_flag(Run(run).config()) == []
+
+
 def test_a_run_of_format_2_is_exported(call: Call, run: Path) -> None:
     done = call("gan-export", run, "--output", "x.onnx")
     assert done.code == 0, done
@@ -61,4 +66,4 @@ def test_a_damaged_checkpoint_of_format_2_is_refused(call: Call, run: Path) -> N
     del document["generator"][next(iter(document["generator"]))]
     torch.save(document, run / HALF)
     again = call("gan-train", "--resume", run, "--data-dir", ROOT / "data", "--offline", "--quiet")
-    assert again.refused(HALF, "remove it to go on from an older checkpoint", code=1)
+    assert again.refused(HALF, "remove it to continue from an older checkpoint", code=1)

@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from PIL import Image
 
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.images.grids import save_png
+from gan_trainer.recipes.base import setting
+from gan_trainer.recipes.gan import GanRecipe
 from gan_trainer.report import REPORT, write_report
 from gan_trainer.report.records import spread
 from gan_trainer.report.repeat import command, without_flag
@@ -182,8 +184,8 @@ def pictures() -> Path:
     folder = Path("it's $HOME; <ü>")
     for name in ("a", "b"):
         (folder / name).mkdir(parents=True)
-        for i in range(32):
-            Image.new("RGB", (40, 40), (i * 8, 99, 0)).save(folder / name / f"{i}.png")
+        for i in range(40):  # enough for a batch of 64 besides those held out
+            Image.new("RGB", (40, 40), (i * 6, 99, 0)).save(folder / name / f"{i}.png")
     return folder
 
 
@@ -218,11 +220,18 @@ def test_the_command_repeats_the_run(
     assert without_flag(configs[0]) == []
 
 
+@dataclass(frozen=True)
+class OddRecipe(GanRecipe):
+    knob: str = setting("elsewhere", "A setting of a recipe from Python.")
+
+
 def test_what_no_flag_says_is_named(make: Make) -> None:
     config = make()
-    odd = replace(config, recipe=replace(config.recipe, source="elsewhere"))
-    assert without_flag(odd) == ["source"]
+    values = {field.name: getattr(config.recipe, field.name) for field in fields(config.recipe) if field.init}
+    odd = replace(config, recipe=OddRecipe(**values))
+    assert without_flag(odd) == ["knob"]
     assert "elsewhere" not in command(odd)
+    assert without_flag(replace(config, recipe=replace(config.recipe, source="worded in another way"))) == []
 
 
 def test_a_run_that_one_command_does_not_repeat_says_so(make: Make) -> None:

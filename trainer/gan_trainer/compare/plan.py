@@ -189,13 +189,13 @@ def _check_same(folder: Path, plan: Plan, settings: Settings, recipes: list[str]
                 "another --output"
             )
     for recipe in recipes:
-        if recipe in plan.recipes and plan.recipes[recipe] != _content(recipe):
+        if recipe in plan.recipes and plan.recipes[recipe] | {"source": ""} != _content(recipe):
             raise InputError(f"{folder}: the recipe {recipe} has changed since it was begun; choose another --output")
 
 
 def _content(recipe: str) -> Any:
-    """The fields of a recipe, as JSON keeps them."""
-    return json.loads(json.dumps(asdict(RECIPES[recipe])))
+    """The settings of a recipe, as JSON keeps them. The wording of its source is none."""
+    return json.loads(json.dumps(asdict(replace(RECIPES[recipe], source=""))))
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:
@@ -209,6 +209,7 @@ def _read(path: Path) -> Plan:
         found = {"precision": OWN, "options": {}} | document["settings"]
         settings = Settings(**found | {name: _tuples(found[name]) for name in ("changes", "options")})
         lengths = {str(recipe): int(images) for recipe, images in document["lengths"].items()}
-        return Plan(settings, lengths, dict(document["recipes"]), dict(document.get("software", {})))
+        contents = {str(recipe): dict(content) for recipe, content in document["recipes"].items()}
+        return Plan(settings, lengths, contents, dict(document.get("software", {})))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GanEdgeError(f"{path}: not the plan of a comparison ({error}); choose another --output") from None

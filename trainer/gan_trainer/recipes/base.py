@@ -37,7 +37,7 @@ class Recipe:
     The subclass of a system adds fields, sets `system` to its name, and extends `check` and `idle`.
     """
 
-    source: str
+    source: str = field(compare=False)  # the paper; its wording is no setting
     system: str = field(default="", init=False)  # a key of SYSTEMS
     network: str = setting("dcgan", "Body of the networks: mlp, conv, dcgan or resnet.", NETWORKS)
     width: int = setting(

@@ -64,7 +64,9 @@ def settings(config: Config) -> dict[str, Any]:
 def changes(config: Config) -> dict[str, Any]:
     """Fields of the recipe that differ from the recipe of the same name in this version."""
     usual = asdict(RECIPES[config.recipe_name]) if config.recipe_name in RECIPES else {}
-    return {name: value for name, value in asdict(config.recipe).items() if usual.get(name) != value}
+    fields = asdict(config.recipe)
+    del fields["source"]  # its wording is no setting
+    return {name: value for name, value in fields.items() if usual.get(name) != value}
 
 
 def without_flag(config: Config) -> list[str]:
