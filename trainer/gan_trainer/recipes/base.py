@@ -64,9 +64,7 @@ class Recipe:
         0, "Half-life, in images, of the moving average of the generator's weights; 0: no average.", 0
     )
     precision: str = setting("fp32", "fp32, bf16, or auto: bf16 if the device supports it.")
-    eval_every: int = many(
-        2 * EPOCH, "Images between evaluations, if a feature network ships for the data; 0: none.", 0
-    )
+    eval_every: int = many(2 * EPOCH, "Images between evaluations; 0: none.", 0)
     patience: int = setting(0, "Stop after this many evaluations without a lower FID; 0: never.", min=0, max=10**6)
     stop_when_collapsed: bool = setting(False, "Stop with exit code 3 when the generator has collapsed.")
     log_every: int = many(12_800, "Images between entries of the log.")
