@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from any_candidates import CANDIDATES, PARTS, Dims, Images, join, make_part
-from any_distortions import FAMILIES, N, competitors, elastic, noise
-from any_judge import REAL, REFERENCE, Sets, judge, rank_agreement, spoilt
+from any_competitors import N, competitors
 from any_sources import EMOJI, NAMES, for_judging
 from interleave import Row, machine, new_parser, publish
 
@@ -23,10 +22,11 @@ from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.metrics import frechet_distance_of
 from gan_runtime.generator import Generator
 from gan_runtime.models import shipped_features, shipped_model
+from gan_trainer.features.distortions import spoilt_sets
+from gan_trainer.features.judgement import HALF, REFERENCE, Sets, judge, rank_agreement
 
 REFERENCES = 2000
 RANKED = ("mnist", "fashion-mnist")
-REPEATED = 10  # times each
 
 
 def main() -> None:
@@ -102,14 +102,9 @@ def _sets(name: str, data: Path, seed: int) -> dict[str, Images]:
     """The reference, as many real images, and what was done to these."""
     pictures, rng = for_judging(name, data, seed), np.random.default_rng(seed + 100)
     reference, rest, labels = pictures.images[:REFERENCES], pictures.images[REFERENCES:], pictures.labels[REFERENCES:]
-    real = rest[:N]
-    sets = {REFERENCE: reference, REAL: real}
-    for family, (distort, strengths) in FAMILIES.items():
-        sets |= {spoilt(family, strength): distort(real, strength, rng) for strength in strengths}
-    again = np.repeat(real[: N // REPEATED], REPEATED, axis=0)
-    sets["repeated"] = noise(elastic(again, 0.5, rng), 3.0, rng)  # no two alike, as a generator's would be
+    sets = {REFERENCE: reference, **dict(spoilt_sets(rest[:N], rng))}
     first_half = labels < np.median(pictures.labels) if name in EMOJI else labels < (labels.max() + 1) // 2
-    sets["half of the classes"] = rest[first_half][:N]
+    sets[HALF] = rest[first_half][:N]
     return sets
 
 

@@ -6,8 +6,6 @@ those of the folder as it is now.
 
 import hashlib
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.data.cache import ROWS_AT_ONCE, digest_of_images, new_draft, obstacle, open_entry, publish
 from gan_runtime.data.classes import Classes, find_classes
+from gan_runtime.data.content import read_picture
 from gan_runtime.data.dataset import Dataset
 from gan_runtime.data.listing import Bad, Listing, open_pictures
 from gan_runtime.data.paths import cache_folder
@@ -33,7 +32,6 @@ from gan_runtime.terminal.text import note
 
 VERSION = 5  # of the way from files to images, and of what the cache holds
 CODECS = ("jpg", "zlib", "libtiff", "webp", "avif", "littlecms2")  # libraries that determine what Pillow decodes
-DAMAGE = (DataError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError)
 MAX_THREADS = 16  # each may hold a picture of hundreds of megabytes
 
 
@@ -158,20 +156,9 @@ def _content(listing: Listing, quiet: bool) -> str:
     digests = []
     with progress(f"reading {listing.path.name}", len(listing.names), "images", quiet=quiet) as advance:
         for name in listing.names:
-            digests.append(_read(listing, name)[2])
+            digests.append(read_picture(listing, name)[2])
             advance(1)
     return _digest_of_all(listing, digests)
-
-
-def _read(listing: Listing, name: str) -> tuple[bytes, str, str]:
-    """The bytes of a picture, why there are none, and their digest, "" if another attempt may succeed."""
-    try:
-        content = listing.read(name)
-    except OSError as error:  # of the disk or the network, not of the picture
-        return b"", f"cannot be read: {error.strerror or error}", ""
-    except DAMAGE as error:
-        return b"", str(error), str(error)
-    return content, "", hashlib.sha256(content).hexdigest()
 
 
 def _digest_of_all(listing: Listing, digests: list[str]) -> str:
@@ -220,7 +207,7 @@ def _decode(listing: Listing, options: PictureOptions, rows: NDArray[np.uint8], 
     noticed: list[list[tuple[str, float]]] = [[] for _ in listing.names]
 
     def fill(index: int) -> tuple[str, str]:
-        content, reason, digest = _read(listing, listing.names[index])
+        content, reason, digest = read_picture(listing, listing.names[index])
         if reason:
             return reason, digest
         try:

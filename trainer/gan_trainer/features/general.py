@@ -38,8 +38,11 @@ class GeneralFeatures(nn.Module):
 
     def measure(self, images: Tensor) -> Tensor:
         """The same for float [n, 3, SIDE, SIDE] in [-1, 1]."""
-        wavelets = self.wavelet_projection(self.wavelets(images))
-        return torch.cat([wavelets, self.convolution_projection(self.convolutions(images))], 1)
+        return self.project(self.wavelets(images), self.convolutions(images))
+
+    def project(self, wavelets: Tensor, convolutions: Tensor) -> Tensor:
+        """The features of statistics of both kinds."""
+        return torch.cat([self.wavelet_projection(wavelets), self.convolution_projection(convolutions)], 1)
 
     def resized(self, images: Tensor) -> Tensor:
         """uint8 [n, h, w, c] -> float [n, 3, SIDE, SIDE] in [0, 255]."""

@@ -3,19 +3,15 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from any_distortions import FAMILIES, MEDIUM
 from numpy.typing import NDArray
 
 from gan_runtime.evaluation.metrics import frechet_distance_of, kernel_distance, neighbourhood_metrics
+from gan_trainer.features.distortions import FAMILIES, MEDIUM, REAL, REPEATED, spoilt
 
 Sets = dict[str, NDArray[np.float32]]  # features of each set of a source
-REAL, REFERENCE = "real", "reference"
+REFERENCE = "reference"
+HALF = "half of the classes"  # a set that need not be there
 FALL = 0.05  # smallest decrease of precision that counts
-
-
-def spoilt(family: str, strength: float) -> str:
-    """The name of a set."""
-    return f"{family} {strength:g}"
 
 
 @dataclass
@@ -26,6 +22,9 @@ class Verdict:
     """From no distortion to the strongest."""
     kid: list[list[float]] = field(default_factory=list)
     precision_fall: list[float] = field(default_factory=list)
+    recall: float = 0.0
+    """Of real images; so is coverage."""
+    coverage: float = 0.0
     recall_repeated: float = 0.0
     coverage_repeated: float = 0.0
     coverage_half_fall: float = 0.0
@@ -71,12 +70,13 @@ def judge(sets: Sets) -> Verdict:
         verdict.fid.append([frechet_distance_of(reference, sets[name]) for name in names])
         verdict.kid.append([kid(reference, sets[name]) for name in names])
         verdict.precision_fall.append(clean.precision - neighbourhood_metrics(near, sets[names[-1]]).precision)
-    repeated, half = neighbourhood_metrics(near, sets["repeated"]), sets["half of the classes"]
+    verdict.recall, verdict.coverage = clean.recall, clean.coverage
+    repeated = neighbourhood_metrics(near, sets[REPEATED])
     verdict.recall_repeated, verdict.coverage_repeated = repeated.recall, repeated.coverage
-    fewer = reference[: len(half)]
-    verdict.coverage_half_fall = (
-        neighbourhood_metrics(fewer, real[: len(half)]).coverage - neighbourhood_metrics(fewer, half).coverage
-    )
+    if HALF in sets:
+        half = sets[HALF]
+        all_classes, fewer = (neighbourhood_metrics(reference[: len(half)], some) for some in (real[: len(half)], half))
+        verdict.coverage_half_fall = all_classes.coverage - fewer.coverage
     return verdict
 
 
