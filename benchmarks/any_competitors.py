@@ -81,3 +81,9 @@ def _shifted(pixels: int, real: Images, _: NDArray[np.int64], __: Images, ___: n
 
 def _thicker(share: float, real: Images, _: NDArray[np.int64], __: Images, ___: np.random.Generator) -> Images:
     return thicker(real[:N], share)
+
+
+def rank_agreement(one: list[float], other: list[float]) -> float:
+    """Spearman's correlation of two lists of distances without ties."""
+    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
+    return float(np.corrcoef(*ranks)[0, 1])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from any_candidates import CANDIDATES, PARTS, Dims, Images, join, make_part
-from any_competitors import N, competitors
+from any_competitors import N, competitors, rank_agreement
 from any_sources import EMOJI, NAMES, for_judging
 from interleave import Row, machine, new_parser, publish
 
@@ -23,7 +23,7 @@ from gan_runtime.evaluation.metrics import frechet_distance_of
 from gan_runtime.generator import Generator
 from gan_runtime.models import shipped_features, shipped_model
 from gan_trainer.features.distortions import spoilt_sets
-from gan_trainer.features.judgement import HALF, REFERENCE, Sets, judge, rank_agreement
+from gan_trainer.features.judgement import HALF, REFERENCE, Sets, judge
 
 REFERENCES = 2000
 RANKED = ("mnist", "fashion-mnist")

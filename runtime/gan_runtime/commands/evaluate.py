@@ -51,7 +51,7 @@ def evaluate(
         str | None,
         typer.Option(
             help="Feature network: an .onnx file, or any.",
-            show_default="the network of the data set, else any, the general one",
+            show_default="that of the data set, else that of gan-features, else any, the general one",
         ),
     ] = None,
     hold_out: Annotated[
@@ -220,7 +220,7 @@ def _open_features(data: str, features: str | None, device: str, threads: int | 
     from gan_runtime.evaluation.features import FeatureNetwork
     from gan_runtime.evaluation.networks import find_features
 
-    path = find_features(data, features)
+    path = find_features(data, features, quiet=quiet)
     network = FeatureNetwork.load(path, device, threads)
     if device == "auto" and not quiet:
         note(f"device: {network.session.device}, {network.session.reason}")

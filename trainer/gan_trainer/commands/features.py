@@ -8,6 +8,16 @@ import typer
 
 from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import DataDir, Json, Offline, Quiet, Threads, Version
+from gan_runtime.terminal.picture_flags import (
+    Background,
+    FollowLinks,
+    LabelsFrom,
+    Levels,
+    MaxPixels,
+    Mode,
+    Size,
+    SkipBad,
+)
 from gan_runtime.terminal.text import note
 from gan_trainer.commands.requirements import require
 
@@ -18,7 +28,9 @@ if TYPE_CHECKING:
 def features(
     data: Annotated[
         str | None,
-        typer.Argument(help="Data set: mnist, fashion-mnist or stacked-mnist.", show_default=False),
+        typer.Argument(
+            help="A folder or .zip of images, or mnist, fashion-mnist or stacked-mnist.", show_default=False
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -26,7 +38,8 @@ def features(
             "--output",
             "-o",
             help="File to write.",
-            show_default="exported/features/<data>.onnx, or inception.onnx there",
+            show_default="for a folder a file in the cache, which gan-train and gan-eval find; "
+            "else exported/features/<data>.onnx, or inception.onnx there",
         ),
     ] = None,
     inception: Annotated[
@@ -46,8 +59,32 @@ def features(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, max=1000, help="Passes over the data.", show_default="those of the data set's recipe"),
+        typer.Option(
+            min=1, max=1000, help="Known data set: passes over it.", show_default="those of the data set's recipe"
+        ),
     ] = None,
+    images: Annotated[
+        int | None,
+        typer.Option(
+            min=64, max=10**8, help="Folder or .zip: number of images seen in training.", show_default="32000"
+        ),
+    ] = None,
+    mirror: Annotated[
+        bool | None,
+        typer.Option(
+            "--mirror/--no-mirror",
+            help="Folder or .zip: whether mirrored images count as alike; not for letters and digits.",
+            show_default="mirror",
+        ),
+    ] = None,
+    size: Size = None,
+    mode: Mode = None,
+    background: Background = None,
+    levels: Levels = None,
+    max_pixels: MaxPixels = None,
+    labels: LabelsFrom = None,
+    skip_bad: SkipBad = False,
+    follow_links: FollowLinks = False,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -61,28 +98,45 @@ def features(
     as_json: Json = False,
     version: Version = False,
 ) -> None:
-    """Train the feature network in which gan-eval measures images, and export it.
+    """Train the feature network in which gan-eval measures images, on the CPU, and export it.
 
-    It is a classifier of a labelled data set, trained on the CPU. That of stacked-mnist is made of that of mnist.
+    On a folder or .zip of images: the general features, trained on these images, and a classifier with --labels
+    folders. The report says how they judge distorted images. Known data sets: a classifier.
 
     With --inception nothing is trained: published weights become a file for comparison with papers.
     """
     require("gan-features")
+    from gan_runtime.data.pictures import is_pictures
     from gan_runtime.errors import InputError
+    from gan_runtime.files import check_writable
     from gan_runtime.laboratory.stacked import STACKED
+    from gan_trainer.commands.own_features import table, train_own
+    from gan_trainer.features.network import FEATURE_RECIPES
 
-    training = {"epochs": epochs, "seed": seed, "threads": threads, "data-dir": data_dir, "offline": offline or None}
+    elsewhere = {"epochs": epochs, "data-dir": data_dir, "offline": offline or None}
+    pictures = {"size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels}
+    pictures |= {"labels": labels, "skip_bad": skip_bad or None, "follow_links": follow_links or None}
+    own = {"images": images, "mirror": mirror} | pictures
+    training = elsewhere | {"seed": seed, "threads": threads} | own
+    shown: str | None = None
     if inception is not None:
         _refuse(training | {"DATA": data}, "nothing is trained with --inception")
         report = _convert(inception, resize or "torch-fidelity", _target(output, "inception"), quiet)
     elif resize is not None:
         raise InputError("--resize: belongs to --inception; the size of a data set's images is known")
+    elif data is not None and is_pictures(data) and data not in FEATURE_RECIPES:
+        _refuse(elsewhere, f"has no effect on {data}, which is a folder or .zip of images")
+        if output is not None:
+            check_writable(output)
+        report = train_own(data, output, images, mirror is not False, pictures, seed or 0, threads, quiet)
+        shown = table(report)
     elif data in STACKED:
         _refuse(training, f"{data} is measured in the features of {STACKED[data].of}")
         report = _compose(data, STACKED[data].of, _target(output, data))
     else:
+        _refuse(own, "is for a folder or .zip of images")
         report = _train(_known(data), output, epochs, seed or 0, threads, data_dir, offline, quiet)
-    print_result(report["output"], report if as_json else None)
+    print_result(shown or report["output"], report if as_json else None)
 
 
 def features_main() -> None:
@@ -98,9 +152,11 @@ def _known(data: str | None) -> str:
 
     known = ", ".join([*FEATURE_RECIPES, *STACKED])
     if data is None:
-        raise InputError(f"name a data set ({known}), or --inception with a file of weights")
+        raise InputError(
+            f"name a folder or .zip of images, a data set ({known}), or --inception with a file of weights"
+        )
     if data not in FEATURE_RECIPES:
-        raise InputError(f"data set {data!r}: choose one of {known}")
+        raise InputError(f"data set {data!r}: name a folder or .zip of images, or choose one of {known}")
     return data
 
 
@@ -110,7 +166,8 @@ def _refuse(options: dict[str, Any], reason: str) -> None:
 
     for name, value in options.items():
         if value is not None:
-            raise InputError(f"{name if name.isupper() else f'--{name}'}: {reason}; leave it out")
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{name if name.isupper() else flag}: {reason}; leave it out")
 
 
 def _target(output: Path | None, name: str) -> Path:

@@ -37,7 +37,7 @@ def jpeg(images: Images, strength: float, _: np.random.Generator) -> Images:
 def colour(images: Images, strength: float, _: np.random.Generator) -> Images:
     """More red and less blue by this share; grey pictures lose contrast."""
     gain = [1 + strength, 1.0, 1 - strength] if images.shape[3] == 3 else [1 - strength]
-    return _bytes(images * np.float32(gain))
+    return _bytes(images.astype(np.float32) * np.array(gain, np.float32))
 
 
 def elastic(images: Images, strength: float, rng: np.random.Generator) -> Images:

@@ -46,6 +46,11 @@ class Verdict:
         return [row[1] / row[0] for row in self.fid]
 
     @property
+    def weakest(self) -> float:
+        """The geometric mean of `ratios`."""
+        return float(np.exp(np.mean(np.log(self.ratios))))
+
+    @property
     def floor(self) -> float:
         """Ratio of the FID of real images to that of a medium distortion, the median of all families."""
         medium = [
@@ -83,9 +88,3 @@ def judge(sets: Sets) -> Verdict:
 def kid(reference: NDArray[np.float32], features: NDArray[np.float32]) -> float:
     """The kernel distance from four subsets of the reference, the same ones at each call."""
     return kernel_distance(reference, features, subsets=4, subset_size=len(features)).mean
-
-
-def rank_agreement(one: list[float], other: list[float]) -> float:
-    """Spearman's correlation of two lists of distances without ties."""
-    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
-    return float(np.corrcoef(*ranks)[0, 1])

@@ -14,7 +14,7 @@ from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_trainer.features.classifier import MOST, ClassifiedFeatures
 from gan_trainer.features.contrastive import Contrast, Source, train_general_features
-from gan_trainer.features.distortions import spoilt_sets
+from gan_trainer.features.distortions import FAMILIES, spoilt_sets
 from gan_trainer.features.general import BATCH, DIMS, GeneralFeatures
 from gan_trainer.features.judgement import REFERENCE, Verdict, judge
 
@@ -118,6 +118,12 @@ def judge_features(
     for name, some in spoilt_sets(pixels[rows], np.random.default_rng(0)):
         sets[name] = measured(some)
     return judge(sets)
+
+
+def measured_images(images: OwnImages) -> int:
+    """How many images `judge_features` measures."""
+    reference, rows = images.judged()
+    return len(reference) + len(rows) * (2 + sum(len(strengths) for _, strengths in FAMILIES.values()))
 
 
 def _blocks(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

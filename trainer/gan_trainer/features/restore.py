@@ -29,7 +29,10 @@ def load_features_module(path: str | Path) -> GeneralFeatures:
     if file.external_data:
         raise ModelError(f"{path}: refers to data in other files")
     graph = onnx.load_from_string(file.content).graph
-    values = {tensor.name.removeprefix(CLASSIFIED): torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
+    values = {
+        tensor.name.removeprefix(CLASSIFIED): torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        for tensor in graph.initializer
+    }
     try:
         module = GeneralFeatures(tuple(len(values[name]) for name in WIDTHS))  # type: ignore[arg-type]  # there are two
         module.load_state_dict({name: values[name] for name in module.state_dict()})
