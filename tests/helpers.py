@@ -21,7 +21,17 @@ from gan_runtime.manifest import ImageSize
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.systems import SYSTEMS, new_networks
 
-REMARKS = ("labels: ", "model: ", "label: ", "encoder: ", "device: ", "run: ", "checkpoint: ", "skipped: ")
+REMARKS = (
+    "labels: ",
+    "model: ",
+    "label: ",
+    "encoder: ",
+    "device: ",
+    "features: ",
+    "run: ",
+    "checkpoint: ",
+    "skipped: ",
+)
 DIGIT = ImageSize(28, 28, 1)
 SHORT = ("--size", 28, "--batch-size", 8, "--threads", 1, "--device", "cpu", "--width", 8, "--quiet")
 TRAIN = ("gan-train", "a", *SHORT, "--images", 64)  # eight steps on a folder of the fixture `two_folders`

@@ -263,7 +263,7 @@ def test_why_a_run_is_not_evaluated_is_told_to_its_callbacks(
         def warned(self, message: str) -> None:
             messages.append(message)
 
-    def broken(*_: Any) -> Path:
+    def broken(*_: Any, **__: Any) -> Path:
         raise GanEdgeError("no network here")
 
     monkeypatch.setattr("gan_trainer.tasks.generate.find_features", broken)

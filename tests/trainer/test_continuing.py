@@ -102,7 +102,7 @@ def test_a_longer_run_is_evaluated_if_it_was_too_short_for_it(
 
     monkeypatch.setattr(history, "SAMPLES", 200)
     monkeypatch.setattr(history, "FINAL_SAMPLES", 400)
-    monkeypatch.setattr(generate, "find_features", lambda data, named=None: random_features)
+    monkeypatch.setattr(generate, "find_features", lambda data, named=None, **_: random_features)
     for name, more, expected in (("short", (), 120_000), ("never", ("--eval-every", 0), 0)):
         call("gan-train", digits, "--images", 64, "--width", 8, "--threads", 1, "--quiet", "--name", name, *more)
         assert config(name)["recipe"]["eval_every"] == 0

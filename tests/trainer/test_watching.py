@@ -40,7 +40,7 @@ def _shipped(monkeypatch: pytest.MonkeyPatch, digits: str, random_features: Path
     """Features ship for the digits and for nothing else; evaluations take fewer images than usual."""
     monkeypatch.setattr(history, "SAMPLES", 200)
     monkeypatch.setattr(history, "FINAL_SAMPLES", 400)
-    monkeypatch.setattr(generate, "find_features", lambda data, named=None: random_features)
+    monkeypatch.setattr(generate, "find_features", lambda data, named=None, **_: random_features)
 
 
 @pytest.fixture

@@ -29,11 +29,11 @@ def train_own(
 
     from gan_runtime.data import load_dataset
     from gan_runtime.data.picture_options import picture_options
+    from gan_runtime.devices.processors import available_cpus
     from gan_runtime.evaluation.features import FeatureNetwork
     from gan_runtime.evaluation.networks import general_features
     from gan_runtime.manifest import ImageAxes
     from gan_runtime.terminal.progress import progress
-    from gan_runtime.threads import available_cpus
     from gan_trainer.features.contrastive import Contrast
     from gan_trainer.features.export import export_features
     from gan_trainer.features.own import accuracy, own_images, train_own_features

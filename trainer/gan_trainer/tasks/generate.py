@@ -134,7 +134,7 @@ def open_judge(
     data, device = config.data, "cpu" if config.device == "cpu" else "auto"
     folder = data_dir or (Path(data.folder) if data.folder else None)
     try:
-        network = FeatureNetwork.load(find_features(data.source, config.features), device, config.threads)
+        network = FeatureNetwork.load(find_features(data.source, config.features, quiet=quiet), device, config.threads)
         network = network.at(data.size)
         if data.hold_out is None:
             reference = load_reference(data.source, network, folder, offline=offline, quiet=quiet)
@@ -200,7 +200,7 @@ def features_for(data: DataSource, named: str | None, n: int) -> str:
         DataError: there are too few training images for the dimension of its features.
         InputError: n is too small for it.
     """
-    network = FeatureNetwork.load(find_features(data.source, named), "cpu", 1)
+    network = FeatureNetwork.load(find_features(data.source, named, quiet=True), "cpu", 1)
     if data.images <= network.dim:  # for their covariance
         raise DataError(f"{data.name}: {data.images:,} images are too few for features of {network.dim:,} dimensions")
     if n <= network.dim:
