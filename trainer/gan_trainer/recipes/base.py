@@ -65,7 +65,7 @@ class Recipe:
     )
     precision: str = setting("fp32", "fp32, bf16, or auto: bf16 if the device supports it.")
     eval_every: int = many(2 * EPOCH, "Images between evaluations; 0: none.", 0)
-    patience: int = setting(0, "Stop after this many evaluations without a lower FID; 0: never.", min=0, max=10**6)
+    patience: int = setting(0, "Stop after this many evaluations without a better score; 0: never.", min=0, max=10**6)
     stop_when_collapsed: bool = setting(False, "Stop with exit code 3 when the generator has collapsed.")
     log_every: int = many(12_800, "Images between entries of the log.")
     preview_every: int = many(EPOCH, "Images between grids of samples, which are drawn from fixed latents.")
