@@ -121,7 +121,7 @@ def table(report: dict[str, Any]) -> str:
     """The report as plain text."""
     titles = list(report["judged"])
     own = report["judged"][titles[0]]
-    lines = [report["output"], "", f"{'FID of':12}{'strength 0 (real) to 4':44}KID x 1000"]
+    lines = [report["output"], "", f"{'':10}{'FID of real images, then as the distortion grows':48}KID x 1000"]
     for family, values in own["distortions"].items():
         fid, kid = (" ".join(f"{value:8.3f}" for value in row) for row in (values["fid"], _thousand(values["kid"])))
         lines.append(f"{family:10}{fid}  {kid}")
