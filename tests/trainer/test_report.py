@@ -62,7 +62,7 @@ def plain(make: Make) -> Run:
 def run(make: Make) -> Run:
     """A finished run with everything in it, some of it damaged, and names that try to break out."""
     config = make()
-    config = replace(config, data=replace(config.data, classes=(HOSTILE, *"bcd")))
+    config = replace(config, data=replace(config.data, classes=(HOSTILE, *"bcd"), hold_out=None))  # with test images
     run = create_run(Path("runs"), HOSTILE.replace("/", ""), config)
     warning = {"images": 64, "step": 8, "seconds": 6.4, "warning": f"collapsed: {HOSTILE}"}
     evaluations = [evaluation(48, 2000, 9.0), evaluation(72, 2000, 3.0), evaluation(96, 2000, 4.0)]
