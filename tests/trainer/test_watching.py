@@ -123,7 +123,7 @@ def test_collapse_is_named_when_it_happens(
     warnings = [line for line in done.err.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 1
     assert "runs/digits-quick: collapsed: precision 0.90, recall 0.01, coverage 0.02" in warnings[0]
-    assert "try another --seed" in warnings[0]
+    assert "start a new run with another --seed" in warnings[0]
     (entry,) = (entry for entry in logged() if "warning" in entry)
     assert entry["images"] == 192
     assert (done.code, max(line["images"] for line in logged())) == ((3, 192) if arguments else (0, 512))
