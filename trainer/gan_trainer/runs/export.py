@@ -37,7 +37,7 @@ def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
         raise GanEdgeError(f"{run.folder}: has no checkpoint yet; continue it with gan-train --resume {run.folder}")
     if wanted.isdecimal():
         if int(wanted) not in found:
-            raise GanEdgeError(f"--checkpoint {wanted}: choose one of {', '.join(map(str, found))}; choose one")
+            raise GanEdgeError(f"--checkpoint {wanted}: the run has {', '.join(map(str, found))}; choose one")
         return found[int(wanted)], "asked for"
     if wanted not in ("best", "last"):
         raise InputError(f"--checkpoint {wanted}: choose best, last, or a number of images")
