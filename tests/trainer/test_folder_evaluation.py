@@ -96,6 +96,13 @@ def test_the_general_features_are_used_unless_others_are_given(train: Callable[.
     assert json.loads((RUN / "floors.json").read_text())["features"]["name"] == "any"
 
 
+def test_features_that_do_not_fit_are_refused(call: Call, shapes: Path, random_features: Path) -> None:
+    colour = ("gan-train", shapes, "--size", 28, "--mode", "RGB", "--images", 10_000, "--threads", 1, "--quiet")
+    assert call(*colour, "--features", random_features).refused("28 x 28 x 3", "takes 28 x 28 x 1")
+    assert call(*colour, "--features", "nowhere.onnx").refused("nowhere.onnx")
+    assert not RUN.exists()
+
+
 def test_pictures_that_are_held_out_are_never_trained_on(
     shapes: Path, train: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

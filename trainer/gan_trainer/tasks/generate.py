@@ -141,7 +141,8 @@ def open_judge(
         else:
             reference = split_reference(dataset, network, data.hold_out, quiet)
     except GanEdgeError as error:
-        if config.asked.get("eval_every") or config.recipe.patience or config.recipe.stop_when_collapsed:
+        recipe = config.recipe
+        if config.features or config.asked.get("eval_every") or recipe.patience or recipe.stop_when_collapsed:
             raise  # the user asked for evaluations
         warn(f"not evaluated: {error}")
         return None
