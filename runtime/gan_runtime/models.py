@@ -38,6 +38,8 @@ def find_model(name: str) -> Path:
 
 def shipped_features(name: str) -> Path | None:
     """The feature network that ships for the data set `name`; None where there is none."""
+    if Path(name).name != name:  # the path of a folder: a model beside it may have its name
+        return None
     root = checkout()
     path = (root / EXPORTED if root else _PACKAGE / "shipped") / "features" / f"{name}.onnx"
     return path if path.is_file() else None

@@ -19,6 +19,7 @@ from gan_runtime import Generator
 from gan_runtime.data import load_dataset
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.networks import find_features, general_features
 from gan_runtime.evaluation.reference import Reference, load_reference, measure_split
 from gan_runtime.evaluation.scores import Scores, check_n, floors, score, score_test, score_train
 from gan_runtime.images.choice import some_in_order
@@ -572,6 +573,12 @@ def test_places_that_cannot_be_written_are_refused_first(
     assert call("gan-eval", conditional_model, "digits", *options, "x.jpg").refused(
         "x.jpg: --picture writes PNG files; end the name in .png"
     )
+
+
+def test_a_model_beside_a_folder_is_no_feature_network(tmp_path: Path) -> None:
+    (tmp_path / "photos.onnx").write_bytes(b"a generator")
+    assert shipped_features(str(tmp_path / "photos")) is None
+    assert find_features(str(tmp_path / "photos"), quiet=True) == general_features()
 
 
 def test_bad_input_is_one_clear_line(

@@ -73,7 +73,7 @@ def test_few_held_out_images_prove_little() -> None:
         features = np.random.default_rng(seed).normal(size=(400, DIMENSIONS))
         found.append(memorisation(features[:100], features[100:-8], features[-8:]))
     assert sum(each.copied > 0.05 for each in found) > 30
-    assert sum(each.found for each in found) <= 1
+    assert sum(each.found for each in found) <= 5  # two per hundred on average, and as many by `nearer`
 
 
 def test_images_unlike_real_ones_do_not_copy(real: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:

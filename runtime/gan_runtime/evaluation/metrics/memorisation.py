@@ -11,7 +11,7 @@ from gan_runtime.evaluation.metrics.neighbours import nearest_distances
 
 COPIES = 0.05  # a larger share of copied samples is memorisation
 NEARER = 0.7  # and so are samples that are nearer this often
-CHANCE, DEVIATIONS = 0.001, 3.0  # if chance does not explain them
+CHANCE, DEVIATIONS = 0.02, 3.0  # if chance does not explain them
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Memorisation:
 
     Attributes:
         copied: share of samples that are nearer to a training image than any held-out image is, 0 to 1.
-        chance: what `copied` exceeds once in a thousand sets of new images: with few held-out images, much.
+        chance: what `copied` exceeds in one of fifty sets of new images: with few held-out images, much.
         nearer: probability that a sample is nearer to the training images than a held-out image is, 0 to 1: 0.5 for
             new images of the same distribution, 1 for copies, less than 0.5 for images that are unlike real ones.
         deviations: `nearer` minus 0.5, in standard deviations of equal distributions.
