@@ -1,6 +1,8 @@
 """The result of loading any source of images."""
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,3 +34,15 @@ class Dataset:
     modes: int = 0
     names: tuple[str, ...] = ()
     content: NDArray[np.uint64] | None = None
+
+    @cached_property
+    def pixel_digests(self) -> NDArray[np.uint64]:
+        """Digests of the images, uint64 [n], computed once: a run splits its images several times."""
+        return pixel_digests(self.images)
+
+
+def pixel_digests(images: NDArray[Any]) -> NDArray[np.uint64]:
+    """The first 64 bits of the SHA-256 of each image's pixels, uint64 [n]."""
+    return np.array(
+        [int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "big") for image in images], np.uint64
+    )

@@ -1,12 +1,11 @@
 """Split the images of a folder or array into a training part and a held-out part, by content."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.data.dataset import Dataset
+from gan_runtime.data.dataset import Dataset, pixel_digests
 from gan_runtime.errors import InputError
 
 SHARE = 0.1  # held out unless the user says otherwise
@@ -49,20 +48,13 @@ def split_by_content(dataset: Dataset, share: float = SHARE) -> Split:
 
 def count_repeated(images: NDArray[np.uint8]) -> int:
     """How many of the images repeat another one pixel for pixel."""
-    return len(images) - len(np.unique(_digests(images)))
+    return len(images) - len(np.unique(pixel_digests(images)))
 
 
 def _groups(dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     """The group of equal images that each image is in, int64 [n], and a key per group that depends on content alone."""
-    pixels = _digests(dataset.images)
+    pixels = dataset.pixel_digests
     _, groups = np.unique(pixels, return_inverse=True)
     key = np.full(groups.max(initial=-1) + 1, 2**64 - 1, np.uint64)
     np.minimum.at(key, groups, pixels if dataset.content is None else dataset.content)
     return groups, key
-
-
-def _digests(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """The first 64 bits of the SHA-256 of each image's pixels, uint64 [n]."""
-    return np.array(
-        [int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "big") for image in images], np.uint64
-    )

@@ -143,7 +143,6 @@ def load_reference(
     offline: bool = False,
     quiet: bool = False,
     like: PictureOptions | None = None,
-    size: ImageSize | None = None,
     hold_out: float = SHARE,
 ) -> Reference:
     """The reference of a data set for a feature network.
@@ -153,7 +152,6 @@ def load_reference(
         network: an open feature network.
         data_dir, offline, quiet: as `load_dataset`.
         like: options of decoding except for the size.
-        size: of the images of a folder or archive; only needed if the network takes several sizes.
         hold_out: share of the images of a folder or archive to hold out; 0 for a generator that was trained on all of
             them.
 
@@ -168,7 +166,7 @@ def load_reference(
         network.check_size(ImageSize(*train.images.shape[1:]), train.name)
         seen, test_seen = (Part(split, measure_split(split, network, quiet)) for split in (train, test))
         return make_reference(seen, test_seen, network.classes, network.key)
-    whole = load_pictures_as(source, size or network.fixed_size(source), quiet, like)
+    whole = load_pictures_as(source, network.fixed_size(source), quiet, like)
     return split_reference(whole, network, hold_out, quiet)
 
 

@@ -15,11 +15,11 @@ from torch import nn
 
 from gan_runtime.data import Dataset
 from gan_runtime.errors import InputError
-from gan_trainer.api.settings_file import read_settings, recipe_fields
+from gan_trainer.api.settings_file import read_settings
 from gan_trainer.api.start import EVERYTHING, NOTHING, Call, Ended, resume_run, start_run
 from gan_trainer.data.arrays import in_memory
 from gan_trainer.recipes.checks import check_changes
-from gan_trainer.recipes.recipe import Recipe, changes_of
+from gan_trainer.recipes.recipe import Recipe, changeable, changes_of
 from gan_trainer.recipes.recipe import recipe as changed_recipe
 from gan_trainer.recipes.words import in_python
 from gan_trainer.report import REPORT
@@ -284,7 +284,7 @@ def load_settings(path: FolderPath) -> dict[str, Any]:
         InputError: the file cannot be read, or has an unknown key or a wrong value; names file and key.
     """
     settings = read_settings(Path(path))
-    changes = {key: settings.pop(key) for key in recipe_fields() & set(settings)}
+    changes = {key: settings.pop(key) for key in changeable().keys() & set(settings)}
     try:
         return settings | {"recipe": recipe(settings.get("recipe", "quick"), **changes)}
     except InputError as error:

@@ -3,14 +3,13 @@
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from gan_runtime.errors import InputError
 from gan_trainer.recipes.checks import RUN_BOUNDS, check_value
-from gan_trainer.recipes.recipe import SETTINGS
+from gan_trainer.recipes.recipe import changeable
 from gan_trainer.recipes.words import python_names
 
 ARGUMENTS: dict[str, Any] = {  # settings that are not fields of a recipe
@@ -61,11 +60,6 @@ def read_settings(path: Path) -> dict[str, Any]:
     return document
 
 
-def recipe_fields() -> set[str]:
-    """Names of the fields of all recipes that can be changed."""
-    return {field.name for kind in SETTINGS.values() for field in fields(kind) if "help" in field.metadata}
-
-
 def _parsed(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
@@ -101,10 +95,7 @@ def _kinds() -> dict[str, tuple[Any, Mapping[str, Any]]]:
     found: dict[str, tuple[Any, Mapping[str, Any]]] = {
         name: (kind, {"bounds": RUN_BOUNDS.get(name, {})}) for name, kind in ARGUMENTS.items()
     }
-    for settings in SETTINGS.values():
-        hints = get_type_hints(settings)
-        own = (field for field in fields(settings) if "help" in field.metadata)
-        found |= {field.name: (hints[field.name], field.metadata) for field in own}
+    found.update({name: (kind, field.metadata) for name, (field, kind) in changeable().items()})
     return found
 
 

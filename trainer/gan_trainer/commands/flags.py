@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import click
 import typer
 
 from gan_runtime.terminal.help import DATA, GroupedCommand
 from gan_trainer.recipes.checks import flag
-from gan_trainer.recipes.recipe import SETTINGS, find_recipe
+from gan_trainer.recipes.recipe import changeable, find_recipe
 
 RUN, RECIPE, EVALUATION, OUTPUT = "Run", "Recipe", "Evaluation", "Output"  # groups in the help
 USUAL = "quick"  # the recipe that is trained unless another is given
@@ -121,9 +121,4 @@ def _with_value(parameter: click.Parameter, recipe: str, value: Any) -> Any:
     return shown
 
 
-FLAGS = {
-    field.name: (field, get_type_hints(settings)[field.name])
-    for settings in SETTINGS.values()
-    for field in fields(settings)
-    if "help" in field.metadata
-}
+FLAGS = changeable()

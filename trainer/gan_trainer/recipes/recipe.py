@@ -1,7 +1,7 @@
 """The table of recipes: all settings of a run except data, device and seed. Nothing here imports torch."""
 
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import Field, fields, replace
+from typing import Any, get_type_hints
 
 from gan_runtime.errors import InputError
 from gan_trainer.recipes.base import EPOCH, Recipe
@@ -133,6 +133,16 @@ RECIPES: dict[str, Recipe] = {
         batch_size=128,
     ),
 }
+
+
+def changeable() -> dict[str, tuple[Field[Any], Any]]:
+    """The fields of the recipes of all systems that users may change, by name, and their types."""
+    return {
+        field.name: (field, get_type_hints(settings)[field.name])
+        for settings in SETTINGS.values()
+        for field in fields(settings)
+        if "help" in field.metadata
+    }
 
 
 def find_recipe(name: str) -> Recipe:

@@ -1,14 +1,14 @@
 """The gan-train command that repeats a run, or the call in Python, made from the run's configuration."""
 
 import shlex
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from gan_runtime.data import KNOWN
 from gan_runtime.data.split import SHARE
 from gan_runtime.images.options import PictureOptions
 from gan_trainer.data.source import IN_MEMORY, DataSource
-from gan_trainer.recipes.recipe import RECIPES, SETTINGS
+from gan_trainer.recipes.recipe import RECIPES, changeable
 from gan_trainer.training.config import Config
 
 NO_SETTINGS = (
@@ -20,7 +20,6 @@ NO_SETTINGS = (
     "own_networks",
     "history",
 )  # fields that other flags set, or that have no flag
-FLAGS = {field.name for kind in SETTINGS.values() for field in fields(kind) if "help" in field.metadata}
 
 
 def command(config: Config) -> str:
@@ -37,7 +36,7 @@ def command(config: Config) -> str:
 
 def _call(config: Config, flags: dict[str, Any]) -> str:
     data, name = flags.pop("data"), flags.pop("recipe")
-    changed = {key: flags.pop(key) for key in FLAGS & set(flags)}
+    changed = {key: flags.pop(key) for key in changeable().keys() & set(flags)}
     recipe = ", ".join([repr(name), *(f"{key}={changed[key]!r}" for key in sorted(changed))])
     given = [f"{key}={value!r}" for key, value in flags.items() if value is not None]
     if data == IN_MEMORY and config.data.classes:
@@ -53,7 +52,7 @@ def settings(config: Config) -> dict[str, Any]:
     return {
         "data": data.source,
         "recipe": config.recipe_name,
-        **{name: getattr(config.recipe, name) for name in changes(config) if name in FLAGS},
+        **{name: getattr(config.recipe, name) for name in changes(config) if name in changeable()},
         **_pictures(data.pictures),
         **{name: value for name, value in own.items() if name not in NO_SETTINGS},
         "data_dir": data.folder,
@@ -71,7 +70,7 @@ def changes(config: Config) -> dict[str, Any]:
 
 def without_flag(config: Config) -> list[str]:
     """Changed fields that have no flag: the recipe has changed since then, or the run was started from Python."""
-    return [name for name in changes(config) if name not in FLAGS]
+    return [name for name in changes(config) if name not in changeable()]
 
 
 def _pictures(options: PictureOptions | None) -> dict[str, Any]:
