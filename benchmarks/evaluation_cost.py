@@ -84,8 +84,8 @@ def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], 
 
     sides = {
         "training": training,
-        "evaluation": lambda: judge.scores(state.averaged("generator"), config, history.SAMPLES),
-        "end": lambda: judge.scores(state.averaged("generator"), config, history.FINAL_SAMPLES),
+        "evaluation": lambda: judge.scores({"generator": state.averaged("generator")}, config, history.SAMPLES),
+        "end": lambda: judge.scores({"generator": state.averaged("generator")}, config, history.FINAL_SAMPLES),
     }
     return sides, recipe.eval_every, recipe.batch_size, recipe.images
 

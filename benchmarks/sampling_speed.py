@@ -104,10 +104,11 @@ def build_network(name: str, folder: Path) -> Network:
     from gan_trainer.export import export
     from gan_trainer.recipes.recipe import RECIPES as TABLE
     from gan_trainer.systems import new_networks
+    from gan_trainer.training.system import Shapes
 
     recipe = TABLE[name]
     classes = 10 if recipe.conditional else 0
-    module = new_networks(recipe, ImageSize(28, 28, 1), classes)["generator"]
+    module = new_networks(recipe, Shapes(ImageSize(28, 28, 1), classes))["generator"]
     module.eval()
     file = folder / f"{name}.onnx"
     export(module, file, latent_dim=recipe.latent_dim, classes=classes)

@@ -182,9 +182,10 @@ def _new_state(precision: str) -> "tuple[TrainState, Recipe]":
     from gan_trainer.recipes.recipe import RECIPES
     from gan_trainer.systems import new_networks
     from gan_trainer.training.state import new_state
+    from gan_trainer.training.system import Shapes
 
     recipe = replace(RECIPES["gan"], precision=precision)
-    return new_state(new_networks(recipe, ImageSize(28, 28, 1), 0), recipe, torch.device("cpu")), recipe
+    return new_state(new_networks(recipe, Shapes(ImageSize(28, 28, 1))), recipe, torch.device("cpu")), recipe
 
 
 def _copy_weights(source: "nn.Module", target: "nn.Module") -> None:

@@ -20,6 +20,7 @@ from gan_runtime.data.registry import IdxFile, IdxSource
 from gan_runtime.manifest import ImageSize
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.systems import SYSTEMS, new_networks
+from gan_trainer.training.system import Shapes
 
 REMARKS = (
     "labels: ",
@@ -60,7 +61,7 @@ class Result:
 
 def new_generator(recipe: str, classes: int = 0, size: ImageSize = DIGIT, **changes: Any) -> torch.nn.Module:
     """The generator of a recipe with random weights, for grey digits unless `size` says otherwise."""
-    return new_networks(replace(RECIPES[recipe], **changes), size, classes)["generator"]
+    return new_networks(replace(RECIPES[recipe], **changes), Shapes(size, classes))["generator"]
 
 
 def small_generator(classes: int = 10) -> torch.nn.Module:

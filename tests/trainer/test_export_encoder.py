@@ -23,6 +23,7 @@ from gan_trainer.export.encoder import encoder_file
 from gan_trainer.export.onnx_file import ExportError
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.systems import new_networks
+from gan_trainer.training.system import Shapes
 
 Call = Callable[..., Result]
 RECIPE_FLAGS = ["--images", 512, "--threads", 1, "--eval-every", 0, "--quiet"]
@@ -32,7 +33,7 @@ TRAINED: dict[tuple[object, ...], list[bytes]] = {}
 
 def encoder_of(recipe: str, size: ImageSize = DIGIT) -> torch.nn.Module:
     torch.manual_seed(0)
-    encoder = new_networks(replace(RECIPES[recipe], width=8), size, 0)["encoder"]
+    encoder = new_networks(replace(RECIPES[recipe], width=8), Shapes(size))["encoder"]
     assert encoder is not None
     return encoder.eval()
 

@@ -14,6 +14,7 @@ from gan_trainer.networks.layers import Dropout, MinibatchDeviation, Reshape
 from gan_trainer.recipes.checks import changed
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.systems import new_networks
+from gan_trainer.training.system import Shapes
 
 SIZES = [ImageSize(side, side, channels) for side in (28, 32, 64) for channels in (1, 3)]
 
@@ -23,7 +24,7 @@ SIZES = [ImageSize(side, side, channels) for side in (28, 32, 64) for channels i
 @pytest.mark.parametrize("name", RECIPES)
 def test_networks_fit_each_other(name: str, classes: int, size: ImageSize) -> None:
     recipe = replace(RECIPES[name], width=8)
-    networks = new_networks(recipe, size, classes)
+    networks = new_networks(recipe, Shapes(size, classes))
     generator, discriminator, encoder = (networks.get(name) for name in ("generator", "discriminator", "encoder"))
     assert generator is not None
     condition = (torch.arange(4),) if classes else ()
@@ -41,7 +42,7 @@ def test_networks_fit_each_other(name: str, classes: int, size: ImageSize) -> No
 
 @pytest.mark.parametrize("network", BODIES)
 def test_every_network_has_a_generator_without_norm(network: str) -> None:
-    networks = new_networks(replace(RECIPES["quick"], network=network, g_norm="none", width=8), SIZES[0], 10)
+    networks = new_networks(replace(RECIPES["quick"], network=network, g_norm="none", width=8), Shapes(SIZES[0], 10))
     assert not [module for module in networks["generator"].modules() if "Norm" in type(module).__name__]
 
 
@@ -52,7 +53,7 @@ def test_logits_are_no_probabilities(name: str, conditional: bool) -> None:
     recipe = changed(
         RECIPES[name], {"width": 8, "d_norm": "none", "penalty": "none", "penalty_weight": 0.0, "clip": 1.0}
     )
-    networks = new_networks(recipe, SIZES[0], 10 if conditional else 0)
+    networks = new_networks(recipe, Shapes(SIZES[0], 10 if conditional else 0))
     discriminator, encoder = networks["discriminator"], networks.get("encoder")
     assert isinstance(discriminator, Discriminator)
     images, labels = torch.randn(4, 1, 28, 28), (torch.arange(4),) if conditional else ()
@@ -78,7 +79,8 @@ def test_the_deviation_of_four_images_is_one_more_channel() -> None:
 
 
 def test_real_and_generated_images_in_one_batch_do_not_see_each_other() -> None:
-    discriminator = new_networks(replace(RECIPES["quick"], width=8, minibatch_std=True), SIZES[0], 10)["discriminator"]
+    recipe = replace(RECIPES["quick"], width=8, minibatch_std=True)
+    discriminator = new_networks(recipe, Shapes(SIZES[0], 10))["discriminator"]
     assert discriminator is not None
     real, fake, labels = torch.randn(8, 1, 28, 28), torch.randn(8, 1, 28, 28), torch.arange(8)
     with torch.no_grad():
@@ -93,7 +95,7 @@ def test_real_and_generated_images_in_one_batch_do_not_see_each_other() -> None:
 def test_spectral_norm_makes_the_largest_singular_value_of_every_weight_one(network: str, conditional: bool) -> None:
     torch.manual_seed(0)
     recipe = replace(RECIPES["hinge"], network=network, width=8)
-    discriminator = new_networks(recipe, SIZES[0], 10 if conditional else 0)["discriminator"]
+    discriminator = new_networks(recipe, Shapes(SIZES[0], 10 if conditional else 0))["discriminator"]
     assert discriminator is not None
     labels = (torch.arange(4),) if conditional else ()
     with torch.no_grad():
@@ -115,13 +117,9 @@ def test_the_coarse_grid_is_small(side: int) -> None:
 
 
 def test_width_is_a_setting() -> None:
-    narrow, wide = (
-        sum(
-            p.numel()
-            for p in new_networks(replace(RECIPES["quick"], width=width), SIZES[0], 10)["generator"].parameters()
-        )
-        for width in (16, 32)
-    )
+    recipes = [replace(RECIPES["quick"], width=width) for width in (16, 32)]
+    generators = [new_networks(recipe, Shapes(SIZES[0], 10))["generator"] for recipe in recipes]
+    narrow, wide = (sum(p.numel() for p in generator.parameters()) for generator in generators)
     assert narrow < wide == 244_420
 
 
@@ -137,7 +135,7 @@ def shapes(network: nn.Module) -> list[object]:
 
 
 def test_the_documents_networks_to_the_letter() -> None:
-    generator, discriminator = new_networks(RECIPES["gan"], SIZES[0], classes=0).values()
+    generator, discriminator = new_networks(RECIPES["gan"], Shapes(SIZES[0])).values()
     assert shapes(generator) == [(100, 256), "leaky", (256, 512), "leaky", (512, 1024), "leaky", (1024, 784), "tanh"]
     expected = [
         (784, 1024),
@@ -171,13 +169,13 @@ def test_the_documents_settings_to_the_letter() -> None:
 
 def test_an_unknown_network_is_refused() -> None:
     with pytest.raises(InputError, match="transformer"):
-        new_networks(replace(RECIPES["gan"], network="transformer"), SIZES[0], 0)
+        new_networks(replace(RECIPES["gan"], network="transformer"), Shapes(SIZES[0]))
 
 
 @pytest.mark.parametrize("size", [ImageSize(30, 30, 1), ImageSize(28, 32, 1), ImageSize(36, 36, 3)], ids=str)
 def test_sizes_that_cannot_be_drawn_are_refused(size: ImageSize) -> None:
     with pytest.raises(InputError, match=f"{size.height} x {size.width} pixels"):
-        new_networks(RECIPES["quick"], size, classes=10)
+        new_networks(RECIPES["quick"], Shapes(size, 10))
 
 
 def test_dropout_drops_the_share_it_should_and_keeps_the_mean() -> None:

@@ -18,7 +18,7 @@ from gan_trainer.systems import SYSTEMS, register
 from gan_trainer.training.checkpoint import load_checkpoint
 from gan_trainer.training.state import TrainState, update_averages
 from gan_trainer.training.step import descend, draw_latents
-from gan_trainer.training.system import System
+from gan_trainer.training.system import Shapes, System
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,10 @@ class Autoencoder(nn.Module):
         return (images - self.decoder(self.encoder(images))).abs().flatten(1).mean(1)
 
 
-def networks(recipe: BeganRecipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
-    generator = new_generator(recipe.network, size, recipe.width, recipe.g_norm, recipe.latent_dim, classes)
-    return {"generator": generator, "discriminator": Autoencoder(recipe, size)}
+def networks(recipe: BeganRecipe, shapes: Shapes) -> dict[str, nn.Module]:
+    body = recipe.network, shapes.size, recipe.width, recipe.g_norm, recipe.latent_dim
+    generator = new_generator(*body, shapes.classes)
+    return {"generator": generator, "discriminator": Autoencoder(recipe, shapes.size)}
 
 
 def step(state: TrainState, recipe: BeganRecipe, images: Tensor, labels: Tensor) -> dict[str, Tensor]:

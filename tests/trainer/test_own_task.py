@@ -130,9 +130,10 @@ class Scores:
 class Judge:
     images: NDArray[np.uint8]
 
-    def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Scores]:
+    def scores(self, networks: dict[str, nn.Module], config: Config, *counts: int) -> list[Scores]:
         return [
-            Scores(float(np.abs(255.0 - self.images[:n] - apply(generator, self.images[:n])).mean())) for n in counts
+            Scores(float(np.abs(255.0 - self.images[:n] - apply(networks["generator"], self.images[:n])).mean()))
+            for n in counts
         ]
 
     def words(self, scores: Scores, n: int) -> str:
@@ -201,7 +202,7 @@ def step(state: TrainState, recipe: InvertRecipe, images: Tensor, labels: Tensor
 
 
 SYSTEM = System(
-    lambda recipe, size, classes: {"generator": nn.Conv2d(size.channels, size.channels, 1)},
+    lambda recipe, shapes: {"generator": nn.Conv2d(shapes.size.channels, shapes.size.channels, 1)},
     step,
     optimizers={"g": ("generator",)},
     averaged=(),

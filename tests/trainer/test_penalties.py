@@ -10,6 +10,7 @@ from gan_trainer.networks import BODIES
 from gan_trainer.networks.layers import NORMS
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.systems import new_networks
+from gan_trainer.training.system import Shapes
 
 SHAPES = [(6, 2), (6, 1, 4, 5), (6, 3, 4, 4), (6, 7, 3, 2)]
 
@@ -145,7 +146,7 @@ def test_only_batch_norm_lets_a_discriminator_mix_images(network: str, d_norm: s
 
     torch.manual_seed(0)
     recipe = replace(RECIPES["quick"], network=network, d_norm=d_norm, width=8, penalty="none", penalty_weight=0.0)
-    discriminator = new_networks(recipe, DIGIT, 10)["discriminator"]
+    discriminator = new_networks(recipe, Shapes(DIGIT, 10))["discriminator"]
     assert discriminator is not None
     for module in discriminator.modules():
         if type(module).__name__ == "Dropout":

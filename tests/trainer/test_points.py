@@ -27,6 +27,7 @@ from gan_trainer.runs.settings import make_config
 from gan_trainer.systems import new_networks, start_state
 from gan_trainer.tasks.points import draw_points
 from gan_trainer.training.checkpoint import load_checkpoint
+from gan_trainer.training.system import Shapes
 
 Call = Callable[..., Result]
 SHORT = ("--images", 640, "--batch-size", 64, "--threads", 1, "--quiet")
@@ -139,7 +140,7 @@ def test_points_are_drawn_in_the_units_of_the_data() -> None:
 
 def test_the_width_of_an_mlp_counts() -> None:
     def layers(width: int) -> list[tuple[int, ...]]:
-        generator, discriminator = new_networks(replace(RECIPES["gan"], width=width), DIGIT, 0).values()
+        generator, discriminator = new_networks(replace(RECIPES["gan"], width=width), Shapes(DIGIT)).values()
         assert discriminator is not None
         weights = [*generator.parameters(), *discriminator.parameters()]
         return [tuple(weight.shape) for weight in weights if weight.ndim == 2]

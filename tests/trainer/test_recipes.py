@@ -34,6 +34,7 @@ from gan_trainer.training import config as configs
 from gan_trainer.training.config import Config
 from gan_trainer.training.schedule import set_learning_rate
 from gan_trainer.training.state import TrainState, new_state
+from gan_trainer.training.system import Shapes
 
 NAMES = ["gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "dragan", "hinge", "rpgan", "r3gan", "bigan", "vae"]
 Call = Callable[..., Result]
@@ -41,7 +42,7 @@ Call = Callable[..., Result]
 
 def begin(recipe: Recipe, classes: int = 0) -> TrainState:
     torch.manual_seed(0)
-    return new_state(SYSTEMS[recipe.system], new_networks(recipe, DIGIT, classes), recipe, torch.device("cpu"))
+    return new_state(SYSTEMS[recipe.system], new_networks(recipe, Shapes(DIGIT, classes)), recipe, torch.device("cpu"))
 
 
 def step(state: TrainState, recipe: Recipe) -> dict[str, torch.Tensor]:
@@ -371,10 +372,10 @@ def test_names_that_checks_knows_are_those_of_the_tables() -> None:
 
 def test_no_encoder_drops_features() -> None:
     for name, dropout in (("bigan", 0.3), ("vae", 0.0)):
-        networks = new_networks(changed(RECIPES[name], {"network": "mlp", "dropout": dropout}), DIGIT, 0)
+        networks = new_networks(changed(RECIPES[name], {"network": "mlp", "dropout": dropout}), Shapes(DIGIT))
         assert not [module for module in networks["encoder"].modules() if isinstance(module, Dropout)]
     for name in ("bigan", "wgan", "wgan-gp"):
-        discriminator = new_networks(replace(RECIPES[name], network="mlp"), DIGIT, 0)["discriminator"]
+        discriminator = new_networks(replace(RECIPES[name], network="mlp"), Shapes(DIGIT))["discriminator"]
         assert discriminator is not None
         assert not [module for module in discriminator.modules() if isinstance(module, Dropout)]
 

@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gan_runtime.data import Dataset
 from gan_runtime.errors import InputError
@@ -24,16 +24,17 @@ def check_networks(system: System, config: Config, dataset: Dataset) -> None:
         InputError: says which network does not fit, and what it must take and give.
     """
     recipe, device = config.recipe, torch.device(config.device)
-    given = system.networks(recipe, config.data.size, len(config.conditions))
+    given = system.networks(recipe, config.shapes)
     with RandomNumbers(device).used():
         state = new_state(system, {name: deepcopy(one) for name, one in given.items()}, recipe, device)
         state.counters = dict.fromkeys(state.counters, MANY)
         count = min(2 * recipe.batch_step if recipe.batch_step > 1 else 2, len(dataset.images))
         batch = Batches(dataset, count, config.seed, device).at(0)
-        real, labels = batch["images"], batch["labels"]
-        _check_generator(
-            state.networks["generator"], draw_latents(recipe, real), real, labels if config.conditions else None
-        )
+        real = batch["images"]
+        inputs = {"images": batch["source"]} if "source" in batch else {"latents": draw_latents(recipe, real)}
+        if config.conditions:
+            inputs["labels"] = batch["labels"]
+        _check_generator(state.networks["generator"], inputs, real)
         try:
             losses = system.step(state, recipe, **batch)
         except InputError:
@@ -50,19 +51,18 @@ def check_networks(system: System, config: Config, dataset: Dataset) -> None:
             )
 
 
-def _check_generator(
-    generator: nn.Module, latents: torch.Tensor, real: torch.Tensor, labels: torch.Tensor | None
-) -> None:
-    inputs = f"latents float {list(latents.shape)}" + (
-        f" and labels int64 {list(labels.shape)}" if labels is not None else ""
+def _check_generator(generator: nn.Module, inputs: dict[str, Tensor], real: Tensor) -> None:
+    takes = " and ".join(
+        f"{name} {'float' if values.is_floating_point() else 'int64'} {list(values.shape)}"
+        for name, values in inputs.items()
     )
     wanted = f"images float {list(real.shape)} in [-1, 1]"
     try:
         with torch.no_grad():
-            images = generator(latents) if labels is None else generator(latents, labels)
+            images = generator(*inputs.values())
     except Exception as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise InputError(f"networks: the generator must take {inputs} and give {wanted}: {first}") from error
-    if not isinstance(images, torch.Tensor) or images.shape != real.shape:
-        found = list(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
-        raise InputError(f"networks: the generator gives {found} for {inputs}; it must give {wanted}")
+        raise InputError(f"networks: the generator must take {takes} and give {wanted}: {first}") from error
+    if not isinstance(images, Tensor) or images.shape != real.shape:
+        found = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
+        raise InputError(f"networks: the generator gives {found} for {takes}; it must give {wanted}")

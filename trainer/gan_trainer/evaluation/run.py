@@ -1,6 +1,7 @@
 """The evaluations of a run: during training, and at its end."""
 
 import time
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from gan_trainer.training.state import TrainState
 
 @dataclass(frozen=True)
 class RunEvaluator:
-    """Evaluates the averaged generator of a run, and decides when the run stops early."""
+    """Evaluates the averaged networks of a run, and decides when the run stops early."""
 
     config: Config
     run: Run
@@ -38,7 +39,7 @@ class RunEvaluator:
 
     def during(self, state: TrainState, book: Logbook) -> Evaluation:
         """Measure the averaged generator, and log and show the scores."""
-        self._measure(state, book, state.averaged("generator"), (history.SAMPLES,))
+        self._measure(state, book, self._averaged(state), (history.SAMPLES,))
         entries = self._watch(state, book)
         return Evaluation(history.improves(entries, self.by), self._verdict(entries))
 
@@ -50,7 +51,7 @@ class RunEvaluator:
         """
         counts = (history.SAMPLES, history.FINAL_SAMPLES)
         known = any(entry["images"] == state.images_seen for entry in history.evaluations(self.run.entries(), self.by))
-        self._measure(state, book, state.averaged("generator"), counts[1:] if known else counts)
+        self._measure(state, book, self._averaged(state), counts[1:] if known else counts)
         entries = self.run.entries() if known else self._watch(state, book)
         best = history.best([entry for entry in entries if entry.get("n") == history.SAMPLES], self.by)
         earlier = self._earlier(state, book, best["images"]) if best and best["images"] != state.images_seen else None
@@ -80,28 +81,33 @@ class RunEvaluator:
             return "patience"
         return None
 
-    def _earlier(self, state: TrainState, book: Logbook, images: int) -> nn.Module | None:
-        """The averaged generator after so many images; None where its checkpoint is missing or damaged."""
-        generator = deepcopy(state.averaged("generator"))
+    def _averaged(self, state: TrainState) -> dict[str, nn.Module]:
+        """The networks of the task that the run has, averaged."""
+        return {name: state.averaged(name) for name in task_of(self.config).networks if name in state.networks}
+
+    def _earlier(self, state: TrainState, book: Logbook, images: int) -> dict[str, nn.Module] | None:
+        """The averaged networks after so many images; None where their checkpoint is missing or damaged."""
+        networks = deepcopy(self._averaged(state))
         try:
             saved = load_checkpoint(checkpoint_path(self.run.checkpoints, images))
-            generator.load_state_dict(averaged_weights(saved, "generator"))
+            for name, network in networks.items():
+                network.load_state_dict(averaged_weights(saved, name))
         except (GanEdgeError, *CONTENT_ERRORS) as error:
             book.say(f"the generator after {images:,} images was not evaluated again: {error}")
             return None
-        return generator
+        return networks
 
     def _measure(
         self,
         state: TrainState,
         book: Logbook,
-        generator: nn.Module,
+        networks: Mapping[str, nn.Module],
         counts: tuple[int, ...],
         place: dict[str, Any] | None = None,
     ) -> None:
-        """Log the scores of `generator`, which belongs to another `place` of the run if it is an earlier one."""
+        """Log the scores of `networks`, which belong to another `place` of the run if they are earlier ones."""
         began = time.perf_counter()
-        found = self.judge.scores(generator, self.config, *counts)
+        found = self.judge.scores(networks, self.config, *counts)
         seconds = time.perf_counter() - began
         state.eval_seconds += seconds
         for n, scores in zip(counts, found, strict=True):

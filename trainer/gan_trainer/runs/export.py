@@ -102,7 +102,7 @@ def _load_networks(
             "gan_trainer.Run(folder, networks=…).export(…)"
         )
     system = with_networks(config.recipe, {name: deepcopy(network).cpu() for name, network in own.items()})
-    networks = system.networks(config.recipe, config.data.size, len(config.conditions))
+    networks = system.networks(config.recipe, config.shapes)
     deployed: dict[str, nn.Module] = {name: networks[name] for name in task_of(config).networks if name in networks}
     try:
         for name, network in deployed.items():

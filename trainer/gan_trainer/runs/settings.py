@@ -14,14 +14,15 @@ from gan_trainer.runs import history
 from gan_trainer.systems import SYSTEMS, new_networks
 from gan_trainer.tasks import find_task
 from gan_trainer.training.config import Config, choose_augmentation, choose_precision
-from gan_trainer.training.system import System
+from gan_trainer.training.system import Shapes, System
 
 
 def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
     """Make the checks of `make_config` that need no data: decoding the data may take minutes."""
     recipe = _changed(source, recipe_name, changes)
     if pictures is not None:
-        new_networks(recipe, ImageSize(pictures.size, pictures.size, CHANNELS[pictures.mode]), 0)
+        size = ImageSize(pictures.size, pictures.size, CHANNELS[pictures.mode])
+        new_networks(recipe, Shapes(size, source=size))
 
 
 def make_config(
@@ -66,9 +67,7 @@ def make_config(
     threads = available_cpus() if threads is None else threads
     requested = {name: value for name, value in changes.items() if value is not None}
     config = Config(data, recipe_name, recipe, seed, device, threads, keep_checkpoints, requested)
-    (system or SYSTEMS[recipe.system]).networks(
-        config.recipe, data.size, len(config.conditions)
-    )  # raises InputError if they cannot be built
+    (system or SYSTEMS[recipe.system]).networks(config.recipe, config.shapes)  # InputError if they cannot be built
     return config
 
 

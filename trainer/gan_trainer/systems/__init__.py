@@ -8,13 +8,12 @@ import torch
 from torch import nn
 
 from gan_runtime.errors import InputError
-from gan_runtime.manifest import ImageSize
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS, Recipe
 from gan_trainer.systems import bigan, gan, vae
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import RandomNumbers, number_of_threads, settle_math_library
 from gan_trainer.training.state import TrainState, new_state
-from gan_trainer.training.system import System
+from gan_trainer.training.system import Shapes, System
 
 SYSTEMS: dict[str, System] = {"gan": gan.SYSTEM, "bigan": bigan.SYSTEM, "vae": vae.SYSTEM}
 
@@ -31,13 +30,13 @@ def register(system: System, settings: type[Recipe], recipes: Mapping[str, Recip
     RECIPES.update(recipes)
 
 
-def new_networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
-    """New networks of a recipe's system by name, for images of `size`; `classes` is 0 for unconditional ones.
+def new_networks(recipe: Recipe, shapes: Shapes) -> dict[str, nn.Module]:
+    """New networks of a recipe's system by name.
 
     Raises:
         InputError: the network cannot draw images of this size.
     """
-    return SYSTEMS[recipe.system].networks(recipe, size, classes)
+    return SYSTEMS[recipe.system].networks(recipe, shapes)
 
 
 def with_networks(recipe: Recipe, own: Mapping[str, nn.Module]) -> System:
@@ -52,8 +51,8 @@ def with_networks(recipe: Recipe, own: Mapping[str, nn.Module]) -> System:
         if name not in names:
             raise InputError(f"networks: {recipe.system} has no {name!r}; it trains {', '.join(names)}")
 
-    def networks(recipe: Recipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
-        made = {} if set(own) == set(names) else system.networks(recipe, size, classes)
+    def networks(recipe: Recipe, shapes: Shapes) -> dict[str, nn.Module]:
+        made = {} if set(own) == set(names) else system.networks(recipe, shapes)
         return {name: own[name] if name in own else made[name] for name in names}
 
     return replace(system, networks=networks) if own else system
@@ -72,7 +71,7 @@ def start_state(config: Config, saved: dict[str, Any] | None = None, system: Sys
     random = RandomNumbers(device)
     with number_of_threads(config.threads), random.used():
         random.seed(config.seed)
-        networks = system.networks(config.recipe, config.data.size, len(config.conditions))
+        networks = system.networks(config.recipe, config.shapes)
         state = new_state(system, networks, config.recipe, device)
     state.random = random
     if saved is not None:

@@ -2,7 +2,6 @@
 
 from torch import Tensor, nn
 
-from gan_runtime.manifest import ImageSize
 from gan_trainer.losses.adversarial import OBJECTIVES
 from gan_trainer.networks import new_encoder, new_features, new_generator
 from gan_trainer.networks.assembly import JointDiscriminator
@@ -17,17 +16,17 @@ from gan_trainer.training.step import (
     draw_latents,
     frozen,
 )
-from gan_trainer.training.system import System
+from gan_trainer.training.system import Shapes, System
 
 Pairs = tuple[Tensor, Tensor]
 
 
-def networks(recipe: BiganRecipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
+def networks(recipe: BiganRecipe, shapes: Shapes) -> dict[str, nn.Module]:
     """A generator, a discriminator of pairs of image and latent, and an encoder."""
-    body = recipe.network, size, recipe.width
-    generator = new_generator(*body, recipe.g_norm, recipe.latent_dim, classes)
+    body = recipe.network, shapes.size, recipe.width
+    generator = new_generator(*body, recipe.g_norm, recipe.latent_dim, shapes.classes)
     layers, features = new_features(*body, recipe.d_norm, recipe.dropout, minibatch_std=recipe.minibatch_std)
-    discriminator: nn.Module = JointDiscriminator(layers, features, recipe.latent_dim, classes)
+    discriminator: nn.Module = JointDiscriminator(layers, features, recipe.latent_dim, shapes.classes)
     if recipe.d_norm == "spectral":
         discriminator = with_spectral_norm(discriminator)
     encoder = new_encoder(*body, recipe.g_norm, recipe.latent_dim)

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from gan_runtime.errors import InputError
-from gan_runtime.manifest import ImageSize
 from gan_trainer.data.augment import augment
 from gan_trainer.losses.adversarial import OBJECTIVES
 from gan_trainer.losses.penalties import PENALTIES, Critic, gradient_penalty
@@ -21,16 +20,18 @@ from gan_trainer.training.step import (
     draw_latents,
     frozen,
 )
-from gan_trainer.training.system import System
+from gan_trainer.training.system import Shapes, System
 
 
-def networks(recipe: GanRecipe, size: ImageSize, classes: int) -> dict[str, nn.Module]:
+def networks(recipe: GanRecipe, shapes: Shapes) -> dict[str, nn.Module]:
     """A generator and a discriminator."""
-    generator = new_generator(recipe.network, size, recipe.width, recipe.g_norm, recipe.latent_dim, classes)
-    layers, features = new_features(
-        recipe.network, size, recipe.width, recipe.d_norm, recipe.dropout, minibatch_std=recipe.minibatch_std
+    generator = new_generator(
+        recipe.network, shapes.size, recipe.width, recipe.g_norm, recipe.latent_dim, shapes.classes
     )
-    discriminator: nn.Module = Discriminator(layers, features, classes)
+    layers, features = new_features(
+        recipe.network, shapes.size, recipe.width, recipe.d_norm, recipe.dropout, minibatch_std=recipe.minibatch_std
+    )
+    discriminator: nn.Module = Discriminator(layers, features, shapes.classes)
     if recipe.d_norm == "spectral":
         discriminator = with_spectral_norm(discriminator)
     return {"generator": generator, "discriminator": discriminator}

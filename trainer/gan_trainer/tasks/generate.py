@@ -1,6 +1,6 @@
 """The task "generate": latents in, images out, measured as gan-eval measures them, in the same features."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,9 +73,9 @@ class Judge:
     network: FeatureNetwork
     reference: Reference
 
-    def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Scores]:
+    def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[Scores]:
         """Scores of the first images of seed 0, for each of `counts`; the largest number of images is drawn once."""
-        measured = self.network.measure(draw_images(generator, config, max(counts)))
+        measured = self.network.measure(draw_images(networks["generator"], config, max(counts)))
         labels = np.arange(max(counts)) % len(config.conditions) if config.conditions else None
         return [score(measured.at(slice(n)), self.reference, None if labels is None else labels[:n]) for n in counts]
 

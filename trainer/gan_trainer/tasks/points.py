@@ -71,9 +71,9 @@ class Judge:
 
     data: str
 
-    def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[PointScores]:
+    def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[PointScores]:
         """Scores of the first points of seed 0, for each of `counts`."""
-        points = np.concatenate(list(draw_points(generator, config, max(counts))))
+        points = np.concatenate(list(draw_points(networks["generator"], config, max(counts))))
         return [score_points(points[:n], self.data) for n in counts]
 
     def words(self, scores: PointScores, n: int) -> str:

@@ -21,10 +21,13 @@ Files = dict[str, ModelFile]
 
 
 class Judge(Protocol):
-    """What the generator of a run is measured with."""
+    """What the networks of a run are measured with."""
 
-    def scores(self, generator: nn.Module, config: Config, *counts: int) -> list[Any]:
-        """Scores of the first samples of seed 0, for each of `counts`: dataclasses of numbers."""
+    def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[Any]:
+        """Scores of the first samples, for each of `counts`: dataclasses of numbers.
+
+        The networks are those of `Task.networks` that the run has, averaged if it has averages.
+        """
 
     def words(self, scores: Any, n: int) -> str:
         """Scores of n samples for people."""

@@ -21,6 +21,7 @@ from gan_trainer.recipes.checks import (
 from gan_trainer.recipes.recipe import SETTINGS, Recipe
 from gan_trainer.recipes.words import names_of_fields
 from gan_trainer.training.format2 import system_of
+from gan_trainer.training.system import Shapes
 
 DEVICES = ("cpu", "cuda")
 AUGMENT_BELOW = (
@@ -70,6 +71,11 @@ class Config:
     def conditions(self) -> tuple[str, ...]:
         """Names of the classes that the networks are conditioned on; empty for an unconditional recipe."""
         return self.data.classes if self.recipe.conditional else ()
+
+    @property
+    def shapes(self) -> Shapes:
+        """What the networks are built for."""
+        return Shapes(self.data.size, len(self.conditions))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON and checkpoints."""

@@ -9,6 +9,21 @@ from torch import Tensor, nn
 from gan_runtime.manifest import ImageSize
 
 
+@dataclass(frozen=True)
+class Shapes:
+    """What networks are built for.
+
+    Args:
+        size: of the images that the generator gives.
+        classes: the number of classes that the networks are conditioned on; 0 for none.
+        source: of the images that it takes, for translation.
+    """
+
+    size: ImageSize
+    classes: int = 0
+    source: ImageSize | None = None
+
+
 def _nothing(recipe: Any) -> dict[str, nn.Module]:
     return {}
 
@@ -18,8 +33,8 @@ class System:
     """How networks for a task are trained.
 
     Args:
-        networks: (recipe, size of the images, number of classes) -> new networks by name, one of them "generator".
-            Raises InputError if the recipe's network does not support images of this size.
+        networks: (recipe, shapes) -> new networks by name, one of them "generator". Raises InputError if the recipe's
+            network does not support images of this size.
         step: (state, recipe, **batch) -> losses by name, scalars without gradients. The tensors of a batch are
             passed by name: `images` float [n, c, h, w] in [-1, 1], and `labels` int64 [n]. The loss of a network that
             is not trained in this step is left out.
@@ -30,7 +45,7 @@ class System:
         logged: those of its counters that metrics.jsonl records.
     """
 
-    networks: Callable[[Any, ImageSize, int], dict[str, nn.Module]]
+    networks: Callable[[Any, Shapes], dict[str, nn.Module]]
     step: Callable[..., dict[str, Tensor]]
     optimizers: dict[str, tuple[str, ...]]
     averaged: tuple[str, ...] = ("generator",)
