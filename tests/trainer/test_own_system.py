@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from gan_runtime import Generator
 from gan_runtime.manifest import ImageSize
 from gan_trainer.networks import new_encoder, new_generator
-from gan_trainer.recipes.base import Recipe, setting
+from gan_trainer.recipes.base import setting
+from gan_trainer.recipes.latents import LatentRecipe
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS
 from gan_trainer.systems import SYSTEMS, register
 from gan_trainer.training.checkpoint import load_checkpoint
@@ -22,7 +23,7 @@ from gan_trainer.training.system import Shapes, System
 
 
 @dataclass(frozen=True)
-class BeganRecipe(Recipe):
+class BeganRecipe(LatentRecipe):
     """A generator against an autoencoder: the balance of the two losses is kept at `gamma`."""
 
     system: str = field(default="began", init=False)

@@ -23,7 +23,7 @@ from gan_trainer.losses.penalties import PENALTIES
 from gan_trainer.networks import BODIES
 from gan_trainer.networks.grid import coarse_grid
 from gan_trainer.networks.layers import NORMS, Dropout
-from gan_trainer.recipes import adversarial, base, checks, gan
+from gan_trainer.recipes import adversarial, checks, gan, latents
 from gan_trainer.recipes.checks import changed
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS, Recipe
 from gan_trainer.runs import settings
@@ -365,8 +365,8 @@ def test_names_that_checks_knows_are_those_of_the_tables() -> None:
     assert tuple(OBJECTIVES) == adversarial.OBJECTIVES
     assert tuple(PENALTIES) == gan.PENALTIES
     assert tuple(AUGMENTATIONS) == checks.AUGMENTATIONS
-    assert tuple(BODIES) == base.NETWORKS
-    assert base.NORMS == NORMS
+    assert tuple(BODIES) == latents.NETWORKS
+    assert latents.NORMS == NORMS
     assert tuple(SYSTEMS) == tuple(SETTINGS)
 
 

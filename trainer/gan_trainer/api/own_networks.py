@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gan_runtime.data import Dataset
 from gan_runtime.errors import InputError
 from gan_trainer.data.batches import Batches
+from gan_trainer.recipes.latents import latents_of
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import RandomNumbers
 from gan_trainer.training.state import new_state
@@ -31,7 +32,9 @@ def check_networks(system: System, config: Config, dataset: Dataset) -> None:
         count = min(2 * recipe.batch_step if recipe.batch_step > 1 else 2, len(dataset.images))
         batch = Batches(dataset, count, config.seed, device).at(0)
         real = batch["images"]
-        inputs = {"images": batch["source"]} if "source" in batch else {"latents": draw_latents(recipe, real)}
+        inputs = (
+            {"images": batch["source"]} if "source" in batch else {"latents": draw_latents(latents_of(recipe), real)}
+        )
         if config.conditions:
             inputs["labels"] = batch["labels"]
         _check_generator(state.networks["generator"], inputs, real)

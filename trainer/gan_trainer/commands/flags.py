@@ -86,10 +86,10 @@ class RecipeCommand(GroupedCommand):
     def _of_recipe(self, ctx: click.Context) -> Iterable[click.Parameter]:
         name = ctx.meta["recipe"] or USUAL
         recipe = find_recipe(name)
-        own = {field.name for field in fields(recipe) if field.init}
+        own = {field.name: field for field in fields(recipe) if field.init}
         for parameter in self.get_params(ctx):
             if parameter.name in own:
-                yield _with_value(parameter, name, getattr(recipe, parameter.name))
+                yield _of_field(parameter, own[parameter.name], name, getattr(recipe, parameter.name))
             elif parameter.name not in FLAGS:
                 yield parameter
 
@@ -112,9 +112,12 @@ def _parameter(field: Field[Any], kind: Any) -> inspect.Parameter:
     )
 
 
-def _with_value(parameter: click.Parameter, recipe: str, value: Any) -> Any:
-    """The parameter with the recipe's value as its default, in a group with the recipe's name."""
+def _of_field(parameter: click.Parameter, field: Field[Any], recipe: str, value: Any) -> Any:
+    """The parameter with the recipe's value as its default, and help and bounds of the field of the recipe's class."""
     shown: Any = copy(parameter)
+    shown.help = field.metadata.get("help", shown.help)
+    if isinstance(shown.type, _Integer | _Number):
+        shown.type = type(shown.type)(field.metadata["bounds"].get("min"), field.metadata["bounds"].get("max"))
     shown.show_default = ("on" if value else "off") if isinstance(value, bool) else flag("", value).partition(" ")[2]
     if shown.rich_help_panel == RECIPE:
         shown.rich_help_panel = f"{RECIPE} {recipe}"

@@ -16,4 +16,4 @@ def print_recipes(as_json: bool) -> None:
 
 
 def _row(name: str, recipe: Recipe) -> tuple[str, ...]:
-    return name, recipe.network, recipe.summary, recipe.source
+    return name, getattr(recipe, "network", ""), recipe.summary, recipe.source

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gan_runtime.errors import InputError
-from gan_trainer.recipes.base import NORMS, Recipe, setting
+from gan_trainer.recipes.base import setting
 from gan_trainer.recipes.checks import accepts, check_choice, flag, one_of
+from gan_trainer.recipes.latents import NORMS, LatentRecipe
 
 OBJECTIVES = ("minimax", "non-saturating", "lsgan", "wgan", "hinge", "rpgan", "ragan")
 STD_GROUP = 4  # images per group of the minibatch standard deviation
@@ -14,7 +15,7 @@ EARLY, LONG_INTERVAL = 25, 500  # generator steps between longer trainings of a 
 
 
 @dataclass(frozen=True)
-class AdversarialRecipe(Recipe):
+class AdversarialRecipe(LatentRecipe):
     """The discriminator, the objective, and how many steps the discriminator makes."""
 
     d_norm: str = setting(

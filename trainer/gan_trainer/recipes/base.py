@@ -13,8 +13,6 @@ from gan_trainer.recipes.checks import AUTO, check_fields, check_precision, chec
 from gan_trainer.recipes.words import names_of_fields
 
 EPOCH = 60_000  # images
-NETWORKS = ("mlp", "conv", "dcgan", "resnet")
-NORMS = ("none", "batch", "layer")
 
 
 def setting(default: Any, text: str, choices: tuple[str, ...] = (), **bounds: Any) -> Any:
@@ -32,23 +30,13 @@ def many(default: Any, text: str, least: int = 1) -> Any:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Networks, optimizer, lengths and intervals. Lengths and intervals are numbers of real images seen.
+    """Optimizer, lengths and intervals. Lengths and intervals are numbers of real images seen.
 
     The subclass of a system adds fields, sets `system` to its name, and extends `check` and `idle`.
     """
 
     source: str = field(compare=False)  # the paper; its wording is no setting
     system: str = field(default="", init=False)  # a key of SYSTEMS
-    network: str = setting("dcgan", "Body of the networks: mlp, conv, dcgan or resnet.", NETWORKS)
-    width: int = setting(
-        32, "Channels at half the image size. The layers of mlp have 8 to 32 times as many units.", min=2, max=4096
-    )
-    g_norm: str = setting("batch", "Normalisation of the generator: none, batch or layer.", NORMS)
-    conditional: bool = setting(False, "Condition the networks on classes, if the data have them.")
-    latent_dim: int = setting(100, "Dimension of the latents.", min=1, max=4096)
-    latents: str = setting(
-        "normal", "Distribution of the latents: normal, N(0, 1), or uniform, U(-1, 1).", ("normal", "uniform")
-    )
     optimizer: str = setting("adam", "Optimizer: adam or rmsprop.", ("adam", "rmsprop"))
     lr: float = setting(2e-4, "Learning rate of all networks.", above=0.0, max=1.0)
     betas: tuple[float, float] = setting((0.5, 0.999), "Decay rates of the moments of Adam.", min=0.0, below=1.0)
@@ -98,6 +86,11 @@ class Recipe:
     def generator_is_due(self, counters: Mapping[str, int]) -> bool:
         """Whether the generator makes a step after the current batch."""
         return True
+
+    @property
+    def on_classes(self) -> bool:
+        """Whether the networks are conditioned on classes."""
+        return False
 
     @property
     def batch_step(self) -> int:

@@ -136,13 +136,15 @@ RECIPES: dict[str, Recipe] = {
 
 
 def changeable() -> dict[str, tuple[Field[Any], Any]]:
-    """The fields of the recipes of all systems that users may change, by name, and their types."""
-    return {
+    """The fields of the recipes of all systems that users may change, by name, and their types; common ones last."""
+    found = {
         field.name: (field, get_type_hints(settings)[field.name])
         for settings in SETTINGS.values()
         for field in fields(settings)
         if "help" in field.metadata
     }
+    common = {field.name for field in fields(Recipe)}
+    return dict(sorted(found.items(), key=lambda item: item[0] in common))
 
 
 def find_recipe(name: str) -> Recipe:

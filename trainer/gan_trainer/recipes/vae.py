@@ -1,14 +1,15 @@
-"""Settings of variational autoencoders: those of all systems."""
+"""Settings of variational autoencoders: those of all systems with latents."""
 
 from dataclasses import dataclass, field
 
 from gan_runtime.errors import InputError
-from gan_trainer.recipes.base import Recipe, check_no_average
+from gan_trainer.recipes.base import check_no_average
 from gan_trainer.recipes.checks import flag
+from gan_trainer.recipes.latents import LatentRecipe
 
 
 @dataclass(frozen=True)
-class VaeRecipe(Recipe):
+class VaeRecipe(LatentRecipe):
     """An encoder and a decoder, which is the generator."""
 
     system: str = field(default="vae", init=False)

@@ -58,9 +58,10 @@ def make_config(
         raise InputError(f"--conditional: {data.name} has no classes; {way}")
     if "augment" in recipe.unresolved:
         recipe = changed(recipe, {"augment": choose_augmentation(AUTO, data.images)})
+    if recipe.on_classes and not data.classes:
+        recipe = changed(recipe, {"conditional": False})
     recipe = replace(
         recipe,
-        conditional=recipe.conditional and bool(data.classes),
         precision=choose_precision(recipe.precision, device),
         eval_every=choose_evaluation(recipe, data.source, changes.get("eval_every")),
     )

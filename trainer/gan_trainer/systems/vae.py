@@ -5,19 +5,19 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gan_trainer.networks import new_encoder, new_generator
-from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.recipes.vae import VaeRecipe
 from gan_trainer.training.state import TrainState
 from gan_trainer.training.step import autocast, descend
 from gan_trainer.training.system import Shapes, System
 
 
-def networks(recipe: Recipe, shapes: Shapes) -> dict[str, nn.Module]:
+def networks(recipe: VaeRecipe, shapes: Shapes) -> dict[str, nn.Module]:
     """A generator, which is the decoder, and an encoder that returns means and variances."""
     body = recipe.network, shapes.size, recipe.width, recipe.g_norm, recipe.latent_dim
     return {"generator": new_generator(*body, shapes.classes), "encoder": new_encoder(*body, spread=True)}
 
 
-def step(state: TrainState, recipe: Recipe, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def step(state: TrainState, recipe: VaeRecipe, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """One step on the negative evidence lower bound, with one reparameterised sample (Kingma and Welling 2014, eq. 10).
 
     Args:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_runtime.latents import default_labels, draw_latents
+from gan_trainer.recipes.latents import latents_of
 from gan_trainer.training.config import Config
 
 BATCH = 500
@@ -28,7 +29,8 @@ def draw(generator: nn.Module, config: Config, n: int) -> Iterator[Tensor]:
 @torch.no_grad()
 def _draw(generator: nn.Module, config: Config, first: int, count: int) -> Tensor:
     classes = len(config.conditions)
-    inputs = [torch.from_numpy(draw_latents(0, first, count, config.recipe.latent_dim, config.recipe.latents))]
+    recipe = latents_of(config.recipe)
+    inputs = [torch.from_numpy(draw_latents(0, first, count, recipe.latent_dim, recipe.latents))]
     if classes:
         inputs.append(torch.from_numpy(default_labels(first, count, classes)))
     drawn: Tensor = generator(*(values.to(config.device) for values in inputs))

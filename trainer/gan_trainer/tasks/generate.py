@@ -24,6 +24,7 @@ from gan_runtime.models import encoder_path
 from gan_runtime.terminal.text import note
 from gan_trainer.data.pixels import denormalise, to_pixels
 from gan_trainer.data.source import DataSource
+from gan_trainer.recipes.latents import latents_of
 from gan_trainer.tasks.drawing import draw
 from gan_trainer.tasks.task import Best, Comparison, Files, Metric, Task
 from gan_trainer.training.config import Config
@@ -155,7 +156,7 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
 
     if "encoder" in networks:
         check_writable(encoder_path(output))
-    classes = config.conditions
+    classes, recipe = config.conditions, latents_of(config.recipe)
     generator = generator_file(  # every recipe ends in tanh, even if all that it draws is white
         networks["generator"],
         output,
@@ -163,8 +164,8 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
         class_names=classes,
         range=(-1.0, 1.0),
         pictures=config.data.pictures,
-        latent_dim=config.recipe.latent_dim,
-        distribution=config.recipe.latents,
+        latent_dim=recipe.latent_dim,
+        distribution=recipe.latents,
         **about,
     )
     if "encoder" not in networks:
@@ -176,11 +177,12 @@ def _encoder(encoder: nn.Module, generator: ModelFile, config: Config, about: di
     """The verified encoder file that names `generator` as its counterpart."""
     from gan_trainer.export.encoder import encoder_file  # noqa: PLC0415
 
+    recipe = latents_of(config.recipe)
     return encoder_file(
         encoder,
         encoder_path(generator.path),
         size=config.data.size,
-        latents=Latents(config.recipe.latent_dim, config.recipe.latents),
+        latents=Latents(recipe.latent_dim, recipe.latents),
         opset=about["opset"],
         name=f"{about['name']}-encoder",
         pictures=config.data.pictures,

@@ -18,6 +18,7 @@ from gan_runtime.laboratory.points import POINTS
 from gan_runtime.laboratory.scatter import scatter
 from gan_trainer.recipes.base import Recipe
 from gan_trainer.recipes.checks import AUTO, flag
+from gan_trainer.recipes.latents import latents_of
 from gan_trainer.tasks.drawing import draw
 from gan_trainer.tasks.task import Comparison, Entry, Files, Metric, Task
 from gan_trainer.training.config import Config
@@ -96,12 +97,13 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
     """The generator. The encoder of a BiGAN is not exported: there is no command that would take points."""
     from gan_trainer.export.points import points_file  # noqa: PLC0415  (onnx, which gan-train does not need)
 
+    recipe = latents_of(config.recipe)
     generator = points_file(
         networks["generator"],
         output,
         extent=POINTS[config.data.source].extent,
-        latent_dim=config.recipe.latent_dim,
-        distribution=config.recipe.latents,
+        latent_dim=recipe.latent_dim,
+        distribution=recipe.latents,
         **about,
     )
     return {"generator": generator}

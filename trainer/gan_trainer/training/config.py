@@ -70,7 +70,7 @@ class Config:
     @property
     def conditions(self) -> tuple[str, ...]:
         """Names of the classes that the networks are conditioned on; empty for an unconditional recipe."""
-        return self.data.classes if self.recipe.conditional else ()
+        return self.data.classes if self.recipe.on_classes else ()
 
     @property
     def shapes(self) -> Shapes:
