@@ -1,6 +1,7 @@
-"""Metrics of generated images: pure functions of features, in float64, with numpy only.
+"""Metrics of generated images: pure functions of features or pixels, in float64, with numpy only.
 
 Features are an array [n, d], one row per image, of any network; metrics of different networks are not comparable.
+Pixel metrics compare pictures with the pictures that they should be.
 """
 
 from gan_runtime.evaluation.metrics.frechet import Moments, frechet_distance, frechet_distance_of
@@ -16,6 +17,7 @@ from gan_runtime.evaluation.metrics.neighbours import (
     neighbourhood_metrics,
     precision_recall,
 )
+from gan_runtime.evaluation.metrics.pixels import l1, psnr, ssim
 
 __all__ = [
     "KernelDistance",
@@ -27,6 +29,7 @@ __all__ = [
     "frechet_distance",
     "frechet_distance_of",
     "kernel_distance",
+    "l1",
     "label_accuracy",
     "largest_probability",
     "memorisation",
@@ -36,4 +39,6 @@ __all__ = [
     "neighbour_distances",
     "neighbourhood_metrics",
     "precision_recall",
+    "psnr",
+    "ssim",
 ]
