@@ -22,6 +22,7 @@ from gan_runtime.evaluation.metrics import (
     mode_coverage,
     neighbourhood_metrics,
 )
+from gan_runtime.evaluation.metrics.arrays import Features
 from gan_runtime.evaluation.reference import MEMORISED, OF_FEW, Reference, cached, keep
 from gan_runtime.images.choice import some_of
 
@@ -104,7 +105,7 @@ def score(
     near = neighbourhood_metrics(real, measured.features, reference.k, distances)
     found = None if seen or not reference.held_out else find_copies(measured, reference)
     return Scores(
-        **_distances(measured, reference.train.measured, reference.moments),
+        **feature_distances(measured.features, reference.train.measured.features, reference.moments),
         **asdict(near),
         **_classes(measured, reference, labels),
         **_copies(found),
@@ -137,9 +138,10 @@ def score_test(reference: Reference, n: int) -> Scores:
         order = some_of(len(train.features), len(train.features))
         left, right = np.split(order, [min(n, len(order) // 2)])
         if len(left) > train.features.shape[1]:
-            distances = _distances(train.at(left), train.at(right), Moments.of(train.features[right]))
+            right_features = train.features[right]
+            distances = feature_distances(train.features[left], right_features, Moments.of(right_features))
     elif len(chosen) > some.features.shape[1]:
-        distances = _distances(some, train, reference.moments)
+        distances = feature_distances(some.features, train.features, reference.moments)
     values = dict.fromkeys(("precision", "recall", "density", "coverage")) | distances
     found = find_copies(some, reference) if reference.held_out else None
     return Scores(**values, **_classes(some, reference, labels), **_copies(found))
@@ -187,10 +189,11 @@ def _check(stored: dict[str, dict[str, Any]]) -> int:
     return zlib.crc32(json.dumps(stored, sort_keys=True).encode())
 
 
-def _distances(measured: Measured, real: Measured, moments: Moments) -> dict[str, Any]:
-    size = min(KID_SIZE, len(measured.features), len(real.features))
-    kernel = kernel_distance(real.features, measured.features, KID_SUBSETS, size)
-    frechet = frechet_distance_of(measured.features, moments)
+def feature_distances(features: Features, real: Features, moments: Moments | None) -> dict[str, Any]:
+    """KID of `features` [n, d] to those of real images [m, d], and FID if the `moments` of these are given."""
+    size = min(KID_SIZE, len(features), len(real))
+    kernel = kernel_distance(real, features, KID_SUBSETS, size)
+    frechet = None if moments is None else frechet_distance_of(features, moments)
     return {"fid": frechet, "kid": kernel.mean, "kid_deviation": kernel.deviation}
 
 
