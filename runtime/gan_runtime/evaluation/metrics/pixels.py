@@ -34,7 +34,7 @@ def psnr(pictures: Pictures, truth: Pictures) -> Float64:
     Raises:
         InputError: as `l1`.
     """
-    return _each(_psnr, pictures, truth)
+    return _each(psnr_of, pictures, truth)
 
 
 def ssim(pictures: Pictures, truth: Pictures) -> Float64:
@@ -49,7 +49,7 @@ def ssim(pictures: Pictures, truth: Pictures) -> Float64:
     """
     if min(pictures.shape[1:3], default=0) < LEAST_SIDE:
         raise InputError(f"pictures {list(pictures.shape)}: SSIM needs at least {LEAST_SIDE} x {LEAST_SIDE} pixels")
-    return _each(_ssim, pictures, truth)
+    return _each(ssim_of, pictures, truth)
 
 
 def _each(metric: Callable[[Float64, Float64], float], pictures: Pictures, truth: Pictures) -> Float64:
@@ -63,12 +63,14 @@ def _each(metric: Callable[[Float64, Float64], float], pictures: Pictures, truth
     return np.array([metric(x.astype(np.float64), y.astype(np.float64)) for x, y in zip(pictures, truth, strict=True)])
 
 
-def _psnr(x: Float64, y: Float64) -> float:
+def psnr_of(x: Float64, y: Float64) -> float:
+    """`psnr` of one pair of arrays of levels, of any shape."""
     error = np.square(x - y).mean()
     return min(CLEAREST, 10 * float(np.log10(WHITE**2 / error))) if error else CLEAREST
 
 
-def _ssim(x: Float64, y: Float64) -> float:
+def ssim_of(x: Float64, y: Float64) -> float:
+    """`ssim` of one pair [h, w, c] of levels, of at least `LEAST_SIDE` pixels a side."""
     mean_x, mean_y, xx, yy, xy = _smoothed(np.stack([x, y, x * x, y * y, x * y]))
     variance_x, variance_y, covariance = xx - mean_x**2, yy - mean_y**2, xy - mean_x * mean_y
     c1, c2 = (K1 * WHITE) ** 2, (K2 * WHITE) ** 2

@@ -1,0 +1,23 @@
+"""Pictures and weights by a formula, so that the authors' code and this project's can be given the same."""
+
+import math
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def textured(height: int, width: int, channels: int) -> NDArray[np.uint8]:
+    """A picture uint8 [height, width, channels] of waves, an edge and some noise, as different as photos are."""
+    y, x, c = np.meshgrid(np.arange(height), np.arange(width), np.arange(channels), indexing="ij")
+    waves = np.sin(x * 0.31 + c) * np.cos(y * 0.17 - c) + 0.5 * np.sin(x * y * 0.011)
+    edges = np.where((x + 2 * y) % 29 < 11, 0.6, -0.4)
+    return np.asarray(((0.5 * waves + edges + 0.2 * noise("noise", waves.shape)) * 90 + 120).clip(0, 255), np.uint8)
+
+
+def noise(name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """float64 in [-1, 1], a function of name and index."""
+    n = math.prod(shape)
+    words = np.random.Philox(key=zlib.crc32(name.encode())).random_raw(-(-n // 4)).astype("<u8")
+    values: NDArray[np.float64] = words.view("<u2")[:n].reshape(shape) / 32767.5 - 1.0
+    return values
