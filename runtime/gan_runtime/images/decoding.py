@@ -1,7 +1,7 @@
 """Decode a picture file to uint8 [size, size, channels]."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from threading import Lock
 from typing import Any
 
@@ -22,32 +22,43 @@ NO_MEMORY = "needs more memory than there is"
 Notice = Callable[[str, float], None]
 
 
+def no_notice(kind: str, value: float) -> None:
+    """A `Notice` that is not taken."""
+
+
 def decoder(options: PictureOptions) -> Callable[..., NDArray[np.uint8]]:
     """A function from the content of a picture file to uint8 [size, size, channels], which raises DataError.
 
     Its second argument is called with the kind and value of each remark on a usable picture.
     """
-    from PIL import Image  # noqa: PLC0415
-
     convert, one_at_a_time = srgb_converter(), Lock()
 
-    def decode(content: bytes, notice: Notice = lambda kind, value: None) -> NDArray[np.uint8]:
-        try:
+    def decode(content: bytes, notice: Notice = no_notice) -> NDArray[np.uint8]:
+        with blaming_the_file():
             opened = open_picture(content, options.max_pixels)
             width, height = opened.image.size
             with opened.image, one_at_a_time if width * height > LARGE else nullcontext():
                 again = lambda: open_picture(content, options.max_pixels)  # noqa: E731
                 return _to_array(opened, again, options, convert, notice)
-        except DataError:
-            raise
-        except MemoryError:
-            raise DataError(NO_MEMORY) from None
-        except Image.DecompressionBombError:
-            raise DataError("more pixels than Pillow decodes of this format; make it smaller") from None
-        except Exception as error:  # decoders of damaged files raise whatever they happen to run into
-            raise DataError(f"damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 
     return decode
+
+
+@contextmanager
+def blaming_the_file() -> Iterator[None]:
+    """Raise DataError for whatever goes wrong in the block: decoders of damaged files raise what they run into."""
+    from PIL import Image  # noqa: PLC0415
+
+    try:
+        yield
+    except DataError:
+        raise
+    except MemoryError:
+        raise DataError(NO_MEMORY) from None
+    except Image.DecompressionBombError:
+        raise DataError("more pixels than Pillow decodes of this format; make it smaller") from None
+    except Exception as error:
+        raise DataError(f"damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
 def _to_array(
@@ -58,10 +69,7 @@ def _to_array(
 
     side, image = options.size, opened.image
     image.draft(None, (2 * side, 2 * side))  # decodes a JPEG at a reduced size where possible
-    colours, alpha = _eight_bits(opened, again, options, notice)
-    colours, usable = convert(colours, opened)
-    if not usable:
-        notice(NO_PROFILE, 0)
+    colours, alpha = in_srgb(opened, again, options, convert, notice)
     if alpha is not None:
         if alpha.getextrema()[0] < 255:
             notice(TRANSPARENT, 0)
@@ -69,9 +77,20 @@ def _to_array(
         seen.putalpha(alpha)
         canvas.alpha_composite(seen)
         colours = canvas.convert("RGB")
-    upright = _upright(colours.convert(options.mode), image)
+    upright = upright_as(image, colours.convert(options.mode))
     square = ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS)
     return np.asarray(square, np.uint8).reshape(side, side, CHANNELS[options.mode])
+
+
+def in_srgb(
+    opened: Opened, again: Callable[[], Opened], options: PictureOptions, convert: Any, notice: Notice
+) -> tuple[Any, Any]:
+    """Colours with 8 bits in mode L or RGB, in sRGB, and the alpha in mode L or None."""
+    colours, alpha = _eight_bits(opened, again, options, notice)
+    colours, usable = convert(colours, opened)
+    if not usable:
+        notice(NO_PROFILE, 0)
+    return colours, alpha
 
 
 def _eight_bits(
@@ -140,7 +159,7 @@ def _only(box: tuple[int, int, int, int], size: tuple[int, int], alpha: Any) -> 
     return opaque
 
 
-def _upright(picture: Any, source: Any) -> Any:
+def upright_as(source: Any, picture: Any) -> Any:
     """`picture` rotated by the EXIF orientation of `source`, which is loaded; damaged EXIF data are ignored."""
     from PIL import Image  # noqa: PLC0415
 

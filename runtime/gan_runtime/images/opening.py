@@ -20,6 +20,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")  # none t
 MAX_PROFILE = 8 * 2**20  # bytes of a colour profile; profiles of printers have up to 4 MB
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"tRNS", b"eXIf")  # ancillary chunks that are kept for Pillow
+PNG_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 PNG_COLOUR = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")
 GREY = 0  # colour type of a PNG
 FOREIGN = {  # other files that are often found among pictures, by their first bytes
@@ -64,8 +65,13 @@ class Chunk(NamedTuple):
     end: int
 
 
-def open_picture(content: bytes, max_pixels: int) -> Opened:
+def open_picture(content: bytes, max_pixels: int, *, animated: bool = False) -> Opened:
     """Open the image in `content` and check its size, without decoding it.
+
+    Args:
+        content: the file.
+        max_pixels: the largest number of pixels of one picture.
+        animated: also read the frames of an animated PNG; its still image alone otherwise.
 
     Raises:
         DataError: the content is empty, of no supported format, or larger than `max_pixels`.
@@ -75,7 +81,7 @@ def open_picture(content: bytes, max_pixels: int) -> Opened:
     is_png = content.startswith(PNG)
     colour: dict[bytes, bytes] = {}
     if is_png:
-        content, colour = _without_metadata(content)
+        content, colour = _without_metadata(content, PNG_CHUNKS + PNG_ANIMATION * animated)
     black_is_zero = _black_is_zero(content)
     image = _read_header(black_is_zero or content)
     width, height = image.size
@@ -130,8 +136,8 @@ def _readers() -> list[tuple[str, Any, Any]]:
     return [(name, Image.OPEN[name][1], own[name]) for name in FORMATS]
 
 
-def _without_metadata(content: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """A PNG without the chunks that do not affect its pixels (text, animation, …), and its colour chunks.
+def _without_metadata(content: bytes, ancillary: tuple[bytes, ...]) -> tuple[bytes, dict[bytes, bytes]]:
+    """A PNG without the chunks that do not affect its pixels (text, …) except for `ancillary`; its colour chunks.
 
     The specification allows compressed text and profiles of any size; Pillow refuses the whole picture if they
     decompress to more than 1 MiB.
@@ -139,7 +145,7 @@ def _without_metadata(content: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     kept: list[bytes | memoryview] = [PNG]
     colour: dict[bytes, bytes] = {}
     for chunk in _chunks(content):
-        if chunk.kind[:1].isupper() or chunk.kind in PNG_CHUNKS:
+        if chunk.kind[:1].isupper() or chunk.kind in ancillary:
             kept.append(memoryview(content)[chunk.start : chunk.end])
         elif chunk.kind in PNG_COLOUR:
             colour[chunk.kind] = _decompressed(chunk.data) if chunk.kind == b"iCCP" else bytes(chunk.data)

@@ -1,0 +1,180 @@
+"""Decode pictures at their own size, with their alpha, and animations frame by frame."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.errors import DataError
+from gan_runtime.images.colour import srgb_converter
+from gan_runtime.images.decoding import Notice, blaming_the_file, in_srgb, no_notice, upright_as
+from gan_runtime.images.gif import is_complete_gif
+from gan_runtime.images.opening import Opened, open_picture
+from gan_runtime.images.options import PictureOptions
+
+ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # several pictures in other formats are pages
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in sRGB, upright.
+
+    Attributes:
+        colours: uint8 [h, w, 1 or 3], not premultiplied.
+        alpha: uint8 [h, w]; None if all pixels are opaque.
+    """
+
+    colours: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.colours.shape[0], self.colours.shape[1]
+
+    def flattened(self, background: str) -> "Picture":
+        """The opaque picture on a background of this colour."""
+        if self.alpha is None:
+            return self
+        from PIL import Image  # noqa: PLC0415
+
+        seen = Image.fromarray(np.dstack([self.in_colour().colours, self.alpha]))
+        canvas = Image.new("RGBA", seen.size, background)
+        canvas.alpha_composite(seen)
+        flat = Picture(np.asarray(canvas)[..., :3])
+        return flat if self.colours.shape[2] == 3 else flat.in_grey()
+
+    def filled(self, background: str) -> "Picture":
+        """The picture with `background` as the colour of the pixels that are fully transparent."""
+        if self.alpha is None or self.alpha.all():
+            return self
+        from PIL import ImageColor  # noqa: PLC0415
+
+        mode = "L" if self.colours.shape[2] == 1 else "RGB"
+        colour = np.array(ImageColor.getcolor(background, mode), np.uint8)
+        return replace(self, colours=np.where(self.alpha[..., None] == 0, colour, self.colours))
+
+    def in_colour(self) -> "Picture":
+        """The same with three channels."""
+        return self if self.colours.shape[2] == 3 else replace(self, colours=self.colours.repeat(3, axis=2))
+
+    def in_grey(self) -> "Picture":
+        """The same with one channel, by the weights of ITU-R 601."""
+        if self.colours.shape[2] == 1:
+            return self
+        from PIL import Image  # noqa: PLC0415
+
+        return replace(self, colours=np.asarray(Image.fromarray(self.colours).convert("L"))[..., None])
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file has in it, by its header.
+
+    Attributes:
+        height, width: of each frame, before it is turned upright.
+        frames: 1 for a still picture.
+        plays: how often an animation is shown; 0 for without an end.
+    """
+
+    height: int
+    width: int
+    frames: int = 1
+    plays: int = 1
+
+    @property
+    def pixels(self) -> int:
+        """Of all frames together."""
+        return self.height * self.width * self.frames
+
+
+@dataclass(frozen=True)
+class WholeDecoder:
+    """Decodes files to pictures of `options.mode` at their own size; `options.size` has no effect.
+
+    All methods take the content of a file, and raise DataError if it cannot be used. Any number of threads may call
+    them at once.
+    """
+
+    options: PictureOptions
+    _convert: Any = field(default_factory=srgb_converter, repr=False, compare=False)
+
+    def contents(self, content: bytes) -> Contents:
+        """The size and the number of frames, without decoding. All frames together are limited to `max_pixels`."""
+        with blaming_the_file():
+            with self._open(content, animated=True).image as image:
+                width, height = image.size
+                frames = len(_frames(image))
+                if image.format == "GIF" and frames > 1 and not is_complete_gif(content):
+                    raise DataError("damaged: it ends before the end of the animation")
+                found = Contents(height, width, frames, _plays(image) if frames > 1 else 1)
+            if found.pixels > self.options.max_pixels:
+                raise DataError(
+                    f"{frames:,} frames of {width} x {height} pixels, more than {self.options.max_pixels:,} pixels: "
+                    "shorten it, or set a higher --max-pixels"
+                )
+            return found
+
+    def picture(self, content: bytes, notice: Notice = no_notice) -> Picture:
+        """The picture in a file, the first one of several; `notice` is called with remarks on it."""
+        with blaming_the_file():
+            opened = self._open(content)
+            with opened.image as image:
+                return self._picture(image, *self._still(content, opened, notice))
+
+    def frames(self, content: bytes, notice: Notice = no_notice) -> Iterator[tuple[Picture, int]]:
+        """The frames of an animation, as they are shown, each with its duration in milliseconds."""
+        with blaming_the_file():
+            opened = self._open(content, animated=True)
+            with opened.image as image:
+                for index in _frames(image):
+                    image.seek(index)
+                    if index == 0:  # as a still picture: a GIF's may be smaller than its screen
+                        colours, alpha = self._still(content, opened, notice)
+                    else:
+                        colours, alpha = _later_frame(image)
+                        colours, _ = self._convert(colours, opened)
+                    yield self._picture(image, colours, alpha), round(image.info.get("duration", 0))
+
+    def _open(self, content: bytes, *, animated: bool = False) -> Opened:
+        return open_picture(content, self.options.max_pixels, animated=animated)
+
+    def _still(self, content: bytes, opened: Opened, notice: Notice) -> tuple[Any, Any]:
+        return in_srgb(opened, lambda: self._open(content), self.options, self._convert, notice)
+
+    def _picture(self, image: Any, colours: Any, alpha: Any) -> Picture:
+        pixels = np.asarray(upright_as(image, colours.convert(self.options.mode)), np.uint8)
+        pixels = pixels.reshape(*pixels.shape[:2], -1)
+        if alpha is None or alpha.getextrema()[0] == 255:
+            return Picture(pixels)
+        return Picture(pixels, np.asarray(upright_as(image, alpha), np.uint8))
+
+
+def _frames(image: Any) -> range:
+    """The indices of the frames of an animation, [0] of a still picture.
+
+    An animated PNG may have a still image before its frames, for viewers that do not show animations.
+    """
+    count = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
+    first = int(count > 1 and bool(getattr(image, "default_image", False)))
+    return range(first, count)
+
+
+def _plays(image: Any) -> int:
+    loop = image.info.get("loop")
+    if image.format == "GIF":  # counts repetitions, and says nothing of an animation that is shown once
+        return 1 if loop is None else loop + (loop > 0)
+    return int(loop or 0)
+
+
+def _later_frame(image: Any) -> tuple[Any, Any]:
+    """Colours in mode L or RGB, and the alpha or None, of a frame that Pillow composes with those before it."""
+    image.load()
+    if image.mode.startswith(("I", "F")):
+        raise DataError("an animation with more than 8 bits of grey is not read; convert it first")
+    if image.has_transparency_data:
+        shown = image.convert("RGBA")
+        return shown.convert("RGB"), shown.getchannel("A")
+    return (image if image.mode in ("L", "RGB") else image.convert("RGB")), None
