@@ -15,6 +15,7 @@ __all__ = [
     "InputError",
     "ModelError",
     "OutputError",
+    "Translator",
     "__version__",
     "list_models",
     "load",
@@ -24,9 +25,16 @@ if TYPE_CHECKING:
     from gan_runtime.encoder import Encoder
     from gan_runtime.generator import Generator
     from gan_runtime.opening import list_models, load
+    from gan_runtime.translator import Translator
 
 
-LAZY = {"Encoder": "encoder", "Generator": "generator", "list_models": "opening", "load": "opening"}
+LAZY = {
+    "Encoder": "encoder",
+    "Generator": "generator",
+    "Translator": "translator",
+    "list_models": "opening",
+    "load": "opening",
+}
 
 
 def __getattr__(name: str) -> Any:

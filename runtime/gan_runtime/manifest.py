@@ -8,7 +8,7 @@ name. Values are checked when an object is made, in Python and from a file alike
 import base64
 import json
 import math
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any
 
 from gan_runtime.errors import InputError, ModelError
@@ -115,6 +115,52 @@ class Measures:
 
 
 @dataclass(frozen=True)
+class Tiling:
+    """What a network that takes images of any size needs in order to be run on a large one in tiles.
+
+    Attributes:
+        multiple: height and width of what the network is run on are multiples of it, and so are positions of tiles.
+            The graph pads other images.
+        least: the smallest height and width that the network is run on. The graph pads smaller images.
+        context: pixels on each side that an output pixel depends on; None if it depends on the whole image.
+        norm: the kind of normalisation, free form. "instance" takes its statistics from the image.
+        tile, tile_psnr: if `context` is None, how far tiles were off when the file was exported: the PSNR in dB of
+            square tiles of `tile` pixels against the whole, of an image of twice that side.
+    """
+
+    multiple: int = 1
+    least: int = 1
+    context: int | None = None
+    norm: str = ""
+    tile: int | None = None
+    tile_psnr: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_count("network.multiple", self.multiple)
+        _check_count("network.least", self.least)
+        _check_type("network.norm", self.norm, str)
+        for key, least in {"context": 0, "tile": 1}.items():
+            if getattr(self, key) is not None:
+                _check_count(f"network.{key}", getattr(self, key), least=least)
+        if self.tile_psnr is not None:
+            _check_type("network.tile_psnr", self.tile_psnr, (int, float))
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """The file of the opposite direction, and the SHA-256 of the weights of both, the same in both files."""
+
+    file: str
+    weights: str
+
+    def __post_init__(self) -> None:
+        for key in ("file", "weights"):
+            _check_type(f"counterpart.{key}", getattr(self, key), str)
+        if not self.file or {"/", "\\"} & set(self.file):
+            raise InputError(f"counterpart.file {self.file!r:.60}: must be the name of a file in the same folder")
+
+
+@dataclass(frozen=True)
 class Fingerprint:
     """Pixels that the exporting host saw, of the images 0 to count - 1 of `seed` (`evaluation/fingerprint.py`)."""
 
@@ -214,8 +260,40 @@ class FeaturesManifest(Manifest):
     output: Measures | None = field(default=None, metadata=_at("output", Measures))
 
 
+@dataclass(frozen=True, kw_only=True)
+class TranslateManifest(Manifest):
+    """A translator: images to images of the same size.
+
+    Attributes:
+        source, output: the images that go in and come out. Both have any height and width, or the same fixed ones.
+        network: how the network is run on images of any size; None if height and width are fixed.
+        prepared: how its inputs were made from pictures, a key of `gan_runtime.images.prepare.PREPARATIONS`, such as
+            "sketch"; "" if they were pictures themselves.
+        counterpart: the file of the opposite direction, if there is one.
+    """
+
+    task: str = field(default="translate", init=False)
+    source: ImageAxes = field(metadata=_at("inputs.source", ImageAxes))
+    output: ImageAxes = field(metadata=_at("output", ImageAxes))
+    network: Tiling | None = field(default=None, metadata=_at("network", Tiling))
+    prepared: str = ""
+    counterpart: Counterpart | None = field(default=None, metadata=_at("counterpart", Counterpart))
+    fingerprint: Fingerprint | None = field(default=None, metadata=_at("fingerprint", Fingerprint))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_type("prepared", self.prepared, str)
+        if None in (self.source.channels, self.output.channels):
+            raise InputError("inputs.source and output: must say how many channels the images have")
+        sides = self.source.height, self.source.width
+        if sides != (self.output.height, self.output.width):
+            raise InputError("inputs.source and output: must have the same height and width")
+        if (sides.count(None), self.network is None) not in ((2, False), (0, True)):
+            raise InputError("network: must be there if height and width may have any length, and only then")
+
+
 MANIFESTS: dict[str, type[Manifest]] = {
-    kind.task: kind for kind in (GenerateManifest, PointsManifest, EncodeManifest, FeaturesManifest)
+    kind.task: kind for kind in (GenerateManifest, PointsManifest, EncodeManifest, FeaturesManifest, TranslateManifest)
 }
 
 
@@ -247,15 +325,20 @@ def read_manifest(model: ModelFile) -> Manifest | None:
 
 def _from_document(document: dict[str, Any]) -> Manifest:
     _check_type("inputs", document["inputs"], dict)
+    kind = MANIFESTS.get(document["task"], Manifest)
     values = {"name": document["name"]}
-    values |= {key: document[key] for key in ("training", "quality", "pictures") if key in document}
-    kind = MANIFESTS.get(document["task"])
-    if kind is None:
+    values |= {entry.name: document[entry.name] for entry in plain_fields(kind) if entry.name in document}
+    if kind is Manifest:
         return Manifest(task=document["task"], **values)
     for entry in fields(kind):
         if entry.metadata and (found := _section(document, **entry.metadata, required=entry.default is MISSING)):
             values[entry.name] = found
     return kind(**values)
+
+
+def plain_fields(kind: type[Manifest]) -> list[Field[Any]]:
+    """The optional fields of `kind` that are values at the top level of the JSON under their own names."""
+    return [entry for entry in fields(kind) if not entry.metadata and entry.name not in ("name", "task")]
 
 
 def _section(document: dict[str, Any], path: str, kind: Any, *, required: bool) -> Any:

@@ -6,6 +6,7 @@ from gan_runtime.errors import ModelError
 
 EXPORTED = "exported"
 ENCODER_SUFFIX = "-encoder.onnx"
+INVERSE_SUFFIX = "-inverse.onnx"
 DEFAULT = "mnist"
 SHIPPED = (DEFAULT, "fashion-mnist")
 
@@ -48,3 +49,8 @@ def shipped_features(name: str) -> Path | None:
 def encoder_path(generator: Path) -> Path:
     """The place of the encoder of a generator file: x-encoder.onnx beside x.onnx."""
     return generator.with_name(f"{generator.stem}{ENCODER_SUFFIX}")
+
+
+def inverse_path(translator: Path) -> Path:
+    """The place of the file of the opposite direction of a translator: x-inverse.onnx beside x.onnx."""
+    return translator.with_name(f"{translator.stem}{INVERSE_SUFFIX}")

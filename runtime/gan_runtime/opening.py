@@ -19,6 +19,7 @@ CLASSES = {  # by task: module and class, imported when a file of the task is op
     "points": ("gan_runtime.generator", "Generator"),
     "encode": ("gan_runtime.encoder", "Encoder"),
     "features": ("gan_runtime.evaluation.features", "FeatureNetwork"),
+    "translate": ("gan_runtime.translator", "Translator"),
 }
 
 
@@ -40,7 +41,8 @@ def load(
 
     Returns:
         A `Generator` for a file that draws images or points, or has no manifest; an `Encoder` for one that gives
-        latents of images; a `gan_runtime.evaluation.features.FeatureNetwork` for one that gives features of images.
+        latents of images; a `Translator` for one that gives images of images; a
+        `gan_runtime.evaluation.features.FeatureNetwork` for one that gives features of images.
 
     Raises:
         ModelError: the file is missing, damaged, unsafe, too new, or made for a task that this version does not know.

@@ -17,6 +17,7 @@ from gan_runtime.manifest import (
     Manifest,
     Points,
     PointsManifest,
+    TranslateManifest,
 )
 from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port, check_repeatable
 
@@ -78,11 +79,15 @@ _FEATURES = {
 }
 _POINTS = {"points": Tensor(FLOAT, "output", ("coordinates",))}
 _ENCODER = "name an encoder, which gan-export writes for bigan and vae"
+_TRANSLATOR = "name a translator, which gan-export writes for pix2pix and cyclegan"
 SIGNATURES: dict[str, Signature] = {
     GenerateManifest.task: Signature(_DRAWN, {"images": Tensor(UINT8, "output", _SIZE)}, "name a generator"),
     PointsManifest.task: Signature(_DRAWN, _POINTS, "name a generator"),
     EncodeManifest.task: Signature(_IMAGES, {"latents": _LATENTS}, _ENCODER),
     FeaturesManifest.task: Signature(_IMAGES, _FEATURES, "name a feature network"),
+    TranslateManifest.task: Signature(
+        {"source": Tensor(UINT8, "source", _SIZE)}, {"images": Tensor(UINT8, "output", _SIZE)}, _TRANSLATOR
+    ),
 }
 
 
