@@ -35,8 +35,7 @@ def split_by_content(dataset: Dataset, share: float = SHARE) -> Split:
     Raises:
         InputError: `share` is out of range.
     """
-    if not 0 <= share <= MAX_SHARE:
-        raise InputError(f"hold-out {share:g}: must be between 0 and {MAX_SHARE:g}")
+    check_share(share)
     groups, key = _groups(dataset)
     held_out = key < share * 2.0**64
     if share and len(key) > 1:
@@ -44,6 +43,12 @@ def split_by_content(dataset: Dataset, share: float = SHARE) -> Split:
         held_out[key.argmax()] = False
     chosen = held_out[groups]
     return Split(np.flatnonzero(~chosen), np.flatnonzero(chosen), len(groups) - len(key))
+
+
+def check_share(share: float) -> None:
+    """Raise InputError if it is out of range."""
+    if not 0 <= share <= MAX_SHARE:
+        raise InputError(f"hold-out {share:g}: must be between 0 and {MAX_SHARE:g}")
 
 
 def count_repeated(images: NDArray[np.uint8]) -> int:

@@ -8,12 +8,41 @@ from torch import Tensor
 from gan_runtime.data import Dataset
 
 
-class Batches:
-    """An endless stream of full batches of a data set, or of some `rows` of it. Each epoch has its own order.
+class Order:
+    """An endless sequence of the indices `rows`. Each epoch has its own permutation of them.
 
-    The stream has no state: `at` computes any batch from the number of images seen, so a resumed run continues exactly
-    where it stopped.
+    The sequence has no state: `at` computes any part of it, so a resumed run continues exactly where it stopped.
+
+    Args:
+        rows: indices int64 [n].
+        seed: of the permutations.
+        stream: sequences of the same seed and other streams are independent.
     """
+
+    def __init__(self, rows: NDArray[np.int64], seed: int, device: torch.device, stream: int = 0) -> None:
+        self._rows = torch.from_numpy(rows).to(device)
+        self._key = seed | stream << 64
+        self._epochs: dict[int, Tensor] = {}
+
+    def at(self, first: int, count: int) -> Tensor:
+        """Elements `first` to `first` + `count` of the sequence, int64 [count]."""
+        size, last = len(self._rows), first + count
+        epochs = range(first // size, (last - 1) // size + 1)
+        pieces = [self._epoch(epoch)[max(first - epoch * size, 0) : last - epoch * size] for epoch in epochs]
+        return self._rows.index_select(0, torch.cat(pieces))
+
+    def _epoch(self, epoch: int) -> Tensor:
+        """Permutation of one epoch, which depends only on seed, stream and epoch: the ranks of a block of words."""
+        if epoch not in self._epochs:
+            words = np.random.Philox(key=self._key, counter=epoch << 64).random_raw(len(self._rows))
+            order = torch.from_numpy(words.argsort(kind="stable")).to(self._rows.device)
+            self._epochs = {number: kept for number, kept in self._epochs.items() if number == epoch - 1}
+            self._epochs[epoch] = order
+        return self._epochs[epoch]
+
+
+class Batches:
+    """An endless stream of full batches of a data set, or of some `rows` of it, in the order of `Order`."""
 
     def __init__(
         self,
@@ -23,34 +52,24 @@ class Batches:
         device: torch.device,
         rows: NDArray[np.int64] | None = None,
     ) -> None:
-        images = dataset.images if dataset.images.flags.writeable else dataset.images.copy()
-        self._images = torch.from_numpy(images).to(device)  # on a CPU, a memory-mapped array is not copied
+        self._images = on_device(dataset.images, device)
         self._labels = torch.from_numpy(dataset.labels).to(device)
-        self._rows = None if rows is None else torch.from_numpy(rows).to(device)
-        self._size = len(images) if rows is None else len(rows)
+        self._order = Order(np.arange(len(dataset.images)) if rows is None else rows, seed, device)
         self._batch_size = batch_size
-        self._seed = seed
-        self._orders: dict[int, Tensor] = {}
 
     def at(self, images_seen: int) -> dict[str, Tensor]:
         """The batch after `images_seen` images: `images` float [n, c, h, w] in [-1, 1], and `labels` int64 [n]."""
-        size = self._size
-        first, last = images_seen, images_seen + self._batch_size
-        epochs = range(first // size, (last - 1) // size + 1)
-        pieces = [self._order(epoch)[max(first - epoch * size, 0) : last - epoch * size] for epoch in epochs]
-        chosen = torch.cat(pieces)
-        if self._rows is not None:
-            chosen = self._rows.index_select(0, chosen)
-        images = self._images.index_select(0, chosen).permute(0, 3, 1, 2)
-        if images.dtype == torch.uint8:  # floats are in [-1, 1] already
-            images = images.float().div_(127.5).sub_(1.0)
+        chosen = self._order.at(images_seen, self._batch_size)
+        images = to_floats(self._images.index_select(0, chosen))
         return {"images": images, "labels": self._labels.index_select(0, chosen)}
 
-    def _order(self, epoch: int) -> Tensor:
-        """Permutation of one epoch, which depends only on seed and epoch: the ranks of a block of Philox words."""
-        if epoch not in self._orders:
-            words = np.random.Philox(key=self._seed, counter=epoch << 64).random_raw(self._size)
-            order = torch.from_numpy(words.argsort(kind="stable")).to(self._images.device)
-            self._orders = {number: kept for number, kept in self._orders.items() if number == epoch - 1}
-            self._orders[epoch] = order
-        return self._orders[epoch]
+
+def on_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """The images as a tensor; on a CPU, a memory-mapped array is not copied."""
+    return torch.from_numpy(images if images.flags.writeable else images.copy()).to(device)
+
+
+def to_floats(images: Tensor) -> Tensor:
+    """[n, h, w, c], uint8 or floats in [-1, 1], to floats [n, c, h, w] in [-1, 1]."""
+    images = images.permute(0, 3, 1, 2)
+    return images.float().div_(127.5).sub_(1.0) if images.dtype == torch.uint8 else images

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
 from gan_runtime.data.decoded import renumbered
+from gan_runtime.data.domain_split import split_domains
+from gan_runtime.data.domains import Domains, PairOptions, load_domains
 from gan_runtime.data.split import SHARE, split_by_content
 from gan_runtime.errors import DataError
 from gan_runtime.manifest import ImageSize
@@ -27,8 +29,10 @@ class DataSource:
         pictures: how images of a folder or archive become arrays.
         digest, size, classes: of the data set that the run began with.
         images: the number of images that the run is trained on.
-        hold_out: the share of the images that the run is not trained on (`split_by_content`); None for data with test
-            images of their own.
+        hold_out: the share of the images that the run is not trained on (`split_by_content`, `split_domains`); None
+            for data with test images of their own.
+        source_size: of the inputs, where the data has two domains; `size` is that of the targets.
+        pairs: how the two domains are found, where the data has two.
     """
 
     name: str
@@ -40,6 +44,8 @@ class DataSource:
     size: ImageSize
     classes: tuple[str, ...]
     hold_out: float | None = None
+    source_size: ImageSize | None = None
+    pairs: PairOptions | None = None
 
     @classmethod
     def of(
@@ -49,23 +55,26 @@ class DataSource:
         folder: Path | None,
         pictures: PictureOptions | None,
         hold_out: float = SHARE,
+        pairs: PairOptions | None = None,
     ) -> "DataSource":
         """Describe a data set that was loaded from `source`. `hold_out` has no effect on data with test images.
 
         Raises:
             InputError: as `split_by_content`.
         """
-        share = None if source in KNOWN else hold_out
+        share = None if has_test_images(dataset, source) else hold_out
         return cls(
             name=re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "images",
             source=source if source in (*KNOWN, IN_MEMORY) else str(Path(source).resolve()),
             folder=str(folder.resolve()) if folder else None,
             pictures=pictures,
             digest=dataset.digest,
-            images=len(dataset.images) if share is None else len(split_by_content(dataset, share).train),
+            images=_trained_on(dataset, share),
             size=ImageSize(*dataset.images.shape[1:]),
             classes=dataset.classes,
             hold_out=share,
+            source_size=ImageSize(*dataset.source.images.shape[1:]) if isinstance(dataset, Domains) else None,
+            pairs=pairs,
         )
 
     def rows(self, dataset: Dataset) -> NDArray[np.int64] | None:
@@ -101,4 +110,19 @@ class DataSource:
         where = folder or Path(self.source)
         if not where.exists():
             raise DataError(f"{where}: the images of this run are missing; give their new path with --data-dir")
+        if self.pairs is not None:
+            return load_domains(where, self.pictures, self.pairs, quiet)
         return load_dataset(str(where), pictures=self.pictures, quiet=quiet)
+
+
+def has_test_images(dataset: Dataset, source: str) -> bool:
+    """Whether nothing needs to be held out of a data set that was loaded from `source`."""
+    return source in KNOWN or (isinstance(dataset, Domains) and dataset.held_out is not None)
+
+
+def _trained_on(dataset: Dataset, share: float | None) -> int:
+    """The number of training images: pairs, or images of the larger one of two unpaired domains."""
+    if isinstance(dataset, Domains):
+        rows = split_domains(dataset, share).train
+        return max(len(rows.source), len(rows.images))
+    return len(dataset.images) if share is None else len(split_by_content(dataset, share).train)

@@ -60,6 +60,7 @@ class Recipe:
     checkpoint_every: int = many(EPOCH, "Images between checkpoints.")
 
     task: ClassVar[str] = "generate"  # the task of the system: a name in `gan_trainer.tasks.TASKS`
+    learns_from: ClassVar[str] = "images"  # or "pairs", or "unpaired" pictures of two domains
     only_images: ClassVar[str] = ""  # the reason, if the system supports only images
 
     def __post_init__(self) -> None:

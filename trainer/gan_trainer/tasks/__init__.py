@@ -8,24 +8,24 @@ from gan_trainer.tasks import generate, points
 from gan_trainer.tasks.task import Task
 from gan_trainer.training.config import Config
 
-TASKS: dict[tuple[str, str], Task] = {  # by `Recipe.task` and the kind of the data's samples
+TASKS: dict[tuple[str, str], Task] = {  # by `Recipe.task` and what is learnt from: `Recipe.learns_from`, or points
     ("generate", "images"): generate.TASK,
     ("generate", "points"): points.TASK,
 }
 
 
 def register(task: Task, data: str = "images") -> None:
-    """Add a task to the table: for recipes that name it, on data whose samples are of the kind `data`."""
+    """Add a task to the table: for recipes that name it and learn from `data`: images, points, pairs or unpaired."""
     TASKS[task.name, data] = task
 
 
 def find_task(recipe: Recipe, source: str) -> Task:
     """What `recipe` trains a network for on the data `source`. Raises InputError where it cannot learn from such."""
-    kind = kind_of(source)
+    kind = kind_of(source) if recipe.learns_from == "images" else recipe.learns_from
     if (recipe.task, kind) not in TASKS:
         others = ", ".join(data for task, data in TASKS if task == recipe.task)
         known = f"it learns from {others}" if others else "register it with gan_trainer.tasks.register"
-        raise InputError(f"--recipe {recipe.system}: no task {recipe.task!r} on {kind}, which {source} has; {known}")
+        raise InputError(f"--recipe {recipe.system}: no task {recipe.task!r} on {kind}, as of {source}; {known}")
     return TASKS[recipe.task, kind]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from gan_runtime.data.domains import PairOptions
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.manifest import ImageSize
@@ -93,7 +94,10 @@ class Config:
                 values[name] = tuple(values.get(name, ()))
             data = dict(values["data"])
             data["pictures"] = PictureOptions(**data["pictures"]) if data["pictures"] else None
-            data["size"], data["classes"] = ImageSize(**data["size"]), tuple(data["classes"])
+            data["pairs"] = PairOptions(**data["pairs"]) if data.get("pairs") else None
+            for name in ("size", "source_size"):
+                data[name] = ImageSize(**data[name]) if data.get(name) else None
+            data["classes"] = tuple(data["classes"])
             return cls(**values | {"data": DataSource(**data)})
         except (KeyError, TypeError, ValueError) as error:
             raise GanEdgeError(f"{origin}: not a configuration of this version of gan-edge ({error})") from None

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from gan_runtime.data import Dataset
-from gan_trainer.data.batches import Batches
+from gan_trainer.training.batches import batches_of
 from gan_trainer.training.checkpoint import save_checkpoint
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import number_of_threads
@@ -116,8 +115,7 @@ def _run(
     stop: StopRequest,
 ) -> Outcome:
     recipe = config.recipe
-    rows = config.data.rows(dataset)
-    batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device), rows)
+    batches = batches_of(config, dataset)
     if evaluator is not None:
         evaluator.begin()
     clock, verdict = Clock(state), None
