@@ -76,7 +76,7 @@ class Config:
     @property
     def shapes(self) -> Shapes:
         """What the networks are built for."""
-        return Shapes(self.data.size, len(self.conditions))
+        return Shapes(self.data.size, len(self.conditions), self.data.source_size)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON and checkpoints."""
