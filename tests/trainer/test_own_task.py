@@ -129,6 +129,7 @@ class Scores:
 @dataclass(frozen=True)
 class Judge:
     images: NDArray[np.uint8]
+    most: None = None
 
     def scores(self, networks: dict[str, nn.Module], config: Config, *counts: int) -> list[Scores]:
         return [

@@ -136,7 +136,7 @@ def _train(place: Place, plan: Plan, cell: Cell, run: Callable[..., Done]) -> di
         about["reason"] = entries[-1]["warning"]
     else:
         raise done.failed(cell.name, place.folder)
-    about["curve"] = [entry for entry in entries if entry.get("n") == history.SAMPLES]
+    about["curve"] = [entry for entry in entries if history.during_training(entry)]
     _keep(path, about)
     return about
 

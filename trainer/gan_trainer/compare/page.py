@@ -43,7 +43,7 @@ def write_comparison(
         "over": AXES[over],
         "plot": {
             "title": metric.title,
-            "note": f"of {history.SAMPLES:,} samples",
+            "note": f"of {samples_of(results):,} samples",
             "log": metric.log,
             "named": True,
             "lines": curves(results, over, metric),
@@ -68,6 +68,11 @@ def curves(results: Sequence[Result], over: str, metric: Metric) -> list[dict[st
         if average:
             found.append(_line(recipe, "mean", shade, average))
     return found
+
+
+def samples_of(results: Sequence[Result]) -> int:
+    """How many samples the points of the curves have."""
+    return next((int(point["n"]) for result in results for point in result["curve"]), history.SAMPLES)
 
 
 def _curve(result: Result, over: str, metric: Metric) -> Curve:

@@ -35,11 +35,11 @@ class RunEvaluator:
 
     def begin(self) -> None:
         """Write the floors: scores of real samples."""
-        self.run.write_floors(self.judge.floors(history.SAMPLES))
+        self.run.write_floors(self.judge.floors(*self._counts[:1]))
 
     def during(self, state: TrainState, book: Logbook) -> Evaluation:
         """Measure the averaged generator, and log and show the scores."""
-        self._measure(state, book, self._averaged(state), (history.SAMPLES,))
+        self._measure(state, book, self._averaged(state), self._counts[:1])
         entries = self._watch(state, book)
         return Evaluation(history.improves(entries, self.by), self._verdict(entries))
 
@@ -49,19 +49,33 @@ class RunEvaluator:
         Returns:
             "collapsed" where it has, and the recipe asks.
         """
-        counts = (history.SAMPLES, history.FINAL_SAMPLES)
+        counts = self._counts
         known = any(entry["images"] == state.images_seen for entry in history.evaluations(self.run.entries(), self.by))
-        self._measure(state, book, self._averaged(state), counts[1:] if known else counts)
+        remaining = counts[1:] if known else counts
+        if remaining:
+            self._measure(state, book, self._averaged(state), remaining)
         entries = self.run.entries() if known else self._watch(state, book)
-        best = history.best([entry for entry in entries if entry.get("n") == history.SAMPLES], self.by)
-        earlier = self._earlier(state, book, best["images"]) if best and best["images"] != state.images_seen else None
-        if best and earlier is not None:
-            place: dict[str, Any] = {
-                key: best[key] for key in ("images", "step", "seconds", "cpu_seconds") if key in best
-            }
-            self._measure(state, book, earlier, counts[1:], place)
+        best = history.best([entry for entry in entries if history.during_training(entry)], self.by)
+        if best and best["images"] != state.images_seen and counts[1:]:
+            self._measure_again(state, book, best, counts[1:])
         self.run.write_floors(self.judge.floors(*counts))
         return self._verdict(entries, ended=True)
+
+    def _measure_again(self, state: TrainState, book: Logbook, entry: Entry, counts: tuple[int, ...]) -> None:
+        """Measure the averaged networks as they were at an earlier evaluation, if their checkpoint is still there."""
+        earlier = self._earlier(state, book, entry["images"])
+        if earlier is not None:
+            place: dict[str, Any] = {
+                key: entry[key] for key in ("images", "step", "seconds", "cpu_seconds") if key in entry
+            }
+            self._measure(state, book, earlier, counts, place)
+
+    @property
+    def _counts(self) -> tuple[int, ...]:
+        """How many samples are measured: during training, and at the end where there are more."""
+        most = self.judge.most
+        counts = (history.SAMPLES, history.FINAL_SAMPLES)
+        return counts if most is None else tuple(dict.fromkeys(min(count, most) for count in counts))
 
     def _watch(self, state: TrainState, book: Logbook) -> list[Entry]:
         """All entries, after a warning if the last evaluation gives reason to one."""
@@ -70,7 +84,17 @@ class RunEvaluator:
             book.warn(state, history.COLLAPSED.format(**history.measured(entries)[-1]))
         if history.memorises_now(entries):
             book.warn(state, history.MEMORISED.format(**history.measured(entries)[-1]))
+        for problem in self._new_problems(entries):
+            book.warn(state, problem)
         return entries
+
+    def _new_problems(self, entries: list[Entry]) -> list[str]:
+        """What the task finds wrong with the last evaluation, if it did with the one before, and not before that."""
+        real = (self.run.floors() or {}).get("floors", {})
+        task, measured = task_of(self.config), [entry for entry in entries if history.during_training(entry)][-3:]
+        found = [task.problems(entry, real.get(str(entry["n"]), {})) for entry in measured]
+        reported_before = len(found) > 2 and bool(found[0])
+        return found[-1] if len(found) > 1 and found[-2] and not reported_before else []
 
     def _verdict(self, entries: list[Entry], *, ended: bool = False) -> str | None:
         """Why to stop; once all images are seen (`ended`) only whether the generator collapsed."""

@@ -110,7 +110,7 @@ class Run:
         entries = [
             json.dumps(entry)
             for entry in self.entries()
-            if entry["images"] <= images_seen and entry.get("n") != history.FINAL_SAMPLES
+            if entry["images"] <= images_seen and not history.is_final(entry)
         ]
         content = "".join(f"{line}\n" for line in entries).encode()
         if content != path.read_bytes():

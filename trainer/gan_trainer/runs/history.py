@@ -1,7 +1,8 @@
 """The history of a run's evaluations: which one is best, whether the generator has collapsed or still improves.
 
-An evaluation is an entry of metrics.jsonl with an `n`, the number of samples that were drawn. Only evaluations with the
-same n can be compared, by the number that the task names (`Best`); where it names none, no evaluation is the best.
+An evaluation is an entry of metrics.jsonl with an `n`, the number of samples that were measured. Only evaluations with
+the same n can be compared, by the number that the task names (`Best`); where it names none, no evaluation is the best.
+Those during training have `SAMPLES` samples, or all that there are; final ones have `FINAL_SAMPLES`.
 """
 
 import math
@@ -25,26 +26,37 @@ COLLAPSED = (
 )
 
 
-def evaluations(entries: Sequence[Entry], by: Best | None, n: int | None = None) -> list[Entry]:
-    """The evaluations of n samples, in order; those made during training if n is None."""
+def during_training(entry: Entry) -> bool:
+    """Whether an entry is an evaluation with as many samples as those during training have."""
+    return isinstance(entry.get("n"), int) and not is_final(entry)
+
+
+def is_final(entry: Entry) -> bool:
+    """Whether an entry is an evaluation with the larger number of samples at the end of a run."""
+    return entry.get("n") == FINAL_SAMPLES
+
+
+def evaluations(entries: Sequence[Entry], by: Best | None, *, final: bool = False) -> list[Entry]:
+    """The evaluations made during training, or the `final` ones, in order."""
     names = () if by is None else (by.key, *by.beside)
-    return [entry for entry in entries if names and _is_evaluation(entry, names, n)]
+    fits = is_final if final else during_training
+    return [entry for entry in entries if names and fits(entry) and _is_whole(entry, names)]
 
 
 def best(entries: Sequence[Entry], by: Best | None) -> Entry | None:
     """The best evaluation: a final one, which draws more samples, if there is one."""
-    found = evaluations(entries, by, FINAL_SAMPLES) or evaluations(entries, by)
+    found = evaluations(entries, by, final=True) or evaluations(entries, by)
     return min(found, key=by.loss, default=None) if by else None
 
 
 def measured(entries: Sequence[Entry]) -> list[Entry]:
     """The evaluations during training that have the metrics in which a collapse shows."""
-    return [entry for entry in entries if _is_evaluation(entry, NUMBERS)]
+    return [entry for entry in entries if during_training(entry) and _is_whole(entry, NUMBERS)]
 
 
 def memorises_now(entries: Sequence[Entry]) -> bool:
     """Whether the samples repeat training images in the last two evaluations, for the first time."""
-    flags = [bool(entry["memorised"]) for entry in entries if entry.get("n") == SAMPLES and "memorised" in entry]
+    flags = [bool(entry["memorised"]) for entry in entries if during_training(entry) and "memorised" in entry]
     return flags[-2:] == [True, True] and flags[-3:-2] != [True]
 
 
@@ -81,10 +93,6 @@ def repeats_itself(scores: Entry) -> bool:
     if not _is_whole(scores, NUMBERS[:2]):
         return False
     return bool(scores["precision"] >= PLAUSIBLE and scores["recall"] < FEW_REACHED)
-
-
-def _is_evaluation(entry: Entry, names: Sequence[str], n: int | None = None) -> bool:
-    return entry.get("n") == (n or SAMPLES) and _is_whole(entry, names)
 
 
 def _is_whole(entry: Entry, names: Sequence[str]) -> bool:

@@ -100,17 +100,19 @@ def _changed(source: str, recipe_name: str, changes: dict[str, Any]) -> Recipe:
 def choose_evaluation(recipe: Recipe, source: str, requested: int | None) -> int:
     """Images between two evaluations, 0 for none. The interval is counted in images, never in seconds.
 
-    The default is the recipe's interval, if the task can evaluate the data and the run sees more images than a final
-    evaluation draws.
+    The default is the recipe's interval, if the task can evaluate the data and the run is long enough for it
+    (`Task.evaluated_from`).
     """
     watched = bool(recipe.patience or recipe.stop_when_collapsed)
     if not recipe.eval_every:
         if watched:
             raise InputError("--patience, --stop-when-collapsed: these need evaluations; remove --eval-every 0")
         return 0
-    obstacle = find_task(recipe, source).cannot_judge(source)
+    task = find_task(recipe, source)
+    obstacle = task.cannot_judge(source)
     if not obstacle:
-        return recipe.eval_every if requested or watched or recipe.images >= history.FINAL_SAMPLES else 0
+        shortest = history.FINAL_SAMPLES if task.evaluated_from is None else task.evaluated_from
+        return recipe.eval_every if requested or watched or recipe.images >= shortest else 0
     if requested or watched:
         raise InputError(f"--eval-every, --patience, --stop-when-collapsed: {obstacle}")
     return 0

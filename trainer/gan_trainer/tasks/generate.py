@@ -73,6 +73,7 @@ class Judge:
 
     network: FeatureNetwork
     reference: Reference
+    most: None = None
 
     def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[Scores]:
         """Scores of the first images of seed 0, for each of `counts`; the largest number of images is drawn once."""

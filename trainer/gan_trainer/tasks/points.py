@@ -71,6 +71,7 @@ class Judge:
     """A data set of which the modes are known: a key of `POINTS`."""
 
     data: str
+    most: None = None
 
     def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[PointScores]:
         """Scores of the first points of seed 0, for each of `counts`."""

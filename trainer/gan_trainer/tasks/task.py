@@ -23,6 +23,10 @@ Files = dict[str, ModelFile]
 class Judge(Protocol):
     """What the networks of a run are measured with."""
 
+    @property
+    def most(self) -> int | None:
+        """How many samples there are to measure; None where as many are drawn as are asked for."""
+
     def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[Any]:
         """Scores of the first samples, for each of `counts`: dataclasses of numbers.
 
@@ -123,6 +127,10 @@ class Task:
         open_judge: (configuration, data, data folder, offline, quiet, warn) -> what measures the generator; None if it
             is not measured. Raises GanEdgeError if it cannot be, and was asked for.
         metrics: the numbers of an evaluation, in the order of the report.
+        problems: (evaluation, scores of real samples by kind) -> what is wrong with networks that score so, in words.
+            The run warns of it where it is so twice in a row.
+        evaluated_from: runs of at least so many images are evaluated unless the user says otherwise; None: those that
+            see as many images as a final evaluation draws.
         best: the number that picks the best checkpoint; None: the last checkpoint counts.
         floors: the kinds of real samples that the report shows scores of.
         comparison: how gan-compare shows exported files; None: it cannot.
@@ -140,6 +148,8 @@ class Task:
     cannot_judge: Callable[[str], str] = lambda source: "nothing measures it"
     open_judge: Callable[..., Judge | None] = _not_judged
     metrics: tuple[Metric, ...] = ()
+    problems: Callable[[Entry, Mapping[str, Entry]], list[str]] = lambda entry, floors: []
+    evaluated_from: int | None = None
     best: Best | None = None
     floors: tuple[str, ...] = ()
     comparison: Comparison | None = None
