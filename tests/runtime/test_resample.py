@@ -7,7 +7,7 @@ project at ddba84c, measured by calculate_psnr and calculate_ssim of BasicSR at 
 
 import numpy as np
 import pytest
-from formula_pictures import textured
+from formulas import textured
 
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.metrics.luminance import luma, on_luma

@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,3 +22,21 @@ def noise(name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     words = np.random.Philox(key=zlib.crc32(name.encode())).random_raw(-(-n // 4)).astype("<u8")
     values: NDArray[np.float64] = words.view("<u2")[:n].reshape(shape) / 32767.5 - 1.0
     return values
+
+
+def weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
+    """Weights by their names: spread so that layers keep the size of their input; biases and slopes are small.
+
+    Statistics and scales of norms are around 1, and `num_batches_tracked` is 0.
+    """
+    return {name: _weight(name, shape) for name, shape in shapes.items()}
+
+
+def _weight(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    if len(shape) > 1:
+        values = noise(name, shape) * math.sqrt(6 / math.prod(shape[1:]))
+    elif name.endswith("running_var"):
+        values = 1.0 + 0.5 * noise(name, shape)
+    else:
+        values = 0.1 * noise(name, shape)
+    return values.astype(np.float32)
