@@ -13,12 +13,12 @@ from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.metrics import Moments, l1, psnr, ssim
 from gan_runtime.evaluation.metrics.pixels import LEAST_SIDE, Pictures
 from gan_runtime.evaluation.scores import TEST, feature_distances
+from gan_runtime.images.prepare import grey
 
 NOTHING = "doing nothing"  # the inputs as outputs; beside TEST, held-out pictures of the target domain
 COPY = 2.0  # grey levels: an output that is this close to its input is a copy of it
 COPIES, CONSTANT = 0.5, 0.05  # of `identity` and `variety`: what lies beyond is reported
 FROM = {"l1": "the truth (L1)", "fid": "the target domain (FID)"}
-LUMA = np.array([299, 587, 114]) / 1000  # ITU-R 601-2, as Pillow converts to grey
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,7 @@ def with_channels(pictures: Pictures, channels: int) -> Pictures:
     """Pictures [n, h, w, c] as grey ones (c = 1) or as colour ones (c = 3)."""
     if pictures.shape[3] == channels:
         return pictures
-    if channels == 3:
-        return np.repeat(pictures, 3, axis=3)
-    return np.rint(pictures @ LUMA)[..., None].astype(np.uint8)
+    return np.repeat(pictures, 3, axis=3) if channels == 3 else np.stack([grey(picture) for picture in pictures])
 
 
 def _difference(pictures: Pictures) -> float:

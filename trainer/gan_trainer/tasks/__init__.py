@@ -4,13 +4,15 @@ from gan_runtime.data.registry import kind_of
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.reference import FULL
 from gan_trainer.recipes.base import Recipe
-from gan_trainer.tasks import generate, points
+from gan_trainer.tasks import generate, points, translate
 from gan_trainer.tasks.task import Task
 from gan_trainer.training.config import Config
 
 TASKS: dict[tuple[str, str], Task] = {  # by `Recipe.task` and what is learnt from: `Recipe.learns_from`, or points
     ("generate", "images"): generate.TASK,
     ("generate", "points"): points.TASK,
+    ("translate", "pairs"): translate.PAIRED,
+    ("translate", "unpaired"): translate.UNPAIRED,
 }
 
 
@@ -32,5 +34,5 @@ def find_task(recipe: Recipe, source: str) -> Task:
 def task_of(config: Config) -> Task:
     """What the network of a run is trained for, as it is measured with so much data."""
     task, data = find_task(config.recipe, config.data.source), config.data
-    few = data.hold_out is not None and data.images < FULL
+    few = (data.hold_out is not None or data.pictures is not None) and data.images < FULL
     return task.of_few or task if few else task

@@ -1,0 +1,246 @@
+"""The task "translate": images in, images of the same size out, learnt from pairs or from two unpaired domains."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from gan_runtime.data import Dataset
+from gan_runtime.data.domain_split import split_domains
+from gan_runtime.data.domains import Domains
+from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.networks import find_features
+from gan_runtime.evaluation.reference import measure_split
+from gan_runtime.evaluation.scores import TEST
+from gan_runtime.evaluation.translation import (
+    NOTHING,
+    Target,
+    TranslationScores,
+    problems,
+    score_translation,
+    translation_floors,
+    with_channels,
+)
+from gan_runtime.images.grids import grid
+from gan_runtime.manifest import ImageSize
+from gan_runtime.terminal.text import note
+from gan_trainer.recipes.base import Recipe
+from gan_trainer.tasks.task import Best, Entry, Files, Metric, Task
+from gan_trainer.tasks.translating import Unseen, translate, unseen
+from gan_trainer.training.config import Config
+from gan_trainer.training.state import TrainState
+
+PREVIEWED = 10  # pictures of each domain
+SHORTEST = 1_000  # images of a run that is evaluated by default
+FID, KID = Best("fid", "FID"), Best("kid", "KID")
+OF_DOMAIN = (
+    Metric("fid", "FID", "distance to the target domain; 0 is best", TEST, log=True),
+    Metric("kid", "KID", "kernel distance to the target domain; 0 is best", TEST, "distances"),
+)
+OF_PAIRS = (
+    Metric("l1", "L1", "difference to the truth in grey levels; 0 is best", NOTHING),
+    Metric("psnr", "PSNR", "closeness to the truth in dB; more is better", NOTHING, "distances"),
+    Metric("ssim", "SSIM", "structural similarity to the truth; 1 is best", NOTHING, "distances"),
+)
+OF_CYCLES = (Metric("cycle", "Cycle error", "there and back, in grey levels; 0 is best", "", "distances"),)
+OF_ANY = (
+    Metric("identity", "Identity", "share of outputs that copy the input", TEST, "neighbours"),
+    Metric("variety", "Variety", "of the outputs, as a share of that of real images", TEST, "neighbours"),
+)
+
+
+def check(recipe: Recipe, given: Mapping[str, Any], source: str) -> None:
+    """Raise InputError for changes of a recipe that have no meaning for translation."""
+    if given.get("stop_when_collapsed"):
+        raise InputError(
+            "--stop-when-collapsed: follows precision and recall of generators; leave it out: a run warns of outputs "
+            "that are all equal"
+        )
+
+
+def preview(config: Config, state: TrainState, dataset: Dataset) -> NDArray[np.uint8]:
+    """Held-out pictures in columns: input, output, and truth; there and back from both domains where there is no truth.
+
+    If nothing is held out, training pictures take their place.
+    """
+    assert isinstance(dataset, Domains)
+    shown = unseen(dataset, config, PREVIEWED) or Unseen(dataset.source.images[:PREVIEWED], dataset.images[:PREVIEWED])
+    there = translate(state.averaged("generator"), shown.inputs, config)
+    if dataset.paired:
+        return _rows(shown.inputs, there, shown.targets)
+    back = translate(state.averaged("inverse"), there, config)
+    inverse = translate(state.averaged("inverse"), shown.targets, config)
+    again = translate(state.averaged("generator"), inverse, config)
+    return _rows(shown.inputs, there, back, shown.targets, inverse, again)
+
+
+def _rows(*rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A grid with a row for each array [n, h, w, c]; they are as long as the shortest one."""
+    channels, columns = max(row.shape[3] for row in rows), min(map(len, rows))
+    return grid(np.concatenate([with_channels(row[:columns], channels) for row in rows]), columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Held-out pictures of a run, and the target domain in the features of a network.
+
+    Args:
+        target: what the outputs are compared with.
+        inputs: uint8 [n, h, w, c].
+        truth: what each of them should become, uint8 [n, h, w, c']; None where nobody knows.
+        facts: the content of floors.json besides the scores.
+    """
+
+    target: Target
+    inputs: NDArray[np.uint8]
+    truth: NDArray[np.uint8] | None
+    facts: dict[str, Any]
+
+    @property
+    def most(self) -> int:
+        """The number of held-out inputs."""
+        return len(self.inputs)
+
+    def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[TranslationScores]:
+        """Scores of the translations of all held-out inputs, once for each of `counts`, which are no smaller."""
+        outputs = translate(networks["generator"], self.inputs, config)
+        returned = translate(networks["inverse"], outputs, config) if "inverse" in networks else None
+        return [score_translation(outputs, self.inputs, self.target, self.truth, returned)] * len(counts)
+
+    def words(self, scores: TranslationScores, n: int) -> str:
+        """Scores for people, the leading ones beside those of doing nothing and of real images."""
+        nothing, real = self._floors[NOTHING], self._floors[TEST]
+        shown = {
+            "L1": (scores.l1, nothing.get("l1"), 1.0, "doing nothing"),
+            "PSNR": (scores.psnr, nothing.get("psnr"), 1.0, "doing nothing"),
+            "SSIM": (scores.ssim, nothing.get("ssim"), 1.0, "doing nothing"),
+            "FID": (scores.fid, real.get("fid"), 1.0, TEST),
+            "KID x 1000": (scores.kid, real.get("kid"), 1000.0, TEST),
+            "cycle error": (scores.cycle, None, 1.0, ""),
+        }
+        return "  ".join(
+            f"{name} {scale * value:.3f}" + ("" if floor is None else f" ({of} {scale * floor:.3f})")
+            for name, (value, floor, scale, of) in shown.items()
+            if value is not None
+        )
+
+    def floors(self, *counts: int) -> dict[str, Any]:
+        """The content of floors.json: scores of doing nothing and of real images, and what was measured with."""
+        return self.facts | {"floors": {str(n): self._floors for n in counts}}
+
+    @cached_property
+    def _floors(self) -> dict[str, dict[str, Any]]:
+        return translation_floors(self.inputs, self.target, self.truth)
+
+
+def open_judge(
+    config: Config,
+    dataset: Dataset,
+    data_dir: Path | None,
+    *,
+    offline: bool,
+    quiet: bool,
+    warn: Callable[[str], None] = note,
+) -> Judge | None:
+    """The judge of a run; None if the run is not evaluated, or cannot be, of which `warn` is told.
+
+    Raises:
+        GanEdgeError: it cannot be, and was asked for.
+    """
+    if not config.recipe.eval_every:
+        return None
+    try:
+        return _judge(config, dataset, quiet)
+    except GanEdgeError as error:
+        if config.features or config.asked.get("eval_every") or config.recipe.patience:
+            raise
+        warn(f"not evaluated: {error}")
+        return None
+
+
+def _judge(config: Config, dataset: Dataset, quiet: bool) -> Judge:
+    assert isinstance(dataset, Domains)
+    data, device = config.data, "cpu" if config.device == "cpu" else "auto"
+    shown = unseen(dataset, config)
+    if shown is None:
+        raise InputError(f"{data.name}: no pictures are held out to measure with; give --hold-out 0.1")
+    path = find_features(data.source, config.features, quiet=quiet)
+    network = FeatureNetwork.load(path, device, config.threads).at(data.size)
+    network.check_size(data.size, data.name)
+    rows = split_domains(dataset, data.hold_out).train.images
+    target = Target(network, measure_split(dataset.target, network, quiet).features[rows], shown.targets)
+    facts = {
+        "data": {"name": data.name, "digest": data.digest, "train": len(rows), "test": len(shown.inputs)},
+        "features": {"name": network.name, "sha256": network.model.sha256},
+    }
+    return Judge(target, shown.inputs, shown.targets if dataset.paired else None, facts)
+
+
+def export(networks: dict[str, nn.Module], config: Config, output: Path, about: dict[str, Any]) -> Files:
+    """The generator, and where the system has one the generator of the opposite direction, which name each other."""
+    from gan_trainer.export.translator import translator_file, translator_pair  # noqa: PLC0415  (onnx)
+
+    data, pairs = config.data, config.data.pairs
+    assert data.source_size is not None
+    found = {"learns_from": config.recipe.learns_from, "direction": pairs.direction if pairs else "AtoB"}
+    about = about | {"training": about["training"] | found, "pictures": data.pictures}
+    sizes: dict[str, Any] = {"source": data.source_size, "images": data.size}
+    if "inverse" in networks:
+        return translator_pair(networks, output, **sizes, **about)
+    prepared = pairs.input if pairs else ""
+    return {"generator": translator_file(networks["generator"], output, **sizes, prepared=prepared, **about)}
+
+
+def subject(config: Config) -> str:
+    """How many pictures, of which size, and what becomes of what."""
+    data = config.data
+    made = data.pairs.input if data.pairs else ""
+    kind = "pairs" if config.recipe.learns_from == "pairs" else "images per domain, unpaired"
+    assert data.source_size is not None
+    between = f"{made or _colour(data.source_size)} to {_colour(data.size)}"
+    return f"{data.name}: {data.images:,} {kind}, {data.size.width}x{data.size.height}, {between}"
+
+
+def _colour(size: ImageSize) -> str:
+    return "colour" if size.channels == 3 else "grey"
+
+
+def tiles(entry: Entry, config: Config) -> list[tuple[str, str, str]]:
+    """Closeness to the truth, if it is known."""
+    if "psnr" not in entry or entry["psnr"] is None:
+        return []
+    ssim = "" if entry.get("ssim") is None else f" · SSIM {entry['ssim']:.3f}"
+    return [("PSNR", f"{entry['psnr']:.2f} dB", f"L1 {entry['l1']:.1f}{ssim}")]
+
+
+def _of_few(task: Task) -> Task:
+    """The task with its variant for few pictures, whose FID would depend on their number."""
+    return replace(task, of_few=replace(task, best=KID))
+
+
+PAIRED = _of_few(
+    Task(
+        name="translate",
+        export=export,
+        preview=preview,
+        subject=subject,
+        check=check,
+        cannot_judge=lambda source: "",
+        open_judge=open_judge,
+        metrics=(*OF_DOMAIN, *OF_PAIRS, *OF_ANY),
+        problems=problems,
+        evaluated_from=SHORTEST,
+        best=FID,
+        floors=(TEST, NOTHING),
+        tiles=tiles,
+    )
+)
+UNPAIRED = _of_few(
+    replace(PAIRED, of_few=None, networks=("generator", "inverse"), metrics=(*OF_DOMAIN, *OF_CYCLES, *OF_ANY))
+)
