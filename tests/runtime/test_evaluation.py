@@ -399,6 +399,71 @@ def test_features_may_take_images_of_any_size_and_have_no_classes(tmp_path: Path
         grey.measure(iter([np.zeros((2, 8, 8, 3), np.uint8)]))
 
 
+def without(document: dict[str, Any], key: str) -> dict[str, Any]:
+    """A copy of nested dicts without `key`, the path of which has dots."""
+    first, _, rest = key.partition(".")
+    copy = dict(document)
+    if rest:
+        return copy | {first: without(copy[first], rest)}
+    del copy[first]
+    return copy
+
+
+@pytest.mark.parametrize("missing", ["inputs.images", "inputs.images.channels", "output", "output.names", "training"])
+@pytest.mark.parametrize("source", ["any", "mnist"])
+def test_what_an_older_manifest_does_not_say_the_graph_says(source: str, missing: str, tmp_path: Path) -> None:
+    path = shipped_features(source)
+    assert path is not None
+    model, network = onnx.load(path), FeatureNetwork.load(path, "cpu", 1)
+    document = json.loads(network.model.metadata[METADATA_KEY])
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(without(document, missing))})
+    onnx.save(model, tmp_path / "old.onnx")
+    old = FeatureNetwork.load(tmp_path / "old.onnx", "cpu", 1)
+    assert (old.name, old.size, old.dim, old.classes) == (network.name, network.size, network.dim, network.classes)
+    images = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28, 1)
+    np.testing.assert_array_equal(old.measure(iter([images])).features, network.measure(iter([images])).features)
+
+
+@pytest.mark.parametrize("missing", ["format_version", "name", "task", "inputs", "output.dim"])
+def test_a_manifest_of_features_without_what_is_needed_is_refused(
+    call: Call, missing: str, digits: str, tmp_path: Path, random_features: Path
+) -> None:
+    model = onnx.load(random_features)
+    document = json.loads(next(entry.value for entry in model.metadata_props if entry.key == METADATA_KEY))
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(without(document, missing))})
+    onnx.save(model, "old.onnx")
+    np.save("images.npy", np.zeros((200, 28, 28, 1), np.uint8))
+    refused = call("gan-eval", "images.npy", digits, "--features", "old.onnx", "--n", 200, "--quiet")
+    assert refused.refused("old.onnx: its manifest is damaged", f"'{missing.rpartition('.')[2]}' is missing")
+
+
+def test_images_too_small_for_a_network_of_any_size_are_refused_in_one_line(call: Call, tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        corner (uint8[n, h, w, c] images) => (float[n, 4] features) {
+            colour = Cast <to = 1> (images)
+            grey = ReduceMean <axes = [3], keepdims = 0> (colour)
+            places = Constant <value_ints = [30, 31]> ()
+            rows = Gather <axis = 1> (grey, places)
+            part = Gather <axis = 2> (rows, places)
+            shape = Constant <value_ints = [-1, 4]> ()
+            features = Reshape (part, shape)
+        }"""
+    onnx.save(onnx.parser.parse_model(text), "corner.onnx")
+    images = np.random.default_rng(0).integers(0, 255, (300, 28, 28, 3), np.uint8)
+    np.save("images.npy", images)
+    Path("photos").mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(f"photos/{number}.png")
+    small = call(
+        "gan-eval", "images.npy", "photos", "--features", "corner.onnx", "--n", 300, "--device", "cpu", "--quiet"
+    )
+    assert small.refused("corner.onnx: failed on cpu", "images of 28 x 28 x 3 may be too small", "larger --size")
+    fine = call(
+        "gan-eval", "photos", "photos", "--features", "corner.onnx", "--n", 300, "--size", 32, "--device", "cpu"
+    )
+    assert fine.code == 0, fine
+
+
 def test_large_networks_and_images_get_few_images_per_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = FeatureNetwork.load(any_features(tmp_path / "any.onnx"), "cpu")
     runs: list[int] = []

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.devices.processors import cpu_kind
-from gan_runtime.errors import InputError, ModelError
+from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.evaluation.metrics import largest_probability
 from gan_runtime.image_reader import IMAGES, ImageReader
 from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures, read_manifest
@@ -94,10 +94,19 @@ class FeatureNetwork(ImageReader):
 
         Raises:
             InputError: the images have another size than the network takes, or there are none.
-            DeviceError: the device fails.
+            DeviceError: the device fails, or a network of any size cannot take images as small as these.
             ModelError: a feature or logit is not finite.
         """
-        return Measured(*self.read(batches, [FEATURES, LOGITS][: 2 if self.classes else 1], n, _summarise))
+        outputs = [FEATURES, LOGITS][: 2 if self.classes else 1]
+        try:
+            return Measured(*self.read(batches, outputs, n, _summarise))
+        except DeviceError as error:
+            if all(isinstance(axis, int) for axis in self.model.inputs[0].shape[1:]):
+                raise
+            raise DeviceError(
+                f"{error}; images of {self.size} may be too small for this network: choose a larger --size, or other "
+                "--features"
+            ) from None
 
 
 def _summarise(features: NDArray[np.float32], *logits: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:

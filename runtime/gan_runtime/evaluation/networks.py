@@ -1,5 +1,7 @@
 """Which feature network measures a data set."""
 
+import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from gan_runtime.data.content import digest_of_content
@@ -43,6 +45,20 @@ def find_features(data: str, named: str | None = None, *, quiet: bool = False) -
         trained = f"those that gan-features trained on {data}, {own}"
         note(f"features: {trained if own else f'the general ones; gan-features {data} trains some on these images'}")
     return own or general_features()
+
+
+def find_again(sha256: str, otherwise: Path) -> Path:
+    """The feature network with this SHA-256: `otherwise`, the general one, or one that gan-features keeps.
+
+    It is `otherwise` if there is none.
+    """
+    folder = own_folder()
+    kept = sorted(folder.glob("*.onnx")) if folder else []
+    for path in (otherwise, *filter(None, [shipped_features(ANY)]), *kept):
+        with suppress(OSError):
+            if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+                return path
+    return otherwise
 
 
 def own_features(data: str, quiet: bool = False) -> Path | None:

@@ -192,7 +192,7 @@ def resume_run(
         data = config.data.load(call.data_dir, offline=call.offline, quiet=call.quiet)
     else:
         data = config.data.checked(data)
-    judge = _judge(config, data, call)
+    judge = _judge(config, data, call, run.floors())
     state = _state_of(config, run, saved, networks or {})
     return _train(config, data, run, state, judge, call, keep=config != before)
 
@@ -212,9 +212,9 @@ def _load(data: str | Dataset, options: Any, call: Call) -> Dataset:
     return load_dataset(data, "train", call.data_dir, options, offline=call.offline, quiet=call.quiet)
 
 
-def _judge(config: Config, dataset: Dataset, call: Call) -> Any:
+def _judge(config: Config, dataset: Dataset, call: Call, before: Mapping[str, Any] | None = None) -> Any:
     return task_of(config).open_judge(
-        config, dataset, call.data_dir, offline=call.offline, quiet=call.quiet, warn=call.warn
+        config, dataset, call.data_dir, offline=call.offline, quiet=call.quiet, warn=call.warn, before=before
     )
 
 

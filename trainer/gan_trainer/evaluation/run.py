@@ -33,9 +33,23 @@ class RunEvaluator:
         """The metric by which the best evaluation is chosen."""
         return task_of(self.config).best
 
-    def begin(self) -> None:
+    def begin(self, state: TrainState, book: Logbook) -> None:
         """Write the floors: scores of real samples."""
-        self.run.write_floors(self.judge.floors(*self._counts[:1]))
+        floors = self.judge.floors(*self._counts[:1])
+        before, now = ((document or {}).get("features") for document in (self.run.floors(), floors))
+        if before and now and before["sha256"] != now["sha256"]:
+            self._measure_otherwise(state, book, before, now)
+        self.run.write_floors(floors)
+
+    def _measure_otherwise(self, state: TrainState, book: Logbook, before: dict[str, str], now: dict[str, str]) -> None:
+        """Say that the features are others from now on, and repeat the evaluations of which the checkpoint is kept."""
+        earlier = history.evaluations(self.run.entries(), self.by)
+        names = [f"{network['name']} (SHA-256 {network['sha256'][:16]})" for network in (before, now)]
+        message = history.OTHER_FEATURES.format(before=names[0], now=names[1])
+        book.warn(state, message, **{history.FEATURES: now["sha256"]})
+        for entry in earlier:
+            if checkpoint_path(self.run.checkpoints, entry["images"]).is_file():
+                self._measure_again(state, book, entry, self._counts[:1])
 
     def during(self, state: TrainState, book: Logbook) -> Evaluation:
         """Measure the averaged generator, and log and show the scores."""

@@ -14,6 +14,7 @@ from gan_trainer.features.wavelets import WaveletStatistics
 SIDE = 64  # images are resized to this side
 DIMS = 48, 32  # features of the two parts
 VARIANCES = 1.0, 0.5  # mean variance of the features of each part
+CONSTANT, STEADY = 1e-4, 1e-2  # deviations of statistics, which are about 0.1 to 1
 BATCH = 128
 
 
@@ -79,11 +80,12 @@ def principal_projection(
     """Weight [dim, d] and bias [dim] of the first principal components of standardised `values` [n, d].
 
     The components keep their relative variances, scaled to the mean `variance`: with whitening, the noise of the last
-    components would dominate. The standardised values are first multiplied by `weights` [d].
+    components would dominate. The standardised values are first multiplied by `weights` [d]. Values that hardly vary
+    count less: divided by their deviation, they would show rounding errors, and be huge for any other images.
     """
     values = values.double()
     mean, deviation = values.mean(0), values.std(0)
-    scale = torch.where(deviation > 1e-4, 1.0 / deviation.clamp(min=1e-4), 0.0)
+    scale = torch.where(deviation > CONSTANT, 1.0 / deviation.clamp(min=STEADY), 0.0)
     scale = scale if weights is None else scale * weights.double()
     standard = (values - mean) * scale
     variances, directions = torch.linalg.eigh(standard.T @ standard / (len(values) - 1))

@@ -61,6 +61,10 @@ class Run:
         return path
 
     def entries(self) -> list[dict[str, Any]]:
+        """The entries of metrics.jsonl; without evaluations in other features than the last ones (`comparable`)."""
+        return history.comparable(self._all_entries())
+
+    def _all_entries(self) -> list[dict[str, Any]]:
         """All entries of metrics.jsonl; truncated or damaged lines are skipped."""
         try:
             lines = (self.folder / METRICS).read_text(errors="replace").splitlines()
@@ -109,7 +113,7 @@ class Run:
             return
         entries = [
             json.dumps(entry)
-            for entry in self.entries()
+            for entry in self._all_entries()
             if entry["images"] <= images_seen and not history.is_final(entry)
         ]
         content = "".join(f"{line}\n" for line in entries).encode()

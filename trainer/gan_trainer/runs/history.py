@@ -14,16 +14,27 @@ SAMPLES, FINAL_SAMPLES = 2_000, 10_000
 
 PLAUSIBLE = 0.6  # least precision of a collapsed generator: below it, the generator is untrained
 FEW_REACHED = 0.05  # recall below which a generator is collapsed
+FEATURES = "features"  # the key of an entry that says in which features, by SHA-256, later evaluations are made
 NUMBERS = ("precision", "recall", "coverage")  # the first two define a collapse; the message shows all
 MEMORISED = (
     "memorised: {copied:.0%} of the samples are nearer to a training image than any held-out image is, and a sample is "
     "nearer than a held-out image in {nearer:.0%} of the cases: the generator repeats training images; stop earlier, "
     "use more images, or --augment"
 )
+OTHER_FEATURES = (
+    "measured with other features: the network {before} that this run was measured with is gone; {now} takes its "
+    "place, and earlier evaluations count only if their checkpoint is kept and can be measured again"
+)
 COLLAPSED = (
     "collapsed: precision {precision:.2f}, recall {recall:.2f}, coverage {coverage:.2f}, twice in a row: the generator "
     "repeats few images; start a new run with another --seed, a lower --lr or --augment"
 )
+
+
+def comparable(entries: Sequence[Entry]) -> list[Entry]:
+    """All entries but the evaluations with another feature network than the last one."""
+    changed = max((index for index, entry in enumerate(entries) if FEATURES in entry), default=0)
+    return [entry for index, entry in enumerate(entries) if index >= changed or "n" not in entry]
 
 
 def during_training(entry: Entry) -> bool:

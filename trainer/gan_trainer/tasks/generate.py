@@ -12,7 +12,7 @@ from torch import nn
 from gan_runtime.data import Dataset
 from gan_runtime.errors import DataError, GanEdgeError, InputError
 from gan_runtime.evaluation.features import FeatureNetwork
-from gan_runtime.evaluation.networks import find_features
+from gan_runtime.evaluation.networks import ANY, find_again, find_features
 from gan_runtime.evaluation.reference import Reference, load_reference, split_reference
 from gan_runtime.evaluation.scores import TEST, TRAIN, Scores, floors, score
 from gan_runtime.files import check_writable
@@ -120,10 +120,12 @@ def open_judge(
     offline: bool,
     quiet: bool,
     warn: Callable[[str], None] = note,
+    before: Mapping[str, Any] | None = None,
 ) -> Judge | None:
     """The judge of a run; None if the run is not evaluated, or cannot be, of which `warn` is told.
 
-    A known data set is measured against its test images, other images against those that are held out.
+    A known data set is measured against its test images, other images against those that are held out. A resumed run
+    is measured with the features that it was measured with `before`, its floors.json, unless they are gone.
 
     The features are computed on the device that ONNX Runtime can use, which need not be torch's: torch with CUDA beside
     ONNX Runtime without it is what training hosts have.
@@ -136,8 +138,8 @@ def open_judge(
     data, device = config.data, "cpu" if config.device == "cpu" else "auto"
     folder = data_dir or (Path(data.folder) if data.folder else None)
     try:
-        network = FeatureNetwork.load(find_features(data.source, config.features, quiet=quiet), device, config.threads)
-        network = network.at(data.size)
+        path = _features(config, before, quiet)
+        network = FeatureNetwork.load(path, device, config.threads).at(data.size)
         if data.hold_out is None:
             reference = load_reference(data.source, network, folder, offline=offline, quiet=quiet)
         else:
@@ -149,6 +151,20 @@ def open_judge(
         warn(f"not evaluated: {error}")
         return None
     return Judge(network, reference)
+
+
+def _features(config: Config, before: Mapping[str, Any] | None, quiet: bool) -> Path:
+    """The file of the feature network for a run with the floors.json `before`; None for a new run."""
+    recorded = before.get("features") if before else None
+    source, named = config.data.source, config.features
+    if not recorded:
+        return find_features(source, named, quiet=quiet)
+    if named not in (None, ANY) and not Path(named).is_file():
+        named = None
+    path = find_again(recorded["sha256"], find_features(source, named, quiet=True))
+    if config.data.pictures and not quiet:
+        note(f"features: {path}")
+    return path
 
 
 def export(networks: dict[str, nn.Module], config: Config, output: Path, about: dict[str, Any]) -> Files:

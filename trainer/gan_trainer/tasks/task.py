@@ -105,7 +105,7 @@ class Comparison:
     features: Callable[[DataSource, str | None, int], str] = lambda data, named, n: ""
 
 
-def _not_judged(config: Config, dataset: Dataset, data_dir: Path | None, *, offline: bool, quiet: bool) -> Judge | None:
+def _not_judged(config: Config, dataset: Dataset, data_dir: Path | None, **_: Any) -> Judge | None:
     return None
 
 
@@ -124,8 +124,9 @@ class Task:
         defaults: fields of recipes that differ from the table of recipes.
         check: (recipe, changes, data) raises InputError for settings that have no meaning for this task.
         cannot_judge: data -> why generators of it cannot be measured; "" where they can.
-        open_judge: (configuration, data, data folder, offline, quiet, warn) -> what measures the generator; None if it
-            is not measured. Raises GanEdgeError if it cannot be, and was asked for.
+        open_judge: (configuration, data, data folder, offline, quiet, warn, before) -> what measures the generator;
+            None if it is not measured. `before` is the floors.json of a run that is resumed. Raises GanEdgeError if it
+            cannot be, and was asked for.
         metrics: the numbers of an evaluation, in the order of the report.
         problems: (evaluation, scores of real samples by kind) -> what is wrong with networks that score so, in words.
             The run warns of it where it is so twice in a row.

@@ -53,11 +53,11 @@ class Logbook:
         counters = {name: state.counters[name] for name in state.system.logged}
         self.write(state, means | {"lr": rate} | counters | {"images_per_second": round(state.speed, 1)})
 
-    def warn(self, state: TrainState, message: str) -> None:
-        """Notify observers of a problem, and log it."""
+    def warn(self, state: TrainState, message: str, **facts: str) -> None:
+        """Notify observers of a problem, and log it with `facts`."""
         for observer in self.observers:
             observer.warned(message)
-        self.write(state, {"warning": message})
+        self.write(state, {"warning": message} | facts)
 
     def say(self, message: str) -> None:
         """Notify observers of a message."""

@@ -48,8 +48,8 @@ class Evaluation:
 class Evaluator(Protocol):
     """Evaluates a run during training."""
 
-    def begin(self) -> None:
-        """Compute the reference scores, before the first step."""
+    def begin(self, state: TrainState, book: Logbook) -> None:
+        """Compute the reference scores, before the first step of this call."""
 
     def during(self, state: TrainState, book: Logbook) -> Evaluation:
         """Evaluate the current generator."""
@@ -117,7 +117,7 @@ def _run(
     recipe = config.recipe
     batches = batches_of(config, dataset)
     if evaluator is not None:
-        evaluator.begin()
+        evaluator.begin(state, book)
     clock, verdict = Clock(state), None
     while state.images_seen < recipe.images and stop.number is None and verdict is None:
         set_learning_rate(state, recipe)
