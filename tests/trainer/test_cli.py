@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import Result, leftovers, replace_step
+from helpers import FROM_LATENTS, Result, leftovers, replace_step
 from PIL import Image
 
 from gan_runtime import Generator
@@ -61,9 +61,12 @@ def test_the_help_has_the_settings_of_a_recipe_as_defaults(call: Call, name: str
     assert f"Recipe {name}: --network TEXT" in words
     assert f"moments of Adam. [default: {' '.join(f'{beta:g}' for beta in recipe.betas)}]" in words
     assert f"Learning rate of all networks. [default: {recipe.lr:g}; at most 1]" in words
-    assert f"if the data have them. [default: {'on' if recipe.conditional else 'off'}]" in words
+    if name in FROM_LATENTS:
+        assert f"if the data have them. [default: {'on' if recipe.conditional else 'off'}]" in words
+    assert ("--latent-dim" in words) == ("--conditional" in words) == (name in FROM_LATENTS)
     assert f"--images INTEGER Length of the run: real images shown to the networks. [default: {recipe.images};" in words
-    assert ("--critic-steps" in words) == (recipe.system != "vae")
+    assert ("--critic-steps" in words) == (recipe.system in ("gan", "bigan"))
+    assert ("--cycle-weight" in words) == (recipe.system == "unpaired")
     assert ("--penalty TEXT" in words) == (recipe.system == "gan")
 
 

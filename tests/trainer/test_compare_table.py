@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import BROWSER, frames
+from helpers import FROM_LATENTS
 from PIL import Image
 
 from gan_runtime.evaluation.scores import TEST, TRAIN
@@ -13,7 +14,6 @@ from gan_trainer.compare.page import curves, write_comparison
 from gan_trainer.compare.pictures import MARGIN, save_samples
 from gan_trainer.compare.plan import Plan, Settings
 from gan_trainer.compare.table import lines, markdown, processor, summarise, text
-from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.tasks import generate
 from gan_trainer.tasks.generate import COLUMNS
 from gan_trainer.tasks.generate import samples as samples_of
@@ -272,5 +272,5 @@ def test_a_browser_draws_curves_that_go_down_and_right(tmp_path: Path) -> None:
 
 
 def test_one_page_for_many_recipes_has_a_colour_for_each() -> None:
-    results = [finished(name, 0, 1.0, [point(1, 2.0)]) for name in RECIPES]
-    assert len({line["shade"] for line in curves(results, CPU, FID)}) == len(RECIPES) == 12
+    results = [finished(name, 0, 1.0, [point(1, 2.0)]) for name in FROM_LATENTS]
+    assert len({line["shade"] for line in curves(results, CPU, FID)}) == len(FROM_LATENTS) == 12

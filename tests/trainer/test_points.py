@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import DIGIT, Result
+from helpers import DIGIT, FROM_LATENTS, Result
 from PIL import Image
 
 from gan_runtime import Generator
@@ -31,7 +31,7 @@ from gan_trainer.training.system import Shapes
 
 Call = Callable[..., Result]
 SHORT = ("--images", 640, "--batch-size", 64, "--threads", 1, "--quiet")
-ADVERSARIAL = sorted(set(RECIPES) - {"vae"})
+ADVERSARIAL = sorted(set(FROM_LATENTS) - {"vae"})
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import DIGIT, Result, new_generator
+from helpers import DIGIT, FROM_LATENTS, Result, new_generator
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -36,6 +36,7 @@ from gan_trainer.training.schedule import set_learning_rate
 from gan_trainer.training.state import TrainState, new_state
 from gan_trainer.training.system import Shapes
 
+TRANSLATORS = ["pix2pix", "pix2pix-l1", "pix2pix-quick", "cyclegan", "cyclegan-quick"]
 NAMES = ["gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "dragan", "hinge", "rpgan", "r3gan", "bigan", "vae"]
 Call = Callable[..., Result]
 
@@ -57,7 +58,8 @@ def small(name: str, **changes: Any) -> Recipe:
 
 
 def test_the_table_is_that_of_the_survey() -> None:
-    assert list(RECIPES) == ["quick", *NAMES]
+    assert list(FROM_LATENTS) == ["quick", *NAMES]
+    assert list(RECIPES) == [*FROM_LATENTS, *TRANSLATORS]
 
 
 @pytest.mark.parametrize(

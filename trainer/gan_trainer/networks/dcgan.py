@@ -9,9 +9,8 @@ from torch import nn
 
 from gan_runtime.manifest import ImageSize
 from gan_trainer.networks.grid import coarse_grid
-from gan_trainer.networks.layers import Reshape, normalise
+from gan_trainer.networks.layers import Reshape, normalise, small_weights
 
-STD = 0.02
 MOST = 8  # times `width`
 
 
@@ -29,7 +28,7 @@ def generator_layers(inputs: int, size: ImageSize, width: int, norm: str) -> nn.
     for more, fewer in pairwise(widths):
         layers += [nn.ConvTranspose2d(more, fewer, 4, 2, 1, bias=bias), *normalise(norm, fewer), nn.ReLU()]
     layers += [nn.ConvTranspose2d(widths[-1], size.channels, 4, 2, 1)]
-    return nn.Sequential(*layers).apply(_start)
+    return nn.Sequential(*layers).apply(small_weights)
 
 
 def feature_layers(size: ImageSize, width: int, norm: str, dropout: float = 0.0) -> tuple[nn.Sequential, int]:
@@ -38,19 +37,10 @@ def feature_layers(size: ImageSize, width: int, norm: str, dropout: float = 0.0)
     layers: list[nn.Module] = [nn.Conv2d(size.channels, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)]
     for fewer, more in pairwise(widths):
         layers += [nn.Conv2d(fewer, more, 4, 2, 1), *normalise(norm, more), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Flatten()).apply(_start), widths[-1] * side * side
+    return nn.Sequential(*layers, nn.Flatten()).apply(small_weights), widths[-1] * side * side
 
 
 def _grid(size: ImageSize, width: int) -> tuple[int, list[int]]:
     """Side of the coarsest grid, and the channels from the finest grid but one to the coarsest."""
     side, doublings = coarse_grid(size.height)
     return side, [width * min(2**i, MOST) for i in range(doublings)]
-
-
-def _start(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, std=STD)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, STD)

@@ -8,6 +8,7 @@ from torch.nn.functional import dropout
 from torch.nn.utils.parametrizations import spectral_norm
 
 NORMS = ("none", "batch", "layer")
+SMALL = 0.02  # Radford et al. 2016, section 4; Isola et al. 2017, section A.2; Zhu et al. 2017, section 7.1
 
 
 class Reshape(nn.Module):
@@ -67,7 +68,34 @@ def normalise(kind: str, channels: int, *, rows: bool = False) -> list[nn.Module
         return [nn.BatchNorm1d(channels) if rows else nn.BatchNorm2d(channels)]
     if kind == "layer":
         return [nn.LayerNorm(channels) if rows else nn.GroupNorm(1, channels)]
+    if kind == "instance" and not rows:
+        return [nn.InstanceNorm2d(channels)]
     return []
+
+
+def doubling(kind: str, inputs: int, outputs: int, kernel: int, *, bias: bool = True) -> list[nn.Module]:
+    """Layers that double the grid: a "transposed" convolution, or "nearest" or "bilinear" interpolation and a 3x3 one.
+
+    `kernel` is the side of the transposed convolution's kernel, 3 or 4. Sides of 3 leave a mesh in the output: every
+    second pixel is covered by more of the kernel (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
+    """
+    if kind == "transposed":
+        return [nn.ConvTranspose2d(inputs, outputs, kernel, 2, 1, output_padding=4 - kernel, bias=bias)]
+    corners = None if kind == "nearest" else False
+    return [
+        nn.Upsample(scale_factor=2, mode=kind, align_corners=corners),
+        nn.Conv2d(inputs, outputs, 3, 1, 1, bias=bias),
+    ]
+
+
+def small_weights(module: nn.Module) -> None:
+    """New weights from N(0, 0.02^2), biases of 0, and scales of batch norm from N(1, 0.02^2)."""
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, std=SMALL)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, SMALL)
 
 
 def with_spectral_norm(network: nn.Module) -> nn.Module:

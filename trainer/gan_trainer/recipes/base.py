@@ -88,6 +88,10 @@ class Recipe:
         """Whether the generator makes a step after the current batch."""
         return True
 
+    def share_of_rate(self, optimizer: str) -> float:
+        """The learning rate of an optimizer of the system, as a fraction of `lr`."""
+        return 1.0
+
     @property
     def on_classes(self) -> bool:
         """Whether the networks are conditioned on classes."""

@@ -8,13 +8,20 @@ from gan_trainer.recipes.base import EPOCH, Recipe
 from gan_trainer.recipes.bigan import BiganRecipe
 from gan_trainer.recipes.checks import changed
 from gan_trainer.recipes.gan import GanRecipe
+from gan_trainer.recipes.translation import PairedRecipe, UnpairedRecipe
 from gan_trainer.recipes.vae import VaeRecipe
 
 __all__ = ["EPOCH", "RECIPES", "SETTINGS", "Recipe", "changes_of", "find_recipe", "recipe"]
 
 MADE_FROM = "_made_from"  # an attribute of recipes that `recipe` made: name and changes
 
-SETTINGS: dict[str, type[Recipe]] = {"gan": GanRecipe, "bigan": BiganRecipe, "vae": VaeRecipe}  # by system
+SETTINGS: dict[str, type[Recipe]] = {  # by system
+    "gan": GanRecipe,
+    "bigan": BiganRecipe,
+    "vae": VaeRecipe,
+    "paired": PairedRecipe,
+    "unpaired": UnpairedRecipe,
+}
 
 GAN = GanRecipe(
     source="the original GAN (Goodfellow et al. 2014) as an MLP on MNIST, with the non-saturating generator loss",
@@ -28,6 +35,48 @@ GAN = GanRecipe(
     eval_every=10 * EPOCH,
     log_every=EPOCH,
     preview_every=10 * EPOCH,
+)
+
+PIX2PIX = PairedRecipe(
+    source="image to image from pairs (Isola et al. 2017); instance norm is its batch norm with one image per batch",
+    norm="instance",
+    up="transposed",
+    dropout=0.5,
+    d_norm="instance",
+    objective="non-saturating",
+    images=200 * 400,  # 200 epochs of 400 pairs
+)
+
+PIX2PIX_QUICK = PairedRecipe(
+    source="pix2pix for minutes on a CPU, with least squares (Mao et al. 2017) and batch norm",
+    width=32,
+    patch=34,
+    d_width=32,
+    gan_weight=2.0,  # of half the squares
+    flip=True,
+    shift=3,
+    lr=4e-4,
+    d_lr=0.5,
+    decay_from=0.5,
+    batch_size=8,
+    images=30_000,
+    ema_half_life=5_000,
+    precision="auto",
+    eval_every=6_000,
+    log_every=1_000,
+    preview_every=6_000,
+    checkpoint_every=6_000,
+)
+
+CYCLEGAN = UnpairedRecipe(
+    source="image to image without pairs (Zhu et al. 2017)",
+    network="resnet",
+    norm="instance",
+    up="transposed",
+    d_norm="instance",
+    gan_weight=2.0,  # of half the squares
+    decay_from=0.5,
+    images=200 * 1_334,  # 200 epochs of 1,334 zebras
 )
 
 RECIPES: dict[str, Recipe] = {
@@ -131,6 +180,35 @@ RECIPES: dict[str, Recipe] = {
         lr=1e-3,
         betas=(0.9, 0.999),
         batch_size=128,
+    ),
+    "pix2pix": PIX2PIX,
+    "pix2pix-l1": replace(
+        PIX2PIX, source="pix2pix without its discriminator, for comparison (Isola et al. 2017, table 1)", gan_weight=0.0
+    ),
+    "pix2pix-quick": PIX2PIX_QUICK,
+    "cyclegan": CYCLEGAN,
+    "cyclegan-quick": UnpairedRecipe(
+        source="CycleGAN for minutes on a CPU, whose generators give the input plus a difference",
+        network="resnet",
+        width=24,
+        blocks=6,
+        skip=True,
+        patch=34,
+        d_width=32,
+        d_norm="instance",
+        gan_weight=2.0,
+        flip=True,
+        lr=4e-4,
+        d_lr=0.5,
+        decay_from=0.5,
+        batch_size=4,
+        images=4_000,
+        ema_half_life=1_400,
+        precision="auto",
+        eval_every=1_000,
+        log_every=200,
+        preview_every=1_000,
+        checkpoint_every=1_000,
     ),
 }
 

@@ -9,13 +9,19 @@ from torch import nn
 
 from gan_runtime.errors import InputError
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS, Recipe
-from gan_trainer.systems import bigan, gan, vae
+from gan_trainer.systems import bigan, gan, paired, unpaired, vae
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import RandomNumbers, number_of_threads, settle_math_library
 from gan_trainer.training.state import TrainState, new_state
 from gan_trainer.training.system import Shapes, System
 
-SYSTEMS: dict[str, System] = {"gan": gan.SYSTEM, "bigan": bigan.SYSTEM, "vae": vae.SYSTEM}
+SYSTEMS: dict[str, System] = {
+    "gan": gan.SYSTEM,
+    "bigan": bigan.SYSTEM,
+    "vae": vae.SYSTEM,
+    "paired": paired.SYSTEM,
+    "unpaired": unpaired.SYSTEM,
+}
 
 
 def register(system: System, settings: type[Recipe], recipes: Mapping[str, Recipe]) -> None:

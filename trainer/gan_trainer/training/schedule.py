@@ -16,9 +16,9 @@ def learning_rate(recipe: Recipe, images_seen: int) -> float:
 
 
 def set_learning_rate(state: TrainState, recipe: Recipe) -> float:
-    """Set the learning rate of all optimizers for the current point of the run, and return it."""
+    """Set the learning rates of all optimizers for the current point of the run; returns that of the generator."""
     rate = learning_rate(recipe, state.images_seen)
-    for optimizer in state.optimizers.values():
+    for name, optimizer in state.optimizers.items():
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * recipe.share_of_rate(name)
     return rate

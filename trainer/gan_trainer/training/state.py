@@ -122,11 +122,12 @@ def new_state(system: System, networks: dict[str, nn.Module], recipe: Recipe, de
     for network in networks.values():
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = system.averaged if recipe.ema_half_life else ()
+    trained = {name: names for name, names in system.optimizers.items() if set(names) <= set(networks)}
     return TrainState(
         system,
         networks,
         {name: deepcopy(networks[name]).requires_grad_(False) for name in averaged},
-        {name: _optimizer(recipe, [networks[one] for one in names]) for name, names in system.optimizers.items()},
+        {name: _optimizer(recipe, [networks[one] for one in names]) for name, names in trained.items()},
         {name: module.to(device) for name, module in system.extra(recipe).items()},
         RandomNumbers(device),
         LossMeter(device),
@@ -134,11 +135,14 @@ def new_state(system: System, networks: dict[str, nn.Module], recipe: Recipe, de
     )
 
 
-def update_averages(state: TrainState, recipe: Recipe, images: int) -> None:
-    """Update all averages; `images` is the number seen since the last update, including this step's batch."""
+def update_averages(state: TrainState, recipe: Recipe, images: int, *, statistics: bool = True) -> None:
+    """Update all averages; `images` is the number seen since the last update, including this step's batch.
+
+    `statistics` averages the running statistics of norms, too.
+    """
     for name, average in state.averages.items():
         seen = state.images_before + state.images_seen + recipe.batch_size
-        update_average(average, state.networks[name], recipe.ema_half_life, seen, images)
+        update_average(average, state.networks[name], recipe.ema_half_life, seen, images, statistics=statistics)
 
 
 def _optimizer(recipe: Recipe, networks: list[nn.Module]) -> torch.optim.Optimizer:
