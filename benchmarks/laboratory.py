@@ -10,20 +10,18 @@ import argparse
 import json
 import sys
 import tempfile
-from contextlib import chdir
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from budget import call, images_in
 from interleave import Row, machine, new_parser, publish
 
 from gan_runtime.laboratory.points import POINTS
-from gan_trainer.compare.processes import Processes
 
 RECIPES = ["gan", "lsgan", "wgan", "wgan-gp", "dragan", "hinge", "rpgan", "r3gan", "bigan", "quick"]
 MODES, KL = 1000, 0.08
 PROBE = 12_800  # images of a run that measures the speed of this machine
-RUN = Processes().run
 
 
 def main() -> None:
@@ -70,33 +68,21 @@ def _measured(
     """The metrics of one run, with images and seconds; None if it diverged."""
     place.mkdir(parents=True, exist_ok=True)
     name = f"{data}-{recipe}-{seed}"
-    images = options.images or _images_in(options.seconds, place, data, recipe, settings)
     common = [data, "--recipe", recipe, "--threads", 1, "--eval-every", 0, "--quiet", "--json", *settings]
-    trained = _call(place, "gan-train", *common, "--images", images, "--seed", seed, "--name", name)
+    fast = ["--warm-critic", 0] if recipe == "wgan" else []
+    speed = f"speed-{data}-{recipe}"
+    images = options.images or images_in(options.seconds, place, speed, PROBE, common + fast)
+    trained = call(place, "gan-train", *common, "--images", images, "--seed", seed, "--name", name)
     if trained is None:
         return None
     exported = place / f"{name}.onnx"
-    _call(place, "gan-export", f"runs/{name}", "--output", exported, "--json")
-    report = _call(place, "gan-eval", exported, data, "--n", options.n, "--quiet", "--json")
+    call(place, "gan-export", f"runs/{name}", "--output", exported, "--json")
+    report = call(place, "gan-eval", exported, data, "--n", options.n, "--quiet", "--json")
     if report is None:
         sys.exit(f"gan-eval failed on {exported}")
     (scores,) = report["results"].values()
     floor = next(iter(report["floors"].values()))
     return scores | {"images": trained["images"], "seconds": trained["cpu_seconds"], "floor": floor.get("fid")}
-
-
-def _images_in(seconds: float, place: Path, data: str, recipe: str, settings: list[str]) -> int:
-    """The number of images that a run sees in so many CPU seconds, from the speed of a short run."""
-    name = f"speed-{data}-{recipe}"
-    log = place / "runs" / name / "metrics.jsonl"
-    if not log.exists():
-        fast = ["--warm-critic", 0] if recipe == "wgan" else []
-        common = ["--recipe", recipe, "--threads", 1, "--eval-every", 0, "--quiet", "--json", *settings, *fast]
-        _call(place, "gan-train", data, *common, "--images", PROBE, "--log-every", PROBE // 2, "--name", name)
-    entries = [json.loads(line) for line in log.read_text().splitlines()]
-    first, last = [entry for entry in entries if "images_per_second" in entry][-2:]
-    speed = (last["images"] - first["images"]) / (last["cpu_seconds"] - first["cpu_seconds"])
-    return round(seconds * speed)
 
 
 def _row(data: str, recipe: str, runs: list[dict[str, Any] | None]) -> Row:
@@ -132,18 +118,6 @@ def _missed(data: str, recipe: str, runs: list[dict[str, Any] | None]) -> list[s
         elif run["modes"] < modes or run["kl"] > kl:
             reasons.append(f"seed {seed}: {run['modes']} modes with a KL of {run['kl']}")
     return reasons
-
-
-def _call(place: Path, program: str, *arguments: object) -> dict[str, Any] | None:
-    """The JSON that a command prints; None if gan-train reports divergence."""
-    with chdir(place):
-        done = RUN(program, *arguments)
-    if done.code and "diverged" in done.err:
-        return None
-    if done.code:
-        sys.exit(f"{program} {' '.join(map(str, arguments))}: exit code {done.code}: {done.err}")
-    report: dict[str, Any] = json.loads(done.out)
-    return report
 
 
 if __name__ == "__main__":
