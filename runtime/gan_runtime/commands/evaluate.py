@@ -64,11 +64,27 @@ def evaluate(
             rich_help_panel=DATA,
         ),
     ] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(
+            help="Translators: folder or .zip of images to translate; DATA are then images of the target domain.",
+            show_default="those in DATA",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(
+            help="Translators: folder or .zip with what each of the inputs should become, under the same name.",
+            show_default="the pairs in DATA",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     picture: Annotated[
         Path | None,
         typer.Option(
             help="Write a .png: samples and those closest to a training image, each with its nearest training images. "
-            "For points: a scatter plot.",
+            "For points: a scatter plot. For translators: inputs, outputs and truth.",
             show_default=False,
         ),
     ] = None,
@@ -97,7 +113,10 @@ def evaluate(
     *,
     assumptions: "Assumptions | None",
 ) -> None:
-    """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes."""
+    """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes.
+
+    Translators are measured on held-out images: L1, PSNR and SSIM where the truth is known, FID, KID, cycle error.
+    """
     from gan_runtime.data import KNOWN, check_source
     from gan_runtime.data.registry import own_evaluation
     from gan_runtime.data.split import SHARE
@@ -105,6 +124,7 @@ def evaluate(
     from gan_runtime.evaluation.reference import FULL, samples_for
     from gan_runtime.evaluation.sources import check_assumptions, open_source, open_sources, recorded_hold_out
     from gan_runtime.evaluation.table import card_path, table, write_card
+    from gan_runtime.evaluation.translators import Asked, all_translators, evaluate_translators
     from gan_runtime.files import check_writable
 
     *named, data = sources
@@ -124,12 +144,19 @@ def evaluate(
             "offline": offline or None,
         }
         own.check_options(data, given, assumptions)
+    translators = not own and all_translators(names)
+    for name, value in {"inputs": inputs, "truth": truth}.items():
+        if value is not None and not translators:
+            raise InputError(f"--{name} {value}: {names[0]} translates no images; leave it out")
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
         check_writable(path)  # before the measurement, which takes long
     if picture is not None and picture.suffix.lower() != ".png":
         raise InputError(f"{picture}: --picture writes PNG files; end the name in .png")
     if own:
         report = own.evaluate(names, data, n or FULL, seed, device, threads, quiet, picture)
+    elif translators:
+        asked = Asked(data, inputs, truth, n, features, hold_out, size, device, threads, quiet)
+        report = evaluate_translators(names, asked, _pictures(names, reading, quiet), picture)
     else:
         check_source(data)
         if hold_out is not None and data in KNOWN:

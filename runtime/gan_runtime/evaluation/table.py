@@ -41,6 +41,12 @@ METRICS = {  # a table has those that its columns have
     "high_quality": Shown("high quality", 2, "higher", 100, "%"),
     "fid": Shown("FID", 4, "lower"),
     "kid": Shown("KID x 1000", 3, "lower", 1000),
+    "l1": Shown("L1", 2, "lower"),
+    "psnr": Shown("PSNR", 2, "higher", unit=" dB"),
+    "ssim": Shown("SSIM", 3, "higher"),
+    "cycle": Shown("cycle error", 2, "lower"),
+    "identity": Shown("copies of the input", 3, "lower"),
+    "variety": Shown("variety", 3, "1"),
     "precision": Shown("precision", 3, "higher"),
     "recall": Shown("recall", 3, "higher"),
     "density": Shown("density", 3, "higher"),
@@ -113,6 +119,8 @@ def _value(column: dict[str, Any], key: str, shown: Shown) -> str:
 
 
 def _measured_with(report: dict[str, Any]) -> str:
+    if "remark" in report:
+        return str(report["remark"])
     data, features = report["data"], report.get("features")
     if features is None:
         return f"high quality: within three standard deviations of the nearest mode of {data['name']}; modes: hit so"

@@ -1,0 +1,271 @@
+"""Measure translator files: on the held-out pictures of the data that they were trained on, or on other ones."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_runtime import __version__
+from gan_runtime.data import Dataset, check_source
+from gan_runtime.data.domain_split import split_domains
+from gan_runtime.data.domains import Domains, PairOptions, domains_of, load_domains
+from gan_runtime.data.layout import place
+from gan_runtime.data.named import load_pictures_as
+from gan_runtime.data.split import MAX_SHARE, SHARE
+from gan_runtime.errors import InputError
+from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.metrics.pixels import Pictures
+from gan_runtime.evaluation.networks import find_features
+from gan_runtime.evaluation.reference import measure_split
+from gan_runtime.evaluation.translation import Target, problems, score_translation, translation_floors, with_channels
+from gan_runtime.images.choice import some_in_order
+from gan_runtime.images.grids import grid, save_png
+from gan_runtime.images.options import CHANNELS, PictureOptions, pictures_as
+from gan_runtime.manifest import ImageSize, TranslateManifest, read_manifest
+from gan_runtime.model_file import read_model_file
+from gan_runtime.terminal.progress import progress
+from gan_runtime.terminal.text import note
+from gan_runtime.translator import Translator
+
+BATCH = 64  # pictures between two steps of the progress
+SHOWN = 12  # columns of --picture
+NAMED = 3  # pictures without a truth that a message names
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What translators are measured on, and how, as gan-eval's arguments of these names say.
+
+    Args:
+        data: a folder or archive with both domains; with `inputs`, one of the target domain.
+        inputs: a folder or archive of pictures to translate; None for those in `data`.
+        truth: a folder or archive with the picture that each input should become, by the same name; None if that
+            follows from `data`, or nobody knows.
+    """
+
+    data: str
+    inputs: str | None = None
+    truth: str | None = None
+    n: int | None = None
+    features: str | None = None
+    hold_out: float | None = None
+    size: int | None = None
+    device: str = "auto"
+    threads: int | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Pictures to translate, what they should become if that is known, and held-out pictures of the target domain."""
+
+    inputs: Pictures
+    truth: Pictures | None
+    targets: Pictures
+
+
+def all_translators(names: Sequence[str]) -> bool:
+    """Whether files are translators. Raises InputError if some are and others are not."""
+    found = [name.lower().endswith(".onnx") and _manifest(name) is not None for name in names]
+    if any(found) and not all(found):
+        other = names[found.index(False)]
+        raise InputError(f"{other}: is no translator, as {names[found.index(True)]} is; measure them separately")
+    return all(found)
+
+
+def evaluate_translators(
+    names: Sequence[str], asked: Asked, like: PictureOptions, picture: Path | None = None
+) -> dict[str, Any]:
+    """The report of gan-eval on translator files.
+
+    Args:
+        names: files that take the same inputs.
+        asked: the data.
+        like: how pictures are decoded, except for their size and mode.
+        picture: where a PNG is written: inputs, the outputs of each file, and the truth if it is known.
+
+    Raises:
+        ModelError, DeviceError: as `Translator.load`.
+        DataError, InputError: the data cannot be read, do not fit the files, or nothing is held out.
+    """
+    translators = {name: Translator.load(name, asked.device, asked.threads) for name in names}
+    source, size = _sizes(translators, asked, like)
+    manifest = next(iter(translators.values())).manifest
+    share = _share(manifest, asked)
+    domains = _domains(manifest, asked, like, source, size)
+    parts = split_domains(domains, share)
+    shown = _shown(domains, asked, parts, size, like)
+    network = FeatureNetwork.load(
+        find_features(asked.data, asked.features, quiet=asked.quiet), asked.device, asked.threads
+    )
+    network = network.at(size)
+    network.check_size(size, domains.name)
+    rows = parts.train.images if len(parts.train.images) else np.arange(len(domains.images))
+    features = measure_split(domains.target, network, asked.quiet).features[rows]
+    target = Target(network, features, shown.targets)
+    floors = translation_floors(shown.inputs, target, shown.truth)
+    results, drawn = {}, [shown.inputs]
+    for name, translator in translators.items():
+        results[name], outputs = _measure(translator, shown, target, asked.quiet)
+        results[name]["problems"] = problems(results[name], floors)
+        drawn.append(outputs)
+        for problem in results[name]["problems"]:
+            note(f"{name}: {problem}")
+    if picture is not None:
+        _draw(picture, [*drawn, *([] if shown.truth is None else [shown.truth])])
+    return {
+        "data": {"name": domains.name, "digest": domains.digest, "train": len(rows), "test": len(shown.inputs)}
+        | ({} if domains.held_out else {"hold_out": share}),
+        "features": {"name": network.name, "path": str(network.model.path), "sha256": network.model.sha256},
+        "size": str(size),
+        "results": results,
+        "floors": floors,
+        "remark": _remark(domains, len(rows), shown, network),
+        "versions": {"gan-edge": __version__},
+    }
+
+
+def _manifest(name: str) -> TranslateManifest | None:
+    manifest = read_manifest(read_model_file(name))
+    return manifest if isinstance(manifest, TranslateManifest) else None
+
+
+def _sizes(translators: dict[str, Translator], asked: Asked, like: PictureOptions) -> tuple[ImageSize, ImageSize]:
+    """The sizes of inputs and outputs: of the files' training pictures, unless `asked.size` is given."""
+    found = {name: _size_of(translator.manifest, asked.size) for name, translator in translators.items()}
+    first = next(iter(found))
+    for name, sizes in found.items():
+        if sizes != found[first]:
+            raise InputError(
+                f"{name}: translates {sizes[0]} to {sizes[1]}, and {first} {found[first][0]} to {found[first][1]}; "
+                "measure them separately"
+            )
+    return found[first]
+
+
+def _size_of(manifest: TranslateManifest, asked: int | None) -> tuple[ImageSize, ImageSize]:
+    source, output = manifest.source, manifest.output
+    trained = asked or manifest.pictures.get("size") or PictureOptions.size
+    height, width = (side if side is not None else int(trained) for side in (source.height, source.width))
+    assert source.channels is not None
+    assert output.channels is not None
+    if asked and (height, width) != (asked, asked):
+        raise InputError(f"--size {asked}: {manifest.name} takes {source}; leave it out")
+    return ImageSize(height, width, source.channels), ImageSize(height, width, output.channels)
+
+
+def _share(manifest: TranslateManifest, asked: Asked) -> float:
+    """The share of the data that is held out: the one that is asked for, or that of the training."""
+    recorded = manifest.training.get("hold_out")
+    if asked.hold_out is not None:
+        return asked.hold_out
+    return float(recorded) if isinstance(recorded, float | int) and 0 <= recorded <= MAX_SHARE else SHARE
+
+
+def _domains(
+    manifest: TranslateManifest, asked: Asked, like: PictureOptions, source: ImageSize, size: ImageSize
+) -> Domains:
+    check_source(asked.data)
+    paired = manifest.training.get("learns_from") == "pairs"
+    if asked.inputs is None:
+        mode = next(mode for mode, channels in CHANNELS.items() if channels == source.channels)
+        made = bool(manifest.prepared)
+        pairs = PairOptions(
+            manifest.prepared,
+            "AtoB" if made else manifest.training.get("direction", "AtoB"),
+            "" if made else mode,
+            paired,
+        )
+        return load_domains(Path(asked.data), pictures_as(asked.data, size, like), pairs, asked.quiet)
+    check_source(asked.inputs)
+    inputs = load_pictures_as(asked.inputs, source, asked.quiet, like)
+    targets = load_pictures_as(asked.data, size, asked.quiet, like)
+    return domains_of(inputs, targets, paired and _keys(inputs) == _keys(targets))
+
+
+def _keys(dataset: Dataset) -> list[str]:
+    return [place(name).key for name in dataset.names]
+
+
+def _shown(domains: Domains, asked: Asked, parts: Any, size: ImageSize, like: PictureOptions) -> Shown:
+    """The pictures that are measured: those that are held out, or all if nothing is."""
+    unseen, rows = parts.unseen, parts.held_out
+    inputs = rows.source if len(rows.source) else np.arange(len(unseen.source.images))
+    targets = rows.images if len(rows.images) else np.arange(len(unseen.images))
+    chosen = inputs[some_in_order(len(inputs), asked.n or len(inputs))]
+    if asked.inputs is not None and len(inputs) < len(unseen.source.images) and not asked.quiet:
+        note(
+            f"{asked.inputs}: {len(inputs):,} of {len(unseen.source.images):,} pictures, those that the training held "
+            "out; --hold-out 0 translates all"
+        )
+    truth: Pictures | None = np.asarray(unseen.images[chosen]) if unseen.paired else None
+    if asked.truth is not None:
+        truth = _truth(asked, [unseen.source.names[row] for row in chosen], size, like)
+    pictures = np.asarray(unseen.source.images[chosen])
+    return Shown(pictures, truth, np.asarray(unseen.images[targets]) if truth is None else truth)
+
+
+def _truth(asked: Asked, names: list[str], size: ImageSize, like: PictureOptions) -> Pictures:
+    """The pictures of the folder --truth that have the names of the inputs."""
+    assert asked.truth
+    found = load_pictures_as(asked.truth, size, asked.quiet, like)
+    rows = {key: row for row, key in enumerate(_keys(found))}
+    keys = [place(name).key for name in names]
+    missing = [name for name, key in zip(names, keys, strict=True) if key not in rows]
+    if missing:
+        more = "" if len(missing) <= NAMED else f" and {len(missing) - NAMED} more"
+        raise InputError(f"--truth {asked.truth}: has no picture for {', '.join(missing[:NAMED])}{more}")
+    return np.asarray(found.images[[rows[key] for key in keys]])
+
+
+def _measure(translator: Translator, shown: Shown, target: Target, quiet: bool) -> tuple[dict[str, Any], Pictures]:
+    """The column of a translator in the report, and its outputs."""
+    began = time.perf_counter()
+    outputs = _translated(translator, shown.inputs, quiet)
+    inverse = _inverse(translator, quiet)
+    returned = None if inverse is None else _translated(inverse, outputs, quiet)
+    scores = score_translation(outputs, shown.inputs, target, shown.truth, returned)
+    about = {"sha256": translator.model.sha256, "device": translator.session.device}
+    seconds = round(time.perf_counter() - began, 2)
+    return {"n": len(outputs), **about, **scores.to_dict(), "seconds": seconds}, outputs
+
+
+def _translated(translator: Translator, pictures: Pictures, quiet: bool) -> Pictures:
+    parts = []
+    with progress(f"translating with {translator.model.path}", len(pictures), "images", quiet=quiet) as advance:
+        for first in range(0, len(pictures), BATCH):
+            parts.append(translator(pictures[first : first + BATCH]))
+            advance(len(parts[-1]))
+    return np.concatenate(parts)
+
+
+def _inverse(translator: Translator, quiet: bool) -> Translator | None:
+    """The file of the opposite direction; None if there is none, or another one in its place, which is said."""
+    other = translator.manifest.counterpart
+    if other is None:
+        return None
+    path = translator.model.path.with_name(other.file)
+    manifest = _manifest(str(path)) if path.is_file() else None
+    if manifest is None or manifest.counterpart is None or manifest.counterpart.weights != other.weights:
+        if not quiet:
+            why = "is of another training" if path.is_file() else "is missing"
+            note(f"{path}: {why}; the cycle error of {translator.model.path} is not measured")
+        return None
+    return Translator.load(path, str(translator.arguments["device"]), translator.threads)
+
+
+def _draw(path: Path, rows: list[Pictures]) -> None:
+    channels, chosen = max(row.shape[3] for row in rows), some_in_order(len(rows[0]), SHOWN)
+    save_png(path, grid(np.concatenate([with_channels(row[chosen], channels) for row in rows]), len(chosen)))
+
+
+def _remark(domains: Domains, train: int, shown: Shown, network: FeatureNetwork) -> str:
+    """What the numbers below a table compare."""
+    pixels = "" if shown.truth is None else "L1, PSNR and SSIM against the truth of each input; "
+    return (
+        f"{pixels}FID and KID against {train:,} images of {domains.name}; features {network.name}, SHA-256 "
+        f"{network.model.sha256[:16]}"
+    )

@@ -1,0 +1,134 @@
+"""gan-eval on translator files: folders of inputs, targets and truth, and what is refused and reported."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from translators import COPY, NEGATIVE, WHITE, linear_translator
+
+from gan_runtime.manifest import Counterpart
+
+N = 120  # of each domain
+ALL = ("--hold-out", 0, "--device", "cpu", "--threads", 1)
+
+
+def write(folder: Path, pictures: np.ndarray) -> None:
+    folder.mkdir(parents=True)
+    for i, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"{i:03d}.png")
+
+
+@pytest.fixture
+def _digits(real_digits, tmp_path: Path) -> None:
+    """Digits in A/, negatives of other digits in B/, those of A in truth/."""
+    digits = real_digits["train"][0]
+    write(tmp_path / "A", digits[:N])
+    write(tmp_path / "B", 255 - digits[N : 2 * N])
+    write(tmp_path / "truth", 255 - digits[:N])
+
+
+def translator(name: str, rule: tuple[int, int], **about: object) -> Path:
+    from gan_runtime.images.options import PictureOptions
+    from gan_runtime.images.recorded import record
+
+    return linear_translator(Path(name), rule, pictures=record(PictureOptions(size=28, mode="L")), **about)
+
+
+@pytest.mark.usefixtures("_digits")
+def test_translations_are_measured_beside_their_truth_and_doing_nothing(call) -> None:
+    translator("x.onnx", NEGATIVE)
+    done = call("gan-eval", "x.onnx", "--inputs", "A", "B", "--truth", "truth", *ALL, "--json", "--picture", "p.png")
+    assert done.code == 0, done
+    report = json.loads(done.out)
+    found, nothing, real = report["results"]["x.onnx"], *(report["floors"][k] for k in ("doing nothing", "test images"))
+    assert (found["n"], found["l1"], found["psnr"], found["ssim"]) == (N, 0.0, 100.0, pytest.approx(1.0))
+    assert found["problems"] == []
+    assert found["fid"] < nothing["fid"] / 3
+    assert found["fid"] == pytest.approx(real["fid"], abs=1e-6)
+    assert found["identity"] == 0
+    assert (nothing["n"], nothing["identity"]) == (N, 1.0)
+    assert nothing["l1"] > 100
+    assert report["data"] == report["data"] | {"train": N, "test": N, "hold_out": 0.0}
+    assert report["features"]["name"]
+    assert report["size"] == "28 x 28 x 1"
+    with Image.open("p.png") as picture:
+        assert picture.size == (12 * 28, 3 * 28)
+        pixels = np.asarray(picture).reshape(3, 28, -1)
+    assert (pixels[1] == 255 - pixels[0]).all()
+    assert (pixels[2] == pixels[1]).all()
+
+
+@pytest.mark.usefixtures("_digits")
+def test_the_table_names_all_columns(call) -> None:
+    translator("x.onnx", NEGATIVE)
+    translator("y.onnx", COPY)
+    done = call("gan-eval", "x.onnx", "y.onnx", "--inputs", "A", "B", *ALL, "--quiet", "--write")
+    assert done.out.splitlines()[0].split("  ")[-1].strip() == "test images"
+    assert all(words in done.out for words in ("x.onnx", "y.onnx", "doing nothing", "copies of the input", "variety"))
+    assert "PSNR" not in done.out
+    assert "FID and KID against 120 images of B; features" in done.out
+    assert "y.onnx: copies its inputs: 100% of the outputs differ from them by less than 2 grey levels" in done.err
+    assert "x.onnx:" not in done.err
+    assert "copies of the input" in Path("x.onnx.quality.md").read_text()
+    assert json.loads(Path("y.onnx.quality.json").read_text())["results"]["y.onnx"]["problems"]
+
+
+@pytest.mark.usefixtures("_digits")
+def test_outputs_that_are_all_equal_are_reported(call) -> None:
+    translator("x.onnx", WHITE)
+    done = call("gan-eval", "x.onnx", "--inputs", "A", "B", *ALL, "--json", "--n", 90)
+    assert "x.onnx: gives nearly the same for all inputs: two outputs differ by 0.0%" in done.err
+    report = json.loads(done.out)
+    assert report["results"]["x.onnx"]["n"] == 90
+    assert report["results"]["x.onnx"]["variety"] == 0
+
+
+@pytest.mark.usefixtures("_digits")
+def test_the_share_that_training_held_out_is_translated(call) -> None:
+    translator("x.onnx", NEGATIVE, training={"hold_out": 0.25})
+    done = call("gan-eval", "x.onnx", "--inputs", "A", "B", "--device", "cpu", "--threads", 1, "--json")
+    report = json.loads(done.out)
+    n, train = (report["data"][key] for key in ("test", "train"))
+    assert 15 < n < 50
+    assert 70 < train < 105
+    assert report["data"]["hold_out"] == 0.25
+    assert f"A: {n} of 120 pictures, those that the training held out; --hold-out 0 translates all" in done.err
+    assert report["results"]["x.onnx"]["kid"] < report["floors"]["doing nothing"]["kid"] / 3
+
+
+@pytest.mark.usefixtures("_digits")
+def test_the_cycle_error_needs_the_file_of_the_same_training(call) -> None:
+    translator("x.onnx", NEGATIVE, counterpart=Counterpart("x-inverse.onnx", "abc"))
+    command = ("gan-eval", "x.onnx", "--inputs", "A", "B", *ALL, "--n", 90, "--json")
+    done = call(*command)
+    assert "x-inverse.onnx: is missing; the cycle error of x.onnx is not measured" in done.err
+    assert "cycle" not in json.loads(done.out)["results"]["x.onnx"]
+    translator("x-inverse.onnx", NEGATIVE, counterpart=Counterpart("x.onnx", "abd"))
+    assert "x-inverse.onnx: is of another training; the cycle error" in call(*command).err
+    translator("x-inverse.onnx", (1, 3), counterpart=Counterpart("x.onnx", "abc"))
+    found = json.loads(call(*command).out)["results"]["x.onnx"]["cycle"]
+    assert found > 10
+
+
+@pytest.mark.usefixtures("_digits")
+def test_what_cannot_be_measured_is_refused(call, unconditional_model: Path) -> None:
+    translator("x.onnx", NEGATIVE)
+    linear_translator(Path("colour.onnx"), NEGATIVE, channels=3)
+    Path("truth/005.png").unlink()
+    Path("truth/007.png").unlink()
+    model = str(unconditional_model)
+    refused = {
+        ("x.onnx", "--inputs", "A", "B", "--truth", "truth"): "--truth truth: has no picture for 005.png, 007.png",
+        ("x.onnx", model, "--inputs", "A", "B"): f"{model}: is no translator, as x.onnx is",
+        ("x.onnx", "A", "--inputs", "A", "B"): "A: is no translator, as x.onnx is",
+        (model, "--inputs", "A", "mnist"): f"--inputs A: {model} translates no images; leave it out",
+        (model, "--truth", "A", "mnist"): f"--truth A: {model} translates no images; leave it out",
+        ("x.onnx", "colour.onnx", "--inputs", "A", "B"): "measure them separately",
+        ("x.onnx", "--inputs", "missing", "B"): "missing",
+        ("x.onnx", "--inputs", "A", "missing"): "missing",
+    }
+    for arguments, words in refused.items():
+        done = call("gan-eval", *arguments, *ALL, "--quiet")
+        assert done.refused(words), (arguments, done)
