@@ -20,10 +20,10 @@ from gan_trainer.export.parity import file_rows
 from gan_trainer.features.contrastive import Contrast, Source, nt_xent, train_general_features
 from gan_trainer.features.export import export_features
 from gan_trainer.features.general import GeneralFeatures, principal_projection
-from gan_trainer.features.resize import Resize
 from gan_trainer.features.restore import load_features_module
 from gan_trainer.features.views import DISTORTIONS, distorted, random_views
 from gan_trainer.features.wavelets import ORIENTATIONS, PERIOD, gabor_filters
+from gan_trainer.networks.resize import Resize, antialiased_bilinear
 
 SHORT = Contrast(steps=3, batch_size=16, fitted=100)
 
@@ -48,7 +48,7 @@ def network(sources: list[Source]) -> GeneralFeatures:
 def test_resizing_is_that_of_torch_and_pillow(size: tuple[int, int]) -> None:
     pixels = torch.from_numpy(images(2, *size, 3)).permute(0, 3, 1, 2).float()
     expected = interpolate(pixels, (64, 64), mode="bilinear", antialias=True)
-    torch.testing.assert_close(Resize(64)(pixels), expected, atol=1e-3, rtol=0)
+    torch.testing.assert_close(Resize(64, antialiased_bilinear)(pixels), expected, atol=1e-3, rtol=0)
 
 
 def test_a_wavelet_answers_its_wave_with_the_amplitude_and_what_is_flat_with_nothing() -> None:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan_trainer.features.convolutions import ConvolutionStatistics
-from gan_trainer.features.resize import Resize
 from gan_trainer.features.wavelets import WaveletStatistics
+from gan_trainer.networks.resize import Resize, antialiased_bilinear
 
 SIDE = 64  # images are resized to this side
 DIMS = 48, 32  # features of the two parts
@@ -27,7 +27,7 @@ class GeneralFeatures(nn.Module):
 
     def __init__(self, dims: tuple[int, int] = DIMS) -> None:
         super().__init__()
-        self.resize = Resize(SIDE)
+        self.resize = Resize(SIDE, antialiased_bilinear)
         self.wavelets = WaveletStatistics(SIDE)
         self.convolutions = ConvolutionStatistics(SIDE)
         self.wavelet_projection = nn.Linear(self.wavelets.dim, dims[0])

@@ -44,14 +44,25 @@ def bilinear(pixels: Tensor, side: int) -> Tensor:
     return _between_neighbours((torch.arange(side) + 0.5) * ((pixels[-1] + 1) / side) - 0.5, pixels)
 
 
+def antialiased_bilinear(pixels: Tensor, side: int) -> Tensor:
+    """The triangle filter of Pillow's `resize` with BILINEAR, and of torch's "bilinear" with `antialias=True`."""
+    weights = (1.0 - _distances(pixels, side).abs()).clamp(min=0.0)
+    return weights / weights.sum(1, keepdim=True)
+
+
 def antialiased_bicubic(pixels: Tensor, side: int) -> Tensor:
     """Pillow's `resize` with BICUBIC: Keys' kernel with a = -0.5, scaled to the size of an output pixel."""
-    n = pixels[-1] + 1
-    distances = ((2 * pixels + 1) * side - (2 * torch.arange(side)[:, None] + 1) * n) / (2 * side)  # exact numerator
-    x = (distances / (n / side).clamp(min=1.0)).abs()
+    x = _distances(pixels, side).abs()
     inner, outer = (1.5 * x - 2.5) * x * x + 1.0, ((2.5 - 0.5 * x) * x - 4.0) * x + 2.0
     weights = torch.where(x < 1.0, inner, torch.where(x < 2.0, outer, torch.zeros_like(x)))
     return weights / weights.sum(1, keepdim=True)
+
+
+def _distances(pixels: Tensor, side: int) -> Tensor:
+    """From each output pixel to each pixel [side, n], in the unit of the larger ones."""
+    n = pixels[-1] + 1
+    distances = ((2 * pixels + 1) * side - (2 * torch.arange(side)[:, None] + 1) * n) / (2 * side)  # exact numerator
+    return distances / (n / side).clamp(min=1.0)
 
 
 def _between_neighbours(places: Tensor, pixels: Tensor) -> Tensor:
