@@ -1,4 +1,4 @@
-"""Every command of gan-edge in one list: `python cli.py train|export|sample|info|data|encode|eval|compare|features …`.
+"""Every command of gan-edge in one list: `python cli.py train|export|sample|translate|info|…`.
 
 A front door for the source tree; the installed commands (gan-train, gan-export, …) are the same functions.
 """
@@ -14,6 +14,7 @@ from gan_runtime.commands.encode import encode  # noqa: E402
 from gan_runtime.commands.evaluate import evaluate  # noqa: E402
 from gan_runtime.commands.info import info  # noqa: E402
 from gan_runtime.commands.sample import sample  # noqa: E402
+from gan_runtime.commands.translate import translate  # noqa: E402
 from gan_runtime.terminal.commandline import new_app, run_app  # noqa: E402
 from gan_runtime.terminal.help import GroupedCommand  # noqa: E402
 from gan_trainer.commands.compare import compare  # noqa: E402
@@ -24,7 +25,7 @@ from gan_trainer.commands.train import train  # noqa: E402
 
 app = new_app()
 app.command(cls=RecipeCommand)(train)
-for command in (export, sample, info, data, encode, compare, features):
+for command in (export, sample, translate, info, data, encode, compare, features):
     app.command(cls=GroupedCommand)(command)
 app.command("eval", cls=GroupedCommand)(evaluate)
 

@@ -38,6 +38,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     from gan_runtime.commands import evaluate as cli_eval
     from gan_runtime.commands import info as cli_info
     from gan_runtime.commands import sample as cli_sample
+    from gan_runtime.commands import translate as cli_translate
     from gan_trainer.commands import compare as cli_compare
     from gan_trainer.commands import export as cli_export
     from gan_trainer.commands import features as cli_features
@@ -49,6 +50,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         "gan-sample": cli_sample.sample_main,
         "gan-info": cli_info.info_main,
         "gan-data": cli_data.data_main,
+        "gan-translate": cli_translate.translate_main,
         "gan-encode": cli_encode.encode_main,
         "gan-eval": cli_eval.eval_main,
         "gan-compare": cli_compare.compare_main,

@@ -67,6 +67,8 @@ class Signature:
     outputs: dict[str, Tensor]
     advice: str
     """What to do if a file of another task was given, for the error message."""
+    command: str
+    """What runs files of this task on a command line."""
 
 
 _SIZE = ("height", "width", "channels")
@@ -81,12 +83,17 @@ _POINTS = {"points": Tensor(FLOAT, "output", ("coordinates",))}
 _ENCODER = "name an encoder, which gan-export writes for bigan and vae"
 _TRANSLATOR = "name a translator, which gan-export writes for pix2pix and cyclegan"
 SIGNATURES: dict[str, Signature] = {
-    GenerateManifest.task: Signature(_DRAWN, {"images": Tensor(UINT8, "output", _SIZE)}, "name a generator"),
-    PointsManifest.task: Signature(_DRAWN, _POINTS, "name a generator"),
-    EncodeManifest.task: Signature(_IMAGES, {"latents": _LATENTS}, _ENCODER),
-    FeaturesManifest.task: Signature(_IMAGES, _FEATURES, "name a feature network"),
+    GenerateManifest.task: Signature(
+        _DRAWN, {"images": Tensor(UINT8, "output", _SIZE)}, "name a generator", "gan-sample"
+    ),
+    PointsManifest.task: Signature(_DRAWN, _POINTS, "name a generator", "gan-sample"),
+    EncodeManifest.task: Signature(_IMAGES, {"latents": _LATENTS}, _ENCODER, "gan-encode"),
+    FeaturesManifest.task: Signature(_IMAGES, _FEATURES, "name a feature network", "gan-eval --features"),
     TranslateManifest.task: Signature(
-        {"source": Tensor(UINT8, "source", _SIZE)}, {"images": Tensor(UINT8, "output", _SIZE)}, _TRANSLATOR
+        {"source": Tensor(UINT8, "source", _SIZE)},
+        {"images": Tensor(UINT8, "output", _SIZE)},
+        _TRANSLATOR,
+        "gan-translate",
     ),
 }
 
@@ -98,7 +105,9 @@ def check_task(model: ModelFile, manifest: Manifest | None, kind: type[M], *othe
     if isinstance(manifest, others):
         return manifest
     made = f"made for the task {manifest.task!r}, not {kind.task!r}" if manifest else "has no manifest"
-    raise ModelError(f"{model.path}: {made}; {SIGNATURES[kind.task].advice}")
+    theirs = SIGNATURES.get(manifest.task) if manifest else None
+    other = f"run it with {theirs.command}, or " if theirs else ""
+    raise ModelError(f"{model.path}: {made}; {other}{SIGNATURES[kind.task].advice}")
 
 
 def check_signature(model: ModelFile, manifest: Manifest) -> None:

@@ -30,6 +30,7 @@ COMMANDS = (
     "gan-compare",
     "gan-features",
     "gan-sample",
+    "gan-translate",
     "gan-encode",
     "gan-info",
     "gan-data",

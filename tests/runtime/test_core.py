@@ -41,5 +41,5 @@ def test_the_core_imports_no_room_above_it(path: Path) -> None:
 
 def test_the_rooms_are_all_known() -> None:
     assert {
-        "commands", "data", "datasets", "evaluation", "images", "laboratory", "outputs", "terminal",
+        "commands", "data", "datasets", "evaluation", "images", "laboratory", "outputs", "terminal", "transform",
     } == ROOMS  # fmt: skip

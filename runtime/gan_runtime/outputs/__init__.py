@@ -14,7 +14,7 @@ from gan_runtime.files import atomic_write, check_space, check_writable
 from gan_runtime.outputs.options import FOLDER, STDOUT, Options, Outcome, check_options, check_points
 from gan_runtime.outputs.source import Source
 
-__all__ = ["STDOUT", "Options", "Outcome", "check_options", "check_output", "kind_of", "write_output"]
+__all__ = ["STDOUT", "Options", "Outcome", "check_options", "check_output", "check_stdout", "kind_of", "write_output"]
 
 # Modules and functions, imported on demand, so that writing a grid does not load the other writers.
 FILES = {  # written at once
@@ -61,7 +61,7 @@ def check_output(output: str) -> None:
     """
     kind = kind_of(output)
     if kind == STDOUT:
-        _check_stdout()
+        check_stdout()
     elif kind in JOBS:
         _functions(JOBS[kind])[0](output)
     else:
@@ -106,7 +106,8 @@ def write_output(output: str, source: Source, options: Options | None = None) ->
     return Outcome(output)
 
 
-def _check_stdout() -> None:
+def check_stdout() -> None:
+    """Raise OutputError if a picture cannot go to stdout."""
     if sys.stdout is None:
         raise OutputError("-: stdout is closed; name a file")
     if sys.stdout.isatty():

@@ -36,7 +36,7 @@ def check_folder(output: str) -> None:
         return
     if not folder.is_dir():
         raise OutputError(f"{output}: is not a folder; choose another output")
-    resume.check_place(output, folder / RECORD, _others(folder))
+    resume.check_place(output, folder / RECORD, others(folder))
 
 
 def write_folder(output: str, source: Source, options: Options) -> Outcome:
@@ -46,7 +46,7 @@ def write_folder(output: str, source: Source, options: Options) -> Outcome:
     """
     folder, names = Path(output), file_names(output, source)
     made = partial(_files_in, folder)
-    with _made(output), resume.claimed(output, folder / RECORD, resume.request(source), made):
+    with made_folder(output), resume.claimed(output, folder / RECORD, resume.request(source), made):
         for part in names.folders(folder):
             remove_leftovers(part)
         missing, damaged = _missing(folder, source, names)
@@ -54,7 +54,7 @@ def write_folder(output: str, source: Source, options: Options) -> Outcome:
         if table and (folder / LABELS).exists():
             damaged.append(LABELS)
         kept = source.n - sum(count for _, count in missing)
-        resume.say_damaged(output, damaged, options)
+        resume.say_damaged(output, damaged, options.quiet)
         resume.say_kept(output, kept, source.n, options.quiet)
         if missing:
             _write_images(folder, source, names, missing, kept, options)
@@ -63,7 +63,7 @@ def write_folder(output: str, source: Source, options: Options) -> Outcome:
     return Outcome(output, kept)
 
 
-def _others(folder: Path) -> Iterator[str]:
+def others(folder: Path) -> Iterator[str]:
     """The entries of the folder except for the record and temporary files."""
     names = (path.name for path in folder.iterdir())
     return (name for name in names if name != RECORD and not fnmatchcase(name, TEMPORARY))
@@ -77,7 +77,7 @@ def _write_images(
         for png in chain.from_iterable(map(encode, made)):
             path = folder / names[next(images)]
             if path.parent != folder:
-                _make(path.parent)
+                make_folder(path.parent)
             with atomic_write(path) as file:
                 file.write(png)
 
@@ -135,7 +135,8 @@ def _rows(source: Source, names: Names) -> Iterator[bytes]:
         first += len(labels)
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Create a folder and those around it. Raises OutputError if that is not possible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -143,7 +144,7 @@ def _make(folder: Path) -> None:
 
 
 @contextmanager
-def _made(output: str) -> Iterator[None]:
+def made_folder(output: str) -> Iterator[None]:
     """Create the folder if it is missing, and remove it at the end of the block if it is empty."""
     folder = Path(output)
     try:

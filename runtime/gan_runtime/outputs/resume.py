@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 
 from gan_runtime.errors import ModelError, OutputError
 from gan_runtime.files import check_writable, lock
-from gan_runtime.outputs.options import Options
 from gan_runtime.outputs.source import Source
 from gan_runtime.terminal.text import note
 
@@ -78,9 +77,9 @@ def is_made(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
-def say_damaged(output: str, names: list[str], options: Options) -> None:
+def say_damaged(output: str, names: list[str], quiet: bool) -> None:
     """Print the names of damaged files, which will be written again."""
-    if names and not options.quiet:
+    if names and not quiet:
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
         note(f"{output}: damaged, will be written again: {', '.join(names[:SHOWN])}{more}")
 

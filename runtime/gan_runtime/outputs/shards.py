@@ -36,7 +36,7 @@ def write_shards(output: str, source: Source, options: Options) -> Outcome:
     with resume.claimed(output, _record(path), resume.request(source, shard_size=size), made):
         missing = [number for number, shard in enumerate(paths) if not _is_whole(shard, source, names, number, size)]
         kept = source.n - sum(_images_in(number, source.n, size) for number in missing)
-        resume.say_damaged(output, [paths[number].name for number in missing if paths[number].exists()], options)
+        resume.say_damaged(output, [paths[number].name for number in missing if paths[number].exists()], options.quiet)
         resume.say_kept(output, kept, source.n, options.quiet)
         if missing:
             remove_leftovers_of(paths[missing[0]])  # the shard that a killed process was writing

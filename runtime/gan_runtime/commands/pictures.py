@@ -1,0 +1,101 @@
+"""What the commands that make pictures of pictures have in common, from the arguments to the report."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from gan_runtime import __version__
+from gan_runtime.errors import DataError, InputError
+from gan_runtime.images.remarks import messages
+from gan_runtime.images.writing import Encoding
+from gan_runtime.onnx_runtime import import_onnxruntime
+from gan_runtime.terminal.commandline import print_result
+from gan_runtime.terminal.text import note
+from gan_runtime.transform.model import PictureModel
+from gan_runtime.transform.pictures import transform_pictures
+from gan_runtime.transform.places import Place, check_apart, check_free, place_of
+from gan_runtime.transform.report import Report
+from gan_runtime.transform.transform import Settings, Transform
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The arguments that need no model. `files` are the inputs and the output."""
+
+    files: list[str]
+    truth: str | None
+    format: str | None
+    quality: int | None
+    compare: bool
+    force: bool
+    skip_bad: bool
+    quiet: bool
+    as_json: bool
+
+    @property
+    def sources(self) -> list[str]:
+        """The inputs."""
+        return self.files[:-1]
+
+
+def checked(asked: Asked) -> Place:
+    """The place of the output, after all checks that need no model.
+
+    Raises:
+        InputError, OutputError: the arguments do not fit each other, or the output cannot be used.
+    """
+    output = asked.files[-1]
+    place = place_of(output, asked.sources, asked.format)
+    check_apart(output, asked.sources)
+    check_free(place, force=asked.force)
+    if asked.as_json and place.is_stdout:
+        raise InputError("--json: cannot be combined with an image on stdout; name an output file")
+    if asked.truth is not None and not asked.compare:
+        raise InputError("--truth: has an effect only with --compare; add --compare, or leave it out")
+    Encoding(place.suffix, asked.quality)
+    return place
+
+
+def transform(asked: Asked, place: Place, model: PictureModel, settings: Settings, *, task: str, began: float) -> None:
+    """Run the pictures through the model, and print the report.
+
+    Raises:
+        DataError: pictures cannot be used. The others are written, and the report is printed if it is JSON.
+        InputError, OutputError, DeviceError: as `transform_pictures`.
+    """
+    work = Transform(model, settings)
+    report = transform_pictures(place, asked.sources, work, task=task, truth=asked.truth, quiet=asked.quiet)
+    failed = bool(report.bad) and not asked.skip_bad
+    for remark in () if asked.quiet else _remarks(report, model, settings, failed=failed):
+        note(remark)
+    if asked.as_json:
+        print_result(place.output, _as_json(report, model, settings, began))
+    elif not (failed or place.is_stdout):
+        print_result(place.output)
+    if failed:
+        raise DataError(f"{report.failure()}; the others are written; repair or remove these, or add --skip-bad")
+
+
+def _remarks(report: Report, model: PictureModel, settings: Settings, *, failed: bool) -> list[str]:
+    remarks = list(messages(report.remarks, settings.reading))
+    if report.bad and not failed:
+        remarks.append(f"skipped: {report.failure()}")
+    if report.in_tiles:
+        remarks.append(f"tiles: {report.in_tiles:,} in tiles of {model.side(settings.tile)} pixels: {model.tiles()}")
+    return remarks
+
+
+def _as_json(report: Report, model: PictureModel, settings: Settings, began: float) -> dict[str, Any]:
+    about = settings.identity()
+    return {
+        **report.to_json(),
+        "tiles": {"side": model.side(settings.tile), "exact": model.exact, "difference": model.tiles()},
+        **{name: about[name] for name in ("prepare", "format", "quality", "compare")},
+        "pictures": {name: about[name] for name in ("background", "levels")},
+        "model": {"path": str(model.path), "sha256": model.sha256},
+        "scale": model.scale,
+        "device": model.device,
+        "threads": model.threads,
+        "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},
+        "seconds": round(time.perf_counter() - began, 3),
+    }

@@ -1,0 +1,105 @@
+"""gan-translate: translate pictures with ONNX Runtime. Heavy modules are imported when the command runs."""
+
+import os
+import time
+from typing import Annotated, Any
+
+import typer
+
+from gan_runtime.terminal.commandline import run
+from gan_runtime.terminal.flags import Device, Json, Quiet, Threads, Version
+from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels, SkipBad
+from gan_runtime.terminal.text import note
+
+OUTPUT = "Output"  # a group in the help
+
+
+def _option(text: str, *names: str, default: str | bool = False, group: str | None = None, **settings: Any) -> Any:
+    return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
+
+
+def translate(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN… OUT",
+            help="IN is an image, an animation (GIF, WebP, APNG), a folder, a .zip, or - for stdin. OUT is a file "
+            "(.png, .jpg, .webp; .gif for animations), a folder with a slash at its end, or - for stdout.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        str | None, _option("The .onnx of the translator.", default="the newest translator in ./exported")
+    ] = None,
+    prepare: Annotated[
+        str | None,
+        _option(
+            "Make the input from a photo first, as in training: sketch, grey, blur, mask or low.", metavar="NAME"
+        ),
+    ] = None,
+    tile: Annotated[
+        int | None,
+        _option(
+            "Largest side in pixels of the tiles that large images are translated in; 0 for no tiles.",
+            min=0, max=2**20, default="512, more where the network needs it",
+        ),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    compare: Annotated[
+        bool, _option("Write input, output and, if known, truth side by side.", "--compare", group=OUTPUT)
+    ] = False,
+    truth: Annotated[
+        str | None,
+        _option(
+            "With --compare: the image that the output should be, or a folder or .zip with images of the same names.",
+            group=OUTPUT, default="with --prepare: the photo",
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        _option("Folder or stdout: png, jpg, webp, or gif for animations.", group=OUTPUT, default="png"),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        _option("Quality of .jpg and .webp.", min=1, max=100, group=OUTPUT, default="95; .webp is lossless"),
+    ] = None,
+    force: Annotated[bool, _option("Overwrite the file OUT.", "--force", group=OUTPUT)] = False,
+    background: OwnBackground = None,
+    levels: OwnLevels = None,
+    max_pixels: MaxPixels = None,
+    skip_bad: SkipBad = False,
+    follow_links: FollowLinks = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    version: Version = False,
+) -> None:  # fmt: skip
+    """Translate images with an exported pix2pix or CycleGAN and ONNX Runtime: one image, a folder, an animation."""
+    from gan_runtime.commands.find_translator import open_translator
+    from gan_runtime.commands.pictures import Asked, checked, transform
+    from gan_runtime.images.recorded import pictures_for
+    from gan_runtime.images.writing import Encoding
+    from gan_runtime.transform.model import model_of
+    from gan_runtime.transform.transform import Settings
+
+    began = time.perf_counter()
+    asked = Asked(files, truth, format, quality, compare, force, skip_bad, quiet, as_json)
+    place = checked(asked)
+    translator = open_translator(model, device, threads, quiet)
+    given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}
+    like = pictures_for([translator.model], given, (lambda remark: None) if quiet else note)
+    settings = Settings(Encoding(place.suffix, quality, like.background), like, tile, prepare or "", compare)
+    if translator.manifest.prepared and not (prepare or quiet):
+        kind = translator.manifest.prepared
+        note(f"model: {translator.model.path} takes what {kind} makes; if IN are photos, add --prepare {kind}")
+    transform(asked, place, model_of(translator), settings, task="translate", began=began)
+
+
+def translate_main() -> None:
+    """Entry point of gan-translate."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix products here, and starting threads costs 18 ms
+    run(translate, "gan-translate")
+
+
+if __name__ == "__main__":
+    translate_main()

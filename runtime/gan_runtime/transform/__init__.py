@@ -1,0 +1,1 @@
+"""Run pictures through a model that gives pictures: files, folders, archives, animations, streams."""

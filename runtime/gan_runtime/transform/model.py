@@ -1,0 +1,108 @@
+"""A model that gives pictures of pictures, as this room sees it, whatever its task."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gan_runtime.errors import InputError
+from gan_runtime.manifest import ImageAxes, ImageSize, Tiling
+from gan_runtime.tiling import Done, Pixels
+from gan_runtime.translator import Translator
+
+
+class Run(Protocol):
+    """A function from one picture, uint8 [h, w, c], to another, in tiles of at most `tile` pixels."""
+
+    def __call__(self, picture: Pixels, tile: int | None, done: Done | None) -> Pixels:
+        """Calls `done` after each tile. Raises InputError or DeviceError."""
+
+
+@dataclass(frozen=True)
+class PictureModel:
+    """A model, open on a device.
+
+    Attributes:
+        path, sha256: its file.
+        source: the pictures that it takes.
+        scale: its results are so many times as high and wide.
+        tiling: how it is run in tiles; None if it takes pictures of one size.
+        window: the side of its tiles in pixels if none is asked for; None if it takes pictures of one size.
+        device, threads: where it runs. Each run on a GPU has it for itself.
+        prepared: how the inputs of its training were made, a key of `PREPARATIONS`; "" if they were pictures.
+        run: the model itself, which any number of threads may call at once.
+    """
+
+    path: Path
+    sha256: str
+    source: ImageAxes
+    scale: int
+    tiling: Tiling | None
+    window: int | None
+    device: str
+    threads: int
+    prepared: str
+    run: Run
+
+    @property
+    def mode(self) -> str:
+        """How pictures are read for it: "L" or "RGB". Raises InputError if it takes other ones."""
+        modes = {1: "L", 3: "RGB"}
+        if self.source.channels not in modes:
+            raise InputError(
+                f"{self.path}: takes images of {self.source.channels} channels, and pictures are read as grey or "
+                "colour; run it in Python with gan_runtime.load"
+            )
+        return modes[self.source.channels]
+
+    @property
+    def exact(self) -> bool:
+        """Whether tiles give what the whole picture gives: the bytes on a CPU, to one grey level elsewhere."""
+        return self.tiling is None or self.tiling.context is not None
+
+    def side(self, tile: int | None) -> int | None:
+        """The largest side of a tile in pixels, if `tile` is asked for; None for whole pictures."""
+        return (self.window if tile is None else tile) or None
+
+    def in_tiles(self, height: int, width: int, tile: int | None) -> bool:
+        """Whether a picture of this size is run in more than one tile."""
+        side = self.side(tile)
+        return side is not None and max(height, width) > side
+
+    def tiles(self) -> str:
+        """How a picture that is run in tiles differs from one that is run as a whole, in words."""
+        if self.exact:
+            return "as the whole" if self.device == "cpu" else "as the whole, to one grey level"
+        assert self.tiling
+        text = f"blended: {self.tiling.norm or 'its'} statistics are those of each tile"
+        if self.tiling.tile_psnr is not None:
+            text += f"; at export, tiles of {self.tiling.tile} pixels had {self.tiling.tile_psnr:.1f} dB to the whole"
+        return f"{text}; --tile 0 takes the whole"
+
+    def check(self, pixels: Pixels) -> None:
+        """Raise InputError if the model does not take such a picture."""
+        size = ImageSize(*pixels.shape)
+        if self.source.takes(size):
+            return
+        if size.channels != self.source.channels:
+            raise InputError(f"has {size.channels} channels; {self.path} takes {self.source.channels}")
+        raise InputError(
+            f"{size.width} x {size.height} pixels; {self.path} takes {self.source.width} x {self.source.height} alone: "
+            "resize it"
+        )
+
+
+def model_of(translator: Translator) -> PictureModel:
+    """A translator as a model of pictures."""
+    manifest, network = translator.manifest, translator.manifest.network
+    return PictureModel(
+        path=translator.model.path,
+        sha256=translator.model.sha256,
+        source=manifest.source,
+        scale=1,
+        tiling=network,
+        window=translator.window,
+        device=translator.session.device,
+        threads=translator.threads,
+        prepared=manifest.prepared,
+        run=translator.translate,
+    )

@@ -1,0 +1,47 @@
+"""Pictures from anywhere to a file, a folder or stdout."""
+
+from collections.abc import Sequence
+
+from gan_runtime.transform.folder import transform_folder
+from gan_runtime.transform.inputs import are_many, open_inputs
+from gan_runtime.transform.places import Place
+from gan_runtime.transform.report import Report
+from gan_runtime.transform.single import transform_file
+from gan_runtime.transform.transform import Transform
+from gan_runtime.transform.truths import open_truths
+
+
+def transform_pictures(
+    place: Place,
+    sources: Sequence[str],
+    transform: Transform,
+    *,
+    task: str,
+    truth: str | None = None,
+    quiet: bool = False,
+) -> Report:
+    """Write the outputs of the pictures in `sources`.
+
+    Args:
+        place: of the output, made by `place_of`.
+        sources: files, folders, .zip archives, or "-" for stdin.
+        transform: what is done with each picture.
+        task: names it in the record of a folder.
+        truth: the picture that the output should be, or a folder or .zip of such pictures, to be shown beside outputs.
+        quiet: no progress and no messages on stderr.
+
+    Raises:
+        DataError: a folder or archive cannot be read, or the only picture cannot be used.
+        InputError: there is nothing to do, or the only picture does not fit the model.
+        OutputError: the output cannot be written.
+        DeviceError: the device fails.
+    """
+    follow_links = transform.settings.reading.follow_links
+    many = are_many(sources)
+    with (
+        open_inputs(sources, follow_links=follow_links) as inputs,
+        open_truths(truth, inputs, many=many, follow_links=follow_links) as truths,
+    ):
+        if place.is_folder:
+            return transform_folder(place, inputs, truths, transform, task=task, quiet=quiet)
+        return transform_file(place, inputs.files[0], truths[0], transform, quiet=quiet)

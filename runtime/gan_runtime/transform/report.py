@@ -1,0 +1,46 @@
+"""What was done, for messages and --json."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gan_runtime.data.entries import Bad
+from gan_runtime.images.remarks import Remark
+
+SHOWN = 3  # bad pictures that a message names
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a call.
+
+    Attributes:
+        output: as it was named.
+        pictures: the number of those that were named, usable or not.
+        kept: of those, how many an earlier call had finished; None if the output is no folder.
+        bad: those that were not written, with the reasons.
+        frames: of the animations that were written now.
+        in_tiles: the number of pictures that were run in tiles now.
+        remarks: on unusual properties of pictures.
+    """
+
+    output: str
+    pictures: int
+    kept: int | None = None
+    bad: tuple[Bad, ...] = ()
+    frames: int = 0
+    in_tiles: int = 0
+    remarks: tuple[Remark, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as JSON."""
+        facts: dict[str, Any] = {"output": self.output, "n": self.pictures - len(self.bad)}
+        if self.kept is not None:
+            facts["kept"] = self.kept
+        facts["bad"] = [{"name": entry.name, "reason": entry.reason} for entry in self.bad]
+        return facts | {"frames": self.frames, "in_tiles": self.in_tiles}
+
+    def failure(self) -> str:
+        """A message on the bad pictures."""
+        shown = "; ".join(f"{entry.name} ({entry.reason})" for entry in self.bad[:SHOWN])
+        more = f"; and {len(self.bad) - SHOWN:,} more" if len(self.bad) > SHOWN else ""
+        return f"{len(self.bad):,} of {self.pictures:,} pictures cannot be used: {shown}{more}"

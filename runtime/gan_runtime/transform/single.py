@@ -1,0 +1,62 @@
+"""One picture or animation into a file or to stdout."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from gan_runtime.errors import DataError, InputError
+from gan_runtime.files import atomic_write
+from gan_runtime.images.remarks import summarise
+from gan_runtime.outputs.options import STDOUT
+from gan_runtime.terminal.progress import Advance, progress
+from gan_runtime.tiling import Done
+from gan_runtime.transform.inputs import Input, read_file
+from gan_runtime.transform.places import Place
+from gan_runtime.transform.report import Report
+from gan_runtime.transform.transform import Transform
+
+
+def transform_file(place: Place, file: Input, truth: Input | None, transform: Transform, *, quiet: bool) -> Report:
+    """Write the output of one file.
+
+    Raises:
+        DataError, InputError: the picture cannot be used; the message begins with its name.
+        OutputError: the output cannot be written; what was there before is unchanged.
+        DeviceError: the device fails.
+    """
+    notices: list[tuple[str, float]] = []
+    with _naming(file), _parts_shown(file.shown, quiet) as done:
+        content, beside = read_file(file), read_file(truth) if truth else None
+        made = transform(content, beside, done, lambda *notice: notices.append(notice))
+    if place.output == STDOUT:
+        sys.stdout.buffer.write(made.content)
+        sys.stdout.buffer.flush()
+    else:
+        with atomic_write(Path(place.output)) as out:
+            out.write(made.content)
+    frames = made.frames if made.frames > 1 else 0
+    return Report(place.output, 1, None, (), frames, int(made.in_tiles), summarise([file.shown], [notices]))
+
+
+@contextmanager
+def _naming(file: Input) -> Iterator[None]:
+    try:
+        yield
+    except (DataError, InputError) as error:
+        raise type(error)(f"{file.shown}: {error}") from None
+
+
+@contextmanager
+def _parts_shown(what: str, quiet: bool) -> Iterator[Done]:
+    """A bar for the tiles or frames, if there is more than one."""
+    with ExitStack() as stack:
+        bars: list[Advance] = []
+
+        def done(part: int, of: int) -> None:
+            if not bars and of > 1:
+                bars.append(stack.enter_context(progress(what, of, "parts", quiet=quiet)))
+            if bars:
+                bars[0](1)
+
+        yield done

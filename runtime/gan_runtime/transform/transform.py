@@ -1,0 +1,208 @@
+"""One file through a model: decode, prepare, run, encode."""
+
+import threading
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from gan_runtime.errors import DataError, InputError
+from gan_runtime.images.decoding import NO_MEMORY, Notice, no_notice
+from gan_runtime.images.options import PictureOptions
+from gan_runtime.images.remarks import TRANSPARENT
+from gan_runtime.images.whole import Contents, Picture, WholeDecoder
+from gan_runtime.images.writing import Encoding
+from gan_runtime.tiling import Done, Pixels, least_window
+from gan_runtime.transform.compare import side_by_side
+from gan_runtime.transform.model import PictureModel
+from gan_runtime.transform.parallel import Budget, in_order
+
+MOST_PIXELS = 300_000_000  # of the inputs and outputs in memory at a time
+MOST_ANIMATIONS = 2  # at a time: the frames of one are run by all threads while another one is encoded
+
+
+class Stopped(Exception):
+    """The work was given up before its end."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is done with each picture.
+
+    Attributes:
+        encoding: the format of the outputs.
+        reading: how pictures are decoded; its size and mode have no effect.
+        tile: the largest side of a tile in pixels; None for that of the model, 0 for whole pictures.
+        prepare: the key of `PREPARATIONS` that makes the model's input of a picture; "" if pictures are inputs.
+        compare: write input, output and, if there is one, the truth side by side in place of the output.
+    """
+
+    encoding: Encoding = field(default_factory=Encoding)
+    reading: PictureOptions = field(default_factory=PictureOptions)
+    tile: int | None = None
+    prepare: str = ""
+    compare: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the outputs of a model, as JSON."""
+        encoding, reading = self.encoding, self.reading
+        return {
+            "prepare": self.prepare,
+            "tile": self.tile,
+            "format": encoding.suffix,
+            "quality": encoding.quality,
+            "background": reading.background,
+            "levels": reading.levels and list(reading.levels),
+            "compare": self.compare,
+        }
+
+
+@dataclass(frozen=True)
+class Made:
+    """The file that was made of another one, and how."""
+
+    content: bytes
+    frames: int = 1
+    in_tiles: bool = False
+
+
+class Transform:
+    """A model and what else is done with each picture. Any number of threads may use it at once."""
+
+    def __init__(self, model: PictureModel, settings: Settings) -> None:
+        """Check the settings.
+
+        Raises:
+            InputError: they do not fit the model.
+        """
+        self.model, self.settings = model, settings
+        mode = "RGB" if settings.prepare else model.mode
+        self._decoder = WholeDecoder(replace(settings.reading, mode=mode))
+        self._truth = WholeDecoder(replace(settings.reading, mode="RGB"))
+        self._prepare = _preparation(model, settings.prepare)
+        _check_tile(model, settings.tile)
+        self._memory = Budget(MOST_PIXELS)
+        self._runs = threading.BoundedSemaphore(model.threads if model.device == "cpu" else 1)
+        self._animations = threading.BoundedSemaphore(MOST_ANIMATIONS)
+        self._stopped = threading.Event()
+
+    @property
+    def workers(self) -> int:
+        """Threads that keep the model busy: one of them decodes or encodes while the others run it."""
+        return self.model.threads + 1
+
+    def stop(self) -> None:
+        """Let all threads end with `Stopped` before their next tile, soon, and for good."""
+        self._stopped.set()
+
+    def __call__(
+        self, content: bytes, truth: bytes | None = None, done: Done | None = None, notice: Notice = no_notice
+    ) -> Made:
+        """The output for the file `content`.
+
+        Args:
+            content: a picture or an animation.
+            truth: the picture that the output should be, to be shown beside it.
+            done: called with the number of tiles, or frames of an animation, that are done, and of all.
+            notice: called with remarks on the picture.
+
+        Raises:
+            DataError: the file cannot be decoded.
+            InputError: the model does not take it, or the format of the output cannot hold the result.
+            DeviceError: the device fails.
+        """
+        found = self._decoder.contents(content)
+        if found.frames > 1 and truth is not None:
+            raise InputError("is an animation, and has no truth to compare with; leave it out, or --truth")
+        try:
+            with self._memory.taken(found.pixels * (1 + self.model.scale**2)):
+                if found.frames > 1:
+                    return self._animation(content, found, done, notice)
+                return self._still(content, truth, done, notice)
+        except MemoryError:
+            raise DataError(NO_MEMORY) from None
+
+    def _still(self, content: bytes, truth: bytes | None, done: Done | None, notice: Notice) -> Made:
+        picture = self._decoder.picture(content, notice)
+        if picture.alpha is not None and (self.settings.compare or not self.settings.encoding.keeps_alpha):
+            notice(TRANSPARENT, 0)
+        beside = None if truth is None else self._truth.picture(truth)
+        made = self._made_of(picture, beside, done)
+        in_tiles = self.model.in_tiles(*picture.size, self.settings.tile)
+        return Made(self.settings.encoding.still(made), in_tiles=in_tiles)
+
+    def _animation(self, content: bytes, found: Contents, done: Done | None, notice: Notice) -> Made:
+        def frame(shown: tuple[Picture, int]) -> tuple[Picture, int]:
+            return self._made_of(shown[0]), shown[1]
+
+        frames = []
+        with self._animations:
+            for made in in_order(frame, self._decoder.frames(content, notice), self.workers, self.stop):
+                frames.append(made)
+                if done:
+                    done(len(frames), found.frames)
+        in_tiles = self.model.in_tiles(found.height, found.width, self.settings.tile)
+        return Made(self.settings.encoding.animation(frames, found.plays), len(frames), in_tiles)
+
+    def _made_of(self, picture: Picture, truth: Picture | None = None, done: Done | None = None) -> Picture:
+        background = self.settings.reading.background
+        source = self._prepare(picture.filled(background).colours)
+        self.model.check(source)
+
+        def watched(part: int, of: int) -> None:
+            if self._stopped.is_set():
+                raise Stopped
+            if done:
+                done(part, of)
+
+        with self._runs:
+            watched(0, 0)
+            result = self.model.run(source, self.settings.tile, watched)
+        made = Picture(result, _enlarged(picture.alpha, self.model.scale))
+        if not self.settings.compare:
+            return made
+        if truth is None and self.settings.prepare:
+            truth = picture  # what the input was made of
+        shown = [Picture(source, picture.alpha), made, *([truth] if truth else [])]
+        return side_by_side([part.flattened(background) for part in shown])
+
+
+def _preparation(model: PictureModel, name: str) -> Any:
+    """The function that makes the input of a model. Raises InputError if it is unknown or does not fit the model."""
+    if not name:
+        return lambda picture: picture
+    from gan_runtime.images.prepare import PREPARATIONS, channels_of  # noqa: PLC0415
+
+    if name not in PREPARATIONS:
+        raise InputError(f"--prepare {name}: choose one of {', '.join(PREPARATIONS)}")
+    if model.prepared and name != model.prepared:
+        raise InputError(
+            f"--prepare {name}: {model.path} was trained on inputs made by {model.prepared}; "
+            f"use --prepare {model.prepared}"
+        )
+    channels = channels_of(name, 3)
+    if channels != model.source.channels:
+        raise InputError(
+            f"--prepare {name}: makes {channels} channel{'s' * (channels > 1)}; {model.path} takes "
+            f"{model.source.channels}"
+        )
+    return PREPARATIONS[name]
+
+
+def _check_tile(model: PictureModel, tile: int | None) -> None:
+    if not tile:
+        return
+    if model.tiling is None:
+        raise InputError(f"--tile: {model.path} takes pictures of one size, which need no tiles; leave it out")
+    if tile < least_window(model.tiling):
+        raise InputError(f"--tile {tile}: {model.path} needs tiles of at least {least_window(model.tiling)} pixels")
+
+
+def _enlarged(alpha: Pixels | None, scale: int) -> Pixels | None:
+    if alpha is None or scale == 1:
+        return alpha
+    from PIL import Image  # noqa: PLC0415
+
+    height, width = alpha.shape
+    size = width * scale, height * scale
+    return np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC), np.uint8)
