@@ -270,7 +270,7 @@ def kept(*folders: Path) -> list[Path]:
 
 def mark_of(folder: Path) -> str:
     with open_pictures(folder) as listing:
-        return module._key(listing.stamp, LARGE)
+        return module._key(listing.stamp, LARGE, module.PICTURE)
 
 
 def use(folder: Path) -> Decoded:

@@ -26,20 +26,52 @@ from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import DataError
 from gan_runtime.images.decoding import NO_MEMORY, decoder
 from gan_runtime.images.options import CHANNELS, PictureOptions
+from gan_runtime.images.prepare import PREPARATIONS, channels_of
+from gan_runtime.images.prepare import VERSION as PREPARED
 from gan_runtime.images.remarks import Remark, summarise
 from gan_runtime.terminal.progress import progress
 from gan_runtime.terminal.text import note
 
-VERSION = 5  # of the way from files to images, and of what the cache holds
+VERSION = 6  # of the way from files to images, and of what the cache holds
 CODECS = ("jpg", "zlib", "libtiff", "webp", "avif", "littlecms2")  # libraries that determine what Pillow decodes
 MAX_THREADS = 16  # each may hold a picture of hundreds of megabytes
+
+
+@dataclass(frozen=True)
+class Extract:
+    """What is taken from each picture, for networks that translate pictures.
+
+    Args:
+        half: `LEFT` or `RIGHT`, as `decoder` takes it; "": the whole picture.
+        prepared: a key of `PREPARATIONS`: the input that is made from it; "": the picture itself.
+    """
+
+    half: str = ""
+    prepared: str = ""
+
+    def channels(self, options: PictureOptions) -> int:
+        """The number of channels of its images."""
+        channels = CHANNELS[options.mode]
+        return channels_of(self.prepared, channels) if self.prepared else channels
+
+    def decoder(self, options: PictureOptions) -> Callable[..., NDArray[np.uint8]]:
+        """As `images.decoding.decoder`."""
+        decode = decoder(options, self.half)
+        if not self.prepared:
+            return decode
+        prepare = PREPARATIONS[self.prepared]
+        return lambda *arguments: prepare(decode(*arguments))
+
+
+PICTURE = Extract()
 
 
 @dataclass(frozen=True)
 class Decoded:
     """Images uint8 [n, size, size, channels] of the usable pictures, sorted by name, and facts about other files.
 
-    `content` has the first 64 bits of the SHA-256 of each picture's file, uint64 [n].
+    `content` has the first 64 bits of the SHA-256 of each picture's file, uint64 [n], and `sizes` the width and height
+    of each upright picture, int64 [n, 2].
     """
 
     images: NDArray[np.uint8]
@@ -52,6 +84,7 @@ class Decoded:
     class_remarks: tuple[str, ...]
     digest: str
     content: NDArray[np.uint64]
+    sizes: NDArray[np.int64]
     remarks: tuple[Remark, ...] = ()
 
 
@@ -65,6 +98,7 @@ class _Pixels:
 
     images: NDArray[np.uint8]
     files: NDArray[np.uint64]
+    sizes: NDArray[np.int64]
     bad: dict[int, str]
     digest: Any  # of the images, running: labels follow
     remarks: tuple[Remark, ...]
@@ -81,6 +115,11 @@ def decoded(path: Path, options: PictureOptions, quiet: bool = False) -> Decoded
     with open_pictures(path, options.follow_links) as listing:
         classes = find_classes(listing, options.labels)
         return _labelled(listing, _pixels(listing, options, quiet), classes)
+
+
+def decoded_listing(listing: Listing, options: PictureOptions, extract: Extract, quiet: bool = False) -> Decoded:
+    """As `decoded`, for an open listing, without classes."""
+    return _labelled(listing, _pixels(listing, options, quiet, extract), Classes())
 
 
 def renumbered(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
@@ -107,28 +146,31 @@ def _labelled(listing: Listing, pixels: _Pixels, classes: Classes) -> Decoded:
         class_remarks=classes.remarks,
         digest=_digest_of_labels(pixels.digest, classes.names, labels),
         content=pixels.files,
+        sizes=pixels.sizes,
         remarks=pixels.remarks,
     )
 
 
-def _pixels(listing: Listing, options: PictureOptions, quiet: bool) -> _Pixels:
-    shape = (len(listing.names), options.size, options.size, CHANNELS[options.mode])
+def _pixels(listing: Listing, options: PictureOptions, quiet: bool, extract: Extract = PICTURE) -> _Pixels:
+    shape = (len(listing.names), options.size, options.size, extract.channels(options))
     cache = cache_folder()
     folder = cache / "decoded" if cache else Path()
     problem = obstacle(folder) if cache else ""
     if cache and folder.is_dir():  # it may be read-only
-        mark = _key(listing.stamp, options) if listing.stamp else ""  # of an entry that was compared with these files
+        mark = (
+            _key(listing.stamp, options, extract) if listing.stamp else ""
+        )  # of an entry that was compared with these files
         for marked in folder.glob(f"*/{mark}") if mark else ():
             if found := _open(marked.parent, len(listing.names)):
                 return found
         content = _content(listing, quiet)
-        entry = folder / _key(content, options)
+        entry = folder / _key(content, options, extract)
         if found := _open(entry, len(listing.names)):
             _mark(entry, mark)
             return found
         if not problem:
             with new_draft(folder, shape) as (draft, rows):
-                pixels = _decode(listing, options, rows, quiet)
+                pixels = _decode(listing, options, extract, rows, quiet)
                 if pixels.content and content and pixels.content != content:
                     raise DataError(f"{listing.path}: its pictures changed while they were read; try again later")
                 if pixels.content and content:
@@ -137,12 +179,13 @@ def _pixels(listing: Listing, options: PictureOptions, quiet: bool) -> _Pixels:
                         "bad": list(pixels.bad.items()),
                         "remarks": [astuple(each) for each in pixels.remarks],
                         "files": pixels.files.tolist(),
+                        "sizes": pixels.sizes.tolist(),
                     }
                     publish(draft, entry, pixels.images, pixels.digest.hexdigest(), about)
                 return _open(entry, len(listing.names)) or pixels
     if problem and not quiet:
         note(f"{cache}: cannot be used ({problem}); pictures are decoded into memory each time")
-    return _decode(listing, options, np.zeros(shape, np.uint8), quiet)
+    return _decode(listing, options, extract, np.zeros(shape, np.uint8), quiet)
 
 
 def _mark(entry: Path, mark: str) -> None:
@@ -166,11 +209,11 @@ def _digest_of_all(listing: Listing, digests: list[str]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest() if all(digests) else ""
 
 
-def _key(source: str, options: PictureOptions) -> str:
+def _key(source: str, options: PictureOptions, extract: Extract) -> str:
     """Digest of everything that determines the images of a source."""
     shaping = asdict(options)
     del shaping["labels"], shaping["skip_bad"], shaping["follow_links"]
-    what = [VERSION, _codecs(), source, shaping]
+    what = [VERSION, _codecs(), source, shaping, *([] if extract == PICTURE else [astuple(extract), PREPARED])]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
 
 
@@ -190,8 +233,9 @@ def _open(entry: Path, pictures: int) -> _Pixels | None:
         bad = {int(index): str(reason) for index, reason in about["bad"]}
         remarks = tuple(Remark(*remark) for remark in about["remarks"])
         files = np.array(about["files"], np.uint64)
-        if images is not None and len(images) + len(bad) == pictures and len(files) == len(images):
-            return _Pixels(images, files, bad, digest, remarks)
+        sizes = np.array(about["sizes"], np.int64).reshape(-1, 2)
+        if images is not None and len(images) + len(bad) == pictures and len(files) == len(sizes) == len(images):
+            return _Pixels(images, files, sizes, bad, digest, remarks)
     return None
 
 
@@ -201,17 +245,22 @@ def _digest_of_labels(images: Any, classes: tuple[str, ...], labels: NDArray[np.
     return str(digest.hexdigest())
 
 
-def _decode(listing: Listing, options: PictureOptions, rows: NDArray[np.uint8], quiet: bool) -> _Pixels:
+def _decode(
+    listing: Listing, options: PictureOptions, extract: Extract, rows: NDArray[np.uint8], quiet: bool
+) -> _Pixels:
     """Decode each picture into its row of `rows`, then close the gaps left by bad pictures."""
-    decode = decoder(options)
+    decode = extract.decoder(options)
     noticed: list[list[tuple[str, float]]] = [[] for _ in listing.names]
+    measured: dict[int, tuple[int, int]] = {}
 
     def fill(index: int) -> tuple[str, str]:
         content, reason, digest = read_picture(listing, listing.names[index])
         if reason:
             return reason, digest
         try:
-            rows[index] = decode(content, lambda *notice: noticed[index].append(notice))
+            rows[index] = decode(
+                content, lambda *notice: noticed[index].append(notice), lambda *size: measured.update({index: size})
+            )
         except (DataError, ValueError) as error:
             return str(error), digest * (str(error) != NO_MEMORY)
         return "", digest
@@ -225,7 +274,8 @@ def _decode(listing: Listing, options: PictureOptions, rows: NDArray[np.uint8], 
         rows[first : first + len(chosen)] = rows[chosen]
     images, content = rows[: len(good)], _digest_of_all(listing, [digest for _, digest in done])
     files = np.array([int(done[index][1][:16], 16) for index in good], np.uint64)
-    return _Pixels(images, files, bad, digest_of_images(images), summarise(listing.names, noticed), content)
+    sizes = np.array([measured[index] for index in good], np.int64).reshape(-1, 2)
+    return _Pixels(images, files, sizes, bad, digest_of_images(images), summarise(listing.names, noticed), content)
 
 
 def _in_threads(work: Callable[[int], Any], count: int, advance: Callable[[int], None]) -> Iterator[Any]:

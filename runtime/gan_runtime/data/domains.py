@@ -3,12 +3,11 @@
 import hashlib
 import json
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 
 from gan_runtime.data.dataset import Dataset
-from gan_runtime.errors import DataError, InputError
+from gan_runtime.errors import InputError
 from gan_runtime.images.options import CHANNELS, PictureOptions
-from gan_runtime.images.prepare import PREPARATIONS
+from gan_runtime.images.prepare import PREPARATIONS, channels_of
 
 DIRECTIONS = ("AtoB", "BtoA")
 
@@ -45,6 +44,11 @@ class PairOptions:
             if self.input and given:
                 raise InputError(f"--{name}: --input {self.input} makes the inputs from the pictures; leave out one")
 
+    def channels(self, options: PictureOptions) -> int:
+        """The number of channels of the inputs, where the targets are decoded with `options`."""
+        channels = CHANNELS[self.input_mode or options.mode]
+        return channels_of(self.input, channels) if self.input else channels
+
 
 @dataclass(frozen=True)
 class Domains(Dataset):
@@ -71,8 +75,3 @@ def domains_of(source: Dataset, target: Dataset, paired: bool, held_out: Domains
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     shared = {one.name: getattr(target, one.name) for one in fields(Dataset)}
     return Domains(**shared | {"digest": digest}, source=source, target=target, paired=paired, held_out=held_out)
-
-
-def load_domains(path: Path, options: PictureOptions, pairs: PairOptions, quiet: bool = False) -> Domains:
-    """Load the pictures of both domains; they are decoded once and then cached."""
-    raise DataError(f"{path}: pairs of pictures cannot be read yet")

@@ -2,8 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -70,6 +70,22 @@ class Listing:
     label_file: str
     stamp: str
     read: Callable[[str], bytes] = field(repr=False)
+
+
+def part_of(listing: Listing, where: str, names: Sequence[str], bad: Sequence[Bad] = ()) -> Listing:
+    """Some pictures of a listing, in the order of `names`. `where` is the folder that messages name."""
+    stamp = hashlib.sha256("\n".join([listing.stamp, *map(ascii, names)]).encode()).hexdigest()
+    return replace(
+        listing,
+        path=listing.path / where,
+        names=tuple(names),
+        bad=tuple(bad),
+        folders=frozenset(),
+        ignored=0,
+        left_out={},
+        label_file="",
+        stamp=stamp if listing.stamp else "",
+    )
 
 
 def is_picture(name: str) -> bool:

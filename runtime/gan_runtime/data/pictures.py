@@ -1,5 +1,6 @@
 """Load a folder or archive of pictures as a data set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +47,12 @@ def load_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> D
     total = len(found.images) + len(found.bad)
     if found.bad and not options.skip_bad:
         raise DataError(
-            f"{path}: {len(found.bad):,} of {total:,} pictures cannot be used: {_shown(found.bad, 3)}; repair or "
+            f"{path}: {len(found.bad):,} of {total:,} pictures cannot be used: {shown_bad(found.bad, 3)}; repair or "
             "remove them, or leave them out with --skip-bad"
         )
     if not len(found.images):
         others = "".join(f"; {remark}" for remark in passed_over(found.ignored, found.left_out))
-        raise DataError(f"{path}: has no picture that can be used: {_shown(found.bad, 3)}{others}")
+        raise DataError(f"{path}: has no picture that can be used: {shown_bad(found.bad, 3)}{others}")
     empty = [name for name, count in images_per_class(found).items() if not count]
     if empty:
         raise DataError(
@@ -59,7 +60,7 @@ def load_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> D
             "other numbers; repair its pictures, or take its folder away"
         )
     if found.bad and not quiet:
-        note(f"{path}: {len(found.bad):,} of {total:,} pictures skipped: {_shown(found.bad, 10)}")
+        note(f"{path}: {len(found.bad):,} of {total:,} pictures skipped: {shown_bad(found.bad, 10)}")
     for remark in () if quiet else (*all_remarks(found, options), *passed_over(found.ignored, found.left_out)):
         note(f"{path}: {remark}")
     where = path.resolve()
@@ -102,7 +103,7 @@ def all_remarks(found: Decoded, options: PictureOptions) -> tuple[str, ...]:
     return (*found.class_remarks, *messages(found.remarks, options))
 
 
-def _shown(bad: tuple[Bad, ...], most: int) -> str:
+def shown_bad(bad: Sequence[Bad], most: int) -> str:
     """The first bad files with their reasons on one line."""
     shown = "; ".join(f"{entry.name} ({entry.reason})" for entry in bad[:most])
     return f"{shown}; and {len(bad) - most:,} more" if len(bad) > most else shown or "it holds no picture at all"

@@ -19,27 +19,43 @@ LARGE = 40_000_000  # pixels; larger pictures are decoded one at a time, since e
 ORIENTATION = 0x0112  # tag of EXIF
 NO_MEMORY = "needs more memory than there is"
 
+LEFT, RIGHT = "left", "right"  # halves of a picture that is two pictures side by side
+
 Notice = Callable[[str, float], None]
+Measure = Callable[[int, int], None]
 
 
 def no_notice(kind: str, value: float) -> None:
     """A `Notice` that is not taken."""
 
 
-def decoder(options: PictureOptions) -> Callable[..., NDArray[np.uint8]]:
+def no_measure(width: int, height: int) -> None:
+    """A `Measure` that is not taken."""
+
+
+def decoder(options: PictureOptions, half: str = "") -> Callable[..., NDArray[np.uint8]]:
     """A function from the content of a picture file to uint8 [size, size, channels], which raises DataError.
 
-    Its second argument is called with the kind and value of each remark on a usable picture.
+    Its second argument is called with the kind and value of each remark on a usable picture, its third one with the
+    width and height of the upright picture.
+
+    Args:
+        options: size, mode and other settings.
+        half: `LEFT` or `RIGHT`: decode this half of a picture that is twice as wide as high; "": the whole picture.
     """
     convert, one_at_a_time = srgb_converter(), Lock()
 
-    def decode(content: bytes, notice: Notice = no_notice) -> NDArray[np.uint8]:
+    def decode(content: bytes, notice: Notice = no_notice, measure: Measure = no_measure) -> NDArray[np.uint8]:
         with blaming_the_file():
             opened = open_picture(content, options.max_pixels)
             width, height = opened.image.size
             with opened.image, one_at_a_time if width * height > LARGE else nullcontext():
                 again = lambda: open_picture(content, options.max_pixels)  # noqa: E731
-                return _to_array(opened, again, options, convert, notice)
+                picture = _upright_picture(opened, again, options, convert, notice)
+                if _is_turned(opened.image):
+                    width, height = height, width
+            measure(width, height)
+            return _square(_half(picture, half, width, height) if half else picture, options)
 
     return decode
 
@@ -61,14 +77,14 @@ def blaming_the_file() -> Iterator[None]:
         raise DataError(f"damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
-def _to_array(
+def _upright_picture(
     opened: Opened, again: Callable[[], Opened], options: PictureOptions, convert: Any, notice: Notice
-) -> NDArray[np.uint8]:
-    """Upright, in sRGB, flattened onto the background, centre-cropped to a square, and resized with antialiasing."""
-    from PIL import Image, ImageOps  # noqa: PLC0415
+) -> Any:
+    """Upright, in sRGB, flattened onto the background; a JPEG perhaps at a reduced size."""
+    from PIL import Image  # noqa: PLC0415
 
-    side, image = options.size, opened.image
-    image.draft(None, (2 * side, 2 * side))  # decodes a JPEG at a reduced size where possible
+    image = opened.image
+    image.draft(None, (2 * options.size, 2 * options.size))
     colours, alpha = in_srgb(opened, again, options, convert, notice)
     if alpha is not None:
         if alpha.getextrema()[0] < 255:
@@ -77,8 +93,31 @@ def _to_array(
         seen.putalpha(alpha)
         canvas.alpha_composite(seen)
         colours = canvas.convert("RGB")
-    upright = upright_as(image, colours.convert(options.mode))
-    square = ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS)
+    return upright_as(image, colours.convert(options.mode))
+
+
+def _is_turned(source: Any) -> bool:
+    """Whether the EXIF orientation of a loaded image exchanges width and height."""
+    from PIL import Image  # noqa: PLC0415
+
+    return bool(upright_as(source, Image.new("L", (2, 1))).size == (1, 2))
+
+
+def _half(picture: Any, half: str, width: int, height: int) -> Any:
+    """The left or right half of a picture; width and height are those of the file. Raises DataError."""
+    if width != 2 * height:
+        raise DataError(f"{width} x {height} pixels: not two square pictures side by side")
+    middle = picture.width // 2
+    left = 0 if half == LEFT else picture.width - middle
+    return picture.crop((left, 0, left + middle, picture.height))
+
+
+def _square(picture: Any, options: PictureOptions) -> NDArray[np.uint8]:
+    """Centre-cropped to a square, and resized with antialiasing."""
+    from PIL import Image, ImageOps  # noqa: PLC0415
+
+    side = options.size
+    square = ImageOps.fit(picture, (side, side), Image.Resampling.LANCZOS)
     return np.asarray(square, np.uint8).reshape(side, side, CHANNELS[options.mode])
 
 

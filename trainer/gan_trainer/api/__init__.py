@@ -145,6 +145,9 @@ def train(
     skip_bad: bool = False,
     follow_links: bool = False,
     hold_out: float | None = None,
+    input: str | None = None,
+    direction: str | None = None,
+    input_mode: str | None = None,
     features: FolderPath | None = None,
     keep_checkpoints: int = 3,
     tensorboard: bool = False,
@@ -182,6 +185,8 @@ def train(
             are decoded, as `gan_runtime.data.PictureOptions` takes them.
         hold_out: share of the images of a folder, an archive or memory to hold out for evaluation, 0 to 0.5; 0.1 if
             None. 0 trains on all images.
+        input, direction, input_mode: for recipes that learn from two domains, as `PairOptions` of
+            gan_runtime.data.domains takes them; "AtoB" and the mode of the targets if None.
         features: path of the feature network to evaluate with, or "any" for the general one; that of the data set if
             None, and the general one if there is none.
         keep_checkpoints: number of checkpoints to keep, beside the best.
@@ -221,6 +226,7 @@ def train(
             networks=networks,
             hold_out=hold_out,
             features=None if features is None else str(features),
+            pairs={"input": input, "direction": direction, "input_mode": input_mode},
         )
     return _returned(ended, networks, stop)
 

@@ -11,14 +11,16 @@ from typing import Any
 
 from torch import nn
 
-from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
+from gan_runtime.data import Dataset, PictureOptions, load_dataset
+from gan_runtime.data.domain_pictures import load_domains
+from gan_runtime.data.domains import PairOptions
 from gan_runtime.data.picture_options import picture_options
 from gan_runtime.data.split import SHARE
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.evaluation.networks import ANY
 from gan_runtime.terminal.text import note
 from gan_trainer.api.own_networks import check_networks
-from gan_trainer.data.source import IN_MEMORY, DataSource
+from gan_trainer.data.source import IN_MEMORY, DataSource, has_test_images, held_out_words
 from gan_trainer.evaluation.run import RunEvaluator
 from gan_trainer.recipes.checks import check_run
 from gan_trainer.recipes.recipe import find_recipe
@@ -28,7 +30,7 @@ from gan_trainer.runs.console import open_console
 from gan_trainer.runs.continuing import Origin, describe_changes, find_origin, renamed_classes, resumed_config
 from gan_trainer.runs.folder import Run, check_name, create_run, make_runs_dir, open_run
 from gan_trainer.runs.history import has_collapsed
-from gan_trainer.runs.settings import check_settings, make_config
+from gan_trainer.runs.settings import check_settings, make_config, pair_options
 from gan_trainer.systems import start_state, with_networks
 from gan_trainer.tasks import task_of
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged, save_checkpoint
@@ -100,6 +102,7 @@ def start_run(
     networks: Mapping[str, nn.Module] | None = None,
     hold_out: float | None = None,
     features: str | None = None,
+    pairs: Mapping[str, Any] | None = None,
 ) -> Ended:
     """Train a new run.
 
@@ -115,29 +118,31 @@ def start_run(
         networks: in place of the recipe's, by name.
         hold_out: share of the images of a folder or array that is not trained on; `SHARE` if None.
         features: as `Config` takes it.
+        pairs: options of data with two domains by the names of `PairOptions`; None where not given.
     """
     check_run(epochs=epochs, seed=seed, threads=threads, keep_checkpoints=keep_checkpoints)
     if changes.get("images") is not None and epochs is not None:
         raise InputError("--images and --epochs: both give the length; choose one")
     source = data if isinstance(data, str) else IN_MEMORY
     options = _options(source, pictures)
+    domains = pair_options(recipe, source, **(pairs or {}))
     chosen, reason = choose_device(device)
-    check_settings(source, recipe, changes, None if networks else options)
+    check_settings(source, recipe, changes, None if networks else options, domains)
     check_name(runs_dir, name)
     origin = None if init_from is None else find_origin(init_from, runs_dir)
-    dataset = _load(data, options, call)
-    if hold_out is not None and source in KNOWN:
+    dataset = _load(data, options, domains, call)
+    if hold_out is not None and has_test_images(dataset, source):
         raise InputError(f"--hold-out: {source} has test images of its own; leave it out")
-    described = DataSource.of(dataset, source, call.data_dir, options, SHARE if hold_out is None else hold_out)
+    share = SHARE if hold_out is None else hold_out
+    described = DataSource.of(dataset, source, call.data_dir, options, share, domains)
     if epochs is not None:
         changes = changes | {"images": max(1, round(epochs * described.images))}
     system = with_networks(find_recipe(recipe), networks or {})
     config = make_config(described, recipe, changes, seed, chosen, threads, keep_checkpoints, system)
     if device == "auto":
         call.say(f"device: {chosen}, {reason}")
-    if described.hold_out:
-        held_out = len(dataset.images) - described.images
-        call.say(f"data: {held_out:,} of {len(dataset.images):,} images are held out for evaluation (--hold-out)")
+    if held_out := held_out_words(dataset, described.hold_out):
+        call.say(held_out)
     if features is not None:
         config = replace(config, features=str(Path(features).resolve()) if features != ANY else ANY)
     if networks:
@@ -206,9 +211,11 @@ def _options(source: str, pictures: Mapping[str, Any]) -> PictureOptions | None:
     return None
 
 
-def _load(data: str | Dataset, options: Any, call: Call) -> Dataset:
+def _load(data: str | Dataset, options: Any, pairs: PairOptions | None, call: Call) -> Dataset:
     if isinstance(data, Dataset):
         return data
+    if pairs is not None:
+        return load_domains(Path(data), options, pairs, call.quiet)
     return load_dataset(data, "train", call.data_dir, options, offline=call.offline, quiet=call.quiet)
 
 

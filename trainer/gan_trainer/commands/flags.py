@@ -15,6 +15,7 @@ from gan_trainer.recipes.checks import flag
 from gan_trainer.recipes.recipe import changeable, find_recipe
 
 RUN, RECIPE, EVALUATION, OUTPUT = "Run", "Recipe", "Evaluation", "Output"  # groups in the help
+TRANSLATION = "Data of two domains"
 USUAL = "quick"  # the recipe that is trained unless another is given
 RUNS_DIR = Path("runs")
 RUNS_HELP = "Folder of the runs."
@@ -25,6 +26,31 @@ HoldOut = Annotated[
         help="Folder or .zip: fraction of the images to hold out for evaluation, 0 to 0.5. 0 trains on all images.",
         show_default="0.1",
         rich_help_panel=DATA,
+    ),
+]
+Input = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        help="Make the inputs from the images, which are the targets: sketch, grey, blur, mask or low.",
+        show_default="folders A and B, or pairs side by side",
+        rich_help_panel=TRANSLATION,
+    ),
+]
+Direction = Annotated[
+    str | None,
+    typer.Option(
+        help="AtoB: A is the input and B the target. BtoA: the reverse.",
+        show_default="AtoB",
+        rich_help_panel=TRANSLATION,
+    ),
+]
+InputMode = Annotated[
+    str | None,
+    typer.Option(
+        help="Mode of the inputs, L (grey) or RGB.",
+        show_default="that of the targets, --mode",
+        rich_help_panel=TRANSLATION,
     ),
 ]
 Features = Annotated[

@@ -28,8 +28,11 @@ from gan_trainer.commands.flags import (
     RUNS_DIR,
     RUNS_HELP,
     USUAL,
+    Direction,
     Features,
     HoldOut,
+    Input,
+    InputMode,
     RecipeCommand,
     shown,
     with_recipe_flags,
@@ -112,6 +115,9 @@ def train(
     skip_bad: SkipBad = False,
     follow_links: FollowLinks = False,
     hold_out: HoldOut = None,
+    input: Input = None,
+    direction: Direction = None,
+    input_mode: InputMode = None,
     features: Features = None,
     keep_checkpoints: Annotated[
         int,
@@ -156,6 +162,7 @@ def train(
     ended = start_run(
         data, recipe, changes, pictures, call, epochs=epochs, seed=seed, device=device, threads=threads, name=name,
         runs_dir=runs_dir, init_from=init_from, keep_checkpoints=keep_checkpoints, hold_out=hold_out, features=features,
+        pairs={"input": input, "direction": direction, "input_mode": input_mode},
     )  # fmt: skip
     return _report(ended, quiet, as_json)
 

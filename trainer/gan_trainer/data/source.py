@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
 from gan_runtime.data.decoded import renumbered
+from gan_runtime.data.domain_pictures import load_domains
 from gan_runtime.data.domain_split import split_domains
-from gan_runtime.data.domains import Domains, PairOptions, load_domains
+from gan_runtime.data.domains import Domains, PairOptions
 from gan_runtime.data.split import SHARE, split_by_content
 from gan_runtime.errors import DataError
 from gan_runtime.manifest import ImageSize
@@ -118,6 +119,22 @@ class DataSource:
 def has_test_images(dataset: Dataset, source: str) -> bool:
     """Whether nothing needs to be held out of a data set that was loaded from `source`."""
     return source in KNOWN or (isinstance(dataset, Domains) and dataset.held_out is not None)
+
+
+def held_out_words(dataset: Dataset, share: float | None) -> str:
+    """How many images are held out for evaluation, for people; "" if none are."""
+    if not isinstance(dataset, Domains):
+        counts = [(len(split_by_content(dataset, share).held_out) if share else 0, len(dataset.images), "images")]
+    else:
+        rows, whole = split_domains(dataset, share).held_out, dataset
+        targets, inputs = (len(rows.images), len(whole.images)), (len(rows.source), len(whole.source.images))
+        counts = [(*targets, "pairs")] if dataset.paired else [(*inputs, "inputs"), (*targets, "targets")]
+    if not any(count for count, _, _ in counts):
+        return ""
+    if share is None:
+        return f"data: {' and '.join(f'{count:,} {unit}' for count, _, unit in counts)} for evaluation came with it"
+    shown = " and ".join(f"{count:,} of {total:,} {unit}" for count, total, unit in counts)
+    return f"data: {shown} are held out for evaluation (--hold-out)"
 
 
 def _trained_on(dataset: Dataset, share: float | None) -> int:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gan_runtime.data import KNOWN
+from gan_runtime.data.domains import PairOptions
 from gan_runtime.data.split import SHARE
 from gan_runtime.images.options import PictureOptions
 from gan_trainer.data.source import IN_MEMORY, DataSource
@@ -54,6 +55,7 @@ def settings(config: Config) -> dict[str, Any]:
         "recipe": config.recipe_name,
         **{name: getattr(config.recipe, name) for name in changes(config) if name in changeable()},
         **_pictures(data.pictures),
+        **_pairs(data.pairs),
         **{name: value for name, value in own.items() if name not in NO_SETTINGS},
         "data_dir": data.folder,
         "hold_out": _hold_out(data),
@@ -78,10 +80,21 @@ def _pictures(options: PictureOptions | None) -> dict[str, Any]:
     return {name: value for name, value in asdict(options).items() if value != usual[name]} if options else {}
 
 
+def _pairs(options: PairOptions | None) -> dict[str, Any]:
+    if options is None:
+        return {}
+    usual = asdict(PairOptions(paired=options.paired))
+    return {name: value for name, value in asdict(options).items() if value != usual[name]}
+
+
 def _hold_out(data: DataSource) -> float | None:
-    """The value of --hold-out; None for known data, and if it is the default. Earlier versions held out nothing."""
+    """The value of --hold-out; None for data with test images, and if it is the default.
+
+    Earlier versions recorded no share for folders, and held out nothing.
+    """
+    has_tests = data.source in KNOWN or (data.pairs is not None and data.hold_out is None)
     share = data.hold_out or 0.0
-    return None if data.source in KNOWN or share == SHARE else share
+    return None if has_tests or share == SHARE else share
 
 
 def _flag(name: str, value: Any) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from gan_runtime.manifest import ImageSize
 from gan_trainer.report.records import Records
 from gan_trainer.report.repeat import changes, command, without_flag
 from gan_trainer.tasks.task import Entry
@@ -47,16 +48,22 @@ def _remarks(config: Config) -> list[str]:
 
 
 def _data(config: Config) -> Entry:
-    data, size = config.data, config.data.size
+    data = config.data
     more = f", … ({len(data.classes):,})" if len(data.classes) > MOST else ""
     return {
         "name": data.name,
         "images": data.images,
         "classes": ", ".join(data.classes[:MOST]) + more or "none",
         **(asdict(data.pictures) if data.pictures else {}),
-        "size": f"{size.width}x{size.height}x{size.channels}",
+        **(asdict(data.pairs) if data.pairs else {}),
+        "size": _size(data.size),
+        **({"size of the inputs": _size(data.source_size)} if data.source_size else {}),
         "digest": data.digest,
     }
+
+
+def _size(size: ImageSize) -> str:
+    return f"{size.width}x{size.height}x{size.channels}"
 
 
 def _environment(records: Records) -> Entry:

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+from gan_runtime.data import KNOWN
+from gan_runtime.data.domains import PairOptions
 from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import InputError
 from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.manifest import ImageSize
 from gan_trainer.data.source import DataSource
-from gan_trainer.recipes.checks import AUTO, changed, check_changes
+from gan_trainer.recipes.checks import AUTO, changed, check_changes, flag
 from gan_trainer.recipes.recipe import Recipe, find_recipe
 from gan_trainer.runs import history
 from gan_trainer.systems import SYSTEMS, new_networks
@@ -17,12 +19,46 @@ from gan_trainer.training.config import Config, choose_augmentation, choose_prec
 from gan_trainer.training.system import Shapes, System
 
 
-def check_settings(source: str, recipe_name: str, changes: dict[str, Any], pictures: PictureOptions | None) -> None:
+def pair_options(recipe_name: str, source: str, **given: Any) -> PairOptions | None:
+    """How the two domains of the data are found; None for a recipe that learns from the images of one.
+
+    Args:
+        recipe_name: a key of `RECIPES`.
+        source: as `DataSource` takes it.
+        given: fields of `PairOptions`; None where not given.
+
+    Raises:
+        InputError: an option does not apply to the recipe, or the data has no two domains.
+    """
+    learns_from = find_recipe(recipe_name).learns_from
+    named = {name: value for name, value in given.items() if value is not None}
+    for name, value in named.items():
+        if learns_from == "images" or (learns_from == "unpaired" and name == "input"):
+            raise InputError(f"{flag(name, value)}: --recipe {recipe_name} learns from {learns_from}; leave it out")
+    if learns_from == "images":
+        return None
+    if source in KNOWN:
+        raise InputError(f"--recipe {recipe_name}: learns from two domains; name a folder or .zip of pictures")
+    return PairOptions(**named, paired=learns_from == "pairs")
+
+
+def check_settings(
+    source: str,
+    recipe_name: str,
+    changes: dict[str, Any],
+    pictures: PictureOptions | None,
+    pairs: PairOptions | None = None,
+) -> None:
     """Make the checks of `make_config` that need no data: decoding the data may take minutes."""
     recipe = _changed(source, recipe_name, changes)
+    if (recipe.learns_from == "images") != (pairs is None) or (
+        pairs and pairs.paired != (recipe.learns_from == "pairs")
+    ):
+        raise InputError(f"--recipe {recipe_name}: learns from {recipe.learns_from}; choose other recipes")
     if pictures is not None:
         size = ImageSize(pictures.size, pictures.size, CHANNELS[pictures.mode])
-        new_networks(recipe, Shapes(size, source=size))
+        inputs = size if pairs is None else replace(size, channels=pairs.channels(pictures))
+        new_networks(recipe, Shapes(size, source=inputs))
 
 
 def make_config(
