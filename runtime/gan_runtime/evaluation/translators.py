@@ -10,8 +10,9 @@ import numpy as np
 
 from gan_runtime import __version__
 from gan_runtime.data import Dataset, check_source
+from gan_runtime.data.domain_pictures import load_domains
 from gan_runtime.data.domain_split import split_domains
-from gan_runtime.data.domains import Domains, PairOptions, domains_of, load_domains
+from gan_runtime.data.domains import Domains, PairOptions, domains_of
 from gan_runtime.data.layout import place
 from gan_runtime.data.named import load_pictures_as
 from gan_runtime.data.split import MAX_SHARE, SHARE

@@ -11,11 +11,11 @@ import click
 import typer
 
 from gan_runtime.terminal.help import DATA, GroupedCommand
+from gan_trainer.recipes.base import DOMAIN_OPTIONS
 from gan_trainer.recipes.checks import flag
 from gan_trainer.recipes.recipe import changeable, find_recipe
 
 RUN, RECIPE, EVALUATION, OUTPUT = "Run", "Recipe", "Evaluation", "Output"  # groups in the help
-TRANSLATION = "Data of two domains"
 USUAL = "quick"  # the recipe that is trained unless another is given
 RUNS_DIR = Path("runs")
 RUNS_HELP = "Folder of the runs."
@@ -34,7 +34,7 @@ Input = Annotated[
         "--input",
         help="Make the inputs from the images, which are the targets: sketch, grey, blur, mask or low.",
         show_default="folders A and B, or pairs side by side",
-        rich_help_panel=TRANSLATION,
+        rich_help_panel=DATA,
     ),
 ]
 Direction = Annotated[
@@ -42,7 +42,7 @@ Direction = Annotated[
     typer.Option(
         help="AtoB: A is the input and B the target. BtoA: the reverse.",
         show_default="AtoB",
-        rich_help_panel=TRANSLATION,
+        rich_help_panel=DATA,
     ),
 ]
 InputMode = Annotated[
@@ -50,7 +50,7 @@ InputMode = Annotated[
     typer.Option(
         help="Mode of the inputs, L (grey) or RGB.",
         show_default="that of the targets, --mode",
-        rich_help_panel=TRANSLATION,
+        rich_help_panel=DATA,
     ),
 ]
 Features = Annotated[
@@ -113,10 +113,11 @@ class RecipeCommand(GroupedCommand):
         name = ctx.meta["recipe"] or USUAL
         recipe = find_recipe(name)
         own = {field.name: field for field in fields(recipe) if field.init}
+        others = {*FLAGS, *DOMAIN_OPTIONS["pairs"]}.difference(DOMAIN_OPTIONS[recipe.learns_from])
         for parameter in self.get_params(ctx):
             if parameter.name in own:
                 yield _of_field(parameter, own[parameter.name], name, getattr(recipe, parameter.name))
-            elif parameter.name not in FLAGS:
+            elif parameter.name not in others:
                 yield parameter
 
 

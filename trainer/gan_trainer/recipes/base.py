@@ -14,6 +14,12 @@ from gan_trainer.recipes.words import names_of_fields
 
 EPOCH = 60_000  # images
 
+DOMAIN_OPTIONS = {  # options of data with two domains that apply, by what a recipe learns from
+    "images": (),
+    "pairs": ("input", "direction", "input_mode"),
+    "unpaired": ("direction", "input_mode"),
+}
+
 
 def setting(default: Any, text: str, choices: tuple[str, ...] = (), **bounds: Any) -> Any:
     """A field with its help text, and its choices or bounds.
@@ -60,7 +66,7 @@ class Recipe:
     checkpoint_every: int = many(EPOCH, "Images between checkpoints.")
 
     task: ClassVar[str] = "generate"  # the task of the system: a name in `gan_trainer.tasks.TASKS`
-    learns_from: ClassVar[str] = "images"  # or "pairs", or "unpaired" pictures of two domains
+    learns_from: ClassVar[str] = "images"  # a key of DOMAIN_OPTIONS: images, or pairs or unpaired ones of two domains
     only_images: ClassVar[str] = ""  # the reason, if the system supports only images
 
     def __post_init__(self) -> None:

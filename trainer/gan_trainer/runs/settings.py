@@ -10,6 +10,7 @@ from gan_runtime.errors import InputError
 from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.manifest import ImageSize
 from gan_trainer.data.source import DataSource
+from gan_trainer.recipes.base import DOMAIN_OPTIONS
 from gan_trainer.recipes.checks import AUTO, changed, check_changes, flag
 from gan_trainer.recipes.recipe import Recipe, find_recipe
 from gan_trainer.runs import history
@@ -33,7 +34,7 @@ def pair_options(recipe_name: str, source: str, **given: Any) -> PairOptions | N
     learns_from = find_recipe(recipe_name).learns_from
     named = {name: value for name, value in given.items() if value is not None}
     for name, value in named.items():
-        if learns_from == "images" or (learns_from == "unpaired" and name == "input"):
+        if name not in DOMAIN_OPTIONS[learns_from]:
             raise InputError(f"{flag(name, value)}: --recipe {recipe_name} learns from {learns_from}; leave it out")
     if learns_from == "images":
         return None
