@@ -12,7 +12,7 @@ from torch import nn
 from gan_runtime.data import Dataset
 from gan_runtime.errors import DataError, GanEdgeError, InputError
 from gan_runtime.evaluation.features import FeatureNetwork
-from gan_runtime.evaluation.networks import ANY, find_again, find_features
+from gan_runtime.evaluation.networks import find_features
 from gan_runtime.evaluation.reference import Reference, load_reference, split_reference
 from gan_runtime.evaluation.scores import TEST, TRAIN, Scores, floors, score
 from gan_runtime.files import check_writable
@@ -26,6 +26,7 @@ from gan_trainer.data.pixels import denormalise, to_pixels
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.latents import latents_of
 from gan_trainer.tasks.drawing import draw
+from gan_trainer.tasks.features import open_features
 from gan_trainer.tasks.task import Best, Comparison, Files, Metric, Task
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
@@ -127,19 +128,15 @@ def open_judge(
     A known data set is measured against its test images, other images against those that are held out. A resumed run
     is measured with the features that it was measured with `before`, its floors.json, unless they are gone.
 
-    The features are computed on the device that ONNX Runtime can use, which need not be torch's: torch with CUDA beside
-    ONNX Runtime without it is what training hosts have.
-
     Raises:
         GanEdgeError: it cannot be, and was asked for.
     """
     if not config.recipe.eval_every:
         return None
-    data, device = config.data, "cpu" if config.device == "cpu" else "auto"
+    data = config.data
     folder = data_dir or (Path(data.folder) if data.folder else None)
     try:
-        path = _features(config, before, quiet)
-        network = FeatureNetwork.load(path, device, config.threads).at(data.size)
+        network = open_features(config, before, quiet)
         if data.hold_out is None:
             reference = load_reference(data.source, network, folder, offline=offline, quiet=quiet)
         else:
@@ -151,20 +148,6 @@ def open_judge(
         warn(f"not evaluated: {error}")
         return None
     return Judge(network, reference)
-
-
-def _features(config: Config, before: Mapping[str, Any] | None, quiet: bool) -> Path:
-    """The file of the feature network for a run with the floors.json `before`; None for a new run."""
-    recorded = before.get("features") if before else None
-    source, named = config.data.source, config.features
-    if not recorded:
-        return find_features(source, named, quiet=quiet)
-    if named not in (None, ANY) and not Path(named).is_file():
-        named = None
-    path = find_again(recorded["sha256"], find_features(source, named, quiet=True))
-    if config.data.pictures and not quiet:
-        note(f"features: {path}")
-    return path
 
 
 def export(networks: dict[str, nn.Module], config: Config, output: Path, about: dict[str, Any]) -> Files:

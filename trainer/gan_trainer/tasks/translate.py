@@ -14,8 +14,6 @@ from gan_runtime.data import Dataset
 from gan_runtime.data.domain_split import split_domains
 from gan_runtime.data.domains import Domains
 from gan_runtime.errors import GanEdgeError, InputError
-from gan_runtime.evaluation.features import FeatureNetwork
-from gan_runtime.evaluation.networks import find_features
 from gan_runtime.evaluation.reference import measure_split
 from gan_runtime.evaluation.scores import TEST
 from gan_runtime.evaluation.translation import (
@@ -31,6 +29,7 @@ from gan_runtime.images.grids import grid
 from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.text import note
 from gan_trainer.recipes.base import Recipe
+from gan_trainer.tasks.features import open_features
 from gan_trainer.tasks.task import Best, Entry, Files, Metric, Task
 from gan_trainer.tasks.translating import Unseen, translate, unseen
 from gan_trainer.training.config import Config
@@ -147,6 +146,7 @@ def open_judge(
     offline: bool,
     quiet: bool,
     warn: Callable[[str], None] = note,
+    before: Mapping[str, Any] | None = None,
 ) -> Judge | None:
     """The judge of a run; None if the run is not evaluated, or cannot be, of which `warn` is told.
 
@@ -156,7 +156,7 @@ def open_judge(
     if not config.recipe.eval_every:
         return None
     try:
-        return _judge(config, dataset, quiet)
+        return _judge(config, dataset, before, quiet)
     except GanEdgeError as error:
         if config.features or config.asked.get("eval_every") or config.recipe.patience:
             raise
@@ -164,14 +164,13 @@ def open_judge(
         return None
 
 
-def _judge(config: Config, dataset: Dataset, quiet: bool) -> Judge:
+def _judge(config: Config, dataset: Dataset, before: Mapping[str, Any] | None, quiet: bool) -> Judge:
     assert isinstance(dataset, Domains)
-    data, device = config.data, "cpu" if config.device == "cpu" else "auto"
+    data = config.data
     shown = unseen(dataset, config)
     if shown is None:
         raise InputError(f"{data.name}: no pictures are held out to measure with; give --hold-out 0.1")
-    path = find_features(data.source, config.features, quiet=quiet)
-    network = FeatureNetwork.load(path, device, config.threads).at(data.size)
+    network = open_features(config, before, quiet)
     network.check_size(data.size, data.name)
     rows = split_domains(dataset, data.hold_out).train.images
     target = Target(network, measure_split(dataset.target, network, quiet).features[rows], shown.targets)

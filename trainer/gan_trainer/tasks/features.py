@@ -1,0 +1,37 @@
+"""The feature network that a run is measured with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.networks import ANY, find_again, find_features
+from gan_runtime.terminal.text import note
+from gan_trainer.training.config import Config
+
+
+def open_features(config: Config, before: Mapping[str, Any] | None, quiet: bool) -> FeatureNetwork:
+    """The feature network for the images of a run.
+
+    A resumed run is measured with the one in `before`, its floors.json, unless it is gone; `before` is None for a new
+    run. It runs on the device that ONNX Runtime can use, which need not be torch's: torch with CUDA beside ONNX Runtime
+    without it is what training hosts have.
+
+    Raises:
+        GanEdgeError: there is no such network, or it cannot be opened.
+    """
+    device = "cpu" if config.device == "cpu" else "auto"
+    return FeatureNetwork.load(_path(config, before, quiet), device, config.threads).at(config.data.size)
+
+
+def _path(config: Config, before: Mapping[str, Any] | None, quiet: bool) -> Path:
+    recorded = before.get("features") if before else None
+    source, named = config.data.source, config.features
+    if not recorded:
+        return find_features(source, named, quiet=quiet)
+    if named not in (None, ANY) and not Path(named).is_file():
+        named = None
+    path = find_again(recorded["sha256"], find_features(source, named, quiet=True))
+    if config.data.pictures and not quiet:
+        note(f"features: {path}")
+    return path
