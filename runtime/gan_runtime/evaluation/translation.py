@@ -94,12 +94,12 @@ def score_translation(
         inputs: of which they were made, uint8 [n, h, w, c'].
         target: what they should look like.
         truth: what each of them should be, uint8 [n, h, w, c].
-        returned: the outputs translated back, uint8 [n, h, w, c'].
+        returned: the first outputs translated back, uint8 [at most n, h, w, c'].
     """
     return TranslationScores(
         **target.distances(outputs),
         **({} if truth is None else paired(outputs, truth)),
-        cycle=None if returned is None else float(l1(returned, inputs).mean()),
+        cycle=None if returned is None else float(l1(returned, inputs[: len(returned)]).mean()),
         identity=float(np.mean(l1(outputs, with_channels(inputs, outputs.shape[3])) < COPY)),
         variety=variety(outputs, inputs, target.held_out),
     )

@@ -22,7 +22,7 @@ from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Processes
 from gan_trainer.compare.speed import images_within, step_seconds
 from gan_trainer.data.source import DataSource
-from gan_trainer.recipes.recipe import RECIPES, find_recipe
+from gan_trainer.recipes.recipe import RECIPES, Recipe, find_recipe
 from gan_trainer.runs.settings import check_settings, make_config
 from gan_trainer.tasks import task_of
 from gan_trainer.tasks.task import Comparison, Metric, Task
@@ -52,13 +52,14 @@ def check_budget(images: int | None, seconds: float | None, device: str) -> None
 
 
 def choose_recipes(data: str, named: str | None, changes: dict[str, Any], pictures: PictureOptions | None) -> list[str]:
-    """The names of the recipes to compare: those that are `named`, or all that can learn from the data.
+    """The names of the recipes to compare: those that are `named`, or all that can learn from one domain of the data.
 
     Raises:
         InputError: one of them is unknown or does not accept the changes. The message names the flag.
     """
     if named is None:
-        names = [name for name in RECIPES if _learns_from(data, name, pictures)]
+        alone = [name for name, recipe in RECIPES.items() if recipe.learns_from == Recipe.learns_from]
+        names = [name for name in alone if _learns_from(data, name, pictures)]
     else:
         names = list(dict.fromkeys(named.split(",")))
     for name in names:

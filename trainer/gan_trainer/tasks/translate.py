@@ -16,6 +16,7 @@ from gan_runtime.data.domains import Domains
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.evaluation.reference import measure_split
 from gan_runtime.evaluation.scores import TEST
+from gan_runtime.evaluation.table import METRICS
 from gan_runtime.evaluation.translation import (
     NOTHING,
     Target,
@@ -35,7 +36,10 @@ from gan_trainer.tasks.translating import Unseen, translate, unseen
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
 
+SAID = ("fid", "kid", "l1", "psnr", "ssim", "cycle")  # on stderr during a run
 PREVIEWED = 10  # pictures of each domain
+MOST, MOST_UNPAIRED = 500, 200  # pictures of an evaluation; with the recipes' intervals, it takes 5 % of a training
+RETURNED = 50  # of them are translated back for the cycle error
 SHORTEST = 1_000  # images of a run that is evaluated by default
 FID, KID = Best("fid", "FID"), Best("kid", "KID")
 OF_DOMAIN = (
@@ -108,26 +112,23 @@ class Judge:
 
     def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[TranslationScores]:
         """Scores of the translations of all held-out inputs, once for each of `counts`, which are no smaller."""
-        outputs = translate(networks["generator"], self.inputs, config)
-        returned = translate(networks["inverse"], outputs, config) if "inverse" in networks else None
+        outputs, returned = translate(networks["generator"], self.inputs, config), None
+        if "inverse" in networks:
+            returned = translate(networks["inverse"], outputs[:RETURNED], config)
         return [score_translation(outputs, self.inputs, self.target, self.truth, returned)] * len(counts)
 
     def words(self, scores: TranslationScores, n: int) -> str:
-        """Scores for people, the leading ones beside those of doing nothing and of real images."""
-        nothing, real = self._floors[NOTHING], self._floors[TEST]
-        shown = {
-            "L1": (scores.l1, nothing.get("l1"), 1.0, "doing nothing"),
-            "PSNR": (scores.psnr, nothing.get("psnr"), 1.0, "doing nothing"),
-            "SSIM": (scores.ssim, nothing.get("ssim"), 1.0, "doing nothing"),
-            "FID": (scores.fid, real.get("fid"), 1.0, TEST),
-            "KID x 1000": (scores.kid, real.get("kid"), 1000.0, TEST),
-            "cycle error": (scores.cycle, None, 1.0, ""),
-        }
+        """Scores for people, beside those of doing nothing and of real images."""
         return "  ".join(
-            f"{name} {scale * value:.3f}" + ("" if floor is None else f" ({of} {scale * floor:.3f})")
-            for name, (value, floor, scale, of) in shown.items()
-            if value is not None
+            f"{shown.title} {shown.text(value)}{self._beside(key)}"
+            for key, shown in METRICS.items()
+            if key in SAID and (value := getattr(scores, key)) is not None
         )
+
+    def _beside(self, key: str) -> str:
+        known = {name: floor[key] for name, floor in self._floors.items() if key in floor}
+        shown = [f"{name} {METRICS[key].text(value)}" for name, value in known.items()]
+        return f" ({', '.join(shown)})" if shown else ""
 
     def floors(self, *counts: int) -> dict[str, Any]:
         """The content of floors.json: scores of doing nothing and of real images, and what was measured with."""
@@ -167,7 +168,7 @@ def open_judge(
 def _judge(config: Config, dataset: Dataset, before: Mapping[str, Any] | None, quiet: bool) -> Judge:
     assert isinstance(dataset, Domains)
     data = config.data
-    shown = unseen(dataset, config)
+    shown = unseen(dataset, config, MOST if dataset.paired else MOST_UNPAIRED)
     if shown is None:
         raise InputError(f"{data.name}: no pictures are held out to measure with; give --hold-out 0.1")
     network = open_features(config, before, quiet)

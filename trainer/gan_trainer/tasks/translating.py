@@ -15,7 +15,6 @@ from gan_runtime.images.choice import some_in_order
 from gan_trainer.data.pixels import denormalise, normalise, to_pixels
 from gan_trainer.training.config import Config
 
-MOST = 500  # pictures of an evaluation: as many as keep it at 5 % of the training
 PIXELS = 2**18  # per batch
 
 Pictures = NDArray[np.uint8]  # [n, h, w, c]
@@ -46,11 +45,11 @@ def translate(network: nn.Module, pictures: Pictures, config: Config) -> Picture
 def _translated(network: nn.Module, pictures: Pictures, device: torch.device) -> Iterator[Pictures]:
     rows = max(1, PIXELS // (pictures.shape[1] * pictures.shape[2]))
     for first in range(0, len(pictures), rows):
-        batch = normalise(torch.from_numpy(pictures[first : first + rows]).to(device))
+        batch = normalise(torch.tensor(pictures[first : first + rows], device=device))
         yield to_pixels(denormalise(network(batch).float())).cpu().numpy()
 
 
-def unseen(dataset: Dataset, config: Config, most: int = MOST) -> Unseen | None:
+def unseen(dataset: Dataset, config: Config, most: int) -> Unseen | None:
     """At most so many held-out pictures of each domain, chosen at random; None if there are none."""
     assert isinstance(dataset, Domains)
     parts = split_domains(dataset, config.data.hold_out)
