@@ -230,7 +230,7 @@ def test_a_name_that_occurs_twice_is_reported_each_time(call: CALL, photos: Path
         (["photos", "--data-dir", "."], "--data-dir: has no effect on photos, which is a path"),
         (["photos", "--size", "32"], "--size: has an effect only with --verify"),
         (["photos", "--skip-bad"], "--skip-bad: has an effect only with --verify"),
-        (["photos", "--verify", "--size", "5"], "size 5: must be between 28 and 256"),
+        (["photos", "--verify", "--size", "5"], "size 5: must be between 28 and 512"),
         (["tiny", "--labels", "folders"], "--labels: has no effect on the data set tiny"),
         (["photos", "--wrong"], "--wrong"),
     ],

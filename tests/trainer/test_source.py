@@ -104,7 +104,7 @@ def test_archives_and_folders_of_the_same_images_are_the_same(call: Call, photos
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--size", 27], ["size 27", "28 and 256"]),
+        (["--size", 27], ["size 27", "28 and 512"]),
         (["--size", 50], ["50 x 50 pixels", "choose 48 or 56"]),
         (["--mode", "CMYK"], ["mode 'CMYK'", "L or RGB"]),
         (["--background", "whiteish"], ["background 'whiteish'", "not a colour"]),

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
 
 from gan_runtime.data.dataset import Dataset
 from gan_runtime.errors import InputError
 from gan_runtime.images.options import CHANNELS, PictureOptions
-from gan_runtime.images.prepare import PREPARATIONS, channels_of
+from gan_runtime.images.prepare import PREPARATIONS, VERSION, channels_of
 
 DIRECTIONS = ("AtoB", "BtoA")
 
@@ -75,3 +77,11 @@ def domains_of(source: Dataset, target: Dataset, paired: bool, held_out: Domains
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     shared = {one.name: getattr(target, one.name) for one in fields(Dataset)}
     return Domains(**shared | {"digest": digest}, source=source, target=target, paired=paired, held_out=held_out)
+
+
+def with_inputs(targets: Dataset, kind: str) -> Domains:
+    """Pairs of the images of a data set and the inputs that a key of `PREPARATIONS` makes from them, in memory."""
+    prepare = PREPARATIONS[kind]
+    images = np.stack([prepare(image) for image in targets.images])
+    digest = hashlib.sha256(json.dumps([targets.digest, kind, VERSION]).encode()).hexdigest()
+    return domains_of(replace(targets, images=images, digest=digest), targets, paired=True)

@@ -9,7 +9,7 @@ from gan_runtime.images.grids import MAX_PIXELS
 from gan_runtime.manifest import ImageSize
 
 CHANNELS = {"L": 1, "RGB": 3}  # of each mode
-SIZES = range(28, 257)
+SIZES = range(28, 513)
 LABEL_FILE = "dataset.json"  # of StyleGAN's dataset tool
 LABELS = ("none", "folders", LABEL_FILE)
 
@@ -19,7 +19,7 @@ class PictureOptions:
     """How pictures become uint8 [size, size, channels].
 
     Args:
-        size: side of the square to which each picture is centre-cropped and resized, 28 to 256.
+        size: side of the square to which each picture is centre-cropped and resized, 28 to 512.
         mode: "L" (grey) or "RGB".
         background: the colour behind transparent pixels: a name ("white"), "#rrggbb", or what else Pillow accepts.
         labels: "folders": each sub-folder is a class, unless the folder has a dataset.json (of StyleGAN's dataset

@@ -14,7 +14,7 @@ def _option(text: str, *names: str, default: str | bool = False, **settings: Any
 
 
 Size = Annotated[
-    int | None, _option("Folder or .zip: crop and resize the images to this side, 28 to 256.", default="64")
+    int | None, _option("Folder or .zip: crop and resize the images to this side, 28 to 512.", default="64")
 ]
 Mode = Annotated[str | None, _option("Folder or .zip: L (grey) or RGB.", default="RGB")]
 Background = Annotated[str | None, _option("Folder or .zip: colour behind transparent pixels.", default="white")]

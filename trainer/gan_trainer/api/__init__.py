@@ -16,7 +16,7 @@ from torch import nn
 from gan_runtime.data import Dataset
 from gan_runtime.errors import InputError
 from gan_trainer.api.settings_file import read_settings
-from gan_trainer.api.start import EVERYTHING, NOTHING, Call, Ended, resume_run, start_run
+from gan_trainer.api.start import EVERYTHING, NOTHING, Call, Data, Ended, resume_run, start_run
 from gan_trainer.data.arrays import in_memory
 from gan_trainer.recipes.checks import check_changes
 from gan_trainer.recipes.recipe import Recipe, changeable, changes_of
@@ -165,7 +165,8 @@ def train(
     Args:
         data: the name of a data set, the path of a folder or .zip of images, or images in memory: a numpy array uint8
             [n, h, w, c], a tuple of such an array and integer labels [n], or a torch Dataset (`data/arrays.py` says
-            which items). A torch Dataset is read once: random transforms are drawn once per image.
+            which items). A torch Dataset is read once: random transforms are drawn once per image. For recipes that
+            learn from two domains, a dict of such data: {"A": inputs, "B": targets}, or one of them with `input`.
         recipe: what `gan_trainer.recipe` returns, or a name.
         epochs: length in passes over the data, in place of the recipe's `images`.
         seed: of everything random, 0 to 2**32 - 1.
@@ -273,7 +274,7 @@ def resume(
             images=images,
             device=device,
             threads=threads,
-            data=None if data is None else in_memory(data, class_names),
+            data=None if data is None else _in_memory(data, class_names),
             networks=networks,
         )
     return _returned(ended, networks, stop)
@@ -313,8 +314,14 @@ def _path(value: FolderPath | None) -> Path | None:
     return None if value is None else Path(value)
 
 
-def _data(data: Any, class_names: Sequence[str] | None) -> str | Dataset:
-    return str(data) if isinstance(data, str | Path) else in_memory(data, class_names)
+def _data(data: Any, class_names: Sequence[str] | None) -> Data:
+    return str(data) if isinstance(data, str | Path) else _in_memory(data, class_names)
+
+
+def _in_memory(data: Any, class_names: Sequence[str] | None) -> Dataset | dict[str, Dataset]:
+    if isinstance(data, Mapping):
+        return {name: in_memory(images, class_names) for name, images in data.items()}
+    return in_memory(data, class_names)
 
 
 def _returned(ended: Ended, networks: Mapping[str, nn.Module] | None, stop: StopRequest | None) -> Run:

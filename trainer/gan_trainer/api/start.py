@@ -20,6 +20,7 @@ from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.evaluation.networks import ANY
 from gan_runtime.terminal.text import note
 from gan_trainer.api.own_networks import check_networks
+from gan_trainer.data.arrays import two_domains
 from gan_trainer.data.source import IN_MEMORY, DataSource, has_test_images, held_out_words
 from gan_trainer.evaluation.run import RunEvaluator
 from gan_trainer.recipes.checks import check_run
@@ -42,6 +43,7 @@ from gan_trainer.training.observer import Observer
 from gan_trainer.training.state import TrainState
 from gan_trainer.training.stop import StopRequest
 
+Data = str | Dataset | Mapping[str, Dataset]
 NOTHING, WARNINGS, EVERYTHING = range(3)  # what is shown on stderr
 
 
@@ -85,7 +87,7 @@ class Ended:
 
 
 def start_run(
-    data: str | Dataset,
+    data: Data,
     recipe: str,
     changes: dict[str, Any],
     pictures: Mapping[str, Any],
@@ -107,7 +109,7 @@ def start_run(
     """Train a new run.
 
     Args:
-        data: a known name, the path of a folder or archive, or images in memory.
+        data: a known name, the path of a folder or archive, or images in memory, perhaps of the domains "A" and "B".
         recipe, changes, seed, threads, keep_checkpoints: as `make_config` takes them.
         pictures: options of folders and archives by the names of `PictureOptions`; None or False where not given.
         call: what does not belong to the run.
@@ -165,7 +167,7 @@ def resume_run(
     images: int | None = None,
     device: str | None = None,
     threads: int | None = None,
-    data: Dataset | None = None,
+    data: Dataset | Mapping[str, Dataset] | None = None,
     networks: Mapping[str, nn.Module] | None = None,
 ) -> Ended:
     """Train a run further from its last checkpoint: to its end, or to a new one.
@@ -194,12 +196,12 @@ def resume_run(
         )
     call.say(*describe_changes(before, config))
     if data is None:
-        data = config.data.load(call.data_dir, offline=call.offline, quiet=call.quiet)
+        dataset = config.data.load(call.data_dir, offline=call.offline, quiet=call.quiet)
     else:
-        data = config.data.checked(data)
-    judge = _judge(config, data, call, run.floors())
+        dataset = config.data.checked(_in_memory(data, config.data.pairs))
+    judge = _judge(config, dataset, call, run.floors())
     state = _state_of(config, run, saved, networks or {})
-    return _train(config, data, run, state, judge, call, keep=config != before)
+    return _train(config, dataset, run, state, judge, call, keep=config != before)
 
 
 def _options(source: str, pictures: Mapping[str, Any]) -> PictureOptions | None:
@@ -211,12 +213,22 @@ def _options(source: str, pictures: Mapping[str, Any]) -> PictureOptions | None:
     return None
 
 
-def _load(data: str | Dataset, options: Any, pairs: PairOptions | None, call: Call) -> Dataset:
-    if isinstance(data, Dataset):
-        return data
+def _load(data: Data, options: Any, pairs: PairOptions | None, call: Call) -> Dataset:
+    if not isinstance(data, str):
+        return _in_memory(data, pairs)
     if pairs is not None:
         return load_domains(Path(data), options, pairs, call.quiet)
     return load_dataset(data, "train", call.data_dir, options, offline=call.offline, quiet=call.quiet)
+
+
+def _in_memory(data: Dataset | Mapping[str, Dataset], pairs: PairOptions | None) -> Dataset:
+    if pairs is not None:
+        return two_domains(data, pairs)
+    if not isinstance(data, Dataset):
+        raise InputError(
+            "data: the recipe learns from images of one domain; give one array, or a recipe for two domains"
+        )
+    return data
 
 
 def _judge(config: Config, dataset: Dataset, call: Call, before: Mapping[str, Any] | None = None) -> Any:

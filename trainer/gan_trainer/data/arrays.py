@@ -1,7 +1,7 @@
 """Images that are in memory already: arrays and torch data sets as a `Dataset`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from gan_runtime.data import Dataset
 from gan_runtime.data.cache import digest_of_images
-from gan_runtime.errors import DataError
+from gan_runtime.data.domains import Domains, PairOptions, domains_of, with_inputs
+from gan_runtime.errors import DataError, InputError
 
 CHANNELS = (1, 3)
 TAKEN = "uint8 [n, h, w, 1 or 3]"
@@ -49,6 +50,37 @@ def in_memory(data: Any, class_names: Sequence[str] | None = None) -> Dataset:
     digest = digest_of_images(images)
     digest.update(json.dumps([classes, numbers.tolist()]).encode())
     return Dataset("array", "train", images, numbers, classes, digest.hexdigest())
+
+
+def two_domains(data: Dataset | Mapping[str, Dataset], pairs: PairOptions) -> Domains:
+    """The two domains of images in memory.
+
+    Args:
+        data: the data sets "A" and "B"; or one data set, the targets of the inputs that `pairs.input` makes.
+        pairs: which is the input, and whether image i of A belongs to image i of B.
+
+    Raises:
+        DataError: a domain is missing, or the domains do not fit together.
+        InputError: an option does not apply.
+    """
+    if pairs.input_mode:
+        raise InputError(f"--input-mode {pairs.input_mode}: an array is used as it is; leave it out")
+    if isinstance(data, Dataset):
+        if not pairs.input:
+            raise DataError("data: one array is one domain; give {'A': inputs, 'B': targets}, or input='sketch'")
+        return with_inputs(data, pairs.input)
+    if pairs.input:
+        raise InputError(f"--input {pairs.input}: the data has inputs and targets, A and B; leave it out")
+    if set(data) != {"A", "B"}:
+        raise DataError(f"data: a dict of two domains has the keys 'A' and 'B', not {', '.join(map(repr, data))}")
+    shapes = [data[name].images.shape for name in "AB"]
+    if shapes[0][1:3] != shapes[1][1:3] or (pairs.paired and shapes[0][0] != shapes[1][0]):
+        wanted = (
+            "as many images of one size, since image i of A belongs to image i of B" if pairs.paired else "one size"
+        )
+        raise DataError(f"data: A is {list(shapes[0])} and B {list(shapes[1])}; they must have {wanted}")
+    source, target = (data[name] for name in ("AB" if pairs.direction == "AtoB" else "BA"))
+    return domains_of(source, target, pairs.paired)
 
 
 def _check_images(images: Any) -> None:
