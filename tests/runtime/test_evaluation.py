@@ -478,10 +478,14 @@ def test_large_networks_and_images_get_few_images_per_run(tmp_path: Path, monkey
         return sorted(runs, reverse=True)
 
     monkeypatch.setattr(FeatureNetwork, "run", run)
-    assert runs_of(130, 256, 256, 3) == [64, 64, 2]
+    assert runs_of(70, 28, 28, 1) == [64, 6]
+    assert runs_of(30, 64, 64, 3) == [21, 9]
+    assert runs_of(3, 256, 256, 3) == [1] * 3
     assert runs_of(5, 2000, 2000, 3) == [1] * 5
-    monkeypatch.setattr("gan_runtime.image_reader.LARGE", 1)
+    for module in ("image_reader", "evaluation.features"):
+        monkeypatch.setattr(f"gan_runtime.{module}.LARGE", 1)
     assert runs_of(9, 8, 8, 3) == [4, 4, 1]
+    assert runs_of(9, 299, 299, 3) == [4, 4, 1]
 
 
 @pytest.mark.parametrize(

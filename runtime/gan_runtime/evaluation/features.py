@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from gan_runtime.devices.processors import cpu_kind
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.evaluation.metrics import largest_probability
-from gan_runtime.image_reader import IMAGES, ImageReader
+from gan_runtime.image_reader import IMAGES, LARGE, ImageReader
 from gan_runtime.manifest import FeaturesManifest, ImageAxes, ImageSize, Measures, read_manifest
 from gan_runtime.model_file import ModelFile, Port
 from gan_runtime.onnx_runtime import import_onnxruntime
 from gan_runtime.signature import check_signature, check_task
 
 FEATURES, LOGITS = "features", "logits"
+VALUES = 2**18  # of the images of one run of a small network on a CPU: 21 images of 64x64 in RGB, one of 512x512
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,13 @@ class FeatureNetwork(ImageReader):
                 f"{error}; images of {self.size} may be too small for this network: choose a larger --size, or other "
                 "--features"
             ) from None
+
+    def _piece(self, values: int) -> int:
+        """Images per run. Fewer of large images: memory is bounded, and a small network is not slower with few."""
+        most = super()._piece(values)
+        if self.on_cuda or self.model.size >= LARGE:
+            return most
+        return max(1, min(most, VALUES // max(1, values)))
 
 
 def _summarise(features: NDArray[np.float32], *logits: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
