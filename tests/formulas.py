@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+KINDS = "running_var", "weight"  # values of batch norm that are around 1
+
 
 def textured(height: int, width: int, channels: int) -> NDArray[np.uint8]:
     """A picture uint8 [height, width, channels] of waves, an edge and some noise, as different as photos are."""
@@ -27,16 +29,15 @@ def noise(name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
 def weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
     """Weights by their names: spread so that layers keep the size of their input; biases and slopes are small.
 
-    Statistics and scales of norms are around 1, and `num_batches_tracked` is 0.
+    Variances and scales of batch norm are around 1.
     """
-    return {name: _weight(name, shape) for name, shape in shapes.items()}
+    around_1 = {name.replace(KINDS[0], kind) for name in shapes if KINDS[0] in name for kind in KINDS}
+    return {name: _weight(name, shape, name in around_1) for name, shape in shapes.items()}
 
 
-def _weight(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _weight(name: str, shape: tuple[int, ...], around_1: bool) -> NDArray[np.float32]:
     if len(shape) > 1:
         values = noise(name, shape) * math.sqrt(6 / math.prod(shape[1:]))
-    elif name.endswith("running_var"):
-        values = 1.0 + 0.5 * noise(name, shape)
     else:
-        values = 0.1 * noise(name, shape)
+        values = 1.0 + 0.5 * noise(name, shape) if around_1 else 0.1 * noise(name, shape)
     return values.astype(np.float32)

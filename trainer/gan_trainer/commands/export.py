@@ -14,24 +14,50 @@ from gan_trainer.commands.requirements import require
 
 def export(
     source: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="Name or folder of the run.", show_default="the newest")
+        Path | None,
+        typer.Argument(
+            metavar="[RUN or WEIGHTS]",
+            help="Name or folder of a run; or a .pth or .safetensors file with the weights of a published network.",
+            show_default="the newest run",
+        ),
     ] = None,
     checkpoint: Annotated[
         str, typer.Option(help="Checkpoint to export: best (lowest FID), last, or a number of images.")
     ] = "best",
     opset: Annotated[int, typer.Option(help="Version of the ONNX operator set, 13 to 20.")] = 17,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write.", show_default="exported/<run>.onnx")
+        Path | None, typer.Option("--output", "-o", help="File to write.", show_default="exported/<name>.onnx")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the model in its manifest.", show_default="the name of the run")
+        str | None, typer.Option(help="Name of the model in its manifest.", show_default="the name of the run or file")
     ] = None,
     runs_dir: Annotated[Path, typer.Option(help=RUNS_HELP)] = RUNS_DIR,
     as_json: Json = False,
     version: Version = False,
 ) -> None:
-    """Export the generator of a run as one ONNX file, whose outputs are compared with those of torch."""
+    """Export the generator of a run as one ONNX file, whose outputs are compared with those of torch.
+
+    Published weights are recognised by their names and shapes: RRDBNet (ESRGAN, Real-ESRGAN), SRVGGNetCompact, the
+    generators of CycleGAN and pix2pix, DCGAN of PyTorch's tutorial. Nothing but tensors is read from such a file.
+    """
     require("gan-export")
+    from gan_trainer.convert.export import is_checkpoint
+
+    if source is not None and is_checkpoint(source):
+        _export_weights(source, checkpoint, opset, output, name, as_json)
+    else:
+        _export_run(source, checkpoint, opset, output, name, runs_dir, as_json)
+
+
+def _export_run(
+    source: Path | None,
+    checkpoint: str,
+    opset: int,
+    output: Path | None,
+    name: str | None,
+    runs_dir: Path,
+    as_json: bool,
+) -> None:
     from gan_trainer.runs.export import choose_checkpoint, export_run
     from gan_trainer.runs.folder import newest_run, open_run
 
@@ -42,22 +68,43 @@ def export(
     note(f"checkpoint: {chosen}, {why}")
     files = export_run(found, chosen, opset, output, name)
     file, *others = files.values()
-    report: dict[str, Any] = {
-        "output": str(file.path),
-        "bytes": len(file.content),
-        "sha256": file.sha256,
-        "opset": file.opset,
-        "ir_version": file.ir_version,
-        "run": str(found.folder),
-        "checkpoint": str(chosen),
-    }
-    note(f"opset {file.opset}, IR version {file.ir_version}, {len(file.content):,} bytes, equal to torch")
+    report = _report(file) | {"run": str(found.folder), "checkpoint": str(chosen)}
     text = str(file.path)
     for kind, other in zip(list(files)[1:], others, strict=True):
         report[kind] = {"output": str(other.path), "bytes": len(other.content), "sha256": other.sha256}
         note(f"its {kind}: {len(other.content):,} bytes, equal to torch")
         text += f"\n{other.path}"
     print_result(text, report if as_json else None)
+
+
+def _export_weights(
+    source: Path, checkpoint: str, opset: int, output: Path | None, name: str | None, as_json: bool
+) -> None:
+    from gan_runtime.errors import InputError
+    from gan_trainer.convert.export import export_checkpoint
+
+    if checkpoint != "best":
+        raise InputError(f"--checkpoint {checkpoint}: belongs to runs; {source} has one set of weights")
+    done = export_checkpoint(source, opset, output, name)
+    described, origin = done.recognised.described, done.recognised.origin
+    part = f"{origin['part']}: " if "part" in origin else ""
+    note(f"{source}: {part}{described.description}, task {described.task}")
+    for remark in described.remarks:
+        note(remark)
+    report = _report(done.file) | {"task": described.task, "checkpoint": str(source)} | origin
+    print_result(str(done.file.path), report if as_json else None)
+
+
+def _report(file: Any) -> dict[str, Any]:
+    """What the command says about the main file."""
+    note(f"opset {file.opset}, IR version {file.ir_version}, {len(file.content):,} bytes, equal to torch")
+    return {
+        "output": str(file.path),
+        "bytes": len(file.content),
+        "sha256": file.sha256,
+        "opset": file.opset,
+        "ir_version": file.ir_version,
+    }
 
 
 def export_main() -> None:

@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,28 +25,47 @@ def load_weights(path: Path, largest: int) -> dict[str, Tensor]:
         InputError: the file cannot be read, is larger, is a TorchScript archive, or holds anything but dense tensors
             by name.
     """
+    saved = load_saved(path, largest)
+    if not isinstance(saved, dict) or not all(isinstance(name, str) and _is_dense(saved[name]) for name in saved):
+        raise InputError(f"{path}: holds something else than weights by name")
+    return dict(saved)
+
+
+def load_saved(path: Path, largest: int) -> Any:
+    """What `torch.save` wrote to `path`: tensors in plain containers.
+
+    Args:
+        path, largest: as `load_weights`.
+
+    Raises:
+        InputError: the file cannot be read, is larger, is a TorchScript archive, or holds objects of other kinds.
+    """
     _check_file(path, largest + MARGIN)
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:  # torch raises whatever its zip and pickle readers do
         raise InputError(
-            f"{path}: damaged, or more than weights: torch refuses it ({type(error).__name__}); download it again"
+            f"{path}: damaged, or more than weights: torch refuses it ({type(error).__name__}); download it again, or "
+            "save the state_dict of the network alone"
         ) from None
-    if not isinstance(saved, dict) or not all(isinstance(name, str) and _is_dense(saved[name]) for name in saved):
-        raise InputError(f"{path}: holds something else than weights by name")
-    return dict(saved)
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
     """Copy `weights` into `network`, whose names they have; counters of batches may be missing.
 
     Raises:
-        InputError: a name is missing or unknown, or a shape differs; nothing is copied.
+        InputError: as `check_fit`; nothing is copied.
     """
+    check_fit(network, weights, path)
+    network.load_state_dict(_without_counters(weights), strict=False)
+
+
+def check_fit(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Raise InputError if a name of a weight is missing or unknown, or a shape differs."""
     expected = {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
-    found = {name: value for name, value in weights.items() if not name.endswith("num_batches_tracked")}
+    found = _without_counters(weights)
     for names, what in ((expected.keys() - found.keys(), "lacks"), (found.keys() - expected.keys(), "has, besides,")):
         if names:
             raise InputError(f"{path}: weights of another network: it {what} {_listed(names)}")
@@ -53,7 +73,10 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
         if value.shape != expected[name].shape:
             shapes = f"is {list(value.shape)}, not {list(expected[name].shape)}"
             raise InputError(f"{path}: weights of another network: {name} {shapes}")
-    network.load_state_dict(found, strict=False)
+
+
+def _without_counters(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value for name, value in weights.items() if not name.endswith("num_batches_tracked")}
 
 
 def _check_file(path: Path, largest: int) -> None:

@@ -77,7 +77,7 @@ def export_run(
     config = Config.from_dict(saved["config"], str(path))
     loaded = _load_networks(config, saved, path, networks or {})
     run_name = run.folder.resolve().name
-    output = output or _default_output(run_name)
+    output = output or default_output(run_name)
     about: dict[str, Any] = {
         "opset": opset,
         "name": name or run_name,
@@ -119,10 +119,11 @@ def _write_together(files: list[ModelFile]) -> None:
             stack.enter_context(atomic_write(file.path)).write(file.content)
 
 
-def _default_output(run_name: str) -> Path:
-    if run_name in SHIPPED:
-        raise InputError(f"run {run_name}: a shipped model has this name; choose a file with --output")
-    output = Path(EXPORTED) / f"{run_name}.onnx"
+def default_output(name: str) -> Path:
+    """exported/<name>.onnx; the folder is created. Raises InputError if a shipped model has this name."""
+    if name in SHIPPED:
+        raise InputError(f"{name}: a shipped model has this name; choose a file with --output")
+    output = Path(EXPORTED) / f"{name}.onnx"
     _make_folder(output.parent)
     return output
 

@@ -1,0 +1,62 @@
+"""Export the weights of others: a checkpoint to one verified file, as of a network that was trained here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gan_runtime.errors import InputError
+from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.model_file import ModelFile
+from gan_trainer.convert.checkpoint import SUFFIXES, read_checkpoint
+from gan_trainer.convert.recognise import Recognised, recognise
+from gan_trainer.export.generator import generator_file
+from gan_trainer.runs.export import default_output
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The file that was written, and what was recognised."""
+
+    file: ModelFile
+    recognised: Recognised
+
+
+def is_checkpoint(source: Path) -> bool:
+    """Whether `source` is a file with weights, rather than a run."""
+    return source.suffix in SUFFIXES and not source.is_dir()
+
+
+def export_checkpoint(path: Path, opset: int = 17, output: Path | None = None, name: str | None = None) -> Exported:
+    """Export the network whose weights are in the file `path`, which is recognised by their names and shapes.
+
+    Args:
+        path: a file of `torch.save` or safetensors; only tensors are read from it.
+        opset, name: as `gan_trainer.export`; the name is by default the stem of `path`.
+        output: the file to write; by default exported/<stem of path>.onnx.
+
+    Raises:
+        InputError: the file is damaged, or of an architecture that is not known; an argument is out of range.
+        ExportError, OutputError: as `gan_trainer.export`.
+    """
+    recognised = recognise(read_checkpoint(path))
+    task = recognised.described.task
+    if task not in EXPORTERS:
+        raise InputError(f"{path}: {recognised.described.description}: networks for {task} are not exported yet")
+    output = output or default_output(path.stem)
+    check_writable(output)
+    about = {"opset": opset, "name": name or path.stem, "training": recognised.origin}
+    file = EXPORTERS[task](recognised, output, about)
+    with atomic_write(output) as target:
+        target.write(file.content)
+    return Exported(file, recognised)
+
+
+def _generator(found: Recognised, output: Path, about: dict[str, Any]) -> ModelFile:
+    described = found.described
+    return generator_file(
+        found.network, output, latent_dim=described.latent_dim, range=described.range, clip=False, **about
+    )
+
+
+EXPORTERS: dict[str, Callable[[Recognised, Path, dict[str, Any]], ModelFile]] = {"generate": _generator}
