@@ -44,7 +44,9 @@ def model(
         return run_in_tiles(picture, function, tile or 512, Tiling(context=0), scale, done=done)
 
     source = ImageAxes(side, side, channels)
-    return PictureModel(Path("x.onnx"), "0" * 64, source, scale, tiling, 512, "cpu", threads, "", run)
+    return PictureModel(
+        "test", "testing", Path("x.onnx"), "0" * 64, source, scale, tiling, 512, "cpu", threads, "", run
+    )
 
 
 def invert(picture: Any) -> Any:
@@ -171,6 +173,15 @@ def test_animations_are_run_frame_by_frame() -> None:
         Transform(model(invert), Settings(compare=True))(content, png(noise(4, 6)))
 
 
+def test_an_animation_that_cannot_be_used_stops_no_other() -> None:
+    frames = [Image.new("RGB", (6, 4), (50 * i, 10, 200)) for i in range(5)]
+    content = saved(frames[0], "png", save_all=True, append_images=frames[1:])
+    transform = Transform(model(invert), Settings())
+    with pytest.raises(DataError, match="damaged"):
+        transform(content[:-60])
+    assert transform(content).frames == 5
+
+
 def test_stopping_ends_before_the_next_tile() -> None:
     begun = 0
 
@@ -191,18 +202,19 @@ def test_stopping_ends_before_the_next_tile() -> None:
 
 def test_results_come_in_order_and_failures_drop_what_has_not_begun() -> None:
     assert list(in_order(lambda i: time.sleep(0.01 * (i % 3)) or i, range(20), 4)) == list(range(20))
-    begun, stopped = [], threading.Event()
+    for error, stops in ((ValueError, False), (KeyboardInterrupt, True)):
+        begun, stopped = [], threading.Event()
 
-    def work(i: int) -> int:
-        begun.append(i)
-        if i == 3:
-            raise ValueError(i)
-        return i
+        def work(i: int) -> int:
+            begun.append(i)  # noqa: B023
+            if i == 3:
+                raise error(i)  # noqa: B023
+            return i
 
-    with pytest.raises(ValueError, match="3"):
-        list(in_order(work, range(1000), 2, stopped.set))
-    assert len(begun) <= 8
-    assert stopped.is_set()
+        with pytest.raises(error, match="3"):
+            list(in_order(work, range(1000), 2, stopped.set))
+        assert len(begun) <= 8
+        assert stopped.is_set() == stops
 
 
 def test_items_are_taken_as_they_are_needed() -> None:

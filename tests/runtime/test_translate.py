@@ -343,7 +343,7 @@ def test_bad_input_is_one_line(call: Call, exported: Path, unconditional_model: 
     Path("empty").mkdir()
     Path("empty/notes.txt").write_text("none")
     for arguments, words in {
-        ("out.png",): ["name the pictures and then the output: gan-translate photo.jpg out.png"],
+        ("out.png",): ["name the pictures and then the output, as in photo.jpg out.png"],
         ("a.png", "out.bmp"): ["out.bmp: unknown kind of output"],
         ("a.png", "nowhere/out.png"): ["nowhere/out.png: the folder nowhere does not exist"],
         ("a.png", "a.png"): ["a.png: is also the input"],

@@ -56,7 +56,7 @@ def checked(asked: Asked) -> Place:
     return place
 
 
-def transform(asked: Asked, place: Place, model: PictureModel, settings: Settings, *, task: str, began: float) -> None:
+def transform(asked: Asked, place: Place, model: PictureModel, settings: Settings, began: float) -> None:
     """Run the pictures through the model, and print the report.
 
     Raises:
@@ -64,7 +64,7 @@ def transform(asked: Asked, place: Place, model: PictureModel, settings: Setting
         InputError, OutputError, DeviceError: as `transform_pictures`.
     """
     work = Transform(model, settings)
-    report = transform_pictures(place, asked.sources, work, task=task, truth=asked.truth, quiet=asked.quiet)
+    report = transform_pictures(place, asked.sources, work, truth=asked.truth, quiet=asked.quiet)
     failed = bool(report.bad) and not asked.skip_bad
     for remark in () if asked.quiet else _remarks(report, model, settings, failed=failed):
         note(remark)

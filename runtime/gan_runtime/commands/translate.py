@@ -92,7 +92,7 @@ def translate(
     if translator.manifest.prepared and not (prepare or quiet):
         kind = translator.manifest.prepared
         note(f"model: {translator.model.path} takes what {kind} makes; if IN are photos, add --prepare {kind}")
-    transform(asked, place, model_of(translator), settings, task="translate", began=began)
+    transform(asked, place, model_of(translator), settings, began)
 
 
 def translate_main() -> None:

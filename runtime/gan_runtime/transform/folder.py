@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gan_runtime.data.entries import Bad
 from gan_runtime.data.entries import in_order as by_name
-from gan_runtime.errors import DataError, InputError
+from gan_runtime.errors import DataError, DeviceError, InputError
 from gan_runtime.files import atomic_write, remove_leftovers
 from gan_runtime.images.remarks import summarise
 from gan_runtime.outputs import resume
@@ -50,7 +50,7 @@ class _Result:
 
 
 def transform_folder(
-    place: Place, inputs: Inputs, truths: Sequence[Input | None], transform: Transform, *, task: str, quiet: bool
+    place: Place, inputs: Inputs, truths: Sequence[Input | None], transform: Transform, *, quiet: bool
 ) -> Report:
     """Write the outputs of `inputs` into a folder, with the names of the inputs.
 
@@ -62,7 +62,6 @@ def transform_folder(
         inputs: the pictures.
         truths: of each picture, the one that its output should be, or None.
         transform: what is done with each picture.
-        task: names what is done, in the record of the request.
         quiet: no progress and no messages on stderr.
 
     Raises:
@@ -72,7 +71,7 @@ def transform_folder(
     folder = Path(place.output)
     names = output_names(inputs.files, place.suffix)
     tasks = [Task(file, truth, name) for file, truth, name in zip(inputs.files, truths, names, strict=True)]
-    wanted = {"request_version": REQUEST_VERSION, "task": task, "model": transform.model.sha256}
+    wanted = {"request_version": REQUEST_VERSION, "task": transform.model.task, "model": transform.model.sha256}
     wanted |= {**transform.settings.identity(), "truth": any(truths)}
     made = partial(_files_in, folder)
     with made_folder(place.output), resume.claimed(place.output, folder / RECORD, wanted, made):
@@ -126,7 +125,7 @@ def _run(
 ) -> list[_Result]:
     results = []
     kept, work = len(tasks) - len(missing), partial(_finish, folder, table, transform)
-    with progress("translating", len(tasks), "images", kept, quiet) as advance:
+    with progress(transform.model.doing, len(tasks), "images", kept, quiet) as advance:
         for result in in_order(work, missing, transform.workers, transform.stop):
             results.append(result)
             if not result.made and not quiet:
@@ -143,6 +142,8 @@ def _finish(folder: Path, table: Table, transform: Transform, task: Task) -> _Re
         made = transform(content, truth, notice=lambda *notice: notices.append(notice))
     except (DataError, InputError) as error:
         return _Result(task, None, str(error), [])
+    except DeviceError as error:  # which would fail again
+        raise DeviceError(f"{task.file.shown}: {error}") from None
     path = folder / task.name
     if path.parent != folder:
         make_folder(path.parent)

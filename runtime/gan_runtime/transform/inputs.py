@@ -107,5 +107,5 @@ def _read_path(path: Path) -> bytes:
 
 def _read_stdin() -> bytes:
     if sys.stdin is None or sys.stdin.isatty():
-        raise InputError("stdin is a terminal; send a picture to it: gan-translate - out.png < photo.jpg")
+        raise InputError("stdin is a terminal; send a picture to it, or name a file")
     return read_limited(sys.stdin.buffer)

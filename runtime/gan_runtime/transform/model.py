@@ -22,6 +22,8 @@ class PictureModel:
     """A model, open on a device.
 
     Attributes:
+        task: of the file, as in its manifest.
+        doing: what it does to pictures, as in "translating", for messages.
         path, sha256: its file.
         source: the pictures that it takes.
         scale: its results are so many times as high and wide.
@@ -32,6 +34,8 @@ class PictureModel:
         run: the model itself, which any number of threads may call at once.
     """
 
+    task: str
+    doing: str
     path: Path
     sha256: str
     source: ImageAxes
@@ -95,6 +99,8 @@ def model_of(translator: Translator) -> PictureModel:
     """A translator as a model of pictures."""
     manifest, network = translator.manifest, translator.manifest.network
     return PictureModel(
+        task=manifest.task,
+        doing="translating",
         path=translator.model.path,
         sha256=translator.model.sha256,
         source=manifest.source,

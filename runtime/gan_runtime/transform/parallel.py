@@ -17,8 +17,8 @@ def in_order(
     """The results of `work` in the order of `items`, computed by so many threads.
 
     Items are taken from the iterable as they are needed: at most twice as many as there are threads are begun or wait
-    to be consumed. If the consumer stops, or one item fails, those that have not begun are dropped, and `stop` is
-    called, which may ask those that run to end early.
+    to be consumed. If the consumer stops, or one item fails, those that have not begun are dropped. If the program is
+    interrupted, `stop` is called, which may ask those that run to end early.
     """
     pool = ThreadPoolExecutor(threads)
     pending: deque[Future[R]] = deque()
@@ -29,7 +29,7 @@ def in_order(
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
-    except BaseException:
+    except (KeyboardInterrupt, SystemExit):
         stop()
         raise
     finally:

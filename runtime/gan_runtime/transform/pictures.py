@@ -16,7 +16,6 @@ def transform_pictures(
     sources: Sequence[str],
     transform: Transform,
     *,
-    task: str,
     truth: str | None = None,
     quiet: bool = False,
 ) -> Report:
@@ -26,7 +25,6 @@ def transform_pictures(
         place: of the output, made by `place_of`.
         sources: files, folders, .zip archives, or "-" for stdin.
         transform: what is done with each picture.
-        task: names it in the record of a folder.
         truth: the picture that the output should be, or a folder or .zip of such pictures, to be shown beside outputs.
         quiet: no progress and no messages on stderr.
 
@@ -43,5 +41,5 @@ def transform_pictures(
         open_truths(truth, inputs, many=many, follow_links=follow_links) as truths,
     ):
         if place.is_folder:
-            return transform_folder(place, inputs, truths, transform, task=task, quiet=quiet)
+            return transform_folder(place, inputs, truths, transform, quiet=quiet)
         return transform_file(place, inputs.files[0], truths[0], transform, quiet=quiet)

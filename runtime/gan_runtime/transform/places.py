@@ -47,7 +47,7 @@ def place_of(output: str, sources: Sequence[str], chosen: str | None) -> Place:
         InputError: there are no sources, or the format is unknown or not to be chosen.
     """
     if not sources:
-        raise InputError(f"{output}: name the pictures and then the output: gan-translate photo.jpg out.png")
+        raise InputError(f"{output}: name the pictures and then the output, as in photo.jpg out.png")
     if chosen is not None and f".{chosen}" not in SUFFIXES:
         raise InputError(f"--format {chosen}: choose one of {', '.join(suffix[1:] for suffix in SUFFIXES)}")
     is_folder = output.endswith(("/", os.sep)) or Path(output).is_dir()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from gan_runtime.errors import DataError, InputError
+from gan_runtime.errors import DataError, DeviceError, InputError
 from gan_runtime.files import atomic_write
 from gan_runtime.images.remarks import summarise
 from gan_runtime.outputs.options import STDOUT
@@ -21,14 +21,15 @@ def transform_file(place: Place, file: Input, truth: Input | None, transform: Tr
     """Write the output of one file.
 
     Raises:
-        DataError, InputError: the picture cannot be used; the message begins with its name.
+        DataError, InputError: the picture cannot be used.
+        DeviceError: the device fails. All messages on the picture begin with its name.
         OutputError: the output cannot be written; what was there before is unchanged.
-        DeviceError: the device fails.
     """
     notices: list[tuple[str, float]] = []
-    with _naming(file), _parts_shown(file.shown, quiet) as done:
+    with _naming(file):
         content, beside = read_file(file), read_file(truth) if truth else None
-        made = transform(content, beside, done, lambda *notice: notices.append(notice))
+        with _parts_shown(f"{transform.model.doing} {file.shown}", transform.parts(content), quiet) as done:
+            made = transform(content, beside, done, lambda *notice: notices.append(notice))
     if place.output == STDOUT:
         sys.stdout.buffer.write(made.content)
         sys.stdout.buffer.flush()
@@ -43,19 +44,19 @@ def transform_file(place: Place, file: Input, truth: Input | None, transform: Tr
 def _naming(file: Input) -> Iterator[None]:
     try:
         yield
-    except (DataError, InputError) as error:
+    except (DataError, DeviceError, InputError) as error:
         raise type(error)(f"{file.shown}: {error}") from None
 
 
 @contextmanager
-def _parts_shown(what: str, quiet: bool) -> Iterator[Done]:
+def _parts_shown(what: str, unit: str, quiet: bool) -> Iterator[Done]:
     """A bar for the tiles or frames, if there is more than one."""
     with ExitStack() as stack:
         bars: list[Advance] = []
 
         def done(part: int, of: int) -> None:
             if not bars and of > 1:
-                bars.append(stack.enter_context(progress(what, of, "parts", quiet=quiet)))
+                bars.append(stack.enter_context(progress(what, of, unit, quiet=quiet)))
             if bars:
                 bars[0](1)
 

@@ -95,6 +95,10 @@ class Transform:
         """Let all threads end with `Stopped` before their next tile, soon, and for good."""
         self._stopped.set()
 
+    def parts(self, content: bytes) -> str:
+        """What the parts of a file are, for progress: "tiles" or "frames". Raises DataError as a call."""
+        return "frames" if self._decoder.contents(content).frames > 1 else "tiles"
+
     def __call__(
         self, content: bytes, truth: bytes | None = None, done: Done | None = None, notice: Notice = no_notice
     ) -> Made:
@@ -148,23 +152,25 @@ class Transform:
         background = self.settings.reading.background
         source = self._prepare(picture.filled(background).colours)
         self.model.check(source)
-
-        def watched(part: int, of: int) -> None:
-            if self._stopped.is_set():
-                raise Stopped
-            if done:
-                done(part, of)
-
-        with self._runs:
-            watched(0, 0)
-            result = self.model.run(source, self.settings.tile, watched)
-        made = Picture(result, _enlarged(picture.alpha, self.model.scale))
+        made = Picture(self._run(source, done), _enlarged(picture.alpha, self.model.scale))
         if not self.settings.compare:
             return made
         if truth is None and self.settings.prepare:
             truth = picture  # what the input was made of
         shown = [Picture(source, picture.alpha), made, *([truth] if truth else [])]
         return side_by_side([part.flattened(background) for part in shown])
+
+    def _run(self, source: Pixels, done: Done | None) -> Pixels:
+        def after_tile(part: int, of: int) -> None:
+            if self._stopped.is_set():
+                raise Stopped
+            if done:
+                done(part, of)
+
+        with self._runs:
+            if self._stopped.is_set():
+                raise Stopped
+            return self.model.run(source, self.settings.tile, after_tile)
 
 
 def _preparation(model: PictureModel, name: str) -> Any:
