@@ -313,3 +313,23 @@ def test_inputs_and_outputs_are_kept_apart() -> None:
     ):
         with pytest.raises(OutputError, match=words):
             check_apart(output, [source])
+
+
+def test_encoding_and_decoding_are_hidden_behind_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one thread for the model, a picture costs the time of the model alone, not the sum."""
+    run, encode, count = 0.03, 0.02, 12
+    honest = Encoding.still
+
+    def slow_model(picture: Any) -> Any:
+        time.sleep(run)
+        return invert(picture)
+
+    def slow_encoding(self: Encoding, picture: Any) -> bytes:
+        time.sleep(encode)
+        return honest(self, picture)
+
+    monkeypatch.setattr(Encoding, "still", slow_encoding)
+    transform = Transform(model(slow_model, threads=1), Settings())
+    began = time.perf_counter()
+    list(in_order(lambda _: transform(png(noise(4, 4))), range(count), transform.workers))
+    assert count * run < time.perf_counter() - began < count * (run + encode) * 0.85
