@@ -142,6 +142,29 @@ def test_prepared_inputs_are_made_of_photos_which_are_the_truth() -> None:
     np.testing.assert_array_equal(compared.colours, np.concatenate(shown, axis=1))
 
 
+def test_pictures_are_resized_first() -> None:
+    seen = []
+
+    def watched(picture: Any) -> Any:
+        seen.append(picture.shape)
+        return picture
+
+    pixels = np.full((40, 90, 4), 200, np.uint8)
+    pixels[..., 3] = 255
+    pixels[:, 45:] = (0, 0, 0, 0)  # black must not bleed into what is visible
+    transform = Transform(model(watched), Settings(size=20))
+    made = READ.picture(transform(png(pixels)).content)
+    assert seen == [(20, 45, 3)]
+    assert made.alpha is not None
+    assert (made.colours[made.alpha > 32] >= 198).all()
+    Transform(model(watched), Settings(size=20))(png(noise(7, 3)))
+    assert seen[1] == (47, 20, 3)
+    compared = Transform(model(watched), Settings(size=20, compare=True))
+    assert READ.picture(compared(png(noise(40, 90)), png(noise(40, 90))).content).size == (20, 3 * 45)
+    with pytest.raises(InputError, match="would have more than 200,000,000 pixels"):
+        Transform(model(watched), Settings(size=2000))(png(noise(100, 1)))
+
+
 def test_settings_that_do_not_fit_the_model_are_refused() -> None:
     with pytest.raises(InputError, match="--prepare outline: choose one of sketch"):
         Transform(model(invert), Settings(prepare="outline"))

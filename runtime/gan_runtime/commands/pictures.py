@@ -90,7 +90,7 @@ def _as_json(report: Report, model: PictureModel, settings: Settings, began: flo
     return {
         **report.to_json(),
         "tiles": {"side": model.side(settings.tile), "exact": model.exact, "difference": model.tiles()},
-        **{name: about[name] for name in ("prepare", "format", "quality", "compare")},
+        **{name: about[name] for name in ("prepare", "size", "format", "quality", "compare")},
         "pictures": {name: about[name] for name in ("background", "levels")},
         "model": {"path": str(model.path), "sha256": model.sha256},
         "scale": model.scale,

@@ -37,6 +37,13 @@ def translate(
             "Make the input from a photo first, as in training: sketch, grey, blur, mask or low.", metavar="NAME"
         ),
     ] = None,
+    size: Annotated[
+        int | None,
+        _option(
+            "Resize images first, so that their shorter side has this many pixels.", min=1, max=2**16,
+            default="their own size",
+        ),
+    ] = None,
     tile: Annotated[
         int | None,
         _option(
@@ -88,7 +95,7 @@ def translate(
     translator = open_translator(model, device, threads, quiet)
     given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}
     like = pictures_for([translator.model], given, (lambda remark: None) if quiet else note)
-    settings = Settings(Encoding(place.suffix, quality, like.background), like, tile, prepare or "", compare)
+    settings = Settings(Encoding(place.suffix, quality, like.background), like, size, tile, prepare or "", compare)
     if translator.manifest.prepared and not (prepare or quiet):
         kind = translator.manifest.prepared
         note(f"model: {translator.model.path} takes what {kind} makes; if IN are photos, add --prepare {kind}")

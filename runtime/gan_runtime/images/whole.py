@@ -40,7 +40,7 @@ class Picture:
             return self
         from PIL import Image  # noqa: PLC0415
 
-        seen = Image.fromarray(np.dstack([self.in_colour().colours, self.alpha]))
+        seen = self.in_colour().to_pillow()
         canvas = Image.new("RGBA", seen.size, background)
         canvas.alpha_composite(seen)
         flat = Picture(np.asarray(canvas)[..., :3])
@@ -55,6 +55,22 @@ class Picture:
         mode = "L" if self.colours.shape[2] == 1 else "RGB"
         colour = np.array(ImageColor.getcolor(background, mode), np.uint8)
         return replace(self, colours=np.where(self.alpha[..., None] == 0, colour, self.colours))
+
+    def resized(self, shorter: int) -> "Picture":
+        """The same with a shorter side of so many pixels (Lanczos)."""
+        from PIL import Image  # noqa: PLC0415
+
+        height, width = (max(1, round(side * shorter / min(self.size))) for side in self.size)
+        pixels = np.asarray(self.to_pillow().resize((width, height), Image.Resampling.LANCZOS))  # premultiplies
+        pixels, channels = pixels.reshape(height, width, -1), self.colours.shape[2]
+        return Picture(pixels[..., :channels], None if self.alpha is None else pixels[..., channels])
+
+    def to_pillow(self) -> Any:
+        """A Pillow image in mode L, LA, RGB or RGBA."""
+        from PIL import Image  # noqa: PLC0415
+
+        channels = self.colours if self.alpha is None else np.dstack([self.colours, self.alpha])
+        return Image.fromarray(channels[..., 0] if channels.shape[2] == 1 else channels)
 
     def in_colour(self) -> "Picture":
         """The same with three channels."""

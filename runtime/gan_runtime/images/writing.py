@@ -61,7 +61,7 @@ class Encoding:
         _check_sides(picture, kind)
         if not self.keeps_alpha:
             picture = picture.flattened(self.background)
-        return _saved(to_pillow(picture), kind, **self._settings(kind))
+        return _saved(picture.to_pillow(), kind, **self._settings(kind))
 
     def animation(self, frames: Sequence[tuple[Picture, int]], plays: int = 0) -> bytes:
         """The file of an animation: frames with durations in milliseconds, shown `plays` times; 0 for without an end.
@@ -75,7 +75,7 @@ class Encoding:
         if kind is None:
             raise InputError(f"is an animation; {self.suffix} holds one picture: choose one of {', '.join(ANIMATIONS)}")
         _check_sides(frames[0][0], kind)
-        first, *others = [(_palette if kind == "GIF" else to_pillow)(picture) for picture, _ in frames]
+        first, *others = [_palette(picture) if kind == "GIF" else picture.to_pillow() for picture, _ in frames]
         settings = self._settings(kind) | {"duration": [duration for _, duration in frames]}
         if kind != "GIF":
             settings["loop"] = plays
@@ -93,14 +93,6 @@ class Encoding:
         return {"compress_level": COMPRESS_LEVEL}
 
 
-def to_pillow(picture: Picture) -> Any:
-    """A Pillow image in mode L, LA, RGB or RGBA."""
-    from PIL import Image  # noqa: PLC0415
-
-    channels = picture.colours if picture.alpha is None else np.dstack([picture.colours, picture.alpha])
-    return Image.fromarray(channels[..., 0] if channels.shape[2] == 1 else channels)
-
-
 def _check_sides(picture: Picture, kind: str) -> None:
     height, width = picture.size
     if max(height, width) > MOST.get(kind, height + width):
@@ -111,7 +103,7 @@ def _palette(picture: Picture) -> Any:
     """A frame of a GIF: 255 colours of its own, without dithering; pixels that are half transparent or more are so."""
     from PIL import Image  # noqa: PLC0415
 
-    reduced = to_pillow(Picture(picture.in_colour().colours)).quantize(COLOURS, dither=Image.Dither.NONE)
+    reduced = Picture(picture.in_colour().colours).to_pillow().quantize(COLOURS, dither=Image.Dither.NONE)
     if picture.alpha is None:
         return reduced
     indices = np.where(picture.alpha < HALF, COLOURS, np.asarray(reduced)).astype(np.uint8)

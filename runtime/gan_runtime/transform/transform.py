@@ -32,6 +32,7 @@ class Settings:
     Attributes:
         encoding: the format of the outputs.
         reading: how pictures are decoded; its size and mode have no effect.
+        size: pictures are resized first, so that their shorter side has so many pixels; None for pictures as they are.
         tile: the largest side of a tile in pixels; None for that of the model, 0 for whole pictures.
         prepare: the key of `PREPARATIONS` that makes the model's input of a picture; "" if pictures are inputs.
         compare: write input, output and, if there is one, the truth side by side in place of the output.
@@ -39,6 +40,7 @@ class Settings:
 
     encoding: Encoding = field(default_factory=Encoding)
     reading: PictureOptions = field(default_factory=PictureOptions)
+    size: int | None = None
     tile: int | None = None
     prepare: str = ""
     compare: bool = False
@@ -48,6 +50,7 @@ class Settings:
         encoding, reading = self.encoding, self.reading
         return {
             "prepare": self.prepare,
+            "size": self.size,
             "tile": self.tile,
             "format": encoding.suffix,
             "quality": encoding.quality,
@@ -119,25 +122,39 @@ class Transform:
         if found.frames > 1 and truth is not None:
             raise InputError("is an animation, and has no truth to compare with; leave it out, or --truth")
         try:
-            with self._memory.taken(found.pixels * (1 + self.model.scale**2)):
+            with self._memory.taken(self._pixels(found) * (1 + self.model.scale**2)):
                 if found.frames > 1:
                     return self._animation(content, found, done, notice)
                 return self._still(content, truth, done, notice)
         except MemoryError:
             raise DataError(NO_MEMORY) from None
 
+    def _pixels(self, found: Contents) -> int:
+        """Pixels of the inputs of a model for a file. Raises InputError if `size` makes them too many."""
+        most, size = self.settings.reading.max_pixels, self.settings.size
+        if size is None:
+            return found.pixels
+        shorter, longer = sorted((found.height, found.width))
+        pixels = found.frames * size * round(size * longer / shorter)
+        if pixels > most:
+            raise InputError(f"would have more than {most:,} pixels in this size; choose a smaller --size")
+        return max(found.pixels, pixels)
+
+    def _sized(self, picture: Picture) -> Picture:
+        return picture if self.settings.size is None else picture.resized(self.settings.size)
+
     def _still(self, content: bytes, truth: bytes | None, done: Done | None, notice: Notice) -> Made:
-        picture = self._decoder.picture(content, notice)
+        picture = self._sized(self._decoder.picture(content, notice))
         if picture.alpha is not None and (self.settings.compare or not self.settings.encoding.keeps_alpha):
             notice(TRANSPARENT, 0)
-        beside = None if truth is None else self._truth.picture(truth)
+        beside = None if truth is None else self._sized(self._truth.picture(truth))
         made = self._made_of(picture, beside, done)
         in_tiles = self.model.in_tiles(*picture.size, self.settings.tile)
         return Made(self.settings.encoding.still(made), in_tiles=in_tiles)
 
     def _animation(self, content: bytes, found: Contents, done: Done | None, notice: Notice) -> Made:
         def frame(shown: tuple[Picture, int]) -> tuple[Picture, int]:
-            return self._made_of(shown[0]), shown[1]
+            return self._made_of(self._sized(shown[0])), shown[1]
 
         frames = []
         with self._animations:
@@ -145,7 +162,8 @@ class Transform:
                 frames.append(made)
                 if done:
                     done(len(frames), found.frames)
-        in_tiles = self.model.in_tiles(found.height, found.width, self.settings.tile)
+        size = frames[0][0].size
+        in_tiles = self.model.in_tiles(*size, self.settings.tile)
         return Made(self.settings.encoding.animation(frames, found.plays), len(frames), in_tiles)
 
     def _made_of(self, picture: Picture, truth: Picture | None = None, done: Done | None = None) -> Picture:
