@@ -1,8 +1,10 @@
 """Data sets of two domains: layouts, partners, derived inputs, held-out parts, and what is refused."""
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -309,3 +311,39 @@ def test_nothing_to_read() -> None:
     refused("has no picture that can be used")
     (Path("d") / "a.txt").touch()
     refused("1 other file ignored")
+
+
+def test_the_report_of_gan_data(call: Any) -> None:
+    pairs_in_folders()
+    pairs_in_folders("d/testA", "d/testB", first=7, count=1)
+    for i in range(4):
+        put(f"d/A/lonely{i}.png", 200 + i)
+    put("d/A/wide.png", 7, 48, 32)
+    put("d/B/wide.png", 8, 32, 32)
+    found = json.loads(call("gan-data", "d", "--json").out)["d"]["domains"]
+    alone = [f"A/lonely{i}.png" for i in range(4)]
+    assert found == {
+        "A": {"training": 8, "testing": 1},
+        "B": {"training": 4, "testing": 1},
+        "pairs": {"training": 4, "testing": 1},
+        "without a partner": alone,
+    }
+    verified = json.loads(call("gan-data", "d", "--verify", "--quiet", "--json").out)["d"]
+    assert verified["domains"] == found | {"of different shapes": ["A/wide.png, B/wide.png"]}
+    lines = call("gan-data", "d", "--verify", "--quiet").out.splitlines()
+    assert any(line.split() == ["pairs:", "4", "for", "training,", "1", "for", "testing"] for line in lines)
+    assert any("A/lonely0.png; A/lonely1.png; A/lonely2.png; and 1 more" in line for line in lines)
+
+
+def test_the_report_of_gan_data_on_other_folders(call: Any) -> None:
+    put("d/trainA/1.png", 1)
+    put("d/trainB/2.png", 2)
+    found = json.loads(call("gan-data", "d", "--json").out)["d"]
+    assert found["domains"] == {domain: {"training": 1, "testing": 0} for domain in "AB"} | {
+        "pairs": {"training": 0, "testing": 0}
+    }
+    put("d/trainA/1.bmp", 1)
+    assert "1.png have the same partner" in call("gan-data", "d").out
+    put("e/1.png", 1, 64, 32)
+    assert "domains" not in json.loads(call("gan-data", "e", "--json").out)["e"]
+    assert "left half for A" in call("gan-data", "e", "--verify", "--quiet").out

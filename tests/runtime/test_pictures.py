@@ -123,7 +123,7 @@ def test_a_large_jpeg_is_not_decoded_in_full() -> None:
     ("options", "message"),
     [
         ({"size": 27}, "size 27"),
-        ({"size": 257}, "size 257"),
+        ({"size": 513}, "size 513"),
         ({"mode": "RGBA"}, "mode 'RGBA'"),
         ({"labels": "x"}, "labels 'x'"),
         ({"background": "no"}, "background 'no'"),

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from gan_runtime.data.classes import find_classes
+from gan_runtime.data.domain_report import DomainReport, describe_domains
 from gan_runtime.data.idx import decode, search
+from gan_runtime.data.layout import Layout
 from gan_runtime.data.listing import open_pictures
 from gan_runtime.data.pictures import PictureReport, check_pictures
 from gan_runtime.data.registry import SOURCES, IdxFile, files_needed, find_computed
 from gan_runtime.errors import DataError
 from gan_runtime.images.options import PictureOptions
 
+SHOWN = 3  # names of a list
 LABELS_HEADER = 8  # bytes of an IDX file of one axis before its data, a byte each
 
 
@@ -43,15 +46,18 @@ def describe_pictures(path: Path, options: PictureOptions, verify: bool = False,
     Raises:
         DataError: the folder or archive as a whole cannot be used.
     """
-    if verify:
-        return _pictures(check_pictures(path, options, quiet))
     with open_pictures(path, options.follow_links) as listing:
+        layout = Layout.of(listing)
+        if verify:
+            checked = check_pictures(path, options, quiet)
+            return _pictures(checked, layout)
         found = find_classes(listing, options.labels)
         counts = Counter(found.of[name] for name in listing.names if found.of)
         classes = {name: counts[name] for name in found.names}
-        return _pictures(
-            PictureReport(len(listing.names), listing.bad, listing.ignored, classes, listing.left_out, found.remarks)
+        counted = PictureReport(
+            len(listing.names), listing.bad, listing.ignored, classes, listing.left_out, found.remarks
         )
+        return _pictures(counted, layout)
 
 
 def as_text(report: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +72,8 @@ def as_text(report: dict[str, Any]) -> dict[str, Any]:
     counts = zip(report["labels"].items(), report["classes"].values(), strict=True)
     classes = {str(number): f"{_one_line(name)}, {_images(count)}" for (name, number), count in counts}
     facts = report | {"classes": classes, "bad": bad, "labels": {}}
+    if "domains" in report:
+        facts["domains"] = _domains_as_text(report["domains"])
     if report.get("repeated"):
         facts["repeated"] = f"{_images(report['repeated'])} are exact copies of another image"
     else:
@@ -87,7 +95,8 @@ def _split_as_text(split: dict[str, Any]) -> str:
     return f"{split['images']:,} images, {split['folder'] or 'not found'}{verdict}{others}"
 
 
-def _pictures(found: PictureReport) -> dict[str, Any]:
+def _pictures(found: PictureReport, layout: Layout) -> dict[str, Any]:
+    domains = describe_domains(layout, found.sizes)
     return {
         "images": found.images,
         "ignored": found.ignored,
@@ -95,9 +104,31 @@ def _pictures(found: PictureReport) -> dict[str, Any]:
         "classes": found.classes,
         "labels": {name: number for number, name in enumerate(found.classes)},
         "bad": [{"name": entry.name, "reason": entry.reason} for entry in found.bad],
-        "remarks": list(found.remarks),
+        **({} if domains is None else {"domains": domains.as_dict()}),
+        "remarks": [*found.remarks, *_remarks(found, domains)],
         **({} if found.repeated is None else {"repeated": found.repeated}),
     }
+
+
+def _remarks(found: PictureReport, domains: DomainReport | None) -> list[str]:
+    """What a recipe for pairs would find."""
+    if domains is not None:
+        return [domains.problem] if domains.problem else []
+    wide = bool(found.sizes) and all(width == 2 * height for width, height in found.sizes.values())
+    return [
+        "all images are twice as wide as high: recipes for pairs take the left half for A, the right one for B"
+    ] * wide
+
+
+def _domains_as_text(domains: dict[str, Any]) -> dict[str, str]:
+    text = {}
+    for name, found in domains.items():
+        if isinstance(found, dict):
+            text[name] = ", ".join(f"{count:,} for {part}" for part, count in found.items() if count) or "none"
+        else:
+            more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+            text[name] = "; ".join(map(_one_line, found[:SHOWN])) + more
+    return text
 
 
 def _problems(folder: Path, files: tuple[IdxFile, ...]) -> list[str]:

@@ -11,7 +11,7 @@ from gan_runtime.data.dataset import Dataset
 from gan_runtime.data.decoded import Decoded, Extract, decoded_listing
 from gan_runtime.data.domains import DIRECTIONS, Domains, PairOptions, domains_of
 from gan_runtime.data.entries import Bad, Listing, part_of
-from gan_runtime.data.layout import Layout, pair_up
+from gan_runtime.data.layout import Layout, pair_up, shapes_differ
 from gan_runtime.data.listing import open_pictures
 from gan_runtime.data.pictures import passed_over, shown_bad
 from gan_runtime.errors import DataError, InputError
@@ -202,10 +202,11 @@ def _pairs(reading: _Reading, source: _Side, target: _Side) -> tuple[Decoded, De
 
 
 def _misshapen(inputs: Decoded, targets: Decoded) -> Iterator[Bad]:
-    """Partners whose ratios of width and height differ by more than a pixel."""
-    for i, ((w, h), (width, height)) in enumerate(zip(inputs.sizes.tolist(), targets.sizes.tolist(), strict=True)):
-        if abs(w * height - width * h) > max(h, height):
-            yield Bad(inputs.names[i], f"{w} x {h} pixels, but {targets.names[i]} {width} x {height}")
+    """Partners of different shapes."""
+    for i, (one, other) in enumerate(zip(inputs.sizes.tolist(), targets.sizes.tolist(), strict=True)):
+        if shapes_differ(one, other):
+            shapes = "{} x {} pixels, but {} {} x {}".format(*one, targets.names[i], *other)
+            yield Bad(inputs.names[i], shapes)
 
 
 def _remark_on_sizes(reading: _Reading, inputs: Decoded, targets: Decoded) -> None:

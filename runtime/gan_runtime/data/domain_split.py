@@ -48,9 +48,15 @@ def split_domains(domains: Domains, share: float | None = SHARE) -> Parts:
     Raises:
         InputError: `share` is out of range.
     """
+    if share not in domains.splits:
+        domains.splits[share] = _split(domains, SHARE if share is None else share)
+    found: Parts = domains.splits[share]
+    return found
+
+
+def _split(domains: Domains, share: float) -> Parts:
     if domains.held_out is not None:
         return Parts(_all_rows(domains), _all_rows(domains.held_out), domains.held_out)
-    share = SHARE if share is None else share
     check_share(share)
     if domains.paired:
         (out,) = _held_out([_of_pairs(domains)], share)

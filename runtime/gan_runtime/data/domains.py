@@ -3,6 +3,8 @@
 import hashlib
 import json
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +71,11 @@ class Domains(Dataset):
     target: Dataset = field(kw_only=True)
     paired: bool = field(kw_only=True)
     held_out: "Domains | None" = field(kw_only=True, default=None)
+
+    @cached_property
+    def splits(self) -> dict[float | None, Any]:
+        """What `split_domains` has found by share: a run splits its images several times."""
+        return {}
 
 
 def domains_of(source: Dataset, target: Dataset, paired: bool, held_out: Domains | None = None) -> Domains:

@@ -105,12 +105,18 @@ def pair_up(path: Path, one: Sequence[str], other: Sequence[str]) -> tuple[list[
     """
     left, right = _by_key(path, one), _by_key(path, other)
     partners = [(left[key], right[key]) for key in sorted(left.keys() & right.keys())]
-    return partners, [*_alone(left, right, other), *_alone(right, left, one)]
+    return partners, [*_alone(left, right), *_alone(right, left)]
 
 
-def _alone(names: dict[Key, str], partners: dict[Key, str], beside: Sequence[str]) -> list[Bad]:
-    reason = f"no picture of its name in {place(beside[0]).domain}"
-    return [Bad(name, reason) for key, name in names.items() if key not in partners]
+def shapes_differ(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether the ratios of two widths and heights differ by more than a pixel."""
+    (w, h), (width, height) = one, other
+    return abs(w * height - width * h) > max(h, height)
+
+
+def _alone(names: dict[Key, str], partners: dict[Key, str]) -> list[Bad]:
+    lone = [name for key, name in names.items() if key not in partners]
+    return [Bad(name, f"no picture of its name in {'B' if place(name).domain == 'A' else 'A'}") for name in lone]
 
 
 def _by_key(path: Path, names: Sequence[str]) -> dict[Key, str]:

@@ -1,7 +1,7 @@
 """Load a folder or archive of pictures as a data set."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ from gan_runtime.terminal.text import note
 class PictureReport:
     """The numbers of usable images, ignored files, images per class and left-out files by kind; bad files; remarks.
 
-    `repeated` is the number of images that repeat another one pixel for pixel; None if no image was decoded.
+    `repeated` is the number of images that repeat another one pixel for pixel; None if no image was decoded. `sizes`
+    has the width and height of the decoded images by name.
     """
 
     images: int
@@ -30,6 +31,7 @@ class PictureReport:
     left_out: dict[str, int]
     remarks: tuple[str, ...]
     repeated: int | None = None
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def is_pictures(source: str) -> bool:
@@ -82,6 +84,7 @@ def check_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> 
         found.left_out,
         all_remarks(found, options),
         count_repeated(found.images),
+        dict(zip(found.names, map(tuple, found.sizes.tolist()), strict=True)),
     )
 
 
