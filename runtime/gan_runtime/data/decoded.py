@@ -163,10 +163,10 @@ def _pixels(listing: Listing, options: PictureOptions, quiet: bool, extract: Ext
         for marked in folder.glob(f"*/{mark}") if mark else ():
             if found := _open(marked.parent, len(listing.names)):
                 return found
-        content = _content(listing, quiet)
+        content = content_of(listing, quiet)
         entry = folder / _key(content, options, extract)
         if found := _open(entry, len(listing.names)):
-            _mark(entry, mark)
+            mark_entry(entry, mark)
             return found
         if not problem:
             with new_draft(folder, shape) as (draft, rows):
@@ -174,7 +174,7 @@ def _pixels(listing: Listing, options: PictureOptions, quiet: bool, extract: Ext
                 if pixels.content and content and pixels.content != content:
                     raise DataError(f"{listing.path}: its pictures changed while they were read; try again later")
                 if pixels.content and content:
-                    _mark(draft, mark)
+                    mark_entry(draft, mark)
                     about = {
                         "bad": list(pixels.bad.items()),
                         "remarks": [astuple(each) for each in pixels.remarks],
@@ -188,23 +188,25 @@ def _pixels(listing: Listing, options: PictureOptions, quiet: bool, extract: Ext
     return _decode(listing, options, extract, np.zeros(shape, np.uint8), quiet)
 
 
-def _mark(entry: Path, mark: str) -> None:
+def mark_entry(entry: Path, mark: str) -> None:
+    """Note that the entry was compared with the files whose stamp is `mark`; "" is none."""
     with suppress(OSError):  # the cache may be read-only
         if mark:
             (entry / mark).touch()
 
 
-def _content(listing: Listing, quiet: bool) -> str:
+def content_of(listing: Listing, quiet: bool) -> str:
     """Digest of all names and contents; "" if one cannot be read for now."""
     digests = []
     with progress(f"reading {listing.path.name}", len(listing.names), "images", quiet=quiet) as advance:
         for name in listing.names:
             digests.append(read_picture(listing, name)[2])
             advance(1)
-    return _digest_of_all(listing, digests)
+    return digest_of_all(listing, digests)
 
 
-def _digest_of_all(listing: Listing, digests: list[str]) -> str:
+def digest_of_all(listing: Listing, digests: list[str]) -> str:
+    """Digest of all names with the digests of their files; "" if one is ""."""
     lines = (f"{name!a} {digest}\n" for name, digest in zip(listing.names, digests, strict=True))
     return hashlib.sha256("".join(lines).encode()).hexdigest() if all(digests) else ""
 
@@ -213,11 +215,11 @@ def _key(source: str, options: PictureOptions, extract: Extract) -> str:
     """Digest of everything that determines the images of a source."""
     shaping = asdict(options)
     del shaping["labels"], shaping["skip_bad"], shaping["follow_links"]
-    what = [VERSION, _codecs(), source, shaping, *([] if extract == PICTURE else [astuple(extract), PREPARED])]
+    what = [VERSION, codecs(), source, shaping, *([] if extract == PICTURE else [astuple(extract), PREPARED])]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
 
 
-def _codecs() -> list[str | None]:
+def codecs() -> list[str | None]:
     """Versions of Pillow and of the libraries that it decodes with."""
     import PIL  # noqa: PLC0415
     from PIL import features  # noqa: PLC0415
@@ -266,19 +268,19 @@ def _decode(
         return "", digest
 
     with progress(f"decoding {listing.path.name}", len(rows), "images", quiet=quiet) as advance:
-        done = list(_in_threads(fill, len(rows), advance))
+        done = list(in_threads(fill, len(rows), advance))
     bad = {index: reason for index, (reason, _) in enumerate(done) if reason}
     good = [index for index in range(len(rows)) if index not in bad]
     for first in range(0, len(good) if bad else 0, ROWS_AT_ONCE):
         chosen = good[first : first + ROWS_AT_ONCE]
         rows[first : first + len(chosen)] = rows[chosen]
-    images, content = rows[: len(good)], _digest_of_all(listing, [digest for _, digest in done])
+    images, content = rows[: len(good)], digest_of_all(listing, [digest for _, digest in done])
     files = np.array([int(done[index][1][:16], 16) for index in good], np.uint64)
     sizes = np.array([measured[index] for index in good], np.int64).reshape(-1, 2)
     return _Pixels(images, files, sizes, bad, digest_of_images(images), summarise(listing.names, noticed), content)
 
 
-def _in_threads(work: Callable[[int], Any], count: int, advance: Callable[[int], None]) -> Iterator[Any]:
+def in_threads(work: Callable[[int], Any], count: int, advance: Callable[[int], None]) -> Iterator[Any]:
     """Results of `work` for 0 .. count - 1, in order; pillow decodes and resizes outside of Python's lock."""
     pool = ThreadPoolExecutor(min(available_cpus(), MAX_THREADS))
     try:
