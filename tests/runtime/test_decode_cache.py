@@ -195,7 +195,7 @@ def test_a_lack_of_memory_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_pictures_that_change_while_they_are_read_are_not_kept_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = fill("d", 10)
-    real = module._content
+    real = module.content_of
 
     def changing(listing: Listing, quiet: bool) -> str:
         content = real(listing, quiet)
@@ -203,7 +203,7 @@ def test_pictures_that_change_while_they_are_read_are_not_kept_as_others(monkeyp
         return content
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "_content", changing)
+        patched.setattr(module, "content_of", changing)
         with pytest.raises(DataError, match="d: its pictures changed while they were read; try again"):
             read(folder)
     assert greys(read(folder)) == [99]
