@@ -114,7 +114,7 @@ def _check_batch(recipe: Recipe, data: DataSource) -> None:
     if recipe.batch_size <= data.images:
         return
     step = recipe.batch_step
-    smallest: int = Recipe.__dataclass_fields__["batch_size"].metadata["bounds"]["min"]
+    smallest: int = recipe.__dataclass_fields__["batch_size"].metadata["bounds"]["min"]
     least, most = max(smallest, step), data.images // step * step
     found = f"{data.name} has {data.images:,} {'image' if data.images == 1 else 'images'}"
     if most < least:

@@ -7,11 +7,12 @@ from gan_trainer.losses.adversarial import OBJECTIVES
 from gan_trainer.networks.patch import new_patch_discriminator
 from gan_trainer.networks.translator import Translator, new_translator
 from gan_trainer.recipes.translation import PATCHES, TranslationRecipe
-from gan_trainer.training.average import fit_statistics
+from gan_trainer.training.average import fit_statistics, share_of_new
 from gan_trainer.training.state import TrainState, update_averages
 from gan_trainer.training.step import autocast
 
 FIT_EVERY = 4  # steps between batches that the averages see
+FIT_SPEED = 4  # their statistics follow their weights with a quarter of the weights' half-life
 
 
 def generator(recipe: TranslationRecipe, source: ImageSize, size: ImageSize) -> Translator:
@@ -64,7 +65,10 @@ def generator_loss(state: TrainState, recipe: TranslationRecipe, name: str, fake
 def update_translators(state: TrainState, recipe: TranslationRecipe, **inputs: Tensor) -> None:
     """Update the averages of generators. At intervals, their statistics are fitted to a batch of their `inputs`."""
     update_averages(state, recipe, recipe.batch_size, statistics=False)
-    if state.step % FIT_EVERY == 0:
-        for name, average in state.averages.items():
-            with autocast(inputs[name], recipe):
-                fit_statistics(average, inputs[name])
+    if not state.averages or state.step % FIT_EVERY:
+        return
+    seen = state.images_before + state.images_seen + recipe.batch_size
+    share = share_of_new(recipe.ema_half_life, seen, FIT_SPEED * FIT_EVERY * recipe.batch_size)
+    for name, average in state.averages.items():
+        with autocast(inputs[name], recipe):
+            fit_statistics(average, inputs[name], share)

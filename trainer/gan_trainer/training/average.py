@@ -7,8 +7,15 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-STATISTICS_SHARE = 0.02  # of a new batch in the running statistics of an average; more in the first batches
 WARM_UP = 0.1  # early in a run the half-life is at most this share of the images seen
+
+
+def share_of_new(half_life: float, images_seen: int, images: int) -> float:
+    """The share of a new value in an average, `images` after the last update and `images_seen` after the run's start.
+
+    `half_life` is the number of images after which the influence of old values has halved.
+    """
+    return 1.0 - math.pow(0.5, images / min(half_life, WARM_UP * images_seen))
 
 
 @torch.no_grad()
@@ -25,7 +32,7 @@ def update_average(
         images: images seen since the last update.
         statistics: average the running statistics of norms, too.
     """
-    share = 1.0 - math.pow(0.5, images / min(half_life, WARM_UP * images_seen))
+    share = share_of_new(half_life, images_seen, images)
     new = network.state_dict(keep_vars=True)
     for name, tensor in average.state_dict(keep_vars=True).items():
         if tensor.is_floating_point() and (statistics or isinstance(tensor, nn.Parameter)):
@@ -33,15 +40,16 @@ def update_average(
 
 
 @torch.no_grad()
-def fit_statistics(average: nn.Module, *inputs: Tensor) -> None:
+def fit_statistics(average: nn.Module, inputs: Tensor, share: float) -> None:
     """Move the running statistics of batch norms towards those that the averaged weights have on a batch.
 
-    An average of statistics does not fit averaged weights, whose features are smaller than those of any weights that
-    were averaged.
+    Averaged statistics do not fit averaged weights, whose features are smaller than those of any weights that were
+    averaged.
 
     Args:
         average: in any mode; its weights do not change.
-        inputs: of `average`, a batch of training data.
+        inputs: a batch of training data, float [n, c, h, w].
+        share: of this batch in the statistics.
     """
     norms = [module for module in average.modules() if isinstance(module, nn.BatchNorm2d)]
     if not norms:
@@ -50,8 +58,8 @@ def fit_statistics(average: nn.Module, *inputs: Tensor) -> None:
     average.eval()  # dropout would draw random numbers and change the statistics
     for norm in norms:
         norm.train()
-        norm.momentum = max(STATISTICS_SHARE, 1 / (1 + int(norm.num_batches_tracked or 0)))
-    average(*inputs)
+        norm.momentum = share
+    average(inputs)
     for module, mode in modes:
         module.training = mode
 
