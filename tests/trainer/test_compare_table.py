@@ -153,16 +153,16 @@ def test_nothing_but_diverged_runs() -> None:
     assert [row[0] for row in cells] == ["recipe", "gan", "gan-minimax"]
     assert "Features" not in markdown(cells, Plan(Settings("mnist", 1000), {}), results)
     assert curves(results, "cpu_seconds", FID) == []
-    save_samples(Path("samples.png"), {"gan": None, "gan-minimax": None}, samples_of)
+    save_samples(Path("samples.png"), {"gan": None, "gan-minimax": None}, samples_of, {})
     samples = np.array(Image.open("samples.png").convert("L"))
     assert all((row < 100).any() for row in np.split(samples, 2)), "each has its name"
     assert (samples[:, -5:] == 255).all(), "as a whole"
 
 
 def test_a_row_of_samples_for_each_recipe(unconditional_model: Path, conditional_model: Path) -> None:
-    save_samples(Path("one.png"), {"gan": unconditional_model}, samples_of)
+    save_samples(Path("one.png"), {"gan": unconditional_model}, samples_of, {})
     save_samples(
-        Path("samples.png"), {"quick": conditional_model, "none": None, "gan": unconditional_model}, samples_of
+        Path("samples.png"), {"quick": conditional_model, "none": None, "gan": unconditional_model}, samples_of, {}
     )
     one, samples = (np.array(Image.open(name).convert("L")) for name in ("one.png", "samples.png"))
     quick, none, gan = np.split(samples, 3)
@@ -224,7 +224,7 @@ def test_recipes_without_a_curve_and_with_one_point() -> None:
 
 
 def page_of(results: list[dict[str, Any]]) -> Path:
-    save_samples(Path("samples.png"), {result["recipe"]: None for result in results}, samples_of)
+    save_samples(Path("samples.png"), {result["recipe"]: None for result in results}, samples_of, {})
     cells = lines(summarise(results, COLUMNS), results, COLUMNS)
     plan = Plan(Settings("</script>mnist", None, 60.0, 10_000), {})
     write_comparison(Path("comparison.html"), cells, plan, results, Path("samples.png"), FID)

@@ -51,7 +51,7 @@ def train(
 
     settings = {"images": IMAGES, "eval_every": EVERY, "width": 4, "batch_size": 8, "preview_every": IMAGES}
     return start_run(
-        data,
+        {"A": data.source, "B": data.target},
         recipe,
         settings | changes,
         {},

@@ -11,8 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from gan_runtime.data import Dataset, PictureOptions, load_dataset
-from gan_runtime.data.domain_pictures import load_domains
+from gan_runtime.data import Dataset, PictureOptions
 from gan_runtime.data.domains import PairOptions
 from gan_runtime.data.picture_options import picture_options
 from gan_runtime.data.split import SHARE
@@ -21,7 +20,7 @@ from gan_runtime.evaluation.networks import ANY
 from gan_runtime.terminal.text import note
 from gan_trainer.api.own_networks import check_networks
 from gan_trainer.data.arrays import two_domains
-from gan_trainer.data.source import IN_MEMORY, DataSource, has_test_images, held_out_words
+from gan_trainer.data.source import IN_MEMORY, DataSource, has_test_images, held_out_words, load_source
 from gan_trainer.evaluation.run import RunEvaluator
 from gan_trainer.recipes.checks import check_run
 from gan_trainer.recipes.recipe import find_recipe
@@ -216,9 +215,7 @@ def _options(source: str, pictures: Mapping[str, Any]) -> PictureOptions | None:
 def _load(data: Data, options: Any, pairs: PairOptions | None, call: Call) -> Dataset:
     if not isinstance(data, str):
         return _in_memory(data, pairs)
-    if pairs is not None:
-        return load_domains(Path(data), options, pairs, call.quiet)
-    return load_dataset(data, "train", call.data_dir, options, offline=call.offline, quiet=call.quiet)
+    return load_source(data, options, pairs, call.data_dir, offline=call.offline, quiet=call.quiet)
 
 
 def _in_memory(data: Dataset | Mapping[str, Dataset], pairs: PairOptions | None) -> Dataset:

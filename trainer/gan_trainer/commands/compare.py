@@ -18,7 +18,7 @@ from gan_runtime.terminal.picture_flags import (
     SkipBad,
 )
 from gan_runtime.terminal.text import note
-from gan_trainer.commands.flags import Features, HoldOut, with_recipe_flags
+from gan_trainer.commands.flags import Direction, Features, HoldOut, Input, InputMode, with_recipe_flags
 from gan_trainer.commands.requirements import require
 
 
@@ -67,6 +67,9 @@ def compare(
     skip_bad: SkipBad = False,
     follow_links: FollowLinks = False,
     hold_out: HoldOut = None,
+    input: Input = None,
+    direction: Direction = None,
+    input_mode: InputMode = None,
     features: Features = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -76,11 +79,11 @@ def compare(
     """Train recipes with the same budget, export each run, and measure the exported files.
 
     The result is a table, samples, and curves of the leading metric over time: FID, or the number of modes for points.
+    Recipes that learn from two domains are compared if they are named in --recipes.
     The budget per run is --seconds or --images. The same command resumes a comparison: finished runs are skipped, new
     recipes and seeds are added. The settings under Recipe apply to all recipes. --precision is fp32 unless it is given.
     """
     require("gan-compare")
-    from gan_runtime.data import load_dataset
     from gan_runtime.data.picture_options import picture_options
     from gan_runtime.data.split import SHARE
     from gan_runtime.devices.processors import available_cpus
@@ -89,7 +92,7 @@ def compare(
     from gan_trainer.compare import command
     from gan_trainer.compare.cells import Place, known_results
     from gan_trainer.compare.plan import Cell, Settings
-    from gan_trainer.data.source import DataSource
+    from gan_trainer.data.source import DataSource, load_source
     from gan_trainer.training.config import choose_device, choose_precision
 
     reading = {
@@ -102,14 +105,16 @@ def compare(
     chosen, _ = choose_device(device)
     fields = given | {"precision": choose_precision(given.get("precision", "fp32"), chosen)}
     command.check_budget(given.get("images"), seconds, chosen)
-    names = command.choose_recipes(data, recipes, fields, pictures)
-    dataset = load_dataset(data, "train", data_dir, pictures, offline=offline, quiet=quiet)
+    between = {"input": input, "direction": direction, "input_mode": input_mode}
+    pairs = command.pairs_of(recipes, data, between)
+    names = command.choose_recipes(data, recipes, fields, pictures, pairs)
+    dataset = load_source(data, pictures, pairs, data_dir, offline=offline, quiet=quiet)
     share = SHARE if hold_out is None else hold_out
-    source = DataSource.of(dataset, data, data_dir, pictures, share)
+    source = DataSource.of(dataset, data, data_dir, pictures, share, pairs)
     configs = command.configure(source, names, fields, chosen)
     task, comparison = command.comparable(configs[names[0]])
     n = n or samples_for(data, share)
-    options = reading | {"hold_out": hold_out}
+    options = reading | {"hold_out": hold_out} | between
     settings = Settings(
         source.source,
         given.get("images"),
@@ -134,7 +139,7 @@ def compare(
     failures = command.compare_all(place, plan, cells, comparison.columns, jobs, quiet=quiet)
     if failures and not known_results(place, plan):
         raise failures[0]
-    text, document = command.report(place, plan, task, comparison)
+    text, document = command.report(place, plan, task, comparison, dataset, configs[names[0]])
     if not quiet:
         note(f"written: {folder}/comparison.html, comparison.md, comparison.json and samples.png")
     if failures:

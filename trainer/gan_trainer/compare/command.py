@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_runtime.data import KNOWN, Dataset, check_source
+from gan_runtime.data.domains import PairOptions
 from gan_runtime.data.registry import own_evaluation
 from gan_runtime.errors import DataError, GanEdgeError, InputError, ModelError
 from gan_runtime.evaluation.table import METRICS
@@ -22,8 +23,9 @@ from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Processes
 from gan_trainer.compare.speed import images_within, step_seconds
 from gan_trainer.data.source import DataSource
+from gan_trainer.recipes.checks import flag
 from gan_trainer.recipes.recipe import RECIPES, Recipe, find_recipe
-from gan_trainer.runs.settings import check_settings, make_config
+from gan_trainer.runs.settings import check_settings, make_config, pair_options
 from gan_trainer.tasks import task_of
 from gan_trainer.tasks.task import Comparison, Metric, Task
 from gan_trainer.training.config import Config
@@ -51,7 +53,27 @@ def check_budget(images: int | None, seconds: float | None, device: str) -> None
         )
 
 
-def choose_recipes(data: str, named: str | None, changes: dict[str, Any], pictures: PictureOptions | None) -> list[str]:
+def pairs_of(named: str | None, data: str, given: Mapping[str, str | None]) -> PairOptions | None:
+    """How the two domains of the data are found, for recipes that learn from two; as `pair_options`.
+
+    Raises:
+        InputError: as `pair_options`, or options are given and no recipe is named.
+    """
+    if named is not None:
+        return pair_options(named.split(",")[0], data, **given)
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{flag(name, value)}: name recipes that learn from two domains, with --recipes")
+    return None
+
+
+def choose_recipes(
+    data: str,
+    named: str | None,
+    changes: dict[str, Any],
+    pictures: PictureOptions | None,
+    pairs: PairOptions | None = None,
+) -> list[str]:
     """The names of the recipes to compare: those that are `named`, or all that can learn from one domain of the data.
 
     Raises:
@@ -65,7 +87,7 @@ def choose_recipes(data: str, named: str | None, changes: dict[str, Any], pictur
     for name in names:
         find_recipe(name)
         try:
-            check_settings(data, name, changes, pictures)
+            check_settings(data, name, changes, pictures, pairs)
         except InputError as error:
             raise _of_recipe(name, error) from None
     return names
@@ -128,7 +150,7 @@ def planned(
         config = configs[recipe]
         images = images_within(config.recipe, settings.cpu_seconds, *step_seconds(config, dataset))
         try:
-            check_settings(settings.data, recipe, settings.fields | {"images": images}, None)
+            check_settings(settings.data, recipe, settings.fields | {"images": images}, None, config.data.pairs)
         except InputError as error:
             raise InputError(f"--seconds {settings.cpu_seconds:g}: is too short for {recipe}: {error}") from None
         if not quiet:
@@ -159,8 +181,12 @@ def compare_all(
     return failures
 
 
-def report(place: Place, plan: Plan, task: Task, comparison: Comparison) -> tuple[str, dict[str, Any]]:
+def report(
+    place: Place, plan: Plan, task: Task, comparison: Comparison, dataset: Dataset, config: Config
+) -> tuple[str, dict[str, Any]]:
     """Write table, samples, page and JSON of all finished runs into the folder.
+
+    The samples are those of `dataset` if the task needs inputs; `config` is that of one of the recipes.
 
     Returns:
         The table as text, and the content of the JSON file.
@@ -181,7 +207,8 @@ def report(place: Place, plan: Plan, task: Task, comparison: Comparison) -> tupl
         if result["outcome"] != DIVERGED:
             models[result["recipe"]] = place.model(Cell(result["recipe"], result["seed"]))
     samples = place.folder / "samples.png"
-    save_samples(samples, models, comparison.samples)
+    beside = comparison.beside(dataset, config)
+    save_samples(samples, models, lambda file: comparison.samples(file, dataset, config), beside)
     metric = next((metric for metric in task.metrics if metric.key == columns[0]), UNTITLED)
     write_comparison(place.folder / "comparison.html", cells, plan, results, samples, metric)
     (place.folder / "curves.png").unlink(missing_ok=True)  # of an earlier version, with other runs

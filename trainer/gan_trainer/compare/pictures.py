@@ -1,6 +1,6 @@
 """The picture of a comparison: a row of samples per recipe."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +10,23 @@ from PIL import Image, ImageDraw, ImageFont
 from gan_runtime.files import atomic_write
 from gan_runtime.images.grids import to_pillow
 
-Samples = Callable[[Path], NDArray[np.uint8]]  # as `Comparison.samples`
+Samples = Callable[[Path], NDArray[np.uint8]]  # exported file -> picture
 MARGIN, GAP = 110, 4
 INK = "#222222"
 
 
-def save_samples(path: Path, models: dict[str, Path | None], samples: Samples) -> None:
+def save_samples(
+    path: Path, models: dict[str, Path | None], samples: Samples, beside: Mapping[str, NDArray[np.uint8]]
+) -> None:
     """Draw a row for each recipe: its name, and the samples of one of its exported files; None where there is no file.
+
+    Above them are the pictures `beside`, by name.
 
     Raises:
         OutputError: the picture cannot be written.
     """
-    rows = {name: None if file is None else to_pillow(samples(file)).convert("RGB") for name, file in models.items()}
+    found = dict(beside) | {name: None if file is None else samples(file) for name, file in models.items()}
+    rows = {name: None if pixels is None else to_pillow(pixels).convert("RGB") for name, pixels in found.items()}
     drawn = [row for row in rows.values() if row is not None]
     width = max((row.width for row in drawn), default=MARGIN)
     height = max((row.height for row in drawn), default=28) + GAP

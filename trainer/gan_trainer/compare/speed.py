@@ -2,13 +2,11 @@
 
 import time
 
-import torch
-
 from gan_runtime.data import Dataset
-from gan_trainer.data.batches import Batches
 from gan_trainer.recipes.adversarial import EARLY
 from gan_trainer.recipes.recipe import Recipe
 from gan_trainer.systems import start_state
+from gan_trainer.training.batches import batches_of
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import number_of_threads
 from gan_trainer.training.schedule import set_learning_rate
@@ -25,7 +23,7 @@ def step_seconds(config: Config, dataset: Dataset, least: float = MEASURED_SECON
     """
     recipe = config.recipe
     state = start_state(config)
-    batches = Batches(dataset, recipe.batch_size, config.seed, torch.device(config.device))
+    batches = batches_of(config, dataset)
     state.counters["g_steps"] = EARLY + 1
     set_learning_rate(state, recipe)  # once: more images may be shown here than the recipe's schedule has
     seconds: dict[bool, list[float]] = {False: [], True: []}

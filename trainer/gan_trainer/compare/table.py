@@ -97,7 +97,7 @@ def remarks(plan: Plan, results: Sequence[Result]) -> list[str]:
         f"All recipes compute in {settings.precision}.",
         *_differences(plan),
         *beside_the_budget(settings, results),
-        _measured(settings),
+        _measured(settings, results),
     ]
     if settings.options:
         about.append(f"Options of the data: {' '.join(settings.data_flags())}.")
@@ -112,11 +112,12 @@ def remarks(plan: Plan, results: Sequence[Result]) -> list[str]:
     return [*about, *_software(results), f"Processor: {processor()}."]
 
 
-def _measured(settings: Settings) -> str:
+def _measured(settings: Settings, results: Sequence[Result]) -> str:
     if settings.unmeasured:
         return f"The last checkpoint of each run was exported. There are no metrics: {settings.unmeasured}."
+    n = next((scores["n"] for scores in map(scores_of, results) if scores and "n" in scores), settings.n)
     return (
-        f"The last checkpoint of each run was exported, and gan-eval measured {settings.n:,} samples of each file. "
+        f"The last checkpoint of each run was exported, and gan-eval measured {n:,} samples of each file. "
         "Mean ± standard deviation over seeds."
     )
 

@@ -107,13 +107,32 @@ class DataSource:
                 "the images of this run are in no file: resume it in Python, gan_trainer.resume(run, data=…)"
             )
         if self.pictures is None:
-            return load_dataset(self.source, data_dir=folder or self.folder, offline=offline, quiet=quiet)
+            found = folder or (Path(self.folder) if self.folder else None)
+            return load_source(self.source, None, None, found, offline=offline, quiet=quiet)
         where = folder or Path(self.source)
         if not where.exists():
             raise DataError(f"{where}: the images of this run are missing; give their new path with --data-dir")
-        if self.pairs is not None:
-            return load_domains(where, self.pictures, self.pairs, quiet)
-        return load_dataset(str(where), pictures=self.pictures, quiet=quiet)
+        return load_source(str(where), self.pictures, self.pairs, quiet=quiet)
+
+
+def load_source(
+    source: str,
+    pictures: PictureOptions | None,
+    pairs: PairOptions | None,
+    folder: Path | None = None,
+    *,
+    offline: bool = False,
+    quiet: bool = False,
+) -> Dataset:
+    """Load the training images of a data set, or the two domains of a folder or archive where `pairs` are given.
+
+    Raises:
+        DataError, InputError: as `load_dataset` and `load_domains`.
+    """
+    if pairs is None:
+        return load_dataset(source, "train", folder, pictures, offline=offline, quiet=quiet)
+    assert pictures is not None
+    return load_domains(Path(source), pictures, pairs, quiet)
 
 
 def has_test_images(dataset: Dataset, source: str) -> bool:

@@ -190,7 +190,7 @@ def _encoder(encoder: nn.Module, generator: ModelFile, config: Config, about: di
     )
 
 
-def samples(file: Path) -> NDArray[np.uint8]:
+def samples(file: Path, *_: Any) -> NDArray[np.uint8]:
     """Images 0 .. 19 of seed 0 in one row."""
     return arrange(Generator.load(file, "cpu").sample(COMPARED_IMAGES), Layout(rows=1))
 

@@ -110,7 +110,7 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
     return {"generator": generator}
 
 
-def samples(file: Path) -> NDArray[np.uint8]:
+def samples(file: Path, *_: Any) -> NDArray[np.uint8]:
     """A scatter plot of points 0 .. 2,499 of seed 0."""
     generator = Generator.load(file, "cpu")
     assert generator.points

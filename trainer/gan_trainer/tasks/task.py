@@ -94,15 +94,18 @@ class Comparison:
     Args:
         columns: the metrics in its table, keys of `gan_runtime.evaluation.table.METRICS`. The first one orders the rows
             and is plotted over the training; the next ones order rows that are equal in it.
-        samples: exported file -> a picture of samples of the same latents for each file, uint8 [h, w, c].
+        samples: (exported file, data, configuration) -> a picture of samples of the same latents or inputs for each
+            file, uint8 [h, w, c].
         features: (data, feature network that the user names, n) -> SHA-256 of the network in which gan-eval measures n
             samples; "" where it needs none. Raises ModelError where there is none, DataError where there are too few
             data, and InputError where n is too small.
+        beside: (data, configuration) -> pictures by name to show above the samples, such as their inputs.
     """
 
     columns: tuple[str, ...]
-    samples: Callable[[Path], NDArray[np.uint8]]
+    samples: Callable[[Path, Dataset, Config], NDArray[np.uint8]]
     features: Callable[[DataSource, str | None, int], str] = lambda data, named, n: ""
+    beside: Callable[[Dataset, Config], dict[str, NDArray[np.uint8]]] = lambda data, config: {}
 
 
 def _not_judged(config: Config, dataset: Dataset, data_dir: Path | None, **_: Any) -> Judge | None:

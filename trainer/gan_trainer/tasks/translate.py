@@ -14,6 +14,8 @@ from gan_runtime.data import Dataset
 from gan_runtime.data.domain_split import split_domains
 from gan_runtime.data.domains import Domains
 from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.networks import find_features
 from gan_runtime.evaluation.reference import measure_split
 from gan_runtime.evaluation.scores import TEST
 from gan_runtime.evaluation.table import METRICS
@@ -29,9 +31,11 @@ from gan_runtime.evaluation.translation import (
 from gan_runtime.images.grids import grid
 from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.text import note
+from gan_runtime.translator import Translator
+from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.base import Recipe
 from gan_trainer.tasks.features import open_features
-from gan_trainer.tasks.task import Best, Entry, Files, Metric, Task
+from gan_trainer.tasks.task import Best, Comparison, Entry, Files, Metric, Task
 from gan_trainer.tasks.translating import Unseen, translate, unseen
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
@@ -40,6 +44,7 @@ SAID = ("fid", "kid", "l1", "psnr", "ssim", "cycle")  # on stderr during a run
 PREVIEWED = 10  # pictures of each domain
 MOST, MOST_UNPAIRED = 500, 200  # pictures of an evaluation; with the recipes' intervals, it takes 5 % of a training
 RETURNED = 50  # of them are translated back for the cycle error
+COMPARED = 20  # pictures of each file in a comparison
 SHORTEST = 1_000  # images of a run that is evaluated by default
 FID, KID = Best("fid", "FID"), Best("kid", "KID")
 OF_DOMAIN = (
@@ -73,7 +78,7 @@ def preview(config: Config, state: TrainState, dataset: Dataset) -> NDArray[np.u
     If nothing is held out, training pictures take their place.
     """
     assert isinstance(dataset, Domains)
-    shown = unseen(dataset, config, PREVIEWED) or Unseen(dataset.source.images[:PREVIEWED], dataset.images[:PREVIEWED])
+    shown = _shown(dataset, config, PREVIEWED)
     there = translate(state.averaged("generator"), shown.inputs, config)
     if dataset.paired:
         return _rows(shown.inputs, there, shown.targets)
@@ -81,6 +86,12 @@ def preview(config: Config, state: TrainState, dataset: Dataset) -> NDArray[np.u
     inverse = translate(state.averaged("inverse"), shown.targets, config)
     again = translate(state.averaged("generator"), inverse, config)
     return _rows(shown.inputs, there, back, shown.targets, inverse, again)
+
+
+def _shown(dataset: Dataset, config: Config, most: int) -> Unseen:
+    """At most so many held-out pictures of each domain; training pictures if nothing is held out."""
+    assert isinstance(dataset, Domains)
+    return unseen(dataset, config, most) or Unseen(dataset.source.images[:most], dataset.images[:most])
 
 
 def _rows(*rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -219,28 +230,51 @@ def tiles(entry: Entry, config: Config) -> list[tuple[str, str, str]]:
     return [("PSNR", f"{entry['psnr']:.2f} dB", f"L1 {entry['l1']:.1f}{ssim}")]
 
 
-def _of_few(task: Task) -> Task:
-    """The task with its variant for few pictures, whose FID would depend on their number."""
-    return replace(task, of_few=replace(task, best=KID))
+def samples(file: Path, dataset: Dataset, config: Config) -> NDArray[np.uint8]:
+    """The translations of held-out pictures in one row."""
+    with Translator.load(file, "cpu") as translator:
+        return _row(translator(_shown(dataset, config, COMPARED).inputs))
 
 
-PAIRED = _of_few(
-    Task(
-        name="translate",
-        export=export,
-        preview=preview,
-        subject=subject,
-        check=check,
-        cannot_judge=lambda source: "",
-        open_judge=open_judge,
-        metrics=(*OF_DOMAIN, *OF_PAIRS, *OF_ANY),
-        problems=problems,
-        evaluated_from=SHORTEST,
-        best=FID,
-        floors=(TEST, NOTHING),
-        tiles=tiles,
-    )
-)
-UNPAIRED = _of_few(
-    replace(PAIRED, of_few=None, networks=("generator", "inverse"), metrics=(*OF_DOMAIN, *OF_CYCLES, *OF_ANY))
-)
+def beside(dataset: Dataset, config: Config) -> dict[str, NDArray[np.uint8]]:
+    """The inputs of these, and their truth if it is known."""
+    assert isinstance(dataset, Domains)
+    shown = _shown(dataset, config, COMPARED)
+    return {"input": _row(shown.inputs)} | ({"truth": _row(shown.targets)} if dataset.paired else {})
+
+
+def _row(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return grid(pictures, len(pictures))
+
+
+def features_for(data: DataSource, named: str | None, n: int) -> str:
+    """SHA-256 of the feature network in which translations are measured. Raises ModelError where there is none."""
+    return FeatureNetwork.load(find_features(data.source, named, quiet=True), "cpu", 1).model.sha256
+
+
+def _task(**about: Any) -> Task:
+    """A task with its variant for few pictures, of which KID leads: FID depends on their number."""
+    columns = ("fid", "kid", "l1", "psnr", "ssim", "cycle", "identity", "variety")
+
+    def led_by(best: Best) -> Task:
+        ordered = tuple(dict.fromkeys((best.key, *columns)))
+        return Task(best=best, comparison=Comparison(ordered, samples, features_for, beside), **about)
+
+    return replace(led_by(FID), of_few=led_by(KID))
+
+
+SHARED: dict[str, Any] = {
+    "name": "translate",
+    "export": export,
+    "preview": preview,
+    "subject": subject,
+    "check": check,
+    "cannot_judge": lambda source: "",
+    "open_judge": open_judge,
+    "problems": problems,
+    "evaluated_from": SHORTEST,
+    "floors": (TEST, NOTHING),
+    "tiles": tiles,
+}
+PAIRED = _task(metrics=(*OF_DOMAIN, *OF_PAIRS, *OF_ANY), **SHARED)
+UNPAIRED = _task(metrics=(*OF_DOMAIN, *OF_CYCLES, *OF_ANY), networks=("generator", "inverse"), **SHARED)
