@@ -76,12 +76,16 @@ def commands(document: Path) -> list[str]:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Path:
-    """A reader's folder: photos of three kinds, and the shipped model."""
+    """A reader's folder: photos of three kinds, pairs of pictures, and the shipped model."""
     rng = np.random.default_rng(0)
     for i in range(96):
         folder = tmp_path / "photos" / ("ape", "bee", "cat")[i % 3]
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(folder / f"{i:02d}.png")
+        picture = Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8))
+        picture.save(folder / f"{i:02d}.png")
+        for domain in ("A", "B"):
+            (tmp_path / "pairs" / domain).mkdir(parents=True, exist_ok=True)
+            picture.convert("L" if domain == "A" else "RGB").save(tmp_path / "pairs" / domain / f"{i:02d}.png")
     (tmp_path / "exported").mkdir()
     shutil.copy(ROOT / "exported" / "mnist.onnx", tmp_path / "exported")
     shutil.copytree(ROOT / "exported" / "features", tmp_path / "exported" / "features")
@@ -143,8 +147,11 @@ def test_python_blocks_run(document: Path, reader: Path, monkeypatch: pytest.Mon
 @pytest.fixture(scope="module")
 def known_options() -> set[str]:
     found: set[str] = set()
-    for command in COMMANDS:
-        help_text = subprocess.run([BIN / command, "--help"], capture_output=True, text=True, check=True).stdout
+    recipes = [("gan-train", "--recipe", recipe) for recipe in ("bigan", "pix2pix", "cyclegan")]  # of each system
+    for command, *options in [*((command,) for command in COMMANDS), *recipes]:
+        help_text = subprocess.run(
+            [BIN / command, *options, "--help"], capture_output=True, text=True, check=True
+        ).stdout
         found |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", help_text))
     return found
 
