@@ -83,6 +83,20 @@ def test_the_report(call: Call, exported: Path) -> None:
     assert report["seconds"] > 0
 
 
+def test_it_imports_no_module_of_the_network(exported: Path) -> None:
+    save("a.png", noise(8, 8))
+    code = (
+        "import sys, gan_runtime.terminal.commandline as line; "
+        "line.leave = lambda code: print(*sys.modules, file=sys.stderr);"
+        "from gan_runtime.commands.translate import translate_main; translate_main()"
+    )
+    command = [sys.executable, "-c", code, "a.png", "out.png", "--quiet"]
+    imported = subprocess.run(command, capture_output=True, text=True, check=True).stderr.split()
+    assert "gan_runtime.transform.single" in imported
+    for module in ("ssl", "urllib.request", "rich", "gan_runtime.foreign"):
+        assert module not in imported
+
+
 def test_of_a_pair_the_first_direction_is_the_default(call: Call, exported: Path) -> None:
     translator("exported/newer.onnx", "blur")
     translator("exported/newer-inverse.onnx", "centre")

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from gan_runtime.data.dataset import Dataset
-from gan_runtime.data.idx import load_idx
 from gan_runtime.data.listing import packed_otherwise
 from gan_runtime.data.pictures import is_pictures, load_pictures
 from gan_runtime.data.registry import KNOWN, SOURCES, find_computed
@@ -44,6 +43,8 @@ def load_dataset(
     if computed := find_computed(source):
         return computed.load(source, split, data_dir, offline, quiet)
     if source in SOURCES:
+        from gan_runtime.data.idx import load_idx  # noqa: PLC0415  (only downloads need the network's modules)
+
         return load_idx(source, split, data_dir, offline, quiet)
     check_source(source)
     if split != "train" or data_dir is not None:
