@@ -12,12 +12,14 @@ from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.remarks import TRANSPARENT
 from gan_runtime.images.whole import Contents, Picture, WholeDecoder
 from gan_runtime.images.writing import Encoding
-from gan_runtime.tiling import Done, Pixels, least_window
+from gan_runtime.manifest import Tiling
+from gan_runtime.tiling import Done, Pixels, least_window, run_in_tiles
 from gan_runtime.transform.compare import side_by_side
 from gan_runtime.transform.model import PictureModel
 from gan_runtime.transform.parallel import Budget, in_order
 
 MOST_PIXELS = 300_000_000  # of the inputs and outputs in memory at a time
+PREPARED_SIDE = 1024  # pixels of the tiles in which inputs are prepared: it takes forty bytes per pixel
 MOST_ANIMATIONS = 2  # at a time: the frames of one are run by all threads while another one is encoded
 
 
@@ -195,7 +197,7 @@ def _preparation(model: PictureModel, name: str) -> Any:
     """The function that makes the input of a model. Raises InputError if it is unknown or does not fit the model."""
     if not name:
         return lambda picture: picture
-    from gan_runtime.images.prepare import PREPARATIONS, channels_of  # noqa: PLC0415
+    from gan_runtime.images.prepare import CONTEXTS, PREPARATIONS, REDUCTION, channels_of  # noqa: PLC0415
 
     if name not in PREPARATIONS:
         raise InputError(f"--prepare {name}: choose one of {', '.join(PREPARATIONS)}")
@@ -210,7 +212,11 @@ def _preparation(model: PictureModel, name: str) -> Any:
             f"--prepare {name}: makes {channels} channel{'s' * (channels > 1)}; {model.path} takes "
             f"{model.source.channels}"
         )
-    return PREPARATIONS[name]
+    prepare, context = PREPARATIONS[name], CONTEXTS.get(name)
+    if context is None:
+        return prepare
+    tiling = Tiling(multiple=REDUCTION, context=context)
+    return lambda picture: run_in_tiles(picture, prepare, PREPARED_SIDE, tiling)
 
 
 def _check_tile(model: PictureModel, tile: int | None) -> None:
