@@ -17,8 +17,8 @@ NAMES = ("google", "twitter", "photos", "mnist", "fashion-mnist")
 EMOJI = ("google", "twitter")
 LICENCES = {
     "google": "Noto Emoji, Apache License 2.0",
-    "twitter": "Twemoji, CC BY 4.0",
-    "photos": "148 photos of BSD68 and SUN-Hays80, published for research",
+    "twitter": "Twemoji, copyright Twitter, Inc and other contributors, CC BY 4.0",
+    "photos": "68 photos of BSD68, for non-commercial research and education; 80 of SUN-Hays80, without a licence",
     "mnist": "CC BY-SA 3.0",
     "fashion-mnist": "MIT",
 }
