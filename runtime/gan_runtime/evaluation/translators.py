@@ -11,7 +11,7 @@ import numpy as np
 from gan_runtime import __version__
 from gan_runtime.data import Dataset, check_source
 from gan_runtime.data.domain_pictures import load_domains
-from gan_runtime.data.domain_split import split_domains
+from gan_runtime.data.domain_split import Parts, split_domains
 from gan_runtime.data.domains import Domains, PairOptions, domains_of
 from gan_runtime.data.layout import place
 from gan_runtime.data.named import load_pictures_as
@@ -98,13 +98,14 @@ def evaluate_translators(
     share = _share(manifest, asked)
     domains = _domains(manifest, asked, like, source, size)
     parts = split_domains(domains, share)
-    shown = _shown(domains, asked, parts, size, like)
+    real = split_domains(domains, share or SHARE)  # without held-out images there would be no floor
+    shown = _shown(asked, parts, real, size, like)
     network = FeatureNetwork.load(
         find_features(asked.data, asked.features, quiet=asked.quiet), asked.device, asked.threads
     )
     network = network.at(size)
     network.check_size(size, domains.name)
-    rows = parts.train.images if len(parts.train.images) else np.arange(len(domains.images))
+    rows = real.train.images
     features = measure_split(domains.target, network, asked.quiet).features[rows]
     target = Target(network, features, shown.targets)
     floors = translation_floors(shown.inputs, target, shown.truth)
@@ -159,11 +160,16 @@ def _size_of(manifest: TranslateManifest, asked: int | None) -> tuple[ImageSize,
 
 
 def _share(manifest: TranslateManifest, asked: Asked) -> float:
-    """The share of the data that is held out: the one that is asked for, or that of the training."""
+    """The share of the data that is held out: the one that is asked for, or that of the training.
+
+    If none is recorded, all of the pictures in `asked.inputs` are translated.
+    """
     recorded = manifest.training.get("hold_out")
     if asked.hold_out is not None:
         return asked.hold_out
-    return float(recorded) if isinstance(recorded, float | int) and 0 <= recorded <= MAX_SHARE else SHARE
+    if isinstance(recorded, float | int) and 0 <= recorded <= MAX_SHARE:
+        return float(recorded)
+    return SHARE if asked.inputs is None else 0.0
 
 
 def _domains(
@@ -191,11 +197,10 @@ def _keys(dataset: Dataset) -> list[str]:
     return [place(name).key for name in dataset.names]
 
 
-def _shown(domains: Domains, asked: Asked, parts: Any, size: ImageSize, like: PictureOptions) -> Shown:
-    """The pictures that are measured: those that are held out, or all if nothing is."""
-    unseen, rows = parts.unseen, parts.held_out
-    inputs = rows.source if len(rows.source) else np.arange(len(unseen.source.images))
-    targets = rows.images if len(rows.images) else np.arange(len(unseen.images))
+def _shown(asked: Asked, parts: Parts, real: Parts, size: ImageSize, like: PictureOptions) -> Shown:
+    """The inputs held out in `parts`, or all if none is, and the targets held out in `real`."""
+    unseen, rows = parts.unseen, parts.held_out.source
+    inputs = rows if len(rows) else np.arange(len(unseen.source.images))
     chosen = inputs[some_in_order(len(inputs), asked.n or len(inputs))]
     if asked.inputs is not None and len(inputs) < len(unseen.source.images) and not asked.quiet:
         note(
@@ -206,7 +211,7 @@ def _shown(domains: Domains, asked: Asked, parts: Any, size: ImageSize, like: Pi
     if asked.truth is not None:
         truth = _truth(asked, [unseen.source.names[row] for row in chosen], size, like)
     pictures = np.asarray(unseen.source.images[chosen])
-    return Shown(pictures, truth, np.asarray(unseen.images[targets]) if truth is None else truth)
+    return Shown(pictures, truth, np.asarray(unseen.images[real.held_out.images]) if truth is None else truth)
 
 
 def _truth(asked: Asked, names: list[str], size: ImageSize, like: PictureOptions) -> Pictures:
