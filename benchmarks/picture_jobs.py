@@ -28,7 +28,8 @@ from gan_runtime.manifest import METADATA_KEY, ImageAxes, Tiling, TranslateManif
 from gan_runtime.transform.model import model_of
 from gan_runtime.transform.pictures import transform_pictures
 from gan_runtime.transform.places import place_of
-from gan_runtime.transform.transform import Settings, Transform
+from gan_runtime.transform.settings import Settings
+from gan_runtime.transform.transform import Transform
 from gan_runtime.translator import Translator
 from gan_trainer.export.manifest import to_json
 

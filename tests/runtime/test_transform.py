@@ -21,7 +21,8 @@ from gan_runtime.transform.inputs import open_inputs
 from gan_runtime.transform.model import PictureModel
 from gan_runtime.transform.parallel import Budget, in_order
 from gan_runtime.transform.places import check_apart, output_names, place_of
-from gan_runtime.transform.transform import Settings, Stopped, Transform
+from gan_runtime.transform.settings import Settings
+from gan_runtime.transform.transform import Stopped, Transform
 
 READ = WholeDecoder(PictureOptions())
 
@@ -35,7 +36,12 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def model(
-    function: Callable[[Any], Any], scale: int = 1, channels: int = 3, side: int | None = None, threads: int = 2
+    function: Callable[[Any], Any],
+    scale: int = 1,
+    channels: int = 3,
+    side: int | None = None,
+    threads: int = 2,
+    gives: int = 3,
 ) -> PictureModel:
     """A model that is a function of one picture, run in tiles as the models of the deploy core are."""
     tiling = None if side else Tiling(context=0)
@@ -45,7 +51,7 @@ def model(
 
     source = ImageAxes(side, side, channels)
     return PictureModel(
-        "test", "testing", Path("x.onnx"), "0" * 64, source, scale, tiling, 512, "cpu", threads, "", run
+        "test", "testing", Path("x.onnx"), "0" * 64, source, gives, scale, tiling, 512, "cpu", threads, "", run
     )
 
 
@@ -149,7 +155,7 @@ def test_inputs_of_large_pictures_are_prepared_in_tiles(
 ) -> None:
     from gan_runtime.images.prepare import PREPARATIONS, channels_of
 
-    monkeypatch.setattr("gan_runtime.transform.transform.PREPARED_SIDE", 32)
+    monkeypatch.setattr("gan_runtime.transform.preparation.PREPARED_SIDE", 32)
     seen = []
 
     def watched(picture: Any) -> Any:
@@ -181,6 +187,15 @@ def test_pictures_are_resized_first() -> None:
     assert READ.picture(compared(png(noise(40, 90)), png(noise(40, 90))).content).size == (20, 3 * 45)
     with pytest.raises(InputError, match="would have more than 200,000,000 pixels"):
         Transform(model(watched), Settings(size=2000))(png(noise(100, 1)))
+
+
+def test_inputs_of_a_grey_model_are_prepared_from_grey_pictures() -> None:
+    from gan_runtime.images.prepare import PREPARATIONS
+
+    grey = np.asarray(Image.fromarray(noise(12, 16)).convert("L"))[..., None]
+    transform = Transform(model(lambda picture: picture, channels=1, gives=1), Settings(prepare="blur"))
+    made = READ.picture(transform(png(noise(12, 16))).content)
+    np.testing.assert_array_equal(made.colours, PREPARATIONS["blur"](grey).repeat(3, axis=2))
 
 
 def test_settings_that_do_not_fit_the_model_are_refused() -> None:

@@ -15,7 +15,8 @@ from gan_runtime.transform.model import PictureModel
 from gan_runtime.transform.pictures import transform_pictures
 from gan_runtime.transform.places import Place, check_apart, check_free, place_of
 from gan_runtime.transform.report import Report
-from gan_runtime.transform.transform import Settings, Transform
+from gan_runtime.transform.settings import Settings
+from gan_runtime.transform.transform import Transform
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def translate(
     from gan_runtime.images.recorded import pictures_for
     from gan_runtime.images.writing import Encoding
     from gan_runtime.transform.model import model_of
-    from gan_runtime.transform.transform import Settings
+    from gan_runtime.transform.settings import Settings
 
     began = time.perf_counter()
     asked = Asked(files, truth, format, quality, compare, force, skip_bad, quiet, as_json)

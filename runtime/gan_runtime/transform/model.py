@@ -9,6 +9,8 @@ from gan_runtime.manifest import ImageAxes, ImageSize, Tiling
 from gan_runtime.tiling import Done, Pixels
 from gan_runtime.translator import Translator
 
+MODES = {1: "L", 3: "RGB"}  # by the number of channels
+
 
 class Run(Protocol):
     """A function from one picture, uint8 [h, w, c], to another, in tiles of at most `tile` pixels."""
@@ -26,6 +28,7 @@ class PictureModel:
         doing: what it does to pictures, as in "translating", for messages.
         path, sha256: its file.
         source: the pictures that it takes.
+        channels: of those that it gives.
         scale: its results are so many times as high and wide.
         tiling: how it is run in tiles; None if it takes pictures of one size.
         window: the side of its tiles in pixels if none is asked for; None if it takes pictures of one size.
@@ -39,6 +42,7 @@ class PictureModel:
     path: Path
     sha256: str
     source: ImageAxes
+    channels: int
     scale: int
     tiling: Tiling | None
     window: int | None
@@ -50,13 +54,12 @@ class PictureModel:
     @property
     def mode(self) -> str:
         """How pictures are read for it: "L" or "RGB". Raises InputError if it takes other ones."""
-        modes = {1: "L", 3: "RGB"}
-        if self.source.channels not in modes:
+        if self.source.channels not in MODES:
             raise InputError(
                 f"{self.path}: takes images of {self.source.channels} channels, and pictures are read as grey or "
                 "colour; run it in Python with gan_runtime.load"
             )
-        return modes[self.source.channels]
+        return MODES[self.source.channels]
 
     @property
     def exact(self) -> bool:
@@ -104,6 +107,7 @@ def model_of(translator: Translator) -> PictureModel:
         path=translator.model.path,
         sha256=translator.model.sha256,
         source=manifest.source,
+        channels=manifest.output.channels or 0,
         scale=1,
         tiling=network,
         window=translator.window,

@@ -1,65 +1,27 @@
 """One file through a model: decode, prepare, run, encode."""
 
 import threading
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.decoding import NO_MEMORY, Notice, no_notice
-from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.remarks import TRANSPARENT
 from gan_runtime.images.whole import Contents, Picture, WholeDecoder
-from gan_runtime.images.writing import Encoding
-from gan_runtime.manifest import Tiling
-from gan_runtime.tiling import Done, Pixels, least_window, run_in_tiles
+from gan_runtime.tiling import Done, Pixels
 from gan_runtime.transform.compare import side_by_side
 from gan_runtime.transform.model import PictureModel
 from gan_runtime.transform.parallel import Budget, in_order
+from gan_runtime.transform.preparation import check_tile, preparation
+from gan_runtime.transform.settings import Settings
 
 MOST_PIXELS = 300_000_000  # of the inputs and outputs in memory at a time
-PREPARED_SIDE = 1024  # pixels of the tiles in which inputs are prepared: it takes forty bytes per pixel
 MOST_ANIMATIONS = 2  # at a time: the frames of one are run by all threads while another one is encoded
 
 
 class Stopped(Exception):
     """The work was given up before its end."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is done with each picture.
-
-    Attributes:
-        encoding: the format of the outputs.
-        reading: how pictures are decoded; its size and mode have no effect.
-        size: pictures are resized first, so that their shorter side has so many pixels; None for pictures as they are.
-        tile: the largest side of a tile in pixels; None for that of the model, 0 for whole pictures.
-        prepare: the key of `PREPARATIONS` that makes the model's input of a picture; "" if pictures are inputs.
-        compare: write input, output and, if there is one, the truth side by side in place of the output.
-    """
-
-    encoding: Encoding = field(default_factory=Encoding)
-    reading: PictureOptions = field(default_factory=PictureOptions)
-    size: int | None = None
-    tile: int | None = None
-    prepare: str = ""
-    compare: bool = False
-
-    def identity(self) -> dict[str, Any]:
-        """What determines the outputs of a model, as JSON."""
-        encoding, reading = self.encoding, self.reading
-        return {
-            "prepare": self.prepare,
-            "size": self.size,
-            "tile": self.tile,
-            "format": encoding.suffix,
-            "quality": encoding.quality,
-            "background": reading.background,
-            "levels": reading.levels and list(reading.levels),
-            "compare": self.compare,
-        }
 
 
 @dataclass(frozen=True)
@@ -81,11 +43,10 @@ class Transform:
             InputError: they do not fit the model.
         """
         self.model, self.settings = model, settings
-        mode = "RGB" if settings.prepare else model.mode
+        mode, self._prepare = preparation(model, settings.prepare)
         self._decoder = WholeDecoder(replace(settings.reading, mode=mode))
         self._truth = WholeDecoder(replace(settings.reading, mode="RGB"))
-        self._prepare = _preparation(model, settings.prepare)
-        _check_tile(model, settings.tile)
+        check_tile(model, settings.tile)
         self._memory = Budget(MOST_PIXELS)
         self._runs = threading.BoundedSemaphore(model.threads if model.device == "cpu" else 1)
         self._animations = threading.BoundedSemaphore(MOST_ANIMATIONS)
@@ -191,41 +152,6 @@ class Transform:
             if self._stopped.is_set():
                 raise Stopped
             return self.model.run(source, self.settings.tile, after_tile)
-
-
-def _preparation(model: PictureModel, name: str) -> Any:
-    """The function that makes the input of a model. Raises InputError if it is unknown or does not fit the model."""
-    if not name:
-        return lambda picture: picture
-    from gan_runtime.images.prepare import CONTEXTS, PREPARATIONS, REDUCTION, channels_of  # noqa: PLC0415
-
-    if name not in PREPARATIONS:
-        raise InputError(f"--prepare {name}: choose one of {', '.join(PREPARATIONS)}")
-    if model.prepared and name != model.prepared:
-        raise InputError(
-            f"--prepare {name}: {model.path} was trained on inputs made by {model.prepared}; "
-            f"use --prepare {model.prepared}"
-        )
-    channels = channels_of(name, 3)
-    if channels != model.source.channels:
-        raise InputError(
-            f"--prepare {name}: makes {channels} channel{'s' * (channels > 1)}; {model.path} takes "
-            f"{model.source.channels}"
-        )
-    prepare, context = PREPARATIONS[name], CONTEXTS.get(name)
-    if context is None:
-        return prepare
-    tiling = Tiling(multiple=REDUCTION, context=context)
-    return lambda picture: run_in_tiles(picture, prepare, PREPARED_SIDE, tiling)
-
-
-def _check_tile(model: PictureModel, tile: int | None) -> None:
-    if not tile:
-        return
-    if model.tiling is None:
-        raise InputError(f"--tile: {model.path} takes pictures of one size, which need no tiles; leave it out")
-    if tile < least_window(model.tiling):
-        raise InputError(f"--tile {tile}: {model.path} needs tiles of at least {least_window(model.tiling)} pixels")
 
 
 def _enlarged(alpha: Pixels | None, scale: int) -> Pixels | None:

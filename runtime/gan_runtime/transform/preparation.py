@@ -1,0 +1,53 @@
+"""The input of a model from a picture, and checks of settings against the model."""
+
+from collections.abc import Callable
+
+from gan_runtime.errors import InputError
+from gan_runtime.manifest import Tiling
+from gan_runtime.tiling import Pixels, least_window, run_in_tiles
+from gan_runtime.transform.model import MODES, PictureModel
+
+PREPARED_SIDE = 1024  # pixels of the tiles in which inputs are prepared: it takes forty bytes per pixel
+
+
+def preparation(model: PictureModel, name: str) -> tuple[str, Callable[[Pixels], Pixels]]:
+    """How pictures are read for a model, "L" or "RGB", and the function that makes its input of one.
+
+    In training, the inputs were made of the pictures that the model should give: grey or colour, as these are.
+
+    Raises:
+        InputError: the name is unknown or does not fit the model.
+    """
+    if not name:
+        return model.mode, lambda picture: picture
+    from gan_runtime.images.prepare import CONTEXTS, PREPARATIONS, REDUCTION, channels_of  # noqa: PLC0415
+
+    if name not in PREPARATIONS:
+        raise InputError(f"--prepare {name}: choose one of {', '.join(PREPARATIONS)}")
+    if model.prepared and name != model.prepared:
+        raise InputError(
+            f"--prepare {name}: {model.path} was trained on inputs made by {model.prepared}; "
+            f"use --prepare {model.prepared}"
+        )
+    found = MODES.get(model.channels, "RGB")
+    channels = channels_of(name, 1 if found == "L" else 3)
+    if channels != model.source.channels:
+        raise InputError(
+            f"--prepare {name}: makes {channels} channel{'s' * (channels > 1)}; {model.path} takes "
+            f"{model.source.channels}"
+        )
+    prepare, context = PREPARATIONS[name], CONTEXTS.get(name)
+    if context is None:
+        return found, prepare
+    tiling = Tiling(multiple=REDUCTION, context=context)
+    return found, lambda picture: run_in_tiles(picture, prepare, PREPARED_SIDE, tiling)
+
+
+def check_tile(model: PictureModel, tile: int | None) -> None:
+    """Raise InputError if the model cannot be run in tiles of this side."""
+    if not tile:
+        return
+    if model.tiling is None:
+        raise InputError(f"--tile: {model.path} takes pictures of one size, which need no tiles; leave it out")
+    if tile < least_window(model.tiling):
+        raise InputError(f"--tile {tile}: {model.path} needs tiles of at least {least_window(model.tiling)} pixels")

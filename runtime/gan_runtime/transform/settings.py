@@ -1,0 +1,42 @@
+"""What is done with each picture besides running the model."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gan_runtime.images.options import PictureOptions
+from gan_runtime.images.writing import Encoding
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is done with each picture.
+
+    Attributes:
+        encoding: the format of the outputs.
+        reading: how pictures are decoded; its size and mode have no effect.
+        size: pictures are resized first, so that their shorter side has so many pixels; None for pictures as they are.
+        tile: the largest side of a tile in pixels; None for that of the model, 0 for whole pictures.
+        prepare: the key of `PREPARATIONS` that makes the model's input of a picture; "" if pictures are inputs.
+        compare: write input, output and, if there is one, the truth side by side in place of the output.
+    """
+
+    encoding: Encoding = field(default_factory=Encoding)
+    reading: PictureOptions = field(default_factory=PictureOptions)
+    size: int | None = None
+    tile: int | None = None
+    prepare: str = ""
+    compare: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the outputs of a model, as JSON."""
+        encoding, reading = self.encoding, self.reading
+        return {
+            "prepare": self.prepare,
+            "size": self.size,
+            "tile": self.tile,
+            "format": encoding.suffix,
+            "quality": encoding.quality,
+            "background": reading.background,
+            "levels": reading.levels and list(reading.levels),
+            "compare": self.compare,
+        }
