@@ -103,7 +103,8 @@ def _drawn(picture: Pixels) -> Pixels:
     step = 4 * 255 * sum(SMOOTHING) ** 2  # the gradient at a step from black to white
     ink = (np.sqrt(square) / step - FAINT) / (DARK - FAINT)
     ink[~_is_ridge(square, across, down)] = 0
-    return np.rint(255 - 255 * ink.clip(0, 1)).astype(np.uint8)[..., None]
+    drawn: Pixels = np.rint(255 - 255 * ink.clip(0, 1)).astype(np.uint8)
+    return drawn[..., None]
 
 
 def _luma(picture: Pixels) -> Pixels:
