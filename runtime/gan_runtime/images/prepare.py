@@ -78,9 +78,6 @@ PREPARATIONS: dict[str, Callable[[Pixels], Pixels]] = {
     "low": low,
 }
 
-CONTEXTS = {"sketch": 4, "grey": 0, "blur": 6, "low": 3 * REDUCTION}
-"""On how many pixels on each side a pixel depends. The hole of `mask` depends on the whole picture."""
-
 
 def channels_of(prepared: str, channels: int) -> int:
     """The number of channels that a preparation makes of a picture with so many."""
