@@ -59,7 +59,7 @@ def small(name: str, **changes: Any) -> Recipe:
 
 def test_the_table_is_that_of_the_survey() -> None:
     assert list(FROM_LATENTS) == ["quick", *NAMES]
-    assert list(RECIPES) == [*FROM_LATENTS, *TRANSLATORS]
+    assert list(RECIPES) == [*FROM_LATENTS, *TRANSLATORS, "sr", "esrgan"]
 
 
 @pytest.mark.parametrize(

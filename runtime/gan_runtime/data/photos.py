@@ -70,6 +70,15 @@ class _Pixels:
         return str(digest.hexdigest())
 
 
+def photos_of(dataset: Dataset) -> Photos:
+    """The images uint8 [n, h, w, c] of another data set as photos, without their classes."""
+    images = np.empty(len(dataset.images), object)
+    for index, image in enumerate(dataset.images):
+        images[index] = image
+    labels = np.zeros(len(images), np.int64)
+    return Photos(dataset.name, dataset.split, images, labels, (), dataset.digest)
+
+
 def load_photos(path: Path, options: PictureOptions, quiet: bool = False) -> Photos:
     """Load the photos of a folder or .zip archive at their own size; they are decoded once and then cached.
 

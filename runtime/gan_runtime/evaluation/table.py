@@ -44,6 +44,7 @@ METRICS = {  # a table has those that its columns have
     "l1": Shown("L1", 2, "lower"),
     "psnr": Shown("PSNR", 2, "higher", unit=" dB"),
     "ssim": Shown("SSIM", 3, "higher"),
+    "grid": Shown("grid", 2, "lower"),
     "cycle": Shown("cycle error", 2, "lower"),
     "identity": Shown("copies of the input", 3, "lower"),
     "variety": Shown("variety", 3, "1"),

@@ -13,6 +13,7 @@ from torch import nn
 
 from gan_runtime.data import Dataset, PictureOptions
 from gan_runtime.data.domains import PairOptions
+from gan_runtime.data.photos import photos_of
 from gan_runtime.data.picture_options import picture_options
 from gan_runtime.data.split import SHARE
 from gan_runtime.errors import DeviceError, GanEdgeError, InputError
@@ -125,13 +126,14 @@ def start_run(
     if changes.get("images") is not None and epochs is not None:
         raise InputError("--images and --epochs: both give the length; choose one")
     source = data if isinstance(data, str) else IN_MEMORY
-    options = _options(source, pictures)
+    learns_from = find_recipe(recipe).learns_from
+    options = _options(source, pictures, learns_from)
     domains = pair_options(recipe, source, **(pairs or {}))
     chosen, reason = choose_device(device)
     check_settings(source, recipe, changes, None if networks else options, domains)
     check_name(runs_dir, name)
     origin = None if init_from is None else find_origin(init_from, runs_dir)
-    dataset = _load(data, options, domains, call)
+    dataset = _load(data, options, domains, call, learns_from)
     if hold_out is not None and has_test_images(dataset, source):
         raise InputError(f"--hold-out: {source} has test images of its own; leave it out")
     share = SHARE if hold_out is None else hold_out
@@ -197,13 +199,15 @@ def resume_run(
     if data is None:
         dataset = config.data.load(call.data_dir, offline=call.offline, quiet=call.quiet)
     else:
-        dataset = config.data.checked(_in_memory(data, config.data.pairs))
+        dataset = config.data.checked(_in_memory(data, config.data.pairs, config.recipe.learns_from))
     judge = _judge(config, dataset, call, run.floors())
     state = _state_of(config, run, saved, networks or {})
     return _train(config, dataset, run, state, judge, call, keep=config != before)
 
 
-def _options(source: str, pictures: Mapping[str, Any]) -> PictureOptions | None:
+def _options(source: str, pictures: Mapping[str, Any], learns_from: str) -> PictureOptions | None:
+    if learns_from == "photos" and pictures.get("size") is not None:
+        raise InputError(f"--size {pictures['size']}: photos keep their sizes; --crop gives that of the training crops")
     if source != IN_MEMORY:
         return picture_options(source, **pictures)
     for name, value in pictures.items():
@@ -212,20 +216,21 @@ def _options(source: str, pictures: Mapping[str, Any]) -> PictureOptions | None:
     return None
 
 
-def _load(data: Data, options: Any, pairs: PairOptions | None, call: Call) -> Dataset:
+def _load(data: Data, options: Any, pairs: PairOptions | None, call: Call, learns_from: str) -> Dataset:
     if not isinstance(data, str):
-        return _in_memory(data, pairs)
-    return load_source(data, options, pairs, call.data_dir, offline=call.offline, quiet=call.quiet)
+        return _in_memory(data, pairs, learns_from)
+    photos = learns_from == "photos"
+    return load_source(data, options, pairs, call.data_dir, photos=photos, offline=call.offline, quiet=call.quiet)
 
 
-def _in_memory(data: Dataset | Mapping[str, Dataset], pairs: PairOptions | None) -> Dataset:
+def _in_memory(data: Dataset | Mapping[str, Dataset], pairs: PairOptions | None, learns_from: str) -> Dataset:
     if pairs is not None:
         return two_domains(data, pairs)
     if not isinstance(data, Dataset):
         raise InputError(
             "data: the recipe learns from images of one domain; give one array, or a recipe for two domains"
         )
-    return data
+    return photos_of(data) if learns_from == "photos" else data
 
 
 def _judge(config: Config, dataset: Dataset, call: Call, before: Mapping[str, Any] | None = None) -> Any:

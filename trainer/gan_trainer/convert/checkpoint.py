@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gan_runtime.errors import InputError
 from gan_trainer.convert.safetensors import load_safetensors
-from gan_trainer.convert.weights import load_saved
+from gan_trainer.networks.weights import load_saved
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".safetensors")  # of files with weights
 LARGEST = 2**31  # bytes of all weights in a file

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from gan_runtime.errors import InputError
-from gan_trainer.convert.weights import fill, load_weights
 from gan_trainer.networks.inception import CHANNELS, SIDE, Inception
 from gan_trainer.networks.resize import Filter, Resize, antialiased_bicubic, bilinear, bilinear_from_corner
+from gan_trainer.networks.weights import fill, load_weights
 
 PUBLISHED = "6726825d"  # the first digits of the SHA-256 of both files, as in their names
 ROWS = 3  # images of a batch when a file is compared with torch; each takes torch a fifth of a second

@@ -12,7 +12,7 @@ from gan_trainer.convert.checkpoint import Checkpoint, Part
 from gan_trainer.convert.dcgan import GENERATORS
 from gan_trainer.convert.translators import TRANSLATORS
 from gan_trainer.convert.upscalers import UPSCALERS
-from gan_trainer.convert.weights import check_fit
+from gan_trainer.networks.weights import check_fit
 
 ARCHITECTURES: tuple[Architecture, ...] = (*UPSCALERS, *TRANSLATORS, *GENERATORS)
 SHOWN = 4  # names in the description of weights that are not recognised

@@ -12,6 +12,7 @@ from gan_runtime.data.decoded import renumbered
 from gan_runtime.data.domain_pictures import load_domains
 from gan_runtime.data.domain_split import split_domains
 from gan_runtime.data.domains import Domains, PairOptions
+from gan_runtime.data.photos import Photos, load_photos
 from gan_runtime.data.split import SHARE, split_by_content
 from gan_runtime.errors import DataError
 from gan_runtime.manifest import ImageSize
@@ -34,6 +35,7 @@ class DataSource:
             for data with test images of their own.
         source_size: of the inputs, where the data has two domains; `size` is that of the targets.
         pairs: how the two domains are found, where the data has two.
+        photos: whether the images are photos of mixed sizes; `size` is then the largest height and width.
     """
 
     name: str
@@ -47,6 +49,7 @@ class DataSource:
     hold_out: float | None = None
     source_size: ImageSize | None = None
     pairs: PairOptions | None = None
+    photos: bool = False
 
     @classmethod
     def of(
@@ -71,11 +74,12 @@ class DataSource:
             pictures=pictures,
             digest=dataset.digest,
             images=_trained_on(dataset, share),
-            size=ImageSize(*dataset.images.shape[1:]),
+            size=ImageSize(*(dataset.largest if isinstance(dataset, Photos) else dataset.images.shape[1:])),
             classes=dataset.classes,
             hold_out=share,
             source_size=ImageSize(*dataset.source.images.shape[1:]) if isinstance(dataset, Domains) else None,
             pairs=pairs,
+            photos=isinstance(dataset, Photos),
         )
 
     def rows(self, dataset: Dataset) -> NDArray[np.int64] | None:
@@ -112,7 +116,7 @@ class DataSource:
         where = folder or Path(self.source)
         if not where.exists():
             raise DataError(f"{where}: the images of this run are missing; give their new path with --data-dir")
-        return load_source(str(where), self.pictures, self.pairs, quiet=quiet)
+        return load_source(str(where), self.pictures, self.pairs, photos=self.photos, quiet=quiet)
 
 
 def load_source(
@@ -121,14 +125,20 @@ def load_source(
     pairs: PairOptions | None,
     folder: Path | None = None,
     *,
+    photos: bool = False,
     offline: bool = False,
     quiet: bool = False,
 ) -> Dataset:
     """Load the training images of a data set, or the two domains of a folder or archive where `pairs` are given.
 
+    With `photos`, the pictures of a folder or archive keep their sizes.
+
     Raises:
-        DataError, InputError: as `load_dataset` and `load_domains`.
+        DataError, InputError: as `load_dataset`, `load_domains` and `load_photos`.
     """
+    if photos:
+        assert pictures is not None
+        return load_photos(Path(source), pictures, quiet)
     if pairs is None:
         return load_dataset(source, "train", folder, pictures, offline=offline, quiet=quiet)
     assert pictures is not None

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-WIDTHS = (32, 64, 128, 256)
+from gan_trainer.networks.perceptual import STAGES, new_stages
+
 PLACED = 2  # the stage with means over four quarters
 GAIN = 2.0**0.5  # of ReLU
 
@@ -12,22 +13,15 @@ GAIN = 2.0**0.5  # of ReLU
 class ConvolutionStatistics(nn.Module):
     """Images float [n, 3, side, side] in [-1, 1] -> statistics float [n, 1472]; side is a multiple of 16.
 
-    3x3 convolutions and ReLU: the first one of every stage has stride 2. The statistics are
-    mean and deviation of every channel of the four stages, and the means of the third one over the four quarters.
+    The statistics are mean and deviation of every channel of the four stages (`networks.perceptual.new_stages`), and
+    the means of the third one over the four quarters.
     """
 
     def __init__(self, side: int) -> None:
         super().__init__()
-        stages, inputs = [], 3
-        for index, width in enumerate(WIDTHS):
-            layers = [nn.Conv2d(inputs, width, 3, 2, 1), nn.ReLU()]
-            if 0 < index < len(WIDTHS) - 1:
-                layers += [nn.Conv2d(width, width, 3, 1, 1), nn.ReLU()]
-            stages.append(nn.Sequential(*layers))
-            inputs = width
-        self.stages = nn.ModuleList(stages)
+        self.stages = new_stages()
         self.quarter = side >> PLACED + 2
-        self.dim = 2 * sum(WIDTHS) + 4 * WIDTHS[PLACED]
+        self.dim = 2 * sum(STAGES) + 4 * STAGES[PLACED]
 
     def forward(self, images: Tensor) -> Tensor:
         """See the class."""

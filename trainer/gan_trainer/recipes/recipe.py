@@ -9,6 +9,7 @@ from gan_trainer.recipes.bigan import BiganRecipe
 from gan_trainer.recipes.checks import changed
 from gan_trainer.recipes.gan import GanRecipe
 from gan_trainer.recipes.translation import PairedRecipe, UnpairedRecipe
+from gan_trainer.recipes.upscaling import EsrganRecipe, SrRecipe
 from gan_trainer.recipes.vae import VaeRecipe
 
 __all__ = ["EPOCH", "RECIPES", "SETTINGS", "Recipe", "changes_of", "find_recipe", "recipe"]
@@ -21,6 +22,8 @@ SETTINGS: dict[str, type[Recipe]] = {  # by system
     "vae": VaeRecipe,
     "paired": PairedRecipe,
     "unpaired": UnpairedRecipe,
+    "sr": SrRecipe,
+    "esrgan": EsrganRecipe,
 }
 
 GAN = GanRecipe(
@@ -77,6 +80,26 @@ CYCLEGAN = UnpairedRecipe(
     gan_weight=2.0,  # of half the squares
     decay_from=0.5,
     images=200 * 1_334,  # 200 epochs of 1,334 zebras
+)
+
+SHORT_INTERVALS: dict[str, Any] = {  # of recipes whose images are crops of photos
+    "ema_half_life": 2_000,
+    "eval_every": 5_000,
+    "log_every": 500,
+    "preview_every": 5_000,
+    "checkpoint_every": 5_000,
+    "precision": "auto",
+}
+
+SR = SrRecipe(
+    source="L1 on the trunk of EDSR (Lim et al. 2017), with an average and a cosine, for minutes on a CPU",
+    lr=8e-4,
+    betas=(0.9, 0.99),
+    decay="cosine",
+    decay_from=0.0,
+    lr_end=0.01,
+    images=50_000,
+    **SHORT_INTERVALS,
 )
 
 RECIPES: dict[str, Recipe] = {
@@ -211,6 +234,15 @@ RECIPES: dict[str, Recipe] = {
         log_every=200,
         preview_every=1_000,
         checkpoint_every=1_000,
+    ),
+    "sr": SR,
+    "esrgan": EsrganRecipe(
+        source="relativistic average GAN with a perceptual loss, from a run of sr (Wang et al. 2018; --init-from)",
+        lr=1e-4,
+        betas=(0.9, 0.99),
+        decay_from=0.5,
+        images=20_000,
+        **SHORT_INTERVALS,
     ),
 }
 

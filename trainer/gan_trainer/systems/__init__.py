@@ -9,7 +9,7 @@ from torch import nn
 
 from gan_runtime.errors import InputError
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS, Recipe
-from gan_trainer.systems import bigan, gan, paired, unpaired, vae
+from gan_trainer.systems import bigan, esrgan, gan, paired, sr, unpaired, vae
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import RandomNumbers, number_of_threads, settle_math_library
 from gan_trainer.training.state import TrainState, new_state
@@ -21,6 +21,8 @@ SYSTEMS: dict[str, System] = {
     "vae": vae.SYSTEM,
     "paired": paired.SYSTEM,
     "unpaired": unpaired.SYSTEM,
+    "sr": sr.SYSTEM,
+    "esrgan": esrgan.SYSTEM,
 }
 
 

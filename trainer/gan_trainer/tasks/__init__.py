@@ -4,7 +4,7 @@ from gan_runtime.data.registry import kind_of
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.reference import FULL
 from gan_trainer.recipes.base import Recipe
-from gan_trainer.tasks import generate, points, translate
+from gan_trainer.tasks import generate, points, translate, upscale
 from gan_trainer.tasks.task import Task
 from gan_trainer.training.config import Config
 
@@ -13,11 +13,14 @@ TASKS: dict[tuple[str, str], Task] = {  # by `Recipe.task` and what is learnt fr
     ("generate", "points"): points.TASK,
     ("translate", "pairs"): translate.PAIRED,
     ("translate", "unpaired"): translate.UNPAIRED,
+    ("upscale", "photos"): upscale.TASK,
 }
 
 
 def register(task: Task, data: str = "images") -> None:
-    """Add a task to the table: for recipes that name it and learn from `data`: images, points, pairs or unpaired."""
+    """Add a task to the table: for recipes that name it and learn from `data`: images, points, pairs, unpaired or
+    photos.
+    """
     TASKS[task.name, data] = task
 
 

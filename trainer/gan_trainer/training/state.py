@@ -88,14 +88,15 @@ class TrainState:
     def load_weights(self, saved: dict[str, Any]) -> None:
         """Load the weights of networks and averages from another run's checkpoint, and nothing else.
 
-        If the other run kept no average of a network, the average is initialised with its weights.
+        If the other run kept no average of a network, the average is initialised with its weights. Networks that are
+        `System.anew` may be missing there.
 
         Raises:
             InputError: the networks differ; the message names tensors and shapes.
         """
         there = saved["networks"]
         wrong = [f"{name} is not in this run" for name in there if name not in self.networks]
-        wrong += [f"{name} is missing there" for name in self.networks if name not in there]
+        wrong += [f"{name} is missing there" for name in self.networks if name not in (*there, *self.system.anew)]
         parts = [(name, network, there[name]) for name, network in self.networks.items() if name in there]
         averages = {name: saved["averages"].get(name) or there.get(name) for name in self.averages}
         parts += [("average", self.averages[name], weights) for name, weights in averages.items() if weights]

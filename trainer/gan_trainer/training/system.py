@@ -43,6 +43,7 @@ class System:
         extra: recipe -> modules that are saved with the run and that no optimizer trains.
         counters: names of the system's counters, which start at 0.
         logged: those of its counters that metrics.jsonl records.
+        anew: names of the networks that begin with random weights if the run that --init-from names has none.
     """
 
     networks: Callable[[Any, Shapes], dict[str, nn.Module]]
@@ -52,3 +53,4 @@ class System:
     extra: Callable[[Any], dict[str, nn.Module]] = _nothing
     counters: tuple[str, ...] = ()
     logged: tuple[str, ...] = ("g_steps",)
+    anew: tuple[str, ...] = ()
