@@ -217,7 +217,7 @@ def test_animations_are_run_frame_by_frame() -> None:
     steps: list[tuple[int, int]] = []
     settings = Settings(Encoding(".webp"))
     made = Transform(model(invert), settings)(content, done=lambda part, of: steps.append((part, of)))
-    assert made.frames == 5
+    assert (made.frames, made.in_tiles) == (5, False)
     assert steps == [(i + 1, 5) for i in range(5)]
     shown = list(READ.frames(made.content))
     assert [duration for _, duration in shown] == [30, 90, 20, 50, 70]

@@ -314,6 +314,7 @@ def test_comparisons(call: Call, photos: str) -> None:
         "--truth truth: has no picture called like photos/b.png"
     )
     assert call("gan-translate", photos, "new/", "--truth", "truth").refused("only with --compare")
+    assert call("gan-translate", photos, "truth/", "--compare", "--truth", "truth").refused("truth/: is also the input")
     assert call("gan-translate", photos, "new/", "--compare", "--truth", "photos/b.png").refused("is one picture")
 
 

@@ -47,7 +47,7 @@ def checked(asked: Asked) -> Place:
     """
     output = asked.files[-1]
     place = place_of(output, asked.sources, asked.format)
-    check_apart(output, asked.sources)
+    check_apart(output, [*asked.sources, *([asked.truth] if asked.truth else [])])
     check_free(place, force=asked.force)
     if asked.as_json and place.is_stdout:
         raise InputError("--json: cannot be combined with an image on stdout; name an output file")
@@ -74,7 +74,7 @@ def transform(asked: Asked, place: Place, model: PictureModel, settings: Setting
     elif not (failed or place.is_stdout):
         print_result(place.output)
     if failed:
-        raise DataError(f"{report.failure()}; the others are written; repair or remove these, or add --skip-bad")
+        raise DataError(f"{report.failure()}; repair or remove these, or add --skip-bad")
 
 
 def _remarks(report: Report, model: PictureModel, settings: Settings, *, failed: bool) -> list[str]:

@@ -60,7 +60,7 @@ class Picture:
         """The same with a shorter side of so many pixels (Lanczos)."""
         from PIL import Image  # noqa: PLC0415
 
-        height, width = (max(1, round(side * shorter / min(self.size))) for side in self.size)
+        height, width = resized_sides(self.size, shorter)
         pixels = np.asarray(self.to_pillow().resize((width, height), Image.Resampling.LANCZOS))  # premultiplies
         pixels, channels = pixels.reshape(height, width, -1), self.colours.shape[2]
         return Picture(pixels[..., :channels], None if self.alpha is None else pixels[..., channels])
@@ -83,6 +83,12 @@ class Picture:
         from PIL import Image  # noqa: PLC0415
 
         return replace(self, colours=np.asarray(Image.fromarray(self.colours).convert("L"))[..., None])
+
+
+def resized_sides(size: tuple[int, int], shorter: int) -> tuple[int, int]:
+    """Height and width, in the same ratio, whose shorter one is `shorter`."""
+    height, width = (round(side * shorter / min(size)) for side in size)
+    return height, width
 
 
 @dataclass(frozen=True)

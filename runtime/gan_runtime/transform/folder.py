@@ -1,7 +1,7 @@
 """Pictures into a folder: a job that can be stopped, killed and repeated."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -150,7 +150,7 @@ def _finish(folder: Path, table: Table, transform: Transform, task: Task) -> _Re
     with atomic_write(path) as file:
         file.write(made.content)
     table.add(Row(task.name, digest(content, truth), digest(made.content)))
-    return _Result(task, Made(b"", made.frames, made.in_tiles), "", notices)
+    return _Result(task, replace(made, content=b""), "", notices)
 
 
 def _files_in(folder: Path) -> Iterator[Path]:

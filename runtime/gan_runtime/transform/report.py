@@ -40,7 +40,8 @@ class Report:
         return facts | {"frames": self.frames, "in_tiles": self.in_tiles}
 
     def failure(self) -> str:
-        """A message on the bad pictures."""
+        """A message on the bad pictures; what became of the others."""
         shown = "; ".join(f"{entry.name} ({entry.reason})" for entry in self.bad[:SHOWN])
         more = f"; and {len(self.bad) - SHOWN:,} more" if len(self.bad) > SHOWN else ""
-        return f"{len(self.bad):,} of {self.pictures:,} pictures cannot be used: {shown}{more}"
+        others = "; the others are written" if len(self.bad) < self.pictures else ""
+        return f"{len(self.bad):,} of {self.pictures:,} pictures cannot be used: {shown}{more}{others}"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gan_runtime.images.options import PictureOptions
+from gan_runtime.images.prepare import VERSION
 from gan_runtime.images.writing import Encoding
 
 
@@ -32,6 +33,7 @@ class Settings:
         encoding, reading = self.encoding, self.reading
         return {
             "prepare": self.prepare,
+            "prepare_version": VERSION if self.prepare else None,
             "size": self.size,
             "tile": self.tile,
             "format": encoding.suffix,

@@ -8,7 +8,7 @@ import numpy as np
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.decoding import NO_MEMORY, Notice, no_notice
 from gan_runtime.images.remarks import TRANSPARENT
-from gan_runtime.images.whole import Contents, Picture, WholeDecoder
+from gan_runtime.images.whole import Contents, Picture, WholeDecoder, resized_sides
 from gan_runtime.tiling import Done, Pixels
 from gan_runtime.transform.compare import side_by_side
 from gan_runtime.transform.model import PictureModel
@@ -84,38 +84,39 @@ class Transform:
         found = self._decoder.contents(content)
         if found.frames > 1 and truth is not None:
             raise InputError("is an animation, and has no truth to compare with; leave it out, or --truth")
+        height, width = self._size(found)
+        pixels = max(found.pixels, found.frames * height * width)
+        in_tiles = self.model.in_tiles(height, width, self.settings.tile)
         try:
-            with self._memory.taken(self._pixels(found) * (1 + self.model.scale**2)):
+            with self._memory.taken(pixels * (1 + self.model.scale**2)):
                 if found.frames > 1:
-                    return self._animation(content, found, done, notice)
-                return self._still(content, truth, done, notice)
+                    return Made(self._animation(content, found, done, notice), found.frames, in_tiles)
+                return Made(self._still(content, truth, done, notice), in_tiles=in_tiles)
         except MemoryError:
             raise DataError(NO_MEMORY) from None
 
-    def _pixels(self, found: Contents) -> int:
-        """Pixels of the inputs of a model for a file. Raises InputError if `size` makes them too many."""
-        most, size = self.settings.reading.max_pixels, self.settings.size
+    def _size(self, found: Contents) -> tuple[int, int]:
+        """Height and width of the inputs of the model for a file. Raises InputError if `size` makes them too large."""
+        sides, size = (found.height, found.width), self.settings.size
         if size is None:
-            return found.pixels
-        shorter, longer = sorted((found.height, found.width))
-        pixels = found.frames * size * round(size * longer / shorter)
-        if pixels > most:
+            return sides
+        height, width = resized_sides(sides, size)
+        most = self.settings.reading.max_pixels
+        if found.frames * height * width > most:
             raise InputError(f"would have more than {most:,} pixels in this size; choose a smaller --size")
-        return max(found.pixels, pixels)
+        return height, width
 
     def _sized(self, picture: Picture) -> Picture:
         return picture if self.settings.size is None else picture.resized(self.settings.size)
 
-    def _still(self, content: bytes, truth: bytes | None, done: Done | None, notice: Notice) -> Made:
+    def _still(self, content: bytes, truth: bytes | None, done: Done | None, notice: Notice) -> bytes:
         picture = self._sized(self._decoder.picture(content, notice))
         if picture.alpha is not None and (self.settings.compare or not self.settings.encoding.keeps_alpha):
             notice(TRANSPARENT, 0)
         beside = None if truth is None else self._sized(self._truth.picture(truth))
-        made = self._made_of(picture, beside, done)
-        in_tiles = self.model.in_tiles(*picture.size, self.settings.tile)
-        return Made(self.settings.encoding.still(made), in_tiles=in_tiles)
+        return self.settings.encoding.still(self._made_of(picture, beside, done))
 
-    def _animation(self, content: bytes, found: Contents, done: Done | None, notice: Notice) -> Made:
+    def _animation(self, content: bytes, found: Contents, done: Done | None, notice: Notice) -> bytes:
         def frame(shown: tuple[Picture, int]) -> tuple[Picture, int]:
             return self._made_of(self._sized(shown[0])), shown[1]
 
@@ -125,9 +126,7 @@ class Transform:
                 frames.append(made)
                 if done:
                     done(len(frames), found.frames)
-        size = frames[0][0].size
-        in_tiles = self.model.in_tiles(*size, self.settings.tile)
-        return Made(self.settings.encoding.animation(frames, found.plays), len(frames), in_tiles)
+        return self.settings.encoding.animation(frames, found.plays)
 
     def _made_of(self, picture: Picture, truth: Picture | None = None, done: Done | None = None) -> Picture:
         background = self.settings.reading.background
