@@ -347,3 +347,26 @@ def test_the_report_of_gan_data_on_other_folders(call: Any) -> None:
     put("e/1.png", 1, 64, 32)
     assert "domains" not in json.loads(call("gan-data", "e", "--json").out)["e"]
     assert "left half for A" in call("gan-data", "e", "--verify", "--quiet").out
+
+
+def test_pictures_with_one_name_are_different_inputs() -> None:
+    put("d/1.png", 1)
+    put("d/1.bmp", 2)
+    assert numbers(load(pairs=PairOptions(input="mask")))[1] == [2, 1]
+
+
+def test_a_domain_that_cannot_be_read() -> None:
+    put("d/A/1.png", 1)
+    put("elsewhere/1.png", 2)
+    Path("d/B").symlink_to(Path("elsewhere").resolve())
+    refused("B (a link that leads out of the folder", "--follow-links")
+    assert numbers(load(follow_links=True)) == ([1], [2])
+
+
+def test_pictures_beside_the_domains_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    pairs_in_folders()
+    put("d/preview.png", 1)
+    put("d/old/1.png", 2)
+    found = load_domains(Path("d"), OPTIONS, PairOptions())
+    assert len(found.images) == 3
+    assert "left out, in no folder of A or B: old/1.png, and 1 more" in capsys.readouterr().err

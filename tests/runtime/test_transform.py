@@ -148,24 +148,6 @@ def test_prepared_inputs_are_made_of_photos_which_are_the_truth() -> None:
     np.testing.assert_array_equal(compared.colours, np.concatenate(shown, axis=1))
 
 
-@pytest.mark.parametrize("name", ["sketch", "grey", "blur", "mask", "low"])
-@pytest.mark.parametrize("size", [(70, 103), (31, 64), (129, 1)])
-def test_inputs_of_large_pictures_are_prepared_in_tiles(
-    name: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from gan_runtime.images.prepare import PREPARATIONS, channels_of
-
-    monkeypatch.setattr("gan_runtime.transform.preparation.PREPARED_SIDE", 32)
-    seen = []
-
-    def watched(picture: Any) -> Any:
-        seen.append(picture)
-        return picture
-
-    Transform(model(watched, channels=channels_of(name, 3)), Settings(prepare=name))(png(noise(*size)))
-    np.testing.assert_array_equal(seen[0], PREPARATIONS[name](noise(*size)))
-
-
 def test_pictures_are_resized_first() -> None:
     seen = []
 

@@ -97,7 +97,8 @@ def test_it_imports_no_module_of_the_network(exported: Path) -> None:
         assert module not in imported
 
 
-def test_of_a_pair_the_first_direction_is_the_default(call: Call, exported: Path) -> None:
+def test_of_a_pair_the_first_direction_is_the_default(call: Call, exported: Path, random_features: Path) -> None:
+    shutil.copy(random_features, "exported/features.onnx")  # a sound file of another task: nothing to say
     translator("exported/newer.onnx", "blur")
     translator("exported/newer-inverse.onnx", "centre")
     for age, name in enumerate(("newer-inverse", "newer", "invert")):
@@ -105,8 +106,8 @@ def test_of_a_pair_the_first_direction_is_the_default(call: Call, exported: Path
     Path("exported/broken.onnx").write_bytes(b"no model")
     save("a.png", noise(8, 8))
     done = call("gan-translate", "a.png", "out.png")
-    assert "skipped: exported/broken.onnx: " in done.err
-    assert "model: exported/newer.onnx, the newest translator in exported\n" in done.err
+    assert done.err.splitlines()[0].startswith("skipped: exported/broken.onnx: ")
+    assert done.err.splitlines()[1] == "model: exported/newer.onnx, the newest translator in exported"
 
 
 def test_stdin_and_stdout(exported: Path) -> None:

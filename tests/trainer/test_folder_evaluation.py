@@ -81,6 +81,15 @@ def test_a_folder_is_measured_against_what_is_held_out(
     assert scores["memorised"] is best["memorised"] is False
 
 
+def test_few_held_out_images_are_compared_with_a_thousand_samples(
+    train: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "SAMPLES", 2_000)
+    monkeypatch.setattr(history, "FINAL_SAMPLES", 10_000)
+    assert train().code == 0
+    assert [(entry["images"], entry["n"]) for entry in evaluations()] == [(256, 1_000), (512, 1_000)]
+
+
 def test_nothing_held_out(call: Call, shapes: Path, train: Callable[..., Result], random_features: Path) -> None:
     assert train("--hold-out", 0).code == 0
     assert json.loads((RUN / "config.json").read_text())["data"]["images"] == PICTURES

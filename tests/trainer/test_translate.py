@@ -14,7 +14,7 @@ from gan_runtime.errors import InputError
 from gan_runtime.evaluation.metrics import l1
 from gan_trainer.api.start import Call, start_run
 from gan_trainer.runs.folder import Run
-from gan_trainer.tasks import task_of, translate
+from gan_trainer.tasks import task_of, translation_judge
 from gan_trainer.tasks.translating import unseen
 
 IMAGES, EVERY = 240, 80
@@ -115,7 +115,7 @@ def test_a_run_without_pairs_goes_there_and_back(unpaired: Domains) -> None:
 
 
 def test_what_translates_nothing_is_warned_of_once(unpaired: Domains, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translate, "translate", lambda network, pictures, config: pictures)
+    monkeypatch.setattr(translation_judge, "translate", lambda network, pictures, config: pictures)
     warned: list[str] = []
     run = train(unpaired, "cyclegan-quick", warned, d_width=4, blocks=1, images=64, eval_every=16)
     (problem,) = [entry["warning"] for entry in run.entries() if "warning" in entry]

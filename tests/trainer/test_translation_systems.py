@@ -206,8 +206,8 @@ def test_cycle_and_identity_losses_of_known_networks(factor: float, cycle: float
     networks = {name: Scale(factor) for name in ("generator", "inverse")}
     critics = {name: Constant(0.25) for name in ("discriminator", "inverse_discriminator")}
     losses = one_step(recipe("cyclegan"), networks | critics, **batch)
-    assert losses["cycle"] == pytest.approx(cycle * sizes, abs=1e-6)
-    assert losses["identity"] == pytest.approx(identity * sizes, abs=1e-6)
+    assert losses["cycle_loss"] == pytest.approx(cycle * sizes, abs=1e-6)
+    assert losses["identity_loss"] == pytest.approx(identity * sizes, abs=1e-6)
     assert losses["g_loss"] == pytest.approx(2 * 0.75**2 / 2)  # Mao et al. 2017, equation 9, in both directions
     assert losses["d_loss"] == pytest.approx(2 * (0.75**2 + 0.25**2) / 2)
 
@@ -241,7 +241,7 @@ def test_weights_of_zero_leave_losses_out() -> None:
 def test_losses_of_the_identity_on_pairs() -> None:
     batch = pictures()
     losses = one_step(recipe("pix2pix"), {"generator": Scale(1.0), "discriminator": Constant(0.0)}, **batch)
-    assert losses["l1"] == pytest.approx(float((batch["source"] - batch["images"]).abs().mean()))
+    assert losses["l1_loss"] == pytest.approx(float((batch["source"] - batch["images"]).abs().mean()))
     assert losses["g_loss"] == pytest.approx(np.log(2))
     assert losses["d_loss"] == pytest.approx(2 * np.log(2))
 
@@ -258,7 +258,7 @@ def test_without_adversarial_loss_there_is_no_discriminator() -> None:
     state = start_state(config)
     assert (set(state.networks), set(state.optimizers)) == ({"generator"}, {"g"})
     losses = state.system.step(state, config.recipe, **batches_of(config, data).at(0))
-    assert set(losses) == {"l1"}
+    assert set(losses) == {"l1_loss"}
 
 
 @pytest.mark.parametrize(

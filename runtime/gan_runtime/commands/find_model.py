@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from gan_runtime.errors import ModelError
-from gan_runtime.manifest import GenerateManifest, PointsManifest, read_manifest
+from gan_runtime.manifest import GenerateManifest, Manifest, PointsManifest, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import DEFAULT, EXPORTED, SHIPPED, checkout, shipped_model
-from gan_runtime.signature import check_task, generator_signature
+from gan_runtime.signature import check_signature, check_task, generator_signature
 
 
 def default_model(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[str]]:
@@ -51,6 +51,29 @@ def is_generator(model: ModelFile) -> bool:
         if model.random_ops:
             raise
         return False
+
+
+def newest_of(
+    kind: type[Manifest], folder: Path = Path(EXPORTED), leave_out: str = "\0"
+) -> tuple[ModelFile | None, list[str]]:
+    """The newest file of a task in `folder`, without names that end in `leave_out`.
+
+    Returns:
+        The file or None, and messages on newer files that are damaged.
+    """
+    remarks: list[str] = []
+    for path in newest_first(folder, "*.onnx"):
+        if path.name.endswith(leave_out):
+            continue
+        try:
+            model = read_model_file(path)
+            manifest = read_manifest(model)
+            if isinstance(manifest, kind):
+                check_signature(model, manifest)
+                return model, remarks
+        except ModelError as error:
+            remarks.append(f"skipped: {error}")
+    return None, remarks
 
 
 def newest_first(folder: Path, pattern: str) -> list[Path]:

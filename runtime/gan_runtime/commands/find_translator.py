@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from gan_runtime.commands.find_model import newest_first
+from gan_runtime.commands.find_model import newest_of
 from gan_runtime.errors import ModelError
+from gan_runtime.manifest import TranslateManifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import EXPORTED, INVERSE_SUFFIX, find_model
 from gan_runtime.terminal.text import note
@@ -36,17 +37,9 @@ def newest_translator(folder: Path = Path(EXPORTED)) -> tuple[ModelFile, list[st
     Raises:
         ModelError: there is none.
     """
-    remarks: list[str] = []
-    for path in newest_first(folder, "*.onnx"):
-        if path.name.endswith(INVERSE_SUFFIX):
-            continue
-        try:
-            model = read_model_file(path)
-            Translator.manifest_of(model)
-        except ModelError as error:
-            remarks.append(f"skipped: {error}")
-        else:
-            return model, [*remarks, f"model: {path}, the newest translator in {folder}"]
-    raise ModelError(
-        f"{folder}: has no translator; export a run of {RECIPES} with gan-export, or name one with --model"
-    )
+    model, remarks = newest_of(TranslateManifest, folder, leave_out=INVERSE_SUFFIX)
+    if model is None:
+        raise ModelError(
+            f"{folder}: has no translator; export a run of {RECIPES} with gan-export, or name one with --model"
+        )
+    return model, [*remarks, f"model: {model.path}, the newest translator in {folder}"]

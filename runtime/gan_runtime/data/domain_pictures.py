@@ -69,7 +69,7 @@ class _Reading:
 def load_domains(path: Path, options: PictureOptions, pairs: PairOptions, quiet: bool = False) -> Domains:
     """Load the pictures of both domains of a folder or .zip archive; they are decoded once and then cached.
 
-    docs/guide.md describes the layouts. Pictures in folders for testing or validation are `held_out`.
+    docs/pairs.md shows the layouts. Pictures in folders for testing or validation are `held_out`.
 
     Args:
         path: the folder or archive.
@@ -97,7 +97,8 @@ def load_domains(path: Path, options: PictureOptions, pairs: PairOptions, quiet:
             tests = _part(reading, held_out=True)
             domains = domains_of(domains.source, domains.target, pairs.paired, tests)
     if strays := reading.layout.strays:
-        reading.remarks.append(f"{len(strays):,} pictures left out, in no folder of A or B: {strays[0]}")
+        more = f", and {len(strays) - 1:,} more" if len(strays) > 1 else ""
+        reading.remarks.append(f"left out, in no folder of A or B: {strays[0]}{more}")
     for remark in () if quiet else dict.fromkeys([*reading.remarks, *others]):
         note(f"{path}: {remark}")
     return domains
@@ -179,13 +180,7 @@ def _pairs(reading: _Reading, source: _Side, target: _Side) -> tuple[Decoded, De
     taken out without a copy.
     """
     path, total = reading.listing.path, len({*source.names, *target.names})
-    partners, alone = pair_up(path, source.names, target.names)
-    if not partners:
-        raise DataError(
-            f"{path}: no pictures of A and B have the same name: {source.names[0]}, {target.names[0]}; rename those "
-            "that belong together, or train a recipe for unpaired pictures"
-        )
-    reading.skip(alone, total)
+    partners = _partners(reading, source, target)
     while partners:
         inputs, targets = (
             reading.decoded(side, names)
@@ -199,6 +194,20 @@ def _pairs(reading: _Reading, source: _Side, target: _Side) -> tuple[Decoded, De
         names = {entry.name for entry in wrong}
         partners = [pair for pair in partners if not names & set(pair)]
     raise DataError(f"{path}: has no pair that can be used: {shown_bad(wrong, SHOWN)}")
+
+
+def _partners(reading: _Reading, source: _Side, target: _Side) -> list[tuple[str, str]]:
+    """The names of the pictures of each pair; the same name twice if one picture makes both."""
+    if source.names == target.names:
+        return list(zip(source.names, target.names, strict=True))
+    partners, alone = pair_up(reading.listing.path, source.names, target.names)
+    if not partners:
+        raise DataError(
+            f"{reading.listing.path}: no pictures of A and B have the same name: {source.names[0]}, {target.names[0]}; "
+            "rename those that belong together, or train a recipe for unpaired pictures"
+        )
+    reading.skip(alone, len(source.names) + len(target.names))
+    return partners
 
 
 def _misshapen(inputs: Decoded, targets: Decoded) -> Iterator[Bad]:

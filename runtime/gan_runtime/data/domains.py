@@ -48,6 +48,11 @@ class PairOptions:
             if self.input and given:
                 raise InputError(f"--{name}: --input {self.input} makes the inputs from the pictures; leave out one")
 
+    @property
+    def learns_from(self) -> str:
+        """The kind of the data, as recipes name it."""
+        return "pairs" if self.paired else "unpaired"
+
     def channels(self, options: PictureOptions) -> int:
         """The number of channels of the inputs, where the targets are decoded with `options`."""
         channels = CHANNELS[self.input_mode or options.mode]

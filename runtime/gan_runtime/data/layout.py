@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from unicodedata import normalize
 
-from gan_runtime.data.entries import Bad, Listing
+from gan_runtime.data.entries import Bad, Listing, is_picture
 from gan_runtime.errors import DataError
 
 TRAIN = ("train", "training")
@@ -72,7 +72,7 @@ class Layout:
             names.setdefault((found.domain, found.held_out), []).append((found, name))
         bad: dict[tuple[str, bool], list[Bad]] = {}
         for entry in listing.bad:
-            found = place(entry.name)
+            found = place(entry.name if is_picture(entry.name) else f"{entry.name}/picture")  # a folder
             bad.setdefault((found.domain, found.held_out), []).append(entry)
         named = {place(f"{folder}/picture").domain for folder in listing.folders}
         return cls(

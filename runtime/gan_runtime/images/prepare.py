@@ -2,7 +2,7 @@
 
 A training host makes the inputs of its training images with these functions, and a deploy host that of a photo. Each
 takes a picture uint8 [h, w, 3 or 1] of any size and returns uint8 [h, w, c] of the same size. The results are the same
-on every host: they are computed in integers, or by single operations in float32.
+on every host: filters are computed in integers.
 """
 
 import hashlib
@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
-Plane = NDArray[np.float32]
+Plane = NDArray[np.int64]
 
-VERSION = 1  # of the results
-SMOOTHING = 0.6  # standard deviation in pixels, before edges are detected
+VERSION = 2  # of the results
+SMOOTHING = (1, 42, 170, 42, 1)  # / 256: a Gaussian with a standard deviation of 0.6 pixels, before edges are detected
 FAINT, DARK = 0.10, 0.35  # strengths of edges that are drawn in white and in black; 1 is a step from black to white
-BLUR = 2.0  # standard deviation in pixels
+BLUR = (2, 9, 28, 66, 124, 180, 206, 180, 124, 66, 28, 9, 2)  # / 1024: a standard deviation of 2 pixels
 HOLE = 0.5  # side of the hole as a fraction of the picture's shorter side
 HOLE_COLOUR = 127
+AT_ONCE = 2**20  # pixels of a band
 REDUCTION = 4  # by so much is the small copy smaller
-FULL = np.float32(255)
-STEEP = float(np.tan(np.pi / 8))
+STEEP = (408, 985)  # their ratio is the tangent of an eighth of a half-turn
 
 
 def sketch(picture: Pixels) -> Pixels:
@@ -31,23 +31,17 @@ def sketch(picture: Pixels) -> Pixels:
     The lines are the edges of the colour channel that changes most at a pixel: the magnitude of the Sobel gradient
     after slight smoothing, where it is a local maximum across the edge (non-maximum suppression, Canny 1986).
     """
-    strength, across, down = _gradient(picture)
-    ink = np.where(_is_ridge(strength, across, down), (strength - FAINT) / (DARK - FAINT), np.float32(0))
-    return _levels(255 - 255 * ink.clip(0, 1))[..., None]
+    return _in_bands(_drawn, picture, context=len(SMOOTHING) // 2 + 2)
 
 
 def grey(picture: Pixels) -> Pixels:
     """Luma of ITU-R BT.601, as Pillow's mode L: uint8 [h, w, 1]."""
-    if picture.shape[2] == 1:
-        return picture
-    red, green, blue = (picture[..., channel].astype(np.uint32) for channel in range(3))
-    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)[..., None]
+    return picture if picture.shape[2] == 1 else _in_bands(_luma, picture, context=0)
 
 
 def blur(picture: Pixels) -> Pixels:
     """Gaussian blur with a standard deviation of 2 pixels."""
-    channels = [_smooth(picture[..., channel].astype(np.float32), BLUR) for channel in range(picture.shape[2])]
-    return np.stack([_levels(channel) for channel in channels], axis=2)
+    return _in_bands(_blurred, picture, context=len(BLUR) // 2)
 
 
 def mask(picture: Pixels) -> Pixels:
@@ -84,60 +78,85 @@ PREPARATIONS: dict[str, Callable[[Pixels], Pixels]] = {
     "low": low,
 }
 
-CONTEXTS = {"sketch": 4, "grey": 0, "blur": 6, "low": 3 * REDUCTION}
-"""On how many pixels on each side a pixel depends. The hole of `mask` depends on the whole picture."""
-
 
 def channels_of(prepared: str, channels: int) -> int:
     """The number of channels that a preparation makes of a picture with so many."""
     return int(PREPARATIONS[prepared](np.zeros((8, 8, channels), np.uint8)).shape[2])
 
 
+def _in_bands(prepare: Callable[[Pixels], Pixels], picture: Pixels, context: int) -> Pixels:
+    """The result for the whole picture in bounded memory. A pixel depends on `context` rows above and below."""
+    height, width, _ = picture.shape
+    rows, bands = max(context, 1, AT_ONCE // width), []
+    for top in range(0, height, rows):
+        first = max(top - context, 0)
+        made = prepare(picture[first : top + rows + context])
+        bands.append(made[top - first :][:rows])
+    return np.concatenate(bands)
+
+
+def _drawn(picture: Pixels) -> Pixels:
+    square, across, down = _gradient(picture)
+    step = 4 * 255 * sum(SMOOTHING) ** 2  # the gradient at a step from black to white
+    ink = (np.sqrt(square) / step - FAINT) / (DARK - FAINT)
+    ink[~_is_ridge(square, across, down)] = 0
+    drawn: Pixels = np.rint(255 - 255 * ink.clip(0, 1)).astype(np.uint8)
+    return drawn[..., None]
+
+
+def _luma(picture: Pixels) -> Pixels:
+    red, green, blue = (picture[..., channel].astype(np.uint32) for channel in range(3))
+    luma: Pixels = ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+    return luma[..., None]
+
+
+def _blurred(picture: Pixels) -> Pixels:
+    scale = sum(BLUR) ** 2
+    sums = [_smooth(picture[..., channel], BLUR) for channel in range(picture.shape[2])]
+    return np.stack([((one + scale // 2) // scale).astype(np.uint8) for one in sums], axis=2)
+
+
 def _gradient(picture: Pixels) -> tuple[Plane, Plane, Plane]:
-    """Magnitude, horizontal and vertical part [h, w] of the gradient of the channel in which it is the largest."""
-    strength, across, down = (np.zeros(picture.shape[:2], np.float32) for _ in range(3))
+    """Squared length, horizontal and vertical part [h, w] of the gradient of the channel in which it is the longest."""
+    longest, across, down = (np.zeros(picture.shape[:2], np.int64) for _ in range(3))
     for channel in range(picture.shape[2]):
-        plane: Plane = np.pad(_smooth(picture[..., channel].astype(np.float32), SMOOTHING), 1, mode="edge") / FULL
+        plane = np.pad(_smooth(picture[..., channel], SMOOTHING), 1, mode="edge")
         columns = plane[:-2] + 2 * plane[1:-1] + plane[2:]
         rows = plane[:, :-2] + 2 * plane[:, 1:-1] + plane[:, 2:]
-        x, y = (columns[:, 2:] - columns[:, :-2]) / 4, (rows[2:] - rows[:-2]) / 4
-        magnitude = np.sqrt(x * x + y * y)
-        stronger = magnitude > strength
-        for best, found in ((strength, magnitude), (across, x), (down, y)):
-            np.copyto(best, found, where=stronger)
-    return strength, across, down
+        x, y = columns[:, 2:] - columns[:, :-2], rows[2:] - rows[:-2]
+        square = x.astype(np.int64) ** 2 + y.astype(np.int64) ** 2
+        longer = square > longest
+        for best, found in ((longest, square), (across, x), (down, y)):
+            np.copyto(best, found, where=longer)
+    return longest, across, down
 
 
-def _is_ridge(strength: Plane, across: Plane, down: Plane) -> NDArray[np.bool_]:
-    """Where the gradient is not smaller than at both neighbours in its direction, of eight directions."""
-    height, width = strength.shape
-    framed = np.pad(strength, 1)
+def _is_ridge(square: Plane, across: Plane, down: Plane) -> NDArray[np.bool_]:
+    """Where the gradient is not shorter than at both neighbours in its direction, of eight directions."""
+    height, width = square.shape
+    framed = np.pad(square, 1)
 
     def maximum(dy: int, dx: int) -> NDArray[np.bool_]:
         one = framed[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
         other = framed[1 - dy : 1 - dy + height, 1 - dx : 1 - dx + width]
-        return (strength >= one) & (strength >= other)
+        return (square >= one) & (square >= other)
 
     x, y = np.abs(across), np.abs(down)
-    horizontal, vertical = y <= STEEP * x, x <= STEEP * y
-    diagonal = np.where(across * down > 0, maximum(1, 1), maximum(1, -1))
+    horizontal, vertical = y * STEEP[1] <= x * STEEP[0], x * STEEP[1] <= y * STEEP[0]
+    diagonal = np.where((across > 0) == (down > 0), maximum(1, 1), maximum(1, -1))
     return np.where(horizontal, maximum(0, 1), np.where(vertical, maximum(1, 0), diagonal))
 
 
-def _smooth(plane: Plane, deviation: float) -> Plane:
-    """A plane float32 [h, w] after a Gaussian filter of 3 standard deviations; the border is repeated."""
-    radius = int(np.ceil(3 * deviation))
-    steps = np.arange(-radius, radius + 1)
-    weights = np.exp(-(steps**2) / (2 * deviation**2))
-    weights = (weights / weights.sum()).astype(np.float32)
-    for axis in (0, 1):
-        size = plane.shape[axis]
-        framed = np.pad(plane, [(radius, radius) if axis == one else (0, 0) for one in (0, 1)], mode="edge")
-        plane = np.zeros_like(plane)
+def _smooth(plane: Pixels, weights: tuple[int, ...]) -> NDArray[np.int32]:
+    """A plane [h, w] after a filter along rows and columns, times the square of the sum of its weights.
+
+    The border is repeated.
+    """
+    smooth, radius = plane.astype(np.int32), len(weights) // 2
+    for _ in ("columns", "rows"):
+        framed = np.pad(smooth, ((radius, radius), (0, 0)), mode="edge")
+        added = np.zeros_like(smooth)
         for place, weight in enumerate(weights):
-            plane += weight * framed.take(range(place, place + size), axis)
-    return plane
-
-
-def _levels(values: Plane) -> Pixels:
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+            added += weight * framed[place : place + len(added)]
+        smooth = added.T
+    return smooth

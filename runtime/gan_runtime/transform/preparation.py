@@ -3,11 +3,8 @@
 from collections.abc import Callable
 
 from gan_runtime.errors import InputError
-from gan_runtime.manifest import Tiling
-from gan_runtime.tiling import Pixels, least_window, run_in_tiles
+from gan_runtime.tiling import Pixels, least_window
 from gan_runtime.transform.model import MODES, PictureModel
-
-PREPARED_SIDE = 1024  # pixels of the tiles in which inputs are prepared: it takes forty bytes per pixel
 
 
 def preparation(model: PictureModel, name: str) -> tuple[str, Callable[[Pixels], Pixels]]:
@@ -20,7 +17,7 @@ def preparation(model: PictureModel, name: str) -> tuple[str, Callable[[Pixels],
     """
     if not name:
         return model.mode, lambda picture: picture
-    from gan_runtime.images.prepare import CONTEXTS, PREPARATIONS, REDUCTION, channels_of  # noqa: PLC0415
+    from gan_runtime.images.prepare import PREPARATIONS, channels_of  # noqa: PLC0415
 
     if name not in PREPARATIONS:
         raise InputError(f"--prepare {name}: choose one of {', '.join(PREPARATIONS)}")
@@ -36,11 +33,7 @@ def preparation(model: PictureModel, name: str) -> tuple[str, Callable[[Pixels],
             f"--prepare {name}: makes {channels} channel{'s' * (channels > 1)}; {model.path} takes "
             f"{model.source.channels}"
         )
-    prepare, context = PREPARATIONS[name], CONTEXTS.get(name)
-    if context is None:
-        return found, prepare
-    tiling = Tiling(multiple=REDUCTION, context=context)
-    return found, lambda picture: run_in_tiles(picture, prepare, PREPARED_SIDE, tiling)
+    return found, PREPARATIONS[name]
 
 
 def check_tile(model: PictureModel, tile: int | None) -> None:

@@ -113,7 +113,7 @@ class RecipeCommand(GroupedCommand):
         name = ctx.meta["recipe"] or USUAL
         recipe = find_recipe(name)
         own = {field.name: field for field in fields(recipe) if field.init}
-        others = {*FLAGS, *DOMAIN_OPTIONS["pairs"]}.difference(DOMAIN_OPTIONS[recipe.learns_from])
+        others = {*FLAGS, *DOMAIN_OPTIONS["pairs"]}.difference(DOMAIN_OPTIONS.get(recipe.learns_from, ()))
         for parameter in self.get_params(ctx):
             if parameter.name in own:
                 yield _of_field(parameter, own[parameter.name], name, getattr(recipe, parameter.name))

@@ -14,11 +14,9 @@ from gan_trainer.recipes.words import names_of_fields
 
 EPOCH = 60_000  # images
 
-DOMAIN_OPTIONS = {  # options of data with two domains that apply, by what a recipe learns from
-    "images": (),
+DOMAIN_OPTIONS = {  # options of data with two domains, by what a recipe learns from
     "pairs": ("input", "direction", "input_mode"),
     "unpaired": ("direction", "input_mode"),
-    "photos": (),
 }
 
 
@@ -67,8 +65,7 @@ class Recipe:
     checkpoint_every: int = many(EPOCH, "Images between checkpoints.")
 
     task: ClassVar[str] = "generate"  # the task of the system: a name in `gan_trainer.tasks.TASKS`
-    learns_from: ClassVar[str] = "images"
-    """A key of DOMAIN_OPTIONS: images, pairs or unpaired images of two domains, or photos of mixed sizes."""
+    learns_from: ClassVar[str] = "images"  # or "photos" of mixed sizes, or two domains: a key of DOMAIN_OPTIONS
     only_images: ClassVar[str] = ""  # the reason, if the system supports only images
 
     def __post_init__(self) -> None:

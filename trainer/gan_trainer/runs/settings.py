@@ -34,16 +34,12 @@ def pair_options(recipe_name: str, source: str, **given: Any) -> PairOptions | N
     learns_from = find_recipe(recipe_name).learns_from
     named = {name: value for name, value in given.items() if value is not None}
     for name, value in named.items():
-        if name not in DOMAIN_OPTIONS[learns_from]:
+        if name not in DOMAIN_OPTIONS.get(learns_from, ()):
             raise InputError(f"{flag(name, value)}: --recipe {recipe_name} learns from {learns_from}; leave it out")
-    if learns_from == "images":
-        return None
-    if source in KNOWN:
+    if source in KNOWN and (learns_from in DOMAIN_OPTIONS or learns_from == "photos"):
         what = "photos" if learns_from == "photos" else "two domains"
         raise InputError(f"--recipe {recipe_name}: learns from {what}; name a folder or .zip of pictures")
-    if learns_from == "photos":
-        return None
-    return PairOptions(**named, paired=learns_from == "pairs")
+    return PairOptions(**named, paired=learns_from == "pairs") if learns_from in DOMAIN_OPTIONS else None
 
 
 def check_settings(
@@ -55,9 +51,8 @@ def check_settings(
 ) -> None:
     """Make the checks of `make_config` that need no data: decoding the data may take minutes."""
     recipe = _changed(source, recipe_name, changes)
-    if (recipe.learns_from in ("images", "photos")) != (pairs is None) or (
-        pairs and pairs.paired != (recipe.learns_from == "pairs")
-    ):
+    two_domains = recipe.learns_from if recipe.learns_from in DOMAIN_OPTIONS else ""
+    if two_domains != (pairs.learns_from if pairs else ""):
         raise InputError(f"--recipe {recipe_name}: learns from {recipe.learns_from}; choose other recipes")
     if pictures is not None:
         size = ImageSize(pictures.size, pictures.size, CHANNELS[pictures.mode])

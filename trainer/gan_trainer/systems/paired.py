@@ -41,7 +41,7 @@ def step(state: TrainState, recipe: PairedRecipe, source: Tensor, images: Tensor
     """
     fake = translate(state, recipe, "generator", source)
     distance = l1_loss(fake, images)
-    loss, losses = recipe.l1_weight * distance, {"l1": distance.detach()}
+    loss, losses = recipe.l1_weight * distance, {"l1_loss": distance.detach()}
     if recipe.gan_weight:
         losses["d_loss"] = _train_discriminator(state, recipe, source, images, fake.detach())
         with frozen(state.networks["discriminator"]):

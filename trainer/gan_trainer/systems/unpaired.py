@@ -61,7 +61,7 @@ def step(state: TrainState, recipe: UnpairedRecipe, source: Tensor, images: Tens
     descend(state, "d", d_loss)
     state.counters["g_steps"] += 1
     update_translators(state, recipe, generator=source, inverse=images)
-    losses = {"d_loss": d_loss, "g_loss": g_loss, **distances}
+    losses = {"d_loss": d_loss, "g_loss": g_loss} | {f"{name}_loss": one for name, one in distances.items()}
     return {name: loss.detach() for name, loss in losses.items()}
 
 

@@ -13,7 +13,7 @@ from gan_runtime.data import Dataset
 from gan_runtime.errors import DataError, GanEdgeError, InputError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import find_features
-from gan_runtime.evaluation.reference import Reference, load_reference, split_reference
+from gan_runtime.evaluation.reference import LEAST, Reference, load_reference, split_reference
 from gan_runtime.evaluation.scores import TEST, TRAIN, Scores, floors, score
 from gan_runtime.files import check_writable
 from gan_runtime.generator import Generator
@@ -35,6 +35,7 @@ PREVIEW_IMAGES, PREVIEW_COLUMNS = 100, 10
 BESIDE = ("precision", "recall", "coverage")
 FID, KID = Best("fid", "FID", beside=BESIDE), Best("kid", "KID", beside=BESIDE)
 COMPARED_IMAGES = 20
+MANY = 2_000  # held-out images
 METRICS = (
     Metric("fid", "FID", "distance to the training images; 0 is best", TEST, log=True),
     Metric("kid", "KID", "kernel distance; 0 is best", TEST, "distances"),
@@ -74,7 +75,15 @@ class Judge:
 
     network: FeatureNetwork
     reference: Reference
-    most: None = None
+
+    @property
+    def most(self) -> int | None:
+        """For images of which few are held out, the number that gan-eval measures, too: more take long and help little.
+
+        None for other data.
+        """
+        test = len(self.reference.test.measured.features)
+        return None if self.reference.hold_out is None or test >= MANY else max(LEAST, test)
 
     def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[Scores]:
         """Scores of the first images of seed 0, for each of `counts`; the largest number of images is drawn once."""

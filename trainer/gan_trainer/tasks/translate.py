@@ -1,8 +1,7 @@
 """The task "translate": images in, images of the same size out, learnt from pairs or from two unpaired domains."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +10,28 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.data import Dataset
-from gan_runtime.data.domain_split import split_domains
 from gan_runtime.data.domains import Domains
-from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import find_features
-from gan_runtime.evaluation.reference import measure_split
 from gan_runtime.evaluation.scores import TEST
-from gan_runtime.evaluation.table import METRICS
 from gan_runtime.evaluation.translation import (
     NOTHING,
-    Target,
-    TranslationScores,
     problems,
-    score_translation,
-    translation_floors,
     with_channels,
 )
 from gan_runtime.images.grids import grid
 from gan_runtime.manifest import ImageSize
-from gan_runtime.terminal.text import note
 from gan_runtime.translator import Translator
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.base import Recipe
-from gan_trainer.tasks.features import open_features
 from gan_trainer.tasks.task import Best, Comparison, Entry, Files, Metric, Task
 from gan_trainer.tasks.translating import Unseen, translate, unseen
+from gan_trainer.tasks.translation_judge import open_judge
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
 
-SAID = ("fid", "kid", "l1", "psnr", "ssim", "cycle")  # on stderr during a run
 PREVIEWED = 10  # pictures of each domain
-MOST, MOST_UNPAIRED = 500, 200  # pictures of an evaluation; with the recipes' intervals, it takes 5 % of a training
-RETURNED = 50  # of them are translated back for the cycle error
 COMPARED = 20  # pictures of each file in a comparison
 SHORTEST = 1_000  # images of a run that is evaluated by default
 FID, KID = Best("fid", "FID"), Best("kid", "KID")
@@ -98,99 +86,6 @@ def _rows(*rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A grid with a row for each array [n, h, w, c]; they are as long as the shortest one."""
     channels, columns = max(row.shape[3] for row in rows), min(map(len, rows))
     return grid(np.concatenate([with_channels(row[:columns], channels) for row in rows]), columns)
-
-
-@dataclass(frozen=True, eq=False)
-class Judge:
-    """Held-out pictures of a run, and the target domain in the features of a network.
-
-    Args:
-        target: what the outputs are compared with.
-        inputs: uint8 [n, h, w, c].
-        truth: what each of them should become, uint8 [n, h, w, c']; None where nobody knows.
-        facts: the content of floors.json besides the scores.
-    """
-
-    target: Target
-    inputs: NDArray[np.uint8]
-    truth: NDArray[np.uint8] | None
-    facts: dict[str, Any]
-
-    @property
-    def most(self) -> int:
-        """The number of held-out inputs."""
-        return len(self.inputs)
-
-    def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[TranslationScores]:
-        """Scores of the translations of all held-out inputs, once for each of `counts`, which are no smaller."""
-        outputs, returned = translate(networks["generator"], self.inputs, config), None
-        if "inverse" in networks:
-            returned = translate(networks["inverse"], outputs[:RETURNED], config)
-        return [score_translation(outputs, self.inputs, self.target, self.truth, returned)] * len(counts)
-
-    def words(self, scores: TranslationScores, n: int) -> str:
-        """Scores for people, beside those of doing nothing and of real images."""
-        return "  ".join(
-            f"{shown.title} {shown.text(value)}{self._beside(key)}"
-            for key, shown in METRICS.items()
-            if key in SAID and (value := getattr(scores, key)) is not None
-        )
-
-    def _beside(self, key: str) -> str:
-        known = {name: floor[key] for name, floor in self._floors.items() if key in floor}
-        shown = [f"{name} {METRICS[key].text(value)}" for name, value in known.items()]
-        return f" ({', '.join(shown)})" if shown else ""
-
-    def floors(self, *counts: int) -> dict[str, Any]:
-        """The content of floors.json: scores of doing nothing and of real images, and what was measured with."""
-        return self.facts | {"floors": {str(n): self._floors for n in counts}}
-
-    @cached_property
-    def _floors(self) -> dict[str, dict[str, Any]]:
-        return translation_floors(self.inputs, self.target, self.truth)
-
-
-def open_judge(
-    config: Config,
-    dataset: Dataset,
-    data_dir: Path | None,
-    *,
-    offline: bool,
-    quiet: bool,
-    warn: Callable[[str], None] = note,
-    before: Mapping[str, Any] | None = None,
-) -> Judge | None:
-    """The judge of a run; None if the run is not evaluated, or cannot be, of which `warn` is told.
-
-    Raises:
-        GanEdgeError: it cannot be, and was asked for.
-    """
-    if not config.recipe.eval_every:
-        return None
-    try:
-        return _judge(config, dataset, before, quiet)
-    except GanEdgeError as error:
-        if config.features or config.asked.get("eval_every") or config.recipe.patience:
-            raise
-        warn(f"not evaluated: {error}")
-        return None
-
-
-def _judge(config: Config, dataset: Dataset, before: Mapping[str, Any] | None, quiet: bool) -> Judge:
-    assert isinstance(dataset, Domains)
-    data = config.data
-    shown = unseen(dataset, config, MOST if dataset.paired else MOST_UNPAIRED)
-    if shown is None:
-        raise InputError(f"{data.name}: no pictures are held out to measure with; give --hold-out 0.1")
-    network = open_features(config, before, quiet)
-    network.check_size(data.size, data.name)
-    rows = split_domains(dataset, data.hold_out).train.images
-    target = Target(network, measure_split(dataset.target, network, quiet).features[rows], shown.targets)
-    facts = {
-        "data": {"name": data.name, "digest": data.digest, "train": len(rows), "test": len(shown.inputs)},
-        "features": {"name": network.name, "sha256": network.model.sha256},
-    }
-    return Judge(target, shown.inputs, shown.targets if dataset.paired else None, facts)
 
 
 def export(networks: dict[str, nn.Module], config: Config, output: Path, about: dict[str, Any]) -> Files:
