@@ -67,8 +67,8 @@ class Signature:
     outputs: dict[str, Tensor]
     advice: str
     """What to do if a file of another task was given, for the error message."""
-    command: str
-    """What runs files of this task on a command line."""
+    command: str = ""
+    """What runs files of this task on a command line, if there is anything."""
 
 
 _SIZE = ("height", "width", "channels")
@@ -106,7 +106,7 @@ def check_task(model: ModelFile, manifest: Manifest | None, kind: type[M], *othe
         return manifest
     made = f"made for the task {manifest.task!r}, not {kind.task!r}" if manifest else "has no manifest"
     theirs = SIGNATURES.get(manifest.task) if manifest else None
-    other = f"run it with {theirs.command}, or " if theirs else ""
+    other = f"run it with {theirs.command}, or " if theirs and theirs.command else ""
     raise ModelError(f"{model.path}: {made}; {other}{SIGNATURES[kind.task].advice}")
 
 

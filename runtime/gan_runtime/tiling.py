@@ -71,11 +71,12 @@ def spans(length: int, window: int, tiling: Tiling) -> list[Span]:
     if length <= window:
         return [Span(0, length, 0, length)]
     m, overlap = tiling.multiple, _overlap(tiling)
-    size, cut = window // m * m, 0 if tiling.context is None else overlap // 2
+    size, blended = window // m * m, tiling.context is None
+    cut = 0 if blended else overlap // 2
     found: list[Span] = []
     for start in (*range(0, length - size, size - overlap), _rounded(length - size, m)):
         stop = min(start + size, length)
-        first = found[-1].last if found and cut else start
+        first = start if blended or not found else found[-1].last
         found.append(Span(start, stop, first, stop if stop == length else stop - cut))
     return found
 
@@ -107,37 +108,35 @@ def run_in_tiles(
         InputError: `window` is too small for the network.
     """
     height, width = picture.shape[:2]
-    places = list(product(spans(height, window, tiling), spans(width, window, tiling)))
+    rows, columns = spans(height, window, tiling), spans(width, window, tiling)
     fade = _overlap(tiling) * scale if tiling.context is None else 0
-    tiles = mapped(run, (picture[row.start : row.stop, column.start : column.stop] for row, column in places))
+    parts = (picture[row.start : row.stop, column.start : column.stop] for row, column in product(rows, columns))
+    numbered = enumerate(mapped(run, parts), 1)
     whole: Pixels | None = None
-    for number, ((row, column), tile) in enumerate(zip(places, tiles, strict=True), 1):
+    for row in rows:
+        strip: Pixels | None = None
+        for column in columns:
+            number, tile = next(numbered)
+            kept = tile[row.kept(scale), column.kept(scale)]
+            if strip is None:
+                strip = np.empty((len(kept), width * scale, kept.shape[2]), np.uint8)
+            _lay(kept, strip[:, column.place(scale)], 1, fade if column.first else 0)
+            if done:
+                done(number, len(rows) * len(columns))
+        assert strip is not None
         if whole is None:
-            whole = np.empty((height * scale, width * scale, tile.shape[2]), np.uint8)
-        _lay(tile, whole, row, column, scale, fade)
-        if done:
-            done(number, len(places))
+            whole = np.empty((height * scale, *strip.shape[1:]), np.uint8)
+        _lay(strip, whole[row.place(scale)], 0, fade if row.first else 0)
     assert whole is not None
     return whole
 
 
-def _lay(tile: Pixels, whole: Pixels, row: Span, column: Span, scale: int, fade: int) -> None:
-    """Lay what is kept of a tile over the whole; its upper and left edges fade in over `fade` pixels."""
-    kept, place = tile[row.kept(scale), column.kept(scale)], whole[row.place(scale), column.place(scale)]
-    if fade and (row.first or column.first):
-        vertical, horizontal = (
-            _ramp(length, fade if span.first else 0) for span, length in zip((row, column), kept.shape, strict=False)
-        )
-        weights = np.outer(vertical, horizontal)[..., None]
-        kept = np.rint(place + (kept - place.astype(np.float32)) * weights).astype(np.uint8)
-    place[:] = kept
-
-
-def _ramp(length: int, fade: int) -> NDArray[np.float32]:
-    """Weights float32 [length]: rising over the first `fade` of them, 1 after that."""
-    weights = np.ones(length, np.float32)
-    weights[:fade] = (np.arange(min(fade, length), dtype=np.float32) + 0.5) / fade if fade else 1.0
-    return weights
+def _lay(part: Pixels, place: Pixels, axis: int, fade: int) -> None:
+    """Write `part` to `place`; over its first `fade` pixels along `axis` it fades in over what is there."""
+    under, over = (np.moveaxis(pixels, axis, 0) for pixels in (place, part))
+    weights = (np.arange(fade, dtype=np.float32)[:, None, None] + 0.5) / max(1, fade)
+    under[:fade] = np.rint(under[:fade] + (over[:fade] - under[:fade].astype(np.float32)) * weights)
+    under[fade:] = over[fade:]
 
 
 def _overlap(tiling: Tiling) -> int:

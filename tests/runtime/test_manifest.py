@@ -15,6 +15,7 @@ from gan_runtime.manifest import (
     FORMAT_VERSION,
     MANIFESTS,
     METADATA_KEY,
+    Counterpart,
     EncodeManifest,
     FeaturesManifest,
     Fingerprint,
@@ -27,6 +28,8 @@ from gan_runtime.manifest import (
     Measures,
     Points,
     PointsManifest,
+    Tiling,
+    TranslateManifest,
     read_manifest,
 )
 from gan_runtime.model_file import ModelFile, parse_model, read_model_file
@@ -45,6 +48,14 @@ MANIFEST = GenerateManifest(
 )
 POINTS = PointsManifest(name="ring", latents=Latents(2, "normal"), output=Points(2, 2.5))
 ENCODE = EncodeManifest(name="e", images=ImageSize(3, 4, 1), latents=Latents(7, "uniform"), pictures={"size": 4})
+TRANSLATE = TranslateManifest(
+    name="t",
+    source=ImageAxes(channels=1),
+    output=ImageAxes(channels=1),
+    network=Tiling(4, 8, 59, "batch"),
+    prepared="grey",
+    counterpart=Counterpart("t-inverse.onnx", "ab12"),
+)
 FEATURE_FILES = ("mnist", "fashion-mnist", "stacked-mnist")
 FEATURES = FeaturesManifest(name="f", images=ImageAxes(3, 4, 1), output=Measures(8, 2, ("a", "b")))
 
@@ -68,6 +79,9 @@ def with_text(file: ModelFile, text: str) -> ModelFile:
         FEATURES,
         FeaturesManifest(name="any", images=ImageAxes(channels=3), output=Measures(8)),
         FeaturesManifest(name="graph only"),
+        TRANSLATE,
+        replace(TRANSLATE, prepared="", counterpart=None, network=Tiling(4, 8, None, "instance", 256, 31.5)),
+        TranslateManifest(name="one size", source=ImageAxes(8, 9, 3), output=ImageAxes(8, 9, 1)),
     ],
 )
 def test_reading_is_the_inverse_of_writing(file: ModelFile, manifest: Manifest) -> None:
@@ -105,6 +119,42 @@ def test_the_json_of_each_task_is_that_of_the_format(file: ModelFile) -> None:
         f'{head}: "f", "task": "features", "inputs": {{"images": {size}}}, "output": {{"dim": 8, "classes": 2, '
         f'"names": ["a", "b"]}}, {rest}}}'
     )
+    any_size = '{"height": null, "width": null, "channels": 1}'
+    assert to_json(TRANSLATE) == (
+        f'{head}: "t", "task": "translate", "inputs": {{"source": {any_size}}}, "output": {any_size}, {rest}, '
+        '"prepared": "grey", "network": {"multiple": 4, "least": 8, "context": 59, "norm": "batch", "tile": null, '
+        '"tile_psnr": null}, "counterpart": {"file": "t-inverse.onnx", "weights": "ab12"}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"network": None}, "network: must be there if height and width may have any length"),
+        ({"source": ImageAxes(3, None, 1)}, "must have the same height and width"),
+        ({"source": ImageAxes(3, 4, 1), "output": ImageAxes(3, 4, 1)}, "network: must be there if"),
+        ({"output": ImageAxes()}, "must say how many channels"),
+        ({"prepared": 3}, "prepared 3: must be of type str"),
+    ],
+)
+def test_a_translator_does_not_contradict_itself(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        replace(TRANSLATE, **change)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Tiling(multiple=0), "network.multiple 0: must be at least 1"),
+        (lambda: Tiling(context=-1), "network.context -1: must be at least 0"),
+        (lambda: Tiling(tile_psnr="far"), "network.tile_psnr 'far': must be of type int or float"),
+        (lambda: Counterpart("../x.onnx", "ab"), "must be the name of a file in the same folder"),
+        (lambda: Counterpart("", "ab"), "must be the name of a file in the same folder"),
+    ],
+)
+def test_facts_about_translators_are_checked(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make()
 
 
 def test_each_task_has_a_manifest_and_a_signature() -> None:

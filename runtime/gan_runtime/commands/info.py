@@ -18,7 +18,7 @@ def info(
         str | None, typer.Argument(help="A .onnx file, or the name of a shipped model.", show_default=False)
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Compare images sampled here with those of the exporting host.")
+        bool, typer.Option("--check", help="Compare images made here with those of the exporting host.")
     ] = False,
     doctor: Annotated[bool, typer.Option("--doctor", help="Check this installation instead of a file.")] = False,
     device: Device = "auto",
@@ -58,17 +58,17 @@ def info_main() -> None:
 
 
 def _check(path: str, device: str, threads: int | None) -> tuple[bool, dict[str, Any]]:
-    from gan_runtime.commands.open_model import open_generator
+    from gan_runtime.commands.open_model import open_with_fingerprint
     from gan_runtime.errors import ModelError
     from gan_runtime.evaluation.fingerprint import TOLERANCE, check_fingerprint
 
-    generator = open_generator(path, device, threads)
-    difference = check_fingerprint(generator)
+    opened = open_with_fingerprint(path, device, threads)
+    difference = check_fingerprint(opened)
     if difference is None:
         raise ModelError(f"{path}: has no fingerprint to compare with; export it with gan-export")
     passed = difference <= TOLERANCE
     return passed, {
-        "device": generator.session.device,
+        "device": opened.session.device,
         "largest_difference": difference,
         "verdict": "the pictures of the exporting host"
         if passed

@@ -12,6 +12,8 @@ from gan_runtime.manifest import (
     GenerateManifest,
     Manifest,
     PointsManifest,
+    Tiling,
+    TranslateManifest,
     read_manifest,
 )
 from gan_runtime.model_file import ModelFile, read_model_file
@@ -89,7 +91,7 @@ def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dic
     if manifest.pictures:
         facts["pictures"] = manifest.pictures
     facts |= {"training": manifest.training, "quality": manifest.quality}
-    if isinstance(manifest, GenerateManifest | PointsManifest) and manifest.fingerprint:
+    if isinstance(manifest, GenerateManifest | PointsManifest | TranslateManifest) and manifest.fingerprint:
         what = ("coordinates", "points") if isinstance(manifest, PointsManifest) else ("pixels", "images")
         facts["fingerprint"] = f"{len(manifest.fingerprint.pixels)} {what[0]} of {manifest.fingerprint.count} {what[1]}"
     return facts
@@ -110,4 +112,23 @@ def _describe_task(manifest: Manifest) -> dict[str, Any]:
             return {"takes": f"images, {manifest.images}", "gives": gives}
         case FeaturesManifest():
             return {"takes": f"images, {manifest.images}"}
+        case TranslateManifest():
+            prepared = f", made from pictures as {manifest.prepared}" if manifest.prepared else ""
+            facts = {"takes": f"images, {manifest.source}{prepared}", "gives": f"images, {manifest.output}"}
+            if manifest.network:
+                facts["network"] = _describe_network(manifest.network)
+            if manifest.counterpart:
+                facts["counterpart"] = {"file": manifest.counterpart.file, "weights": manifest.counterpart.weights}
+            return facts
     return {}
+
+
+def _describe_network(network: Tiling) -> dict[str, Any]:
+    """How a network runs on large pictures."""
+    facts: dict[str, Any] = {"multiple": network.multiple, "least": network.least}
+    if network.norm:
+        facts["norm"] = network.norm
+    if network.context is not None:
+        return facts | {"context": f"{network.context} pixels", "tiles": "equal to the whole picture"}
+    off = "" if network.tile is None else f", {network.tile_psnr} dB from the whole picture if of {network.tile} pixels"
+    return facts | {"context": "the whole picture", "tiles": f"blended{off}"}

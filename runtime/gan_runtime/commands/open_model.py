@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING
 
 from gan_runtime.generator import Generator
+from gan_runtime.manifest import TranslateManifest, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_runtime.models import find_model
 from gan_runtime.terminal.text import note
+from gan_runtime.translator import Translator
 
 if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions
@@ -38,3 +40,18 @@ def open_generator(
     if device == "auto":
         say(f"device: {generator.session.device}, {generator.session.reason}")
     return generator
+
+
+def open_with_fingerprint(path: str, device: str, threads: int | None) -> Generator | Translator:
+    """Open the generator or translator at `path`, for a comparison with its fingerprint.
+
+    Raises:
+        ModelError, DeviceError, InputError: as `Generator.open`.
+    """
+    model = read_model_file(find_model(path))
+    if not isinstance(read_manifest(model), TranslateManifest):
+        return open_generator(path, device, threads)
+    translator = Translator.open(model, device, threads)
+    if device == "auto":
+        note(f"device: {translator.session.device}, {translator.session.reason}")
+    return translator

@@ -1,27 +1,50 @@
-"""Compare what a generator gives on this host with the fingerprint in its file, from the exporting host."""
+"""Compare what a model gives on this host with the fingerprint in its file, from the exporting host."""
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.generator import Generator
-from gan_runtime.manifest import Fingerprint, ImageSize, Points
+from gan_runtime.manifest import Fingerprint, ImageAxes, ImageSize, Points
+from gan_runtime.translator import Translator
 
 PIXELS = 3072  # 4 KB of base64
 TOLERANCE = 1  # grey level: rounding of other processors and devices
+ANY_HEIGHT, ANY_WIDTH = 67, 65  # of the inputs of a translator that takes any size: multiples of no stride
+BLOCKS = 5  # kinds of inputs: squares with a side of 1, 2, 4, 8 or 16 pixels
 
 
-def check_fingerprint(generator: Generator) -> int | None:
+def check_fingerprint(model: Generator | Translator) -> int | None:
     """The largest difference in grey levels to what the exporting host saw; None if the file has no fingerprint.
 
     Up to `TOLERANCE` is rounding. More means that the file is damaged or the device computes other values.
     """
-    fingerprint = generator.manifest.fingerprint if generator.manifest else None
+    fingerprint = model.manifest.fingerprint if model.manifest else None
     if fingerprint is None:
         return None
-    drawn = generator.sample(fingerprint.count, fingerprint.seed)
-    return difference(fingerprint, levels(generator.size, drawn))
+    if isinstance(model, Translator):
+        return difference(fingerprint, model(source_images(model.manifest.source, fingerprint.count, fingerprint.seed)))
+    drawn = model.sample(fingerprint.count, fingerprint.seed)
+    return difference(fingerprint, levels(model.size, drawn))
+
+
+def source_images(axes: ImageAxes, count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Images made of Philox's random words (`latents.py`), for networks that take images of `axes`.
+
+    Image i has squares of one colour with a side of 1, 2, 4, 8 or 16 pixels, in turn.
+
+    Returns:
+        uint8 [count, h, w, c]; axes of any length have 67 rows, 65 columns, and 3 channels.
+    """
+    shape = axes.height or ANY_HEIGHT, axes.width or ANY_WIDTH, axes.channels or 3
+    values = count * math.prod(shape)
+    words = np.random.Philox(key=seed).random_raw(-(-values // 8)).astype("<u8")
+    noise = words.view(np.uint8)[:values].reshape(count, *shape)
+    sides = [2 ** (i % BLOCKS) for i in range(count)]
+    rows, columns = (np.arange(length) for length in shape[:2])
+    return np.stack([image[rows // side][:, columns // side] for image, side in zip(noise, sides, strict=True)])
 
 
 def difference(fingerprint: Fingerprint, images: NDArray[np.uint8]) -> int:

@@ -19,12 +19,13 @@ from gan_runtime.generator import Generator
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.recorded import record
 from gan_runtime.manifest import Fingerprint, GenerateManifest, ImageSize, Labels, Latents, PointsManifest
-from gan_runtime.model_file import ModelFile, parse_model
+from gan_runtime.model_file import ModelFile
 from gan_trainer.data.pixels import GREY, to_pixels
 from gan_trainer.export.inputs import adapted, generator_rows, named_tensors, other_blocks, usual_blocks
 from gan_trainer.export.network import frozen_copy, plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, OPSETS, ExportError, check_opset, finish, to_onnx
-from gan_trainer.export.parity import Output, Rows, batch_rows, check_parity, file_rows, network_rows
+from gan_trainer.export.parity import Output, batch_rows, check_parity, network_rows
+from gan_trainer.export.probe import values_and_pixels
 from gan_trainer.export.range import ValueRange
 from gan_trainer.training.determinism import settle_math_library
 
@@ -223,12 +224,6 @@ def _check_images(
 
     `images` are some images of the network. Raises ExportError if the two differ.
     """
-    probe = onnx.ModelProto()
-    probe.CopyFrom(model)
-    name = _before_rounding(model.graph)
-    probe.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    floats = file_rows(parse_model(probe.SerializeToString(), file.path), [name])
-    pixels = file_rows(file, ["images"])
 
     def convert(images: Tensor) -> list[Tensor]:
         if images.ndim != 4:
@@ -242,9 +237,7 @@ def _check_images(
         values.look_at(images)
         return convert(images)
 
-    def drawn(rows: Rows) -> Rows:
-        return floats(rows)[0] / GREY, *pixels(rows)
-
+    drawn = values_and_pixels(file, model)
     grey = reference.grey(images)
     compared = AS_LEVELS if torch.equal(grey, grey.round()) else COMPARED
     about = manifest.latents, manifest.labels.classes if manifest.labels else 0
@@ -253,15 +246,6 @@ def _check_images(
     check_parity(network_rows(reference.network, watched), drawn, usual, compared)
     values.check_guess()
     check_parity(network_rows(reference.network, convert), drawn, other_blocks(*about, n), compared)
-
-
-def _before_rounding(graph: onnx.GraphProto) -> str:
-    """The name of the float grey levels: the input of the last Round of the graph."""
-    producers = {output: node for node in graph.node for output in node.output}
-    node = producers["images"]
-    while node.op_type != "Round":
-        node = producers[node.input[0]]
-    return str(node.input[0])
 
 
 def fingerprinted(

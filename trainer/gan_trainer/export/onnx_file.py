@@ -4,7 +4,7 @@ import io
 import linecache
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -220,11 +220,12 @@ def _unnamed(graph: onnx.GraphProto, numbers: dict[str, int] | None = None) -> o
 
 
 def finish(
-    model: onnx.ModelProto, manifest: Manifest, shapes: dict[str, tuple[int, ...]], opset: int, path: Path
+    model: onnx.ModelProto, manifest: Manifest, shapes: Mapping[str, tuple[int | str, ...]], opset: int, path: Path
 ) -> ModelFile:
     """`model` with its manifest and without paths of this host, checked by onnx.
 
-    `shapes` are the shapes of the outputs without their first axis; the exporter leaves some of them open.
+    `shapes` are the shapes of the outputs without their first axis, with names of axes that may have any length; the
+    exporter leaves some of them open.
 
     Raises:
         ExportError: the checker of onnx refuses it, or its opset is another one.
@@ -239,7 +240,8 @@ def finish(
         del output.type.tensor_type.shape.dim[:]
         output.type.tensor_type.shape.dim.add(dim_param="n")
         for length in shapes[output.name]:
-            output.type.tensor_type.shape.dim.add(dim_value=length)
+            key = "dim_param" if isinstance(length, str) else "dim_value"
+            output.type.tensor_type.shape.dim.add(**{key: length})
     for node in _nodes(model.graph):
         node.doc_string = ""
         del node.metadata_props[:]

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from gan_runtime.errors import ModelError
 from gan_runtime.manifest import ImageAxes, ImageSize
@@ -39,7 +39,7 @@ def batch_rows(shape: tuple[int, ...]) -> int:
     return 64 if np.prod(shape) <= LARGE else 16
 
 
-def network_rows(network: nn.Module, convert: Callable[[Any], Sequence[Tensor]]) -> Compute:
+def network_rows(network: Callable[..., Any], convert: Callable[[Any], Sequence[Tensor]]) -> Compute:
     """`network` as a function of arrays, which are copied; `convert` maps its output to the values to compare.
 
     Raises, when called:

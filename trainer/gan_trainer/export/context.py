@@ -1,0 +1,120 @@
+"""How far an output pixel of a network looks: computed from the network, confirmed by tiles of the exported file."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gan_runtime.evaluation.fingerprint import source_images
+from gan_runtime.manifest import ImageAxes, Tiling
+from gan_runtime.tiling import least_window
+from gan_runtime.translator import Translator
+from gan_trainer.data.pixels import denormalise, normalise, to_pixels
+from gan_trainer.export.onnx_file import ExportError, first_line
+
+MOST = 1024  # pixels; what looks further is treated as if it saw the whole image
+FIRST = 512  # pixels, how long the first strip is, so that a dilated kernel does not reach over its ends
+TILE = 256  # pixels, the side of the tiles whose error is measured
+PICTURES = 2
+CONTRAST = 1.5
+ALIKE_DB = 99.0  # in place of the infinite PSNR of equal pictures
+
+
+def context_of(network: nn.Module, channels: int, multiple: int, least: int) -> int | None:
+    """The pixels on each side that an output pixel depends on; None if it is the whole image, or more than `MOST`.
+
+    A block of `multiple` x `multiple` input pixels is NaN, and so is every output that depends on it: each operation
+    that uses a NaN gives one, whatever the weights are. The network has the same values, shifted, at multiples of its
+    stride, so that one block shows what all pixels do.
+
+    Args:
+        network: images float [n, channels, h, w] -> images of the same height and width, in evaluation mode.
+        channels: of its input.
+        multiple, least: as the network's attributes.
+    """
+    side = -(-least // multiple) * multiple
+    length = max(8 * multiple, FIRST)
+    while length // 2 < MOST + multiple:
+        reached = [_reach(network, channels, multiple, shape) for shape in ((side, length), (length, side))]
+        if None not in reached:
+            return max(int(pixels) for pixels in reached if pixels is not None)
+        length *= 2
+    return None
+
+
+@torch.no_grad()
+def _reach(network: nn.Module, channels: int, multiple: int, shape: tuple[int, int]) -> int | None:
+    """How far along the longer axis a block in the middle changes anything; None if that is as far as the end."""
+    length = max(shape)
+    along = 3 if length == shape[1] else 2
+    first = length // 2 // multiple * multiple
+    images = torch.zeros(1, channels, *shape)
+    images.narrow(along, first, multiple).fill_(math.nan)
+    try:
+        found = network(images)
+    except Exception as error:  # a user's network may raise anything
+        raise ExportError(f"the network fails with images of {shape[0]}x{shape[1]}: {first_line(error)}") from error
+    if found.shape[2:] != shape:
+        raise ExportError(
+            f"the network gives {found.shape[2]}x{found.shape[3]} for images of {shape[0]}x{shape[1]}: it has to keep "
+            f"heights and widths that are multiples of {multiple}, its attribute multiple"
+        )
+    changed = found.isnan().movedim(along, 0).flatten(1).any(1).nonzero().flatten()
+    if not len(changed):
+        return 0
+    start, stop = int(changed[0]), int(changed[-1]) + 1
+    return None if start == 0 or stop == length else max(first - start, stop - first - multiple, 0)
+
+
+def check_tiles(translator: Translator) -> None:
+    """Raise ExportError if small tiles of a picture differ from the whole, for a network of finite context."""
+    tiling = _tiling(translator)
+    window = least_window(tiling) + tiling.multiple
+    long, short = 2 * window + tiling.multiple // 2 + 1, max(tiling.least, window // 4) + 1
+    for height, width in ((short, long), (long, short)):
+        change = _difference(translator, height, width, window)
+        if change.any():
+            raise ExportError(
+                f"tiles of {window} pixels differ from the whole picture by {np.abs(change).max()} grey levels, though "
+                f"no pixel should depend on others further away than {tiling.context}: does the network use its "
+                "attribute multiple, or the position of a pixel?"
+            )
+
+
+def tile_psnr(translator: Translator) -> tuple[int, float]:
+    """How far blended tiles are from the whole picture: the side of a tile, and the PSNR in dB of `PICTURES` pictures.
+
+    The pictures are twice as wide and high as a tile.
+    """
+    tile = max(TILE, least_window(_tiling(translator)))
+    changes = [_difference(translator, 2 * tile, 2 * tile, tile, seed) for seed in range(PICTURES)]
+    error = float(np.square(changes, dtype=np.float64).mean())
+    return tile, round(min(ALIKE_DB, 10 * math.log10(255**2 / error)), 1) if error else ALIKE_DB
+
+
+def _difference(translator: Translator, height: int, width: int, tile: int, seed: int = 0) -> NDArray[np.int16]:
+    """What tiles give less what the whole gives, of a random picture."""
+    picture = random_picture(height, width, translator.manifest.source.channels or 3, seed)
+    whole, tiled = (translator.translate(picture, side).astype(np.int16) for side in (0, tile))
+    return tiled - whole
+
+
+def random_picture(height: int, width: int, channels: int, seed: int = 0) -> NDArray[np.uint8]:
+    """A picture uint8 [height, width, channels] with the spectrum of photographs: large things have more contrast.
+
+    Burton and Moorhead 1987, "Color and spatial structure in natural scenes": amplitudes fall as 1 / frequency.
+    """
+    total = torch.zeros(1, channels, height, width)
+    for octave in range(1, max(height, width).bit_length()):
+        grid = source_images(ImageAxes(2**octave, 2**octave, channels), 1, seed * 64 + octave)
+        smooth = nn.functional.interpolate(normalise(torch.from_numpy(grid)), (height, width), mode="bilinear")
+        total += smooth / 2**octave
+    pixels: NDArray[np.uint8] = to_pixels(denormalise(total * CONTRAST))[0].numpy()
+    return pixels
+
+
+def _tiling(translator: Translator) -> Tiling:
+    assert translator.manifest.network
+    return translator.manifest.network

@@ -1,0 +1,36 @@
+"""Look into an exported file of images: the float grey levels before they are rounded."""
+
+import onnx
+
+from gan_runtime.model_file import ModelFile, parse_model
+from gan_trainer.data.pixels import GREY
+from gan_trainer.export.parity import Compute, Rows, file_rows
+
+IMAGES = "images"
+
+
+def values_and_pixels(file: ModelFile, model: onnx.ModelProto) -> Compute:
+    """`file` as a function that gives its values before rounding, in units of [-1, 1], and its pixels.
+
+    `model` is what the file was made of.
+    """
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    name = _before_rounding(model.graph)
+    probe.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    floats = file_rows(parse_model(probe.SerializeToString(), file.path), [name])
+    pixels = file_rows(file, [IMAGES])
+
+    def compute(rows: Rows) -> Rows:
+        return floats(rows)[0] / GREY, *pixels(rows)
+
+    return compute
+
+
+def _before_rounding(graph: onnx.GraphProto) -> str:
+    """The name of the float grey levels: the input of the last Round of the graph."""
+    producers = {output: node for node in graph.node for output in node.output}
+    node = producers[IMAGES]
+    while node.op_type != "Round":
+        node = producers[node.input[0]]
+    return str(node.input[0])
