@@ -18,6 +18,7 @@ from gan_runtime.data.content import digest_of_content
 from gan_runtime.data.split import split_by_content
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import find_features, general_features, own_folder, own_path
+from gan_runtime.generator import Generator
 from gan_runtime.manifest import ImageAxes, read_manifest
 from gan_trainer.commands.own_features import table
 from gan_trainer.features.contrastive import Contrast
@@ -110,6 +111,15 @@ def test_classes_give_logits_and_the_module_comes_back_from_the_file(call: Call)
     assert report["held_out"] == len(rows)
     assert (measured.predicted == images.labels[rows]).mean() == pytest.approx(report["accuracy"])
     assert report["accuracy"] > 0.8
+    short = ("--labels", "folders", "--size", 28, "--images", 64, "--batch-size", 16, "--width", 8, "--threads", 1)
+    assert call("gan-train", "shapes", *short).code == 0
+    assert call("gan-export").code == 0
+    model = "exported/shapes-quick.onnx"
+    done = call("gan-eval", model, "shapes", "--features", "mine.onnx", "--n", 100, "--device", "cpu", "--json")
+    assert done.code == 0, done
+    asked = np.arange(100) % 2
+    drawn = network.measure(iter([Generator.load(model, "cpu").sample(100)])).predicted
+    assert json.loads(done.out)["results"][model]["accuracy"] == pytest.approx((drawn == asked).mean())
     module = load_features_module("mine.onnx")
     with torch.no_grad():
         found = module(torch.from_numpy(images.images[rows])).numpy()

@@ -75,6 +75,12 @@ class FeatureNetwork(ImageReader):
         return self.manifest.output.classes
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes of the logits; empty if the file names none."""
+        assert self.manifest.output
+        return self.manifest.output.names
+
+    @property
     def key(self) -> str:
         """Identifies the output, whose last digits depend on the device, ONNX Runtime and the kind of processor."""
         kind = cpu_kind() if self.session.device == "cpu" else self.session.device

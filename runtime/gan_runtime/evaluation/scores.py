@@ -202,7 +202,7 @@ def _classes(measured: Measured, reference: Reference, labels: NDArray[np.int64]
         return dict.fromkeys(OF_CLASSES)
     modes = mode_coverage(measured.predicted, reference.frequencies)
     accuracy = None
-    if labels is not None and reference.labelled:
+    if labels is not None and (reference.labelled or reference.hold_out is not None):
         accuracy = label_accuracy(measured.predicted, labels)
     confident = float(np.mean(measured.confidence >= CONFIDENT))
     return {"modes": modes.covered, "kl": modes.divergence, "confident": confident, "accuracy": accuracy}

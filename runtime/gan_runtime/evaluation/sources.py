@@ -126,7 +126,7 @@ def open_source(
             )
         network.check_size(generator.size, source)
         _refuse_other_data(generator, data)
-        labels = _labels_of(generator, data, network.classes, n, quiet)
+        labels = _labels_of(generator, data, network, n, quiet)
         about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
         about |= generator.signature.report()
         return Source(source, n, labels, about, generator, None, seed)
@@ -202,14 +202,22 @@ def _refuse_other_data(generator: Generator, data: str) -> None:
         raise InputError(f"{generator.model.path}: was trained on {trained}; measure it against that, not {data}")
 
 
-def _labels_of(generator: Generator, data: str, classes: int, n: int, quiet: bool) -> NDArray[np.int64] | None:
-    """The labels of the first n images in the numbering of `data`; None if the classes cannot be matched."""
+def _labels_of(
+    generator: Generator, data: str, network: FeatureNetwork, n: int, quiet: bool
+) -> NDArray[np.int64] | None:
+    """The labels of the first n images in the numbering of the network; None if the classes cannot be matched.
+
+    A network of known data numbers the classes as these do.
+    """
+    classes = network.classes
     if not classes or generator.classes != classes:
         return None
     labels = np.arange(n, dtype=np.int64) % classes
-    expected = SOURCES[data].classes if data in SOURCES else ()
+    expected = SOURCES[data].classes if data in SOURCES else network.class_names
     names = generator.class_names
-    if not expected or not names or names == expected:
+    if not expected or not names:  # the order of a known data set is assumed
+        return labels if data in SOURCES else None
+    if names == expected:
         return labels
     if set(names) != set(expected):
         if not quiet:
