@@ -403,6 +403,39 @@ def test_gan_export_writes_a_verified_file(call: Callable[..., Result]) -> None:
     assert generator.sample(2, seed=0).shape == (2, 64, 64, 3)
 
 
+@pytest.mark.parametrize(
+    ("shapes", "sizes"),
+    [
+        (resnet(3, 3, 4, 6, "instance"), [(1, 1), (9, 30), (64, 64)]),
+        (resnet(3, 1, 4, 6, "batch", dropout=True), [(1, 1), (9, 30), (64, 64)]),
+        (unet(1, 3, 2, 7, "batch"), [(1, 1), (70, 130), (128, 128)]),
+    ],
+    ids=["instance norm", "batch norm and dropout", "U-Net"],
+)
+@torch.no_grad()
+def test_exported_translators_give_what_torch_gives(
+    call: Callable[..., Result], shapes: Shapes, sizes: list[tuple[int, int]]
+) -> None:
+    weights = {name: 0.3 * value if value.ndim > 1 else value for name, value in tensors(shapes).items()}
+    torch.save(weights, "latest_net_G.pth")
+    done = call("gan-export", "latest_net_G.pth", "--output", "net.onnx", "--json")
+    assert done.code == 0, done
+    assert json.loads(done.out)["task"] == "translate"
+    found, translate = recognised(weights, "latest_net_G.pth"), load("net.onnx", "cpu")
+    for height, width in sizes:
+        picture = textured(height, width, found.described.channels[0])[None]
+        side = found.network.multiple  # type: ignore[attr-defined]
+        rows, columns = (-(-length // side) * side for length in (height, width))
+        padded = np.pad(picture, ((0, 0), (0, rows - height), (0, columns - width), (0, 0)), "edge")
+        if min(padded.shape[1:3]) < found.network.least:  # type: ignore[attr-defined]
+            continue
+        values = found.network(torch.from_numpy(padded).permute(0, 3, 1, 2).float() / 127.5 - 1)
+        expected = ((values + 1) * 127.5).round().permute(0, 2, 3, 1)[:, :height, :width].numpy()
+        given = translate(picture)
+        assert given.shape == expected.shape
+        assert np.abs(given.astype(float) - expected).max() <= 1
+
+
 def test_gan_export_says_in_one_line_what_is_wrong(call: Callable[..., Result]) -> None:
     Path("exported").mkdir()
     Path("exported/x.onnx").write_bytes(b"older")

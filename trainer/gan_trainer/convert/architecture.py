@@ -21,6 +21,7 @@ class Described:
         make: builds the network with random weights.
         weights: by the names of that network.
         range: the values of black and white in its images.
+        channels: of the images that it takes, and of those that it gives.
         latent_dim: values per latent, where it takes latents.
         remarks: what the weights do not say and is assumed.
     """
@@ -30,6 +31,7 @@ class Described:
     make: Callable[[], nn.Module]
     weights: dict[str, Tensor]
     range: tuple[float, float]
+    channels: tuple[int, int] = (0, 0)
     latent_dim: int = 0
     remarks: tuple[str, ...] = ()
 

@@ -7,11 +7,15 @@ from typing import Any
 
 from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write, check_writable
+from gan_runtime.manifest import ImageSize
 from gan_runtime.model_file import ModelFile
 from gan_trainer.convert.checkpoint import SUFFIXES, read_checkpoint
 from gan_trainer.convert.recognise import Recognised, recognise
 from gan_trainer.export.generator import generator_file
+from gan_trainer.export.translator import translator_file
 from gan_trainer.runs.export import default_output
+
+TRAINED_ON = 256  # pixels; the side of the pictures that published translators learnt from, nearly always
 
 
 @dataclass(frozen=True)
@@ -59,4 +63,12 @@ def _generator(found: Recognised, output: Path, about: dict[str, Any]) -> ModelF
     )
 
 
-EXPORTERS: dict[str, Callable[[Recognised, Path, dict[str, Any]], ModelFile]] = {"generate": _generator}
+def _translator(found: Recognised, output: Path, about: dict[str, Any]) -> ModelFile:
+    source, images = (ImageSize(TRAINED_ON, TRAINED_ON, channels) for channels in found.described.channels)
+    return translator_file(found.network, output, source=source, images=images, **about)
+
+
+EXPORTERS: dict[str, Callable[[Recognised, Path, dict[str, Any]], ModelFile]] = {
+    "generate": _generator,
+    "translate": _translator,
+}

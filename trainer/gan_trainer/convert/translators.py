@@ -53,6 +53,7 @@ def resnet(weights: Weights) -> Described:
         ),
         ours,
         TANH,
+        (source, channels),
         remarks=(STORED,) if norm == "batch" else (),
     )
 
@@ -78,6 +79,7 @@ def unet(weights: Weights) -> Described:
         ),
         ours,
         TANH,
+        (source, channels),
         remarks=(STORED,) if norm == "batch" else (),
     )
 

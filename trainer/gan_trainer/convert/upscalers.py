@@ -27,6 +27,7 @@ def rrdb(weights: Weights) -> Described:
         lambda: Rrdb(scale, channels, width, blocks, growth, unshuffle),
         dict(weights),
         UNIT,
+        (channels, channels),
     )
 
 
@@ -83,6 +84,7 @@ def compact(weights: Weights) -> Described:
         lambda: Compact(scale, channels, width, blocks, "prelu" if slopes else "relu"),
         dict(weights),
         UNIT,
+        (channels, channels),
         remarks=() if slopes else ("its activation has no weights and is taken for ReLU",),
     )
 

@@ -53,7 +53,7 @@ class EsrganRecipe(UpscalingRecipe):
 
     system: str = field(default="esrgan", init=False)
     l1_weight: float = setting(1.0, "Weight of the L1 distance.", min=0.0, max=1e6)
-    perceptual_weight: float = setting(1.0, "Weight of the L1 distance of features.", min=0.0, max=1e6)
+    perceptual_weight: float = setting(0.03, "Weight of the L1 distance of features.", min=0.0, max=1e6)
     gan_weight: float = setting(0.005, "Weight of the adversarial loss.", above=0.0, max=1e6)
     phase_weight: float = setting(
         1.0, "Weight of the penalty on a grid of the pitch of the enlargement.", min=0.0, max=1e6
