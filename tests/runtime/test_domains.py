@@ -261,9 +261,14 @@ def test_an_empty_domain(pairs: PairOptions) -> None:
     refused("A has no picture for testing", pairs=pairs)
 
 
-def test_pictures_for_testing_alone() -> None:
+def test_pictures_for_testing_alone_are_taken_as_a_whole() -> None:
     pairs_in_folders("d/testA", "d/testB")
-    refused("all of its pictures are in folders for testing")
+    put("d/preview.png", 1)
+    found = load()
+    assert numbers(found) == ([10, 11, 12], [100, 101, 102])
+    assert found.held_out is None
+    put("d/trainA/1.png", 1)
+    refused("B has no picture for training")
 
 
 @pytest.mark.parametrize("pairs", [PairOptions(), UNPAIRED])

@@ -175,6 +175,7 @@ def test_domains_in_memory(call: Any) -> None:
         (arrays(), {"recipe": UNPAIRED, "input": "blur"}, "learns from unpaired"),
         (arrays(), {"input": "photo"}, "sketch, grey, blur, mask, low"),
         ("mnist", {}, "learns from two domains; name a folder"),
+        ("nowhere", {}, "data set 'nowhere': unknown"),
     ],
 )
 def test_what_is_refused(data: Any, arguments: dict[str, Any], words: str) -> None:

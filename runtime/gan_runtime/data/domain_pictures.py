@@ -69,7 +69,7 @@ class _Reading:
 def load_domains(path: Path, options: PictureOptions, pairs: PairOptions, quiet: bool = False) -> Domains:
     """Load the pictures of both domains of a folder or .zip archive; they are decoded once and then cached.
 
-    docs/pairs.md shows the layouts. Pictures in folders for testing or validation are `held_out`.
+    docs/pairs.md shows the layouts. Pictures in folders for testing or validation are `held_out`, if there are others.
 
     Args:
         path: the folder or archive.
@@ -93,7 +93,7 @@ def load_domains(path: Path, options: PictureOptions, pairs: PairOptions, quiet:
             reasons = "; ".join([shown_bad(listing.bad, SHOWN), *others])
             raise DataError(f"{path}: has no picture that can be used: {reasons}")
         domains = _part(reading, held_out=False)
-        if reading.layout.has(held_out=True):
+        if reading.layout.has_tests:
             tests = _part(reading, held_out=True)
             domains = domains_of(domains.source, domains.target, pairs.paired, tests)
     if strays := reading.layout.strays:
@@ -156,9 +156,7 @@ def _domains(layout: Layout, pairs: PairOptions) -> tuple[tuple[str, Extract], t
 
 def _why_empty(layout: Layout, domain: str, held_out: bool) -> str:
     """Why there is no picture of a domain."""
-    if not held_out and not layout.has(held_out=False):
-        return "all of its pictures are in folders for testing; name such a folder to train on them"
-    which = " for testing" if held_out else " for training" if layout.has(held_out=True) else ""
+    which = " for testing" if held_out else " for training" if layout.has_tests else ""
     return f"{domain or 'it'} has no picture{which}; put some into its folder"
 
 

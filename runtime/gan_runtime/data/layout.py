@@ -50,6 +50,8 @@ def place(name: str) -> Place:
 class Layout:
     """The pictures of a folder or archive by domain, and by whether they are for testing.
 
+    If all of them are in folders for testing, none counts as one for testing.
+
     Attributes:
         path: the folder or archive.
         names, bad: pictures that may be usable, in the order of splits and keys, and others.
@@ -66,20 +68,24 @@ class Layout:
     @classmethod
     def of(cls, listing: Listing) -> "Layout":
         """The layout of a listing."""
+        places = {name: place(name) for name in listing.names}
+        folders = [place(f"{folder}/picture") for folder in listing.folders]
+        bad = [
+            (entry, place(entry.name if is_picture(entry.name) else f"{entry.name}/picture")) for entry in listing.bad
+        ]
+        domains = {one.domain for one in (*places.values(), *folders, *(found for _, found in bad))} - {""}
+        whole = all(found.held_out for found in places.values() if found.domain or not domains)
         names: dict[tuple[str, bool], list[tuple[Place, str]]] = {}
-        for name in listing.names:
-            found = place(name)
-            names.setdefault((found.domain, found.held_out), []).append((found, name))
-        bad: dict[tuple[str, bool], list[Bad]] = {}
-        for entry in listing.bad:
-            found = place(entry.name if is_picture(entry.name) else f"{entry.name}/picture")  # a folder
-            bad.setdefault((found.domain, found.held_out), []).append(entry)
-        named = {place(f"{folder}/picture").domain for folder in listing.folders}
+        for name, found in places.items():
+            names.setdefault((found.domain, found.held_out and not whole), []).append((found, name))
+        unusable: dict[tuple[str, bool], list[Bad]] = {}
+        for entry, found in bad:
+            unusable.setdefault((found.domain, found.held_out and not whole), []).append(entry)
         return cls(
             listing.path,
             {where: tuple(name for _, name in sorted(placed)) for where, placed in names.items()},
-            {where: tuple(entries) for where, entries in bad.items()},
-            frozenset(named | {domain for domain, _ in (*names, *bad)}) - {""},
+            {where: tuple(entries) for where, entries in unusable.items()},
+            frozenset(domains),
             tuple(sorted(folder for folder in listing.folders if "/" not in folder)),
         )
 
@@ -87,9 +93,10 @@ class Layout:
         """The pictures of a domain that may be usable, and the others."""
         return self.names.get((domain, held_out), ()), self.bad.get((domain, held_out), ())
 
-    def has(self, held_out: bool) -> bool:
-        """Whether there are pictures for testing, or for training."""
-        return any(part == held_out and (bool(domain) or not self.domains) for domain, part in self.names)
+    @property
+    def has_tests(self) -> bool:
+        """Whether there are pictures for testing."""
+        return any(held_out and (bool(domain) or not self.domains) for domain, held_out in self.names)
 
     @property
     def strays(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.data import KNOWN, Dataset, PictureOptions, load_dataset
+from gan_runtime.data import KNOWN, Dataset, PictureOptions, check_source, load_dataset
 from gan_runtime.data.decoded import renumbered
 from gan_runtime.data.domain_pictures import load_domains
 from gan_runtime.data.domain_split import split_domains
@@ -142,6 +142,7 @@ def load_source(
     if pairs is None:
         return load_dataset(source, "train", folder, pictures, offline=offline, quiet=quiet)
     assert pictures is not None
+    check_source(source)
     return load_domains(Path(source), pictures, pairs, quiet)
 
 
