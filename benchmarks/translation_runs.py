@@ -29,8 +29,8 @@ class Trial:
 
 TRIALS = {
     "sketch": (
-        Trial("L1 only", "pix2pix-quick", 8, ("--gan-weight", 0)),
         Trial("pix2pix-quick", "pix2pix-quick", 8),
+        Trial("L1 only", "pix2pix-quick", 8, ("--gan-weight", 0)),
     ),
     "tone": (Trial("cyclegan-quick", "cyclegan-quick", 4),),
     "vendors": (Trial("cyclegan-quick", "cyclegan-quick", 4),),
