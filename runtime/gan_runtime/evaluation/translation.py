@@ -108,7 +108,8 @@ def score_translation(
 def translation_floors(inputs: Pictures, target: Target, truth: Pictures | None = None) -> dict[str, dict[str, Any]]:
     """Scores beside which those of a translator are read: of doing nothing, and of real pictures of the target domain.
 
-    Without `truth`, the real pictures have no inputs, and only FID and KID. Arguments as `score_translation`.
+    Without `truth`, the real pictures have no inputs, and only FID and KID. Their number is `n`; that of doing nothing
+    is None. Arguments as `score_translation`.
     """
     nothing = score_translation(with_channels(inputs, target.held_out.shape[3]), inputs, target, truth)
     if truth is None:
@@ -116,7 +117,7 @@ def translation_floors(inputs: Pictures, target: Target, truth: Pictures | None 
     else:
         real = score_translation(truth, inputs, target)
     held_out = target.held_out if truth is None else truth
-    return {NOTHING: {"n": len(inputs)} | nothing.to_dict(), TEST: {"n": len(held_out)} | real.to_dict()}
+    return {NOTHING: {"n": None} | nothing.to_dict(), TEST: {"n": len(held_out)} | real.to_dict()}
 
 
 def problems(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from gan_runtime import __version__
-from gan_runtime.data import Dataset, check_source
+from gan_runtime.data import Dataset
 from gan_runtime.data.domain_pictures import load_domains
 from gan_runtime.data.domain_split import Parts, split_domains
 from gan_runtime.data.domains import Domains, PairOptions, domains_of
 from gan_runtime.data.layout import place
 from gan_runtime.data.named import load_pictures_as
+from gan_runtime.data.pictures import is_pictures
 from gan_runtime.data.split import MAX_SHARE, SHARE
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork
@@ -92,6 +93,9 @@ def evaluate_translators(
         ModelError, DeviceError: as `Translator.load`.
         DataError, InputError: the data cannot be read, do not fit the files, or nothing is held out.
     """
+    for named in filter(None, (asked.data, asked.inputs, asked.truth)):
+        if not is_pictures(named):
+            raise InputError(f"{named}: translators are measured on a folder or .zip of images; name one that is there")
     translators = {name: Translator.load(name, asked.device, asked.threads) for name in names}
     source, size = _sizes(translators, asked, like)
     manifest = next(iter(translators.values())).manifest
@@ -175,7 +179,6 @@ def _share(manifest: TranslateManifest, asked: Asked) -> float:
 def _domains(
     manifest: TranslateManifest, asked: Asked, like: PictureOptions, source: ImageSize, size: ImageSize
 ) -> Domains:
-    check_source(asked.data)
     paired = manifest.training.get("learns_from") == "pairs"
     if asked.inputs is None:
         mode = next(mode for mode, channels in CHANNELS.items() if channels == source.channels)
@@ -187,7 +190,6 @@ def _domains(
             paired,
         )
         return load_domains(Path(asked.data), pictures_as(asked.data, size, like), pairs, asked.quiet)
-    check_source(asked.inputs)
     inputs = load_pictures_as(asked.inputs, source, asked.quiet, like)
     targets = load_pictures_as(asked.data, size, asked.quiet, like)
     return domains_of(inputs, targets, paired and _keys(inputs) == _keys(targets))
