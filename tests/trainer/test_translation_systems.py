@@ -17,6 +17,7 @@ from gan_runtime.data import Dataset
 from gan_runtime.data.domains import Domains, PairOptions, domains_of
 from gan_runtime.errors import InputError
 from gan_runtime.manifest import ImageSize
+from gan_trainer import train
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.recipe import RECIPES, recipe
 from gan_trainer.recipes.translation import TranslationRecipe
@@ -251,6 +252,20 @@ def test_the_discriminator_sees_inputs_beside_outputs() -> None:
     networks = new_networks(made, shapes)
     assert networks["generator"](torch.zeros(2, 1, 64, 64)).shape == (2, 3, 64, 64)
     assert networks["discriminator"](torch.zeros(2, 4, 64, 64)).shape[:2] == (2, 1)
+
+
+def test_a_generator_of_ones_own_learns_from_pairs() -> None:
+    own = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.Tanh())
+    rng = np.random.default_rng(0)
+    data = {name: rng.integers(0, 256, (24, 32, 32, 3), dtype=np.uint8) for name in "AB"}
+    place = {"device": "cpu", "threads": 1, "runs_dir": Path("runs")}
+    before = own[0].weight.clone()
+    for name, critic in (("pix2pix-l1", {}), ("pix2pix-quick", {"d_width": 8})):
+        short = recipe(name, images=16, batch_size=8, width=8, **critic)
+        train(data, short, networks={"generator": own}, name=name, **place)
+        assert not torch.equal(own[0].weight, before)
+    with pytest.raises(InputError, match="networks: the generator gives"):
+        train(data, short, networks={"generator": nn.Conv2d(3, 4, 1)}, **place)
 
 
 def test_without_adversarial_loss_there_is_no_discriminator() -> None:

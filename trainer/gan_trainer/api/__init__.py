@@ -179,7 +179,9 @@ def train(
         networks: modules in place of the recipe's, by name: "generator", "discriminator", "encoder". They are trained
             in place. The generator takes latents float [n, d] (and labels int64 [n] if the recipe is conditional and
             the data have classes) and gives images float [n, c, h, w] in [-1, 1]; the discriminator takes images (and
-            labels) and gives logits [n]. A small batch is tried before the run begins.
+            labels) and gives logits [n]. Of recipes that learn from two domains, "generator" and "inverse" take images
+            float [n, c, h, w] and give such, and "discriminator" and "inverse_discriminator" give logits of any shape;
+            that of pairs takes input and output as one image. A small batch is tried before the run begins.
         class_names: names of the classes of images in memory.
         data_dir, offline: where known data sets are, and whether they may be downloaded.
         size, mode, background, levels, max_pixels, labels, skip_bad, follow_links: how images of a folder or archive

@@ -1,14 +1,15 @@
 """Whether networks of the user's own fit the recipe and the data: one small batch before the run begins."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from gan_runtime.data import Dataset
 from gan_runtime.errors import InputError
-from gan_trainer.data.batches import Batches
 from gan_trainer.recipes.latents import latents_of
+from gan_trainer.training.batches import batches_of
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import RandomNumbers
 from gan_trainer.training.state import new_state
@@ -30,7 +31,7 @@ def check_networks(system: System, config: Config, dataset: Dataset) -> None:
         state = new_state(system, {name: deepcopy(one) for name, one in given.items()}, recipe, device)
         state.counters = dict.fromkeys(state.counters, MANY)
         count = min(2 * recipe.batch_step if recipe.batch_step > 1 else 2, len(dataset.images))
-        batch = Batches(dataset, count, config.seed, device).at(0)
+        batch = batches_of(replace(config, recipe=replace(recipe, batch_size=count)), dataset).at(0)
         real = batch["images"]
         inputs = (
             {"images": batch["source"]} if "source" in batch else {"latents": draw_latents(latents_of(recipe), real)}

@@ -57,7 +57,7 @@ def new_translator(
         raise InputError(f"{_pixels(source)} to {_pixels(size)} pixels: inputs and outputs must have the same size")
     if skip and source.channels != size.channels:
         channels = f"{source.channels} and {size.channels} channels"
-        raise InputError(f"--skip: inputs and outputs have {channels}; give --no-skip, or the same --mode for both")
+        raise InputError(f"--skip: inputs and outputs have {channels}; give --no-skip, or the same --input-mode")
     if network == "resnet":
         layers: nn.Module = resnet_body(source.channels, size.channels, blocks, **body)
         multiple, least = RESNET_MULTIPLE, RESNET_LEAST

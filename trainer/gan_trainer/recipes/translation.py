@@ -64,7 +64,11 @@ class TranslationRecipe(Recipe):
 
     def idle(self) -> dict[str, str]:
         """Fields of the other generator; those of the discriminators if there is no adversarial loss."""
-        generator = {"blocks": "--network unet has none"} if self.network == "unet" else {"downs": "a resnet has two"}
+        generator = (
+            {"blocks": "--network unet has none"}
+            if self.network == "unet"
+            else {"downs": "a resnet always halves the picture twice"}
+        )
         adversary = dict.fromkeys(("patch", "d_width", "d_norm", "d_lr", "objective"), "--gan-weight is 0")
         return super().idle() | generator | ({} if self.gan_weight else adversary)
 

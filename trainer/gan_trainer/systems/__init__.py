@@ -60,8 +60,9 @@ def with_networks(recipe: Recipe, own: Mapping[str, nn.Module]) -> System:
             raise InputError(f"networks: {recipe.system} has no {name!r}; it trains {', '.join(names)}")
 
     def networks(recipe: Recipe, shapes: Shapes) -> dict[str, nn.Module]:
-        made = {} if set(own) == set(names) else system.networks(recipe, shapes)
-        return {name: own[name] if name in own else made[name] for name in names}
+        made = {} if set(own) == set(names) else system.networks(recipe, shapes)  # perhaps not all: pix2pix-l1
+        found = {**made, **own}
+        return {name: found[name] for name in names if name in found}
 
     return replace(system, networks=networks) if own else system
 

@@ -36,9 +36,11 @@ class System:
         networks: (recipe, shapes) -> new networks by name, one of them "generator". Raises InputError if the recipe's
             network does not support images of this size.
         step: (state, recipe, **batch) -> losses by name, scalars without gradients. The tensors of a batch are
-            passed by name: `images` float [n, c, h, w] in [-1, 1], and `labels` int64 [n]. The loss of a network that
+            passed by name: `images` float [n, c, h, w] in [-1, 1], and `labels` int64 [n]; for translation, the inputs
+            `source` float [n, c_in, h, w] in place of `labels`. The loss of a network that
             is not trained in this step is left out.
-        optimizers: names of the networks that each optimizer trains.
+        optimizers: names of the networks that each optimizer trains. An optimizer whose networks a recipe does not have
+            is left out.
         averaged: names of the networks with an exponential moving average, if the recipe uses averages.
         extra: recipe -> modules that are saved with the run and that no optimizer trains.
         counters: names of the system's counters, which start at 0.
