@@ -148,11 +148,13 @@ def test_large_pictures_are_translated_in_tiles(kind: str, call: Call) -> None:
     assert report["tiles"]["side"] == 128
     if kind == "blur":
         assert report["tiles"]["exact"]
-        assert "tiles: 1 in tiles of 128 pixels: as the whole\n" in done.err
+        assert "tiles: 1 image in tiles of 128 pixels, as the whole\n" in done.err
         np.testing.assert_array_equal(tiled, whole)
     else:
         assert not report["tiles"]["exact"]
-        words = "blended: instance statistics are those of each tile; at export, tiles of 128 pixels had 31.2 dB"
+        words = (
+            "blended: instance norm takes its statistics from each tile; at export, tiles of 128 pixels were 31.2 dB"
+        )
         assert words in done.err
         assert words in report["tiles"]["difference"]
         assert 0 < np.abs(tiled.astype(int) - whole).mean() < 8

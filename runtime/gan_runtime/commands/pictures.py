@@ -82,7 +82,8 @@ def _remarks(report: Report, model: PictureModel, settings: Settings, *, failed:
     if report.bad and not failed:
         remarks.append(f"skipped: {report.failure()}")
     if report.in_tiles:
-        remarks.append(f"tiles: {report.in_tiles:,} in tiles of {model.side(settings.tile)} pixels: {model.tiles()}")
+        images = f"{report.in_tiles:,} image{'s' * (report.in_tiles > 1)}"
+        remarks.append(f"tiles: {images} in tiles of {model.side(settings.tile)} pixels, {model.tiles()}")
     return remarks
 
 

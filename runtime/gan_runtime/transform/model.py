@@ -80,9 +80,12 @@ class PictureModel:
         if self.exact:
             return "as the whole" if self.device == "cpu" else "as the whole, to one grey level"
         assert self.tiling
-        text = f"blended: {self.tiling.norm or 'its'} statistics are those of each tile"
+        norm = self.tiling.norm
+        text = f"blended: {norm} norm takes its statistics from each tile" if norm else "blended"
         if self.tiling.tile_psnr is not None:
-            text += f"; at export, tiles of {self.tiling.tile} pixels had {self.tiling.tile_psnr:.1f} dB to the whole"
+            text += (
+                f"; at export, tiles of {self.tiling.tile} pixels were {self.tiling.tile_psnr:.1f} dB from the whole"
+            )
         return f"{text}; --tile 0 takes the whole"
 
     def check(self, pixels: Pixels) -> None:
