@@ -14,7 +14,7 @@ from PIL import Image
 from gan_runtime.data import PictureOptions
 from gan_runtime.data.domain_split import split_domains
 from gan_runtime.data.domains import PairOptions
-from gan_runtime.errors import DataError, GanEdgeError
+from gan_runtime.errors import DataError, GanEdgeError, InputError
 from gan_trainer import Observer, Run, recipe, resume, train
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.recipe import find_recipe
@@ -216,3 +216,12 @@ def test_configurations_of_one_domain_have_no_pairs() -> None:
     assert old["pairs"] is None
     assert find_recipe("quick").learns_from == "images"
     assert replace(PairOptions(), paired=False).channels(PictureOptions(mode="L")) == 1
+
+
+def test_a_generator_of_ones_own(pairs: Path) -> None:
+    own = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3, padding=1), torch.nn.Tanh())
+    before = own[0].weight.detach().clone()
+    assert train(pairs, PAIRED, networks={"generator": own}, name="own", **PLACE).history
+    assert not torch.equal(own[0].weight, before)
+    with pytest.raises(InputError, match=r"the generator must take images float \[2, 3, 32, 32\]"):
+        train(pairs, PAIRED, networks={"generator": torch.nn.Linear(7, 7)}, name="no", **PLACE)
