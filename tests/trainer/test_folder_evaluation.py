@@ -13,6 +13,7 @@ from PIL import Image
 from gan_runtime.manifest import read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_trainer.runs import history
+from gan_trainer.tasks import generate
 
 Call = Callable[..., Result]
 PICTURES = 320
@@ -109,6 +110,14 @@ def test_features_that_do_not_fit_are_refused(call: Call, shapes: Path, random_f
     colour = ("gan-train", shapes, "--size", 28, "--mode", "RGB", "--images", 10_000, "--threads", 1, "--quiet")
     assert call(*colour, "--features", random_features).refused("28 x 28 x 3", "takes 28 x 28 x 1")
     assert call(*colour, "--features", "nowhere.onnx").refused("nowhere.onnx")
+    assert not RUN.exists()
+
+
+def test_features_with_more_values_than_samples_are_refused(
+    train: Callable[..., Result], random_features: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generate, "MANY", 128)
+    assert train("--quiet").refused(f"{random_features}: 128 features need more samples than the 128", "--features any")
     assert not RUN.exists()
 
 

@@ -132,7 +132,7 @@ def score_test(reference: Reference, n: int) -> Scores:
     """
     test, train = reference.test.measured, reference.train.measured
     chosen = some_of(len(test.features), n)
-    some, labels = test.at(chosen), reference.test.labels[chosen]
+    some, labels = test.at(chosen), reference.test.labels[chosen] if reference.labelled else None
     distances = dict.fromkeys(DISTANCES)
     if reference.hold_out is not None and n > len(test.features):
         order = some_of(len(train.features), len(train.features))

@@ -35,7 +35,7 @@ PREVIEW_IMAGES, PREVIEW_COLUMNS = 100, 10
 BESIDE = ("precision", "recall", "coverage")
 FID, KID = Best("fid", "FID", beside=BESIDE), Best("kid", "KID", beside=BESIDE)
 COMPARED_IMAGES = 20
-MANY = 2_000  # held-out images
+MANY = 2_000  # images that evaluations during training measure, if there are no fewer test images
 METRICS = (
     Metric("fid", "FID", "distance to the training images; 0 is best", TEST, log=True),
     Metric("kid", "KID", "kernel distance; 0 is best", TEST, "distances"),
@@ -83,7 +83,8 @@ class Judge:
         None for other data.
         """
         test = len(self.reference.test.measured.features)
-        return None if self.reference.hold_out is None or test >= MANY else max(LEAST, test)
+        few = max(LEAST, test, self.network.dim + 1)
+        return None if self.reference.hold_out is None or few >= MANY else few
 
     def scores(self, networks: Mapping[str, nn.Module], config: Config, *counts: int) -> list[Scores]:
         """Scores of the first images of seed 0, for each of `counts`; the largest number of images is drawn once."""
@@ -146,6 +147,11 @@ def open_judge(
     folder = data_dir or (Path(data.folder) if data.folder else None)
     try:
         network = open_features(config, before, quiet)
+        if network.dim >= MANY:
+            raise InputError(
+                f"{network.model.path}: {network.dim:,} features need more samples than the {MANY:,} that gan-train "
+                "measures at a time; use others here (--features any), and these with gan-eval"
+            )
         if data.hold_out is None:
             reference = load_reference(data.source, network, folder, offline=offline, quiet=quiet)
         else:
