@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from translators import translator
 
 from gan_runtime import Generator
 from gan_runtime.models import checkout, shipped_model
@@ -81,6 +83,14 @@ def test_the_deploy_host_draws_the_pictures_of_this_host(deploy_host: Path, tmp_
     check = run(deploy_host / "gan-info", ROOT / "exported" / "mnist.onnx", "--check", "--device", "cpu", cwd=tmp_path)
     assert "the pictures of the exporting host" in check.stdout
     assert "problems:        none" in run(deploy_host / "gan-info", "--doctor", cwd=tmp_path).stdout
+
+
+def test_a_deploy_host_translates(deploy_host: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    model = translator(tmp_path / "invert.onnx")
+    run(deploy_host / "gan-translate", "--model", model, "photo.png", "out.png", cwd=tmp_path)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), 255 - pixels)
 
 
 def test_a_deploy_host_is_told_what_training_needs(deploy_host: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_picture(call: Call, exported: Path) -> None:
     assert done.err.startswith("model: exported/invert.onnx, the newest translator in exported\ndevice: cpu, ")
     np.testing.assert_array_equal(pixels_of("out.png"), 255 - noise(33, 47))
     assert call("gan-translate", "a.png", "b.png", "--quiet") == Result(0, "b.png\n", "")
-    assert call("gan-translate", "a.png", "c.png", "--size", 11).code == 0
+    assert call("gan-translate", "a.png", "a.png", "c.png", "--size", 11).code == 0
     assert pixels_of("c.png").shape == (11, 16, 3)
 
 

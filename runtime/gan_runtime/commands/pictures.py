@@ -35,8 +35,8 @@ class Asked:
 
     @property
     def sources(self) -> list[str]:
-        """The inputs."""
-        return self.files[:-1]
+        """The inputs; one that is named twice is there once."""
+        return list(dict.fromkeys(self.files[:-1]))
 
 
 def checked(asked: Asked) -> Place:
