@@ -136,6 +136,7 @@ def translator_pair(
     source: ImageSize,
     images: ImageSize,
     examples: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None,
+    of_inverse: Mapping[str, Any] | None = None,
     **about: Any,
 ) -> dict[str, ModelFile]:
     """The verified files of both directions, which name each other: "generator" at `path`, "inverse" beside it.
@@ -145,6 +146,7 @@ def translator_pair(
         path: where the file of the generator will be written; the other one at `gan_runtime.models.inverse_path`.
         source, images: the sizes of images in training.
         examples: real images of both domains.
+        of_inverse: arguments of `about` that differ for the inverse, such as `training`.
         about: as for `translator_file`; `name` is given the suffix "-inverse" for the inverse.
     """
     inverse, weights = inverse_path(path), _digest(networks)
@@ -170,7 +172,7 @@ def translator_pair(
             examples=back,
             counterpart=Counterpart(path.name, weights),
             name=f"{name}-inverse",
-            **about,
+            **about | dict(of_inverse or {}),
         ),
     }
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.data import Dataset
-from gan_runtime.data.domains import Domains
+from gan_runtime.data.domains import DIRECTIONS, Domains
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import find_features
@@ -94,11 +94,13 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
 
     data, pairs = config.data, config.data.pairs
     assert data.source_size is not None
-    found = {"learns_from": config.recipe.learns_from, "direction": pairs.direction if pairs else "AtoB"}
-    about = about | {"training": about["training"] | found, "pictures": data.pictures}
+    direction, opposite = DIRECTIONS if pairs is None or pairs.direction == DIRECTIONS[0] else DIRECTIONS[::-1]
+    training = about["training"] | {"learns_from": config.recipe.learns_from, "direction": direction}
+    about = about | {"training": training, "pictures": data.pictures}
     sizes: dict[str, Any] = {"source": data.source_size, "images": data.size}
     if "inverse" in networks:
-        return translator_pair(networks, output, **sizes, **about)
+        of_inverse = {"training": training | {"direction": opposite}, "quality": []}  # which the run did not measure
+        return translator_pair(networks, output, **sizes, of_inverse=of_inverse, **about)
     prepared = pairs.input if pairs else ""
     return {"generator": translator_file(networks["generator"], output, **sizes, prepared=prepared, **about)}
 
