@@ -37,8 +37,8 @@ def export(
 ) -> None:
     """Export the generator of a run as one ONNX file, whose outputs are compared with those of torch.
 
-    Published weights are recognised by their names and shapes: RRDBNet (ESRGAN, Real-ESRGAN), SRVGGNetCompact, the
-    generators of CycleGAN and pix2pix, DCGAN of PyTorch's tutorial. Nothing but tensors is read from such a file.
+    Published weights are recognised by their names and shapes: the generators of CycleGAN and pix2pix, and DCGAN of
+    PyTorch's tutorial. Nothing but tensors is read from such a file.
     """
     require("gan-export")
     from gan_trainer.convert.export import is_checkpoint

@@ -9,6 +9,7 @@ from gan_trainer.recipes.checks import flag
 
 UPSCALERS = ("compact", "edsr", "rrdb")
 DEGRADATIONS = ("bicubic", "real")
+GENERAL = "general"  # the convolutions of the general features
 LEAST_JUDGED = 32  # pixels; the side of the crops in high resolution that a discriminator can judge
 
 
@@ -59,8 +60,8 @@ class EsrganRecipe(UpscalingRecipe):
         1.0, "Weight of the penalty on a grid of the pitch of the enlargement.", min=0.0, max=1e6
     )
     perceptual: str = setting(
-        "",
-        "File with VGG19's weights (torchvision's vgg19-dcbb9e9d.pth) for the features; empty: the general features.",
+        GENERAL,
+        "These features: general, or a file with the weights of VGG19 (torchvision's vgg19-dcbb9e9d.pth).",
     )
     d_width: int = setting(32, "Channels of the discriminator's first layer.", min=2, max=1024)
     d_lr: float = setting(1.0, "Learning rate of the discriminator, as a fraction of --lr.", above=0.0, max=100.0)

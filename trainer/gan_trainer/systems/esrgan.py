@@ -14,7 +14,7 @@ from gan_trainer.losses.images import Features, perceptual_loss, phase_loss
 from gan_trainer.networks.layers import with_spectral_norm
 from gan_trainer.networks.patch import new_patch_discriminator
 from gan_trainer.networks.perceptual import load_stages, load_vgg19
-from gan_trainer.recipes.upscaling import EsrganRecipe
+from gan_trainer.recipes.upscaling import GENERAL, EsrganRecipe
 from gan_trainer.systems import sr
 from gan_trainer.training.state import TrainState, update_averages
 from gan_trainer.training.step import autocast, descend, frozen
@@ -36,7 +36,9 @@ def extra(recipe: EsrganRecipe) -> dict[str, nn.Module]:
     """The network whose features the perceptual loss compares."""
     if not recipe.perceptual_weight:
         return {}
-    return {"features": load_vgg19(Path(recipe.perceptual)) if recipe.perceptual else load_stages(general_features())}
+    if recipe.perceptual == GENERAL:
+        return {"features": load_stages(general_features())}
+    return {"features": load_vgg19(Path(recipe.perceptual))}
 
 
 def step(state: TrainState, recipe: EsrganRecipe, source: Tensor, images: Tensor) -> dict[str, Tensor]:
