@@ -98,11 +98,11 @@ def test_a_longer_run_is_evaluated_if_it_was_too_short_for_it(
     call: Call, digits: str, random_features: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gan_trainer.runs import history
-    from gan_trainer.tasks import generate
+    from gan_trainer.tasks import features
 
     monkeypatch.setattr(history, "SAMPLES", 200)
     monkeypatch.setattr(history, "FINAL_SAMPLES", 400)
-    monkeypatch.setattr(generate, "find_features", lambda data, named=None, **_: random_features)
+    monkeypatch.setattr(features, "find_features", lambda data, named=None, **_: random_features)
     for name, more, expected in (("short", (), 120_000), ("never", ("--eval-every", 0), 0)):
         call("gan-train", digits, "--images", 64, "--width", 8, "--threads", 1, "--quiet", "--name", name, *more)
         assert config(name)["recipe"]["eval_every"] == 0

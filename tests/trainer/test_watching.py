@@ -25,7 +25,7 @@ from gan_trainer.evaluation import run as evaluating
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.report import page
 from gan_trainer.runs import history
-from gan_trainer.tasks import generate
+from gan_trainer.tasks import features, generate
 from gan_trainer.training.config import Config
 
 Call = Callable[..., Result]
@@ -40,7 +40,7 @@ def _shipped(monkeypatch: pytest.MonkeyPatch, digits: str, random_features: Path
     """Features ship for the digits and for nothing else; evaluations take fewer images than usual."""
     monkeypatch.setattr(history, "SAMPLES", 200)
     monkeypatch.setattr(history, "FINAL_SAMPLES", 400)
-    monkeypatch.setattr(generate, "find_features", lambda data, named=None, **_: random_features)
+    monkeypatch.setattr(features, "find_features", lambda data, named=None, **_: random_features)
 
 
 @pytest.fixture
