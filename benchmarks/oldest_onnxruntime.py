@@ -1,9 +1,9 @@
 """Find the oldest installable version of ONNX Runtime with which an exported file gives the same pixels.
 
 Versions are tried in ascending order, each in a temporary virtual environment. A few lines of numpy and onnxruntime,
-without this project, generate 64 images from given latents; their pixels are compared with those of `Generator` on the
-installed ONNX Runtime. `gan-sample` is run there as well. The search ends at the first version with which it gives the
-same pixels, which is the lower bound for pyproject.toml.
+without this project, run the file on given latents, or on given images if it is no generator; their pixels are compared
+with those of `gan_runtime` on the installed ONNX Runtime. `gan_runtime` is run there as well. The search ends at the
+first version with which it gives the same pixels, which is the lower bound for pyproject.toml.
 """
 
 import argparse
@@ -32,17 +32,21 @@ session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]
 numpy.save(output, session.run(["images"], dict(numpy.load(feeds)))[0])
 print(numpy.__version__)
 """
-OURS = "from gan_runtime.commands.sample import sample_main; sample_main()"
+OURS = """
+import sys, numpy, gan_runtime
+model, feeds, output = sys.argv[1:]
+numpy.save(output, gan_runtime.load(model, "cpu")(*dict(numpy.load(feeds)).values()))
+"""
 
 
 def main() -> None:
     """Try all versions, and print the table."""
     options = _options()
-    expected, feeds = draw_here(options.model)
+    expected, feeds = run_here(options.model)
     rows: list[Row] = []
     for version in options.versions or installable():
         rows.append(try_version(version, options.model, expected, feeds))
-        if not options.versions and rows[-1]["gan-sample"] == _verdict(0):
+        if not options.versions and rows[-1]["gan_runtime"] == _verdict(0):
             break
     drawn = [row for row in rows if row["pixels differ by"] != "not installable"]
     host = machine()
@@ -50,15 +54,19 @@ def main() -> None:
     publish(host, rows, missed, options)
 
 
-def draw_here(model: str) -> tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]:
-    """The images of seed 0 with the installed ONNX Runtime, and the inputs of the graph for them."""
-    from gan_runtime import Generator
+def run_here(model: str) -> tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]:
+    """The images that the installed ONNX Runtime gives, and the inputs of the graph for them."""
+    import gan_runtime
+    from gan_runtime.evaluation.fingerprint import source_images
 
-    generator = Generator.load(model, "cpu")
-    request = generator.request(N)
-    labels = request.labels(0, N)
-    feeds = {"latents": request.latents(0, N)} | ({} if labels is None else {"labels": labels})
-    return generator.array(request), feeds
+    opened = gan_runtime.load(model, "cpu")
+    if isinstance(opened, gan_runtime.Generator):
+        request = opened.request(N)
+        labels = request.labels(0, N)
+        feeds = {"latents": request.latents(0, N)} | ({} if labels is None else {"labels": labels})
+    else:
+        feeds = {"source": source_images(opened.manifest.source, 1)}
+    return opened(*feeds.values()), feeds
 
 
 def installable() -> list[str]:
@@ -71,8 +79,8 @@ def installable() -> list[str]:
 
 
 def try_version(version: str, model: str, expected: NDArray[np.uint8], feeds: dict[str, NDArray[Any]]) -> Row:
-    """The results of this version of ONNX Runtime, by itself and with gan-sample."""
-    row = {"onnxruntime": version, "numpy": "", "pixels differ by": "not installable", "gan-sample": ""}
+    """The results of this version of ONNX Runtime, by itself and with gan_runtime."""
+    row = {"onnxruntime": version, "numpy": "", "pixels differ by": "not installable", "gan_runtime": ""}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         venv.create(folder / "venv", with_pip=True)
@@ -85,9 +93,9 @@ def try_version(version: str, model: str, expected: NDArray[np.uint8], feeds: di
         plain = _run([python, "-c", PLAIN, model, str(folder / "feeds.npz"), str(folder / "plain.npy")])
         row |= {"numpy": plain.stdout.strip(), "pixels differ by": _outcome(plain, folder / "plain.npy", expected)}
         _run([python, "-m", "pip", "install", "--quiet", *SELF, *wanted])
-        command = [python, "-c", OURS, str(folder / "ours.npy"), "--n", str(N), "--model", model, "--device", "cpu"]
+        command = [python, "-c", OURS, model, str(folder / "feeds.npz"), str(folder / "ours.npy")]
         ours = _run(command, PYTHONPATH=str(RUNTIME))
-        return row | {"gan-sample": _outcome(ours, folder / "ours.npy", expected)}
+        return row | {"gan_runtime": _outcome(ours, folder / "ours.npy", expected)}
 
 
 def _outcome(done: "subprocess.CompletedProcess[str]", images: Path, expected: NDArray[np.uint8]) -> str:
