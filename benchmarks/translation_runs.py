@@ -15,6 +15,7 @@ from gan_runtime.translator import Translator
 
 PROBE = 320  # images of a run that measures the speed of this machine
 SHOWN = 10  # pictures of a sheet
+COLOURS = 3  # channels of colour pictures, as which grey ones are read, too
 
 
 @dataclass(frozen=True)
@@ -73,4 +74,4 @@ def write_sheet(path: Path, task: Task, found: list[Images]) -> None:
 
 def _translated(file: Path, pictures: Images) -> Images:
     with Translator.load(file, "cpu", threads=1) as translator:
-        return translator(pictures)
+        return translator(in_colour(pictures) if translator.manifest.source.channels == COLOURS else pictures)
