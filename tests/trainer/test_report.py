@@ -123,7 +123,7 @@ def test_lines_never_mix_numbers_of_images(run: Run) -> None:
     assert (end["values"], end["kind"], end["real"]["value"]) == ([2.5], "single", 0.06)
     assert (best["images"], best["values"], best["kind"]) == ([96], [2.5], "best")
     assert plots["Precision"]["lines"][0]["real"] == {"name": "2,000 training images", "value": 0.8}
-    assert plots["KID"]["lines"][0]["deviations"] == [0.002] * 3
+    assert plots["KID x 1000"]["lines"][0]["deviations"] == [2.0] * 3
     assert "Label accuracy" not in plots
     assert [line["name"] for line in plots["Losses"]["lines"]] == ["discriminator", "generator"]
     assert plots["Losses"]["lines"][0]["values"] == [0.6, 0.6, 0.6, None, 0.6]

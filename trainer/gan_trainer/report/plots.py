@@ -1,6 +1,6 @@
 """The data of the plots: named columns of numbers. plots.js determines their appearance."""
 
-from gan_trainer.report.records import Records, number, spread
+from gan_trainer.report.records import Records, number, scaled, spread
 from gan_trainer.tasks.task import Entry, Metric
 
 MOST = 2000  # points of a line
@@ -48,18 +48,19 @@ def _quality(records: Records, metric: Metric) -> list[Entry]:
         line["kind"] = "single"
     by = records.task.best
     if records.best and by and metric.key == by.key:
-        lines.append(_line([records.best], by.key, "best") | {"kind": "best"})
+        lines.append(_line([records.best], by.key, "best", metric.scale) | {"kind": "best"})
     return lines
 
 
 def _of_n(records: Records, metric: Metric, n: int, entries: list[Entry]) -> Entry:
     scores = records.real(n, metric.real)
-    real = {"name": real_name(scores, metric.real), "value": number(scores, metric.key)}
-    return _line(entries, metric.key, f"n = {n:,}") | {"kind": "evaluations", "real": real}
+    real = {"name": real_name(scores, metric.real), "value": scaled(scores, metric.key, metric.scale)}
+    return _line(entries, metric.key, f"n = {n:,}", metric.scale) | {"kind": "evaluations", "real": real}
 
 
-def _line(entries: list[Entry], key: str, name: str = "") -> Entry:
+def _line(entries: list[Entry], key: str, name: str = "", scale: float = 1.0) -> Entry:
     chosen = [entry for entry in spread(entries, MOST) if key in entry]
-    columns = {"images": "images", "seconds": "seconds", "values": key, "deviations": f"{key}_deviation"}
-    numbers = {name: [number(entry, column) for entry in chosen] for name, column in columns.items()}
+    numbers = {column: [number(entry, column) for entry in chosen] for column in ("images", "seconds")}
+    columns = {"values": key, "deviations": f"{key}_deviation"}
+    numbers |= {name: [scaled(entry, column, scale) for entry in chosen] for name, column in columns.items()}
     return {"name": name, "kind": "log", "real": None} | numbers

@@ -91,6 +91,12 @@ def number(entry: Entry, key: str) -> float | None:
     return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
+def scaled(entry: Entry, key: str, scale: float) -> float | None:
+    """`scale` times a finite number, or None; an integer that is not scaled stays one."""
+    value = number(entry, key)
+    return value if value is None or scale == 1 else scale * value
+
+
 def spread(items: list[T], most: int) -> list[T]:
     """At most `most` items, evenly spaced, with the first and the last; the choice is stable as the list grows."""
     step = 1

@@ -1,9 +1,9 @@
 """The top of the page: the run, its progress, its quality, and warnings."""
 
 from gan_trainer.report.plots import real_name
-from gan_trainer.report.records import Records, number
+from gan_trainer.report.records import Records, number, scaled
 from gan_trainer.report.words import after, duration, figure, short
-from gan_trainer.tasks.task import Best, Entry
+from gan_trainer.tasks.task import Entry, Metric
 
 NOT_MEASURED = (
     "No quality metrics: this run was not evaluated. --eval-every sets the interval of evaluations in a new run; "
@@ -50,23 +50,24 @@ def _pace(records: Records, images: int, total: int) -> list[Entry]:
 
 def _quality(records: Records) -> list[Entry]:
     by, best = records.task.best, records.best
-    found = _latest_and_best(records, by) if by else []
+    leading = next((metric for metric in records.task.metrics if by and metric.key == by.key), None)
+    found = _latest_and_best(records, leading) if leading else []
     return [*found, *(_tile(*tile) for tile in (records.task.tiles(best, records.config) if best else []))]
 
 
-def _latest_and_best(records: Records, by: Best) -> list[Entry]:
+def _latest_and_best(records: Records, by: Metric) -> list[Entry]:
     measured, best = [entry for entry in records.evaluations if number(entry, by.key) is not None], records.best
     tiles = [_latest(records, entry, by) for entry in measured[-1:]]
     if best:
         detail = f"n = {best['n']:,} · after {short(best['images'])}"
-        tiles.append(_tile(f"Best {by.title}", figure(best[by.key]), detail))
+        tiles.append(_tile(f"Best {by.title}", figure(scaled(best, by.key, by.scale)), detail))
     return tiles
 
 
-def _latest(records: Records, entry: Entry, by: Best) -> Entry:
-    floors = (number(records.real(entry["n"], real), by.key) for real in records.task.floors[:1])
+def _latest(records: Records, entry: Entry, by: Metric) -> Entry:
+    floors = (scaled(records.real(entry["n"], real), by.key, by.scale) for real in records.task.floors[:1])
     beside = "".join(f" · floor {figure(floor)}" for floor in floors if floor is not None)
-    return _tile(f"Latest {by.title}", figure(entry[by.key]), f"n = {entry['n']:,}{beside}")
+    return _tile(f"Latest {by.title}", figure(scaled(entry, by.key, by.scale)), f"n = {entry['n']:,}{beside}")
 
 
 def _tile(label: str, value: str, detail: str) -> Entry:
@@ -86,6 +87,7 @@ def _scores(records: Records) -> Entry | None:
         "title": f"The {'best' if records.task.best else 'last'} generator: {after(best['images'], best['seconds'])}",
         "columns": list(columns),
         "rows": [
-            [metric.title, *(figure(number(column, metric.key)) for column in columns.values())] for metric in measured
+            [metric.title, *(figure(scaled(column, metric.key, metric.scale)) for column in columns.values())]
+            for metric in measured
         ],
     }

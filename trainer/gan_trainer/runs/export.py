@@ -44,8 +44,7 @@ def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
     entry = run.best()
     by = task_of(run.config()).best if entry else None
     if wanted == "best" and entry and by:
-        value = f"{by.title} {entry[by.key]:.3f}"
-        return found[entry["images"]], f"the best of the run: {value} over {entry['n']:,} samples"
+        return found[entry["images"]], f"the best of the run: {by.text(entry)} over {entry['n']:,} samples"
     return found[max(found)], "the last" if wanted == "last" else "the last: no evaluation to choose the best by"
 
 

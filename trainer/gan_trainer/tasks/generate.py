@@ -38,7 +38,7 @@ COMPARED_IMAGES = 20
 MANY = 2_000  # images that evaluations during training measure, if there are no fewer test images
 METRICS = (
     Metric("fid", "FID", "distance to the training images; 0 is best", TEST, log=True),
-    Metric("kid", "KID", "kernel distance; 0 is best", TEST, "distances"),
+    Metric("kid", "KID x 1000", "kernel distance; 0 is best", TEST, "distances", scale=1000),
     Metric("precision", "Precision", "are the images plausible?", TRAIN, "neighbours"),
     Metric("recall", "Recall", "could it draw every real one?", TRAIN, "neighbours"),
     Metric("density", "Density", "precision, robust to outliers", TRAIN, "neighbours"),

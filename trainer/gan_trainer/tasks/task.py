@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.data import Dataset
+from gan_runtime.evaluation.table import METRICS, Shown
 from gan_runtime.model_file import ModelFile
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.base import Recipe
@@ -50,6 +51,7 @@ class Metric:
         real: the real samples that show what can be reached: a key of the floors.
         group: the row of plots: "main", "distances", "neighbours" or "classes".
         log: whether its axis is logarithmic.
+        scale: values are shown multiplied by it, as the title says.
     """
 
     key: str
@@ -58,6 +60,7 @@ class Metric:
     real: str = ""
     group: str = "main"
     log: bool = False
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,11 @@ class Best:
     title: str
     higher: bool = False
     beside: tuple[str, ...] = ()
+
+    def text(self, entry: Entry) -> str:
+        """The number of an evaluation for people."""
+        shown = METRICS.get(self.key, Shown(self.title, 3, ""))
+        return f"{shown.title} {shown.text(entry[self.key], max(3, shown.digits))}"
 
     @property
     def stalled(self) -> str:

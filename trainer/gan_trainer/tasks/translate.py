@@ -37,7 +37,7 @@ SHORTEST = 1_000  # images of a run that is evaluated by default
 FID, KID = Best("fid", "FID"), Best("kid", "KID")
 OF_DOMAIN = (
     Metric("fid", "FID", "distance to the target domain; 0 is best", TEST, log=True),
-    Metric("kid", "KID", "kernel distance to the target domain; 0 is best", TEST, "distances"),
+    Metric("kid", "KID x 1000", "kernel distance to the target domain; 0 is best", TEST, "distances", scale=1000),
 )
 OF_PAIRS = (
     Metric("l1", "L1", "difference to the truth in grey levels; 0 is best", NOTHING),
