@@ -30,6 +30,23 @@ def images_in(seconds: float, place: Path, name: str, probe: int, words: list[An
     return round(seconds * speed)
 
 
+def train_for(minutes: float, place: Path, name: str, probe: int, words: list[Any], seed: int) -> float | None:
+    """Train the run `name` for so many CPU minutes: the minutes that its steps took, None if it diverged.
+
+    A run that is there goes on to the end that it was given. Arguments as `images_in`.
+    """
+    folder = Path("runs", name)
+    if (place / folder).exists():
+        asked = ["--resume", folder, "--quiet", "--json"]
+    else:
+        images = images_in(60 * minutes, place, f"speed-{name}", probe, words)
+        asked = [*words, "--images", images, "--seed", seed, "--name", name]
+    if call(place, "gan-train", *asked) is None:
+        return None
+    log = place / folder / "metrics.jsonl"
+    return max(json.loads(line).get("cpu_seconds", 0) for line in log.read_text().splitlines()) / 60
+
+
 def call(place: Path, program: str, *arguments: object) -> dict[str, Any] | None:
     """The JSON that a command prints, run in `place`; None if gan-train reports divergence.
 

@@ -1,12 +1,11 @@
 """Train a recipe on a task for a number of CPU minutes, export it, and translate the test pictures with the files."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from budget import call, images_in
+from budget import call, train_for
 from PIL import Image
 from translation_data import Images, Task
 from translation_scores import in_colour
@@ -48,18 +47,16 @@ def translations(name: str, task: Task, trial: Trial, seed: int, place: Path) ->
     if not data.exists():
         task.write(data)
     common = [data, "--recipe", trial.recipe, "--threads", 1, "--eval-every", 0, "--quiet", "--json", *trial.settings]
-    file, log = place / f"{stem}.onnx", place / "runs" / stem / "metrics.jsonl"
+    minutes, file = train_for(trial.minutes, place, stem, PROBE, common, seed), place / f"{stem}.onnx"
+    if minutes is None:
+        return None
     if not file.exists():
-        if not log.exists():
-            images = images_in(60 * trial.minutes, place, f"speed-{stem}", PROBE, common)
-            if call(place, "gan-train", *common, "--images", images, "--seed", seed, "--name", stem) is None:
-                return None
         call(place, "gan-export", f"runs/{stem}", "--output", file, "--json")
     found = [_translated(file, task.test.inputs)]
     if not task.paired:
         found.append(_translated(file.with_name(f"{stem}-inverse.onnx"), task.test.outputs))
     write_sheet(place / f"{stem}.png", task, found)
-    return found, max(json.loads(line).get("cpu_seconds", 0) for line in log.read_text().splitlines()) / 60
+    return found, minutes
 
 
 def write_sheet(path: Path, task: Task, found: list[Images]) -> None:
