@@ -21,6 +21,7 @@ from onnx.numpy_helper import from_array
 from PIL import Image
 
 from gan_runtime.devices.processors import available_cpus
+from gan_runtime.image_to_image.translator import Translator
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.whole import WholeDecoder
 from gan_runtime.images.writing import Encoding
@@ -30,7 +31,6 @@ from gan_runtime.transform.pictures import transform_pictures
 from gan_runtime.transform.places import place_of
 from gan_runtime.transform.settings import Settings
 from gan_runtime.transform.transform import Transform
-from gan_runtime.translator import Translator
 from gan_trainer.export.manifest import to_json
 
 TARGET = 1.15

@@ -10,7 +10,7 @@ from PIL import Image
 from translation_data import Images, Task
 from translation_scores import in_colour
 
-from gan_runtime.translator import Translator
+from gan_runtime.image_to_image.translator import Translator
 
 PROBE = 320  # images of a run that measures the speed of this machine
 SHOWN = 10  # pictures of a sheet

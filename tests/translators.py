@@ -10,7 +10,7 @@ from onnx import NodeProto, TensorProto, helper
 from onnx.helper import make_node
 from onnx.numpy_helper import from_array
 
-from gan_runtime.manifest import METADATA_KEY, Counterpart, ImageAxes, Tiling, TranslateManifest
+from gan_runtime.manifest import METADATA_KEY, Counterpart, ImageAxes, ImageToImageManifest, Tiling, TranslateManifest
 from gan_trainer.export.manifest import to_json
 
 NEGATIVE, COPY, WHITE = (-1, 255), (1, 0), (0, 255)  # rules of `linear_translator`
@@ -63,7 +63,7 @@ def translator(path: str | Path, kind: str = "invert", side: int | None = None, 
         make_node("Clip", ["rounded", "low", "high"], ["clipped"]),
         make_node("Cast", ["clipped"], ["images"], to=TensorProto.UINT8),
     ]
-    return _save(path, body, manifest, CONSTANTS)
+    return save_network(path, body, manifest, CONSTANTS)
 
 
 def linear_translator(
@@ -81,10 +81,11 @@ def linear_translator(
     manifest = TranslateManifest(
         name=path.stem, source=any_size, output=any_size, network=Tiling(context=0), counterpart=counterpart, **about
     )
-    return _save(path, nodes, manifest, {"factor": np.int32(factor), "offset": np.int32(offset)})
+    return save_network(path, nodes, manifest, {"factor": np.int32(factor), "offset": np.int32(offset)})
 
 
-def _save(path: str | Path, nodes: Nodes, manifest: TranslateManifest, constants: dict[str, Any]) -> Path:
+def save_network(path: str | Path, nodes: Nodes, manifest: ImageToImageManifest, constants: dict[str, Any]) -> Path:
+    """Write a file that gives images for images. `constants` are those that the nodes may use."""
     used = {name for node in nodes for name in node.input}
     axes = {
         name: ["n", size.height or "h", size.width or "w", size.channels]

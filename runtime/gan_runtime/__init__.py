@@ -16,6 +16,7 @@ __all__ = [
     "ModelError",
     "OutputError",
     "Translator",
+    "Upscaler",
     "__version__",
     "list_models",
     "load",
@@ -24,14 +25,16 @@ __all__ = [
 if TYPE_CHECKING:
     from gan_runtime.encoder import Encoder
     from gan_runtime.generator import Generator
+    from gan_runtime.image_to_image.translator import Translator
+    from gan_runtime.image_to_image.upscaler import Upscaler
     from gan_runtime.opening import list_models, load
-    from gan_runtime.translator import Translator
 
 
 LAZY = {
     "Encoder": "encoder",
     "Generator": "generator",
-    "Translator": "translator",
+    "Translator": "image_to_image.translator",
+    "Upscaler": "image_to_image.upscaler",
     "list_models": "opening",
     "load": "opening",
 }

@@ -261,24 +261,33 @@ class FeaturesManifest(Manifest):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TranslateManifest(Manifest):
-    """A translator: images to images of the same size.
+class ImageToImageManifest(Manifest):
+    """A network from images to images.
 
     Attributes:
-        source, output: the images that go in and come out. Both have any height and width, or the same fixed ones.
+        source, output: the images that go in and come out.
         network: how the network is run on images of any size; None if height and width are fixed.
+    """
+
+    source: ImageAxes = field(metadata=_at("inputs.source", ImageAxes))
+    output: ImageAxes = field(metadata=_at("output", ImageAxes))
+    network: Tiling | None = field(default=None, metadata=_at("network", Tiling))
+    fingerprint: Fingerprint | None = field(default=None, metadata=_at("fingerprint", Fingerprint))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateManifest(ImageToImageManifest):
+    """A translator: images to images of the same size. They have any height and width, or the same fixed ones.
+
+    Attributes:
         prepared: how its inputs were made from pictures, a key of `gan_runtime.images.prepare.PREPARATIONS`, such as
             "sketch"; "" if they were pictures themselves.
         counterpart: the file of the opposite direction, if there is one.
     """
 
     task: str = field(default="translate", init=False)
-    source: ImageAxes = field(metadata=_at("inputs.source", ImageAxes))
-    output: ImageAxes = field(metadata=_at("output", ImageAxes))
-    network: Tiling | None = field(default=None, metadata=_at("network", Tiling))
     prepared: str = ""
     counterpart: Counterpart | None = field(default=None, metadata=_at("counterpart", Counterpart))
-    fingerprint: Fingerprint | None = field(default=None, metadata=_at("fingerprint", Fingerprint))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -292,8 +301,44 @@ class TranslateManifest(Manifest):
             raise InputError("network: must be there if height and width may have any length, and only then")
 
 
+CHANNEL_ORDERS = {1: "L", 3: "RGB"}  # by the number of channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscaleManifest(ImageToImageManifest):
+    """An upscaler: images of any height and width to images `scale` times as high and wide.
+
+    Attributes:
+        scale: 1 or more.
+        channel_order: of both, a value of `CHANNEL_ORDERS`.
+    """
+
+    task: str = field(default="upscale", init=False)
+    scale: int
+    channel_order: str = "RGB"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_count("scale", self.scale)
+        channels = {self.source.channels, self.output.channels}
+        if channels not in [{number} for number, order in CHANNEL_ORDERS.items() if order == self.channel_order]:
+            raise InputError(f"channel_order {self.channel_order!r:.60}: must be RGB for 3 channels, L for 1")
+        if {self.source.height, self.source.width, self.output.height, self.output.width} != {None}:
+            raise InputError("inputs.source and output: must have any height and width")
+        if self.network is None:
+            raise InputError("network: is missing")
+
+
 MANIFESTS: dict[str, type[Manifest]] = {
-    kind.task: kind for kind in (GenerateManifest, PointsManifest, EncodeManifest, FeaturesManifest, TranslateManifest)
+    kind.task: kind
+    for kind in (
+        GenerateManifest,
+        PointsManifest,
+        EncodeManifest,
+        FeaturesManifest,
+        TranslateManifest,
+        UpscaleManifest,
+    )
 }
 
 
@@ -327,7 +372,7 @@ def _from_document(document: dict[str, Any]) -> Manifest:
     _check_type("inputs", document["inputs"], dict)
     kind = MANIFESTS.get(document["task"], Manifest)
     values = {"name": document["name"]}
-    values |= {entry.name: document[entry.name] for entry in plain_fields(kind) if entry.name in document}
+    values |= {e.name: document[e.name] for e in plain_fields(kind) if e.name in document or _is_required(e)}
     if kind is Manifest:
         return Manifest(task=document["task"], **values)
     for entry in fields(kind):
@@ -337,8 +382,12 @@ def _from_document(document: dict[str, Any]) -> Manifest:
 
 
 def plain_fields(kind: type[Manifest]) -> list[Field[Any]]:
-    """The optional fields of `kind` that are values at the top level of the JSON under their own names."""
+    """The fields of `kind` that are values at the top level of the JSON under their own names."""
     return [entry for entry in fields(kind) if not entry.metadata and entry.name not in ("name", "task")]
+
+
+def _is_required(entry: Field[Any]) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
 
 
 def _section(document: dict[str, Any], path: str, kind: Any, *, required: bool) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import read_manifest
-from gan_runtime.model_file import parse_model, read_model_file
+from gan_runtime.model_file import ModelFile, parse_model, read_model_file
 from gan_runtime.models import SHIPPED, find_model
 from gan_runtime.onnx_runtime import Providers
 
@@ -19,7 +19,8 @@ CLASSES = {  # by task: module and class, imported when a file of the task is op
     "points": ("gan_runtime.generator", "Generator"),
     "encode": ("gan_runtime.encoder", "Encoder"),
     "features": ("gan_runtime.evaluation.features", "FeatureNetwork"),
-    "translate": ("gan_runtime.translator", "Translator"),
+    "translate": ("gan_runtime.image_to_image.translator", "Translator"),
+    "upscale": ("gan_runtime.image_to_image.upscaler", "Upscaler"),
 }
 
 
@@ -41,8 +42,8 @@ def load(
 
     Returns:
         A `Generator` for a file that draws images or points, or has no manifest; an `Encoder` for one that gives
-        latents of images; a `Translator` for one that gives images of images; a
-        `gan_runtime.evaluation.features.FeatureNetwork` for one that gives features of images.
+        latents of images; a `Translator` for one that gives images of images, an `Upscaler` if they are larger;
+        a `gan_runtime.evaluation.features.FeatureNetwork` for one that gives features of images.
 
     Raises:
         ModelError: the file is missing, damaged, unsafe, too new, or made for a task that this version does not know.
@@ -56,6 +57,13 @@ def load(
         model = read_model_file(find_model(str(source)))
     else:
         raise InputError(f"source {type(source).__name__}: give a path, the name of a model, or the bytes of a file")
+    return open_model(model, device, threads, providers)
+
+
+def open_model(
+    model: ModelFile, device: str = "auto", threads: int | None = None, providers: Providers | None = None
+) -> Any:
+    """As `load`, for a file that has been read already."""
     manifest = read_manifest(model)
     task = manifest.task if manifest else "generate"
     if task not in CLASSES:

@@ -18,6 +18,7 @@ from gan_runtime.manifest import (
     Points,
     PointsManifest,
     TranslateManifest,
+    UpscaleManifest,
 )
 from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port, check_repeatable
 
@@ -79,22 +80,18 @@ _FEATURES = {
     "features": Tensor(FLOAT, "output", ("dim",)),
     "logits": Tensor(FLOAT, "output", ("classes",), optional=True),
 }
+_SOURCE, _RESULT = {"source": Tensor(UINT8, "source", _SIZE)}, {"images": Tensor(UINT8, "output", _SIZE)}
 _POINTS = {"points": Tensor(FLOAT, "output", ("coordinates",))}
 _ENCODER = "name an encoder, which gan-export writes for bigan and vae"
+_UPSCALER = "name an upscaler, which gan-export writes for sr and esrgan"
 _TRANSLATOR = "name a translator, which gan-export writes for pix2pix and cyclegan"
 SIGNATURES: dict[str, Signature] = {
-    GenerateManifest.task: Signature(
-        _DRAWN, {"images": Tensor(UINT8, "output", _SIZE)}, "name a generator", "gan-sample"
-    ),
+    GenerateManifest.task: Signature(_DRAWN, _RESULT, "name a generator", "gan-sample"),
     PointsManifest.task: Signature(_DRAWN, _POINTS, "name a generator", "gan-sample"),
     EncodeManifest.task: Signature(_IMAGES, {"latents": _LATENTS}, _ENCODER, "gan-encode"),
     FeaturesManifest.task: Signature(_IMAGES, _FEATURES, "name a feature network", "gan-eval --features"),
-    TranslateManifest.task: Signature(
-        {"source": Tensor(UINT8, "source", _SIZE)},
-        {"images": Tensor(UINT8, "output", _SIZE)},
-        _TRANSLATOR,
-        "gan-translate",
-    ),
+    TranslateManifest.task: Signature(_SOURCE, _RESULT, _TRANSLATOR, "gan-translate"),
+    UpscaleManifest.task: Signature(_SOURCE, _RESULT, _UPSCALER, "gan-upscale"),
 }
 
 

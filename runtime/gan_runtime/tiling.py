@@ -51,10 +51,10 @@ def least_window(tiling: Tiling) -> int:
     return max(_overlap(tiling), _rounded(tiling.least, tiling.multiple)) + tiling.multiple
 
 
-def usual_window(tiling: Tiling) -> int:
-    """The side of a tile if none is asked for. A network of large context gets larger tiles."""
+def usual_window(tiling: Tiling, side: int = WINDOW) -> int:
+    """The side of a tile if none is asked for: `side`, or more for a network of large context."""
     overlap = _overlap(tiling)
-    usual = BLENDED_WINDOW if tiling.context is None else max(WINDOW, overlap + min(overlap, WINDOW))
+    usual = BLENDED_WINDOW if tiling.context is None else max(side, overlap + min(overlap, side))
     return max(usual, least_window(tiling))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from helpers import Result, idx_source
 from PIL import Image
+from upscalers import upscaler
 
 from gan_runtime.data.registry import SOURCES
 from gan_trainer.runs import history
@@ -138,6 +139,8 @@ def test_python_blocks_run(document: Path, reader: Path, monkeypatch: pytest.Mon
         "my_generator = new_generator('gan', latent_dim=128)\n"
     )
     shutil.copy(ROOT / "exported" / "mnist.onnx", "exported/photos-quick.onnx")
+    upscaler("exported/x4.onnx", 4)
+    shutil.copy("photos/ape/00.png", "photo.png")
     done = subprocess.run(
         [sys.executable, "-c", prelude + code], cwd=reader, capture_output=True, text=True, timeout=100, check=False
     )

@@ -30,6 +30,7 @@ from gan_runtime.manifest import (
     PointsManifest,
     Tiling,
     TranslateManifest,
+    UpscaleManifest,
     read_manifest,
 )
 from gan_runtime.model_file import ModelFile, parse_model, read_model_file
@@ -56,6 +57,10 @@ TRANSLATE = TranslateManifest(
     prepared="grey",
     counterpart=Counterpart("t-inverse.onnx", "ab12"),
 )
+UPSCALE = UpscaleManifest(
+    name="u", source=ImageAxes(channels=3), output=ImageAxes(channels=3), network=Tiling(1, 1, 10, "none"), scale=4
+)
+GREY_UPSCALE = replace(UPSCALE, source=ImageAxes(channels=1), output=ImageAxes(channels=1), channel_order="L")
 FEATURE_FILES = ("mnist", "fashion-mnist", "stacked-mnist")
 FEATURES = FeaturesManifest(name="f", images=ImageAxes(3, 4, 1), output=Measures(8, 2, ("a", "b")))
 
@@ -82,6 +87,8 @@ def with_text(file: ModelFile, text: str) -> ModelFile:
         TRANSLATE,
         replace(TRANSLATE, prepared="", counterpart=None, network=Tiling(4, 8, None, "instance", 256, 31.5)),
         TranslateManifest(name="one size", source=ImageAxes(8, 9, 3), output=ImageAxes(8, 9, 1)),
+        UPSCALE,
+        GREY_UPSCALE,
     ],
 )
 def test_reading_is_the_inverse_of_writing(file: ModelFile, manifest: Manifest) -> None:
@@ -125,6 +132,11 @@ def test_the_json_of_each_task_is_that_of_the_format(file: ModelFile) -> None:
         '"prepared": "grey", "network": {"multiple": 4, "least": 8, "context": 59, "norm": "batch", "tile": null, '
         '"tile_psnr": null}, "counterpart": {"file": "t-inverse.onnx", "weights": "ab12"}}'
     )
+    assert to_json(GREY_UPSCALE) == (
+        f'{head}: "u", "task": "upscale", "inputs": {{"source": {any_size}}}, "output": {any_size}, {rest}, '
+        '"scale": 4, "channel_order": "L", "network": {"multiple": 1, "least": 1, "context": 10, "norm": "none", '
+        '"tile": null, "tile_psnr": null}}'
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,6 +152,31 @@ def test_the_json_of_each_task_is_that_of_the_format(file: ModelFile) -> None:
 def test_a_translator_does_not_contradict_itself(change: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         replace(TRANSLATE, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"network": None}, "network: is missing"),
+        ({"source": ImageAxes(3, None, 3)}, "must have any height and width"),
+        ({"source": ImageAxes(channels=1)}, "channel_order 'RGB': must be RGB for 3 channels, L for 1"),
+        ({"source": ImageAxes(), "output": ImageAxes()}, "channel_order 'RGB': must be"),
+        ({"channel_order": "BGR"}, "channel_order 'BGR': must be"),
+        ({"channel_order": ["RGB"]}, "must be RGB for 3 channels"),
+        ({"scale": 0}, "scale 0: must be at least 1"),
+        ({"scale": 4.0}, "scale 4.0: must be of type int"),
+    ],
+)
+def test_an_upscaler_does_not_contradict_itself(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        replace(UPSCALE, **change)
+
+
+def test_an_upscaler_without_a_scale_is_damaged(file: ModelFile) -> None:
+    document = json.loads(to_json(UPSCALE))
+    del document["scale"]
+    with pytest.raises(ModelError, match=r"its manifest is damaged \('scale' is missing\)"):
+        read_manifest(with_text(file, json.dumps(document)))
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from gan_runtime.commands.find_model import newest_of
 from gan_runtime.errors import ModelError
+from gan_runtime.image_to_image.translator import Translator
 from gan_runtime.manifest import TranslateManifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import EXPORTED, INVERSE_SUFFIX, find_model
 from gan_runtime.terminal.text import note
-from gan_runtime.translator import Translator
 
 RECIPES = "pix2pix or cyclegan"  # that make translators
 

@@ -10,10 +10,12 @@ from gan_runtime.manifest import (
     EncodeManifest,
     FeaturesManifest,
     GenerateManifest,
+    ImageToImageManifest,
     Manifest,
     PointsManifest,
     Tiling,
     TranslateManifest,
+    UpscaleManifest,
     read_manifest,
 )
 from gan_runtime.model_file import ModelFile, read_model_file
@@ -91,7 +93,7 @@ def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dic
     if manifest.pictures:
         facts["pictures"] = manifest.pictures
     facts |= {"training": manifest.training, "quality": manifest.quality}
-    if isinstance(manifest, GenerateManifest | PointsManifest | TranslateManifest) and manifest.fingerprint:
+    if isinstance(manifest, GenerateManifest | PointsManifest | ImageToImageManifest) and manifest.fingerprint:
         what = ("coordinates", "points") if isinstance(manifest, PointsManifest) else ("pixels", "images")
         facts["fingerprint"] = f"{len(manifest.fingerprint.pixels)} {what[0]} of {manifest.fingerprint.count} {what[1]}"
     return facts
@@ -112,15 +114,23 @@ def _describe_task(manifest: Manifest) -> dict[str, Any]:
             return {"takes": f"images, {manifest.images}", "gives": gives}
         case FeaturesManifest():
             return {"takes": f"images, {manifest.images}"}
-        case TranslateManifest():
-            prepared = f", made from pictures as {manifest.prepared}" if manifest.prepared else ""
-            facts = {"takes": f"images, {manifest.source}{prepared}", "gives": f"images, {manifest.output}"}
-            if manifest.network:
-                facts["network"] = _describe_network(manifest.network)
-            if manifest.counterpart:
-                facts["counterpart"] = {"file": manifest.counterpart.file, "weights": manifest.counterpart.weights}
-            return facts
+        case ImageToImageManifest():
+            return _describe_image_to_image(manifest)
     return {}
+
+
+def _describe_image_to_image(manifest: ImageToImageManifest) -> dict[str, Any]:
+    """The images that go in and come out, how tiles are run, and what only translators or only upscalers have."""
+    facts: dict[str, Any] = {"takes": f"images, {manifest.source}", "gives": f"images, {manifest.output}"}
+    if isinstance(manifest, UpscaleManifest):
+        facts |= {"scale": manifest.scale, "channel_order": manifest.channel_order}
+    if isinstance(manifest, TranslateManifest) and manifest.prepared:
+        facts["takes"] += f", made from pictures as {manifest.prepared}"
+    if manifest.network:
+        facts["network"] = _describe_network(manifest.network)
+    if isinstance(manifest, TranslateManifest) and manifest.counterpart:
+        facts["counterpart"] = {"file": manifest.counterpart.file, "weights": manifest.counterpart.weights}
+    return facts
 
 
 def _describe_network(network: Tiling) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 from gan_runtime.generator import Generator
-from gan_runtime.manifest import TranslateManifest, read_manifest
+from gan_runtime.image_to_image.model import ImageToImage
+from gan_runtime.manifest import ImageToImageManifest, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_runtime.models import find_model
+from gan_runtime.opening import open_model
 from gan_runtime.terminal.text import note
-from gan_runtime.translator import Translator
 
 if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions
@@ -42,16 +43,16 @@ def open_generator(
     return generator
 
 
-def open_with_fingerprint(path: str, device: str, threads: int | None) -> Generator | Translator:
-    """Open the generator or translator at `path`, for a comparison with its fingerprint.
+def open_with_fingerprint(path: str, device: str, threads: int | None) -> Generator | ImageToImage:
+    """Open the generator, translator or upscaler at `path`, for a comparison with its fingerprint.
 
     Raises:
         ModelError, DeviceError, InputError: as `Generator.open`.
     """
     model = read_model_file(find_model(path))
-    if not isinstance(read_manifest(model), TranslateManifest):
+    if not isinstance(read_manifest(model), ImageToImageManifest):
         return open_generator(path, device, threads)
-    translator = Translator.open(model, device, threads)
+    opened: ImageToImage = open_model(model, device, threads)
     if device == "auto":
-        note(f"device: {translator.session.device}, {translator.session.reason}")
-    return translator
+        note(f"device: {opened.session.device}, {opened.session.reason}")
+    return opened

@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.generator import Generator
+from gan_runtime.image_to_image.model import ImageToImage
 from gan_runtime.manifest import Fingerprint, ImageAxes, ImageSize, Points
-from gan_runtime.translator import Translator
 
 PIXELS = 3072  # 4 KB of base64
 TOLERANCE = 1  # grey level: rounding of other processors and devices
-ANY_HEIGHT, ANY_WIDTH = 67, 65  # of the inputs of a translator that takes any size: multiples of no stride
+ANY_HEIGHT, ANY_WIDTH = 67, 65  # of the inputs of a network that takes any size: multiples of no stride
 BLOCKS = 5  # kinds of inputs: squares with a side of 1, 2, 4, 8 or 16 pixels
 
 
-def check_fingerprint(model: Generator | Translator) -> int | None:
+def check_fingerprint(model: Generator | ImageToImage) -> int | None:
     """The largest difference in grey levels to what the exporting host saw; None if the file has no fingerprint.
 
     Up to `TOLERANCE` is rounding. More means that the file is damaged or the device computes other values.
@@ -24,7 +24,7 @@ def check_fingerprint(model: Generator | Translator) -> int | None:
     fingerprint = model.manifest.fingerprint if model.manifest else None
     if fingerprint is None:
         return None
-    if isinstance(model, Translator):
+    if isinstance(model, ImageToImage):
         return difference(fingerprint, model(source_images(model.manifest.source, fingerprint.count, fingerprint.seed)))
     drawn = model.sample(fingerprint.count, fingerprint.seed)
     return difference(fingerprint, levels(model.size, drawn))

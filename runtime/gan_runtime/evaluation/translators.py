@@ -23,6 +23,7 @@ from gan_runtime.evaluation.metrics.pixels import Pictures
 from gan_runtime.evaluation.networks import find_features
 from gan_runtime.evaluation.reference import measure_split
 from gan_runtime.evaluation.translation import Target, problems, score_translation, translation_floors, with_channels
+from gan_runtime.image_to_image.translator import Translator
 from gan_runtime.images.choice import some_in_order
 from gan_runtime.images.grids import grid, save_png
 from gan_runtime.images.options import CHANNELS, PictureOptions, pictures_as
@@ -30,7 +31,6 @@ from gan_runtime.manifest import ImageSize, TranslateManifest, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_runtime.terminal.progress import progress
 from gan_runtime.terminal.text import note
-from gan_runtime.translator import Translator
 
 BATCH = 64  # pictures between two steps of the progress
 SHOWN = 12  # columns of --picture

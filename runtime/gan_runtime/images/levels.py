@@ -61,8 +61,9 @@ def read_deep(opened: Opened, again: Any) -> Deep | None:
 
 
 def raw_modes(image: Any) -> set[str]:
-    """Pillow's raw modes of an image that is not loaded yet."""
-    first = (tile.args if isinstance(tile.args, str) else tile.args[0] for tile in image.tile if tile.args)
+    """Pillow's raw modes of an image that is not loaded yet; none of one that was not read from a file."""
+    tiles = getattr(image, "tile", ())
+    first = (tile.args if isinstance(tile.args, str) else tile.args[0] for tile in tiles if tile.args)
     return {mode for mode in first if isinstance(mode, str)}
 
 

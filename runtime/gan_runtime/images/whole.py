@@ -85,6 +85,15 @@ class Picture:
         return replace(self, colours=np.asarray(Image.fromarray(self.colours).convert("L"))[..., None])
 
 
+def resized_alpha(alpha: NDArray[np.uint8] | None, size: tuple[int, int]) -> NDArray[np.uint8] | None:
+    """An alpha uint8 [h, w] of this height and width (bicubic); itself if it has them."""
+    if alpha is None or alpha.shape == size:
+        return alpha
+    from PIL import Image  # noqa: PLC0415
+
+    return np.asarray(Image.fromarray(alpha).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+
+
 def resized_sides(size: tuple[int, int], shorter: int) -> tuple[int, int]:
     """Height and width, in the same ratio, whose shorter one is `shorter`."""
     height, width = (round(side * shorter / min(size)) for side in size)
@@ -145,6 +154,12 @@ class WholeDecoder:
             opened = self._open(content)
             with opened.image as image:
                 return self._picture(image, *self._still(content, opened, notice))
+
+    def loaded(self, image: Any, notice: Notice = no_notice) -> Picture:
+        """An image that Pillow has opened or made; its current frame if it is an animation."""
+        with blaming_the_file():
+            opened = Opened(image.copy())
+            return self._picture(image, *in_srgb(opened, lambda: opened, self.options, self._convert, notice))
 
     def frames(self, content: bytes, notice: Notice = no_notice) -> Iterator[tuple[Picture, int]]:
         """The frames of an animation, as they are shown, each with its duration in milliseconds."""

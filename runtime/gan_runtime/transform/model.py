@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Protocol
 
 from gan_runtime.errors import InputError
+from gan_runtime.image_to_image.translator import Translator
 from gan_runtime.manifest import ImageAxes, ImageSize, Tiling
 from gan_runtime.tiling import Done, Pixels
-from gan_runtime.translator import Translator
 
 MODES = {1: "L", 3: "RGB"}  # by the number of channels
 

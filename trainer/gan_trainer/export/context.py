@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.evaluation.fingerprint import source_images
+from gan_runtime.image_to_image.translator import Translator
 from gan_runtime.manifest import ImageAxes, Tiling
 from gan_runtime.tiling import least_window
-from gan_runtime.translator import Translator
 from gan_trainer.data.pixels import denormalise, normalise, to_pixels
 from gan_trainer.export.onnx_file import ExportError, first_line
 

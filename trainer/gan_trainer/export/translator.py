@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.evaluation.fingerprint import PIXELS, difference, source_images, spread
+from gan_runtime.image_to_image.model import IMAGES, SOURCE
+from gan_runtime.image_to_image.translator import Translator
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.recorded import record
 from gan_runtime.manifest import Counterpart, Fingerprint, ImageAxes, ImageSize, Tiling, TranslateManifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.models import inverse_path
-from gan_runtime.translator import IMAGES, SOURCE, Translator
 from gan_trainer.data.pixels import GREY, denormalise, normalise, to_pixels
 from gan_trainer.export.any_size import AnySize
 from gan_trainer.export.context import check_tiles, context_of, tile_psnr

@@ -20,9 +20,9 @@ from gan_runtime.evaluation.translation import (
     problems,
     with_channels,
 )
+from gan_runtime.image_to_image.translator import Translator
 from gan_runtime.images.grids import grid
 from gan_runtime.manifest import ImageSize
-from gan_runtime.translator import Translator
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.base import Recipe
 from gan_trainer.tasks.task import Best, Comparison, Entry, Files, Metric, Task

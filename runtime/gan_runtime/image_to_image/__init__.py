@@ -1,0 +1,1 @@
+"""Open files that give images for images: translators and upscalers."""

@@ -1,0 +1,143 @@
+"""What translators and upscalers have in common: uint8 images in, uint8 images out, large ones in tiles."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runtime.errors import InputError, ModelError
+from gan_runtime.image_to_image.pillow import is_pillow, run_on_pillow
+from gan_runtime.manifest import ImageSize, ImageToImageManifest, Tiling
+from gan_runtime.onnx_model import OnnxModel
+from gan_runtime.tiling import WINDOW, Done, Pixels, Run, run_in_tiles, usual_window
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SOURCE, IMAGES = "source", "images"
+PIECE = 2**18  # pixels per run of a batch of small images, of the larger of input and output
+
+Picture = TypeVar("Picture", bound="NDArray[np.uint8] | Image")
+"""An array, or an image of Pillow."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageToImage(OnnxModel):
+    """A file that gives images for images, open on a device. Base class of Translator and Upscaler."""
+
+    KEEPS_GREY: ClassVar[bool] = False
+    """Whether the output for a grey picture is grey, too, if the file gives colour."""
+
+    manifest: ImageToImageManifest
+
+    @property
+    def scale(self) -> int:
+        """How many times as high and wide its outputs are."""
+        return 1
+
+    @property
+    def window(self) -> int | None:
+        """The side of its tiles in pixels of the input if none is asked for; None if it takes images of one size."""
+        side = WINDOW if self.scale == 1 else WINDOW // 2  # an upscaler's last layers are larger than its input
+        return usual_window(self.manifest.network, side) if self.manifest.network else None
+
+    def __call__(self, images: Picture, tile: int | None = None) -> Picture:
+        """Run images of one size.
+
+        The bytes of an image do not depend on the others, on the batch or on the threads.
+
+        Args:
+            images: uint8 [n, h, w, c], n, h and w at least 1; or one picture of Pillow, as for `run_picture`.
+            tile: as for `run_picture`.
+
+        Returns:
+            uint8 [n, scale h, scale w, c'], or a picture of Pillow.
+
+        Raises:
+            InputError: they are no such images, or of another size than the file takes; or it is closed.
+            DeviceError: the device fails.
+        """
+        if is_pillow(images):
+            return self.run_picture(images, tile)
+        return cast(Picture, self._run_images(self._checked(images), tile))
+
+    def run_picture(self, picture: Picture, tile: int | None = None, done: Done | None = None) -> Picture:
+        """Run one picture of any size, a large one in tiles, which limit the memory.
+
+        Tiles give the bytes of the whole picture on a CPU, and differ by at most one grey level on other devices, if
+        `manifest.network.context` is finite. Otherwise they are blended, and differ as `tile_psnr` there says.
+
+        Args:
+            picture: uint8 [h, w, c]; or an image of Pillow, which is turned upright and converted to sRGB. Its alpha
+                is kept, and enlarged by bicubic interpolation.
+            tile: the largest side of a tile in pixels of the input; `window` if None, 0 for the whole picture at once.
+            done: called after each tile with the number of tiles that are done, and of all tiles.
+
+        Returns:
+            uint8 [scale h, scale w, c'], or an image of Pillow in mode L, LA, RGB or RGBA.
+
+        Raises:
+            InputError, DeviceError: as for a call; also if `tile` is too small.
+        """
+        if is_pillow(picture):
+            run = lambda pixels: self.run_picture(pixels, tile, done)  # noqa: E731
+            return cast(Picture, run_on_pillow(self, self.manifest, picture, run, keep_grey=self.KEEPS_GREY))
+        pixels = self._checked(picture[None] if isinstance(picture, np.ndarray) else picture)[0]
+        window = self._window(tile, max(pixels.shape[:2]))
+        tiling = self.manifest.network or Tiling()
+        return cast(Picture, run_in_tiles(pixels, self._run_one, window, tiling, self.scale, self._mapped, done))
+
+    def _run_images(self, images: NDArray[np.uint8], tile: int | None) -> NDArray[np.uint8]:
+        n, height, width = images.shape[:3]
+        if max(height, width) > self._window(tile, max(height, width)):
+            return np.stack([self.run_picture(image, tile) for image in images])
+        piece = max(1, min(-(-n // self.threads), PIECE // (height * width * self.scale**2)))
+        pieces = [images[first : first + piece] for first in range(0, n, piece)]
+        return np.concatenate(list(self._mapped(self._run, pieces)))
+
+    def _window(self, tile: int | None, side: int) -> int:
+        """The side of tiles for images whose longer side is `side`; `side` or more for the whole images."""
+        usual = self.window
+        if tile and usual is None:
+            raise InputError(f"tile {tile}: {self.model.path} takes images of one size, which need no tiles")
+        if tile is not None and tile < 0:
+            raise InputError(f"tile {tile}: must be a number of pixels, or 0 for the whole picture at once")
+        return side + WINDOW if usual is None or tile == 0 else tile or usual
+
+    def _checked(self, images: Any) -> NDArray[np.uint8]:
+        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4 or not images.size:
+            raise InputError(f"images {_kind(images)}: {self.model.path} takes uint8 [n, h, w, c] without empty axes")
+        size = ImageSize(*images.shape[1:])
+        if not self.manifest.source.takes(size):
+            raise InputError(f"images: {size}; {self.model.path} takes {self.manifest.source}")
+        return images
+
+    def _mapped(self, run: Run, inputs: Iterable[Pixels]) -> Iterator[Pixels]:
+        """As `map`, so many inputs at a time as there are threads. A GPU computes one at a time."""
+        if self.session.device != "cpu":
+            yield from map(run, inputs)
+            return
+        waiting = iter(inputs)
+        while part := list(islice(waiting, self.threads)):
+            yield from self.workers.map(run, part) if len(part) > 1 else map(run, part)
+
+    def _run_one(self, picture: Pixels) -> Pixels:
+        image: Pixels = self._run(picture[None])[0]
+        return image
+
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        found: NDArray[np.uint8] = self.run([IMAGES], {SOURCE: np.ascontiguousarray(images)}, len(images))[0]
+        n, height, width, _ = images.shape
+        expected = (n, self.scale * height, self.scale * width, self.manifest.output.channels)
+        if found.shape != expected:
+            raise ModelError(
+                f"{self.model.path}: gives {list(found.shape)} where {list(expected)} was declared; export it again"
+            )
+        return found
+
+
+def _kind(images: object) -> str:
+    return f"{images.dtype} {list(images.shape)}" if isinstance(images, np.ndarray) else type(images).__name__

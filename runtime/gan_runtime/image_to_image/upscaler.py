@@ -1,0 +1,40 @@
+"""Upscaler: uint8 images in, uint8 images `scale` times as high and wide out."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gan_runtime.image_to_image.model import ImageToImage, Picture
+from gan_runtime.manifest import UpscaleManifest, read_manifest
+from gan_runtime.model_file import ModelFile
+from gan_runtime.signature import check_signature, check_task
+from gan_runtime.tiling import Done
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Upscaler(ImageToImage):
+    """An upscaler file, open on a device.
+
+    >>> from gan_runtime import Upscaler
+    >>> with Upscaler.load("x4.onnx") as upscaler:
+    ...     large = upscaler.upscale(picture)  # uint8 [h, w, 3] -> uint8 [4 h, 4 w, 3]
+    """
+
+    KEEPS_GREY: ClassVar[bool] = True
+
+    manifest: UpscaleManifest
+
+    @classmethod
+    def manifest_of(cls, model: ModelFile) -> UpscaleManifest:
+        """The manifest of an upscaler. Raises ModelError where `model` is none, or contradicts its manifest."""
+        manifest = check_task(model, read_manifest(model), UpscaleManifest)
+        check_signature(model, manifest)
+        return manifest
+
+    @property
+    def scale(self) -> int:
+        """How many times as high and wide its outputs are."""
+        return self.manifest.scale
+
+    def upscale(self, picture: Picture, tile: int | None = None, done: Done | None = None) -> Picture:
+        """Enlarge one picture of any size: `run_picture` by the name of the task."""
+        return self.run_picture(picture, tile, done)
