@@ -47,8 +47,8 @@ def both_forms(name: str, side: int, threads: int, path: Path) -> tuple[Callable
     import torch
 
     from gan_runtime.evaluation.fingerprint import source_images
+    from gan_runtime.image_to_image.translator import Translator
     from gan_runtime.manifest import ImageAxes, ImageSize
-    from gan_runtime.translator import Translator
     from gan_trainer.export.translator import Deployed, translator_file
     from gan_trainer.recipes.recipe import RECIPES as TABLE
     from gan_trainer.systems import new_networks
