@@ -5,9 +5,9 @@ of it, and begins at a multiple of the network's stride, so that it gives the va
 the context is not finite, neighbouring tiles overlap by `BLEND` pixels, where one fades into the other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,6 +24,8 @@ Pixels: TypeAlias = NDArray[np.uint8]
 """One picture, uint8 [h, w, c]."""
 Run: TypeAlias = Callable[[Pixels], Pixels]
 """A network as a function of one picture, whose result is `scale` times as high and as wide."""
+Mapped: TypeAlias = Callable[[Run, Iterable[Pixels]], Iterable[Pixels]]
+"""As `map`, perhaps with several threads."""
 Done: TypeAlias = Callable[[int, int], Any]
 """What is called after each tile: with the number of tiles that are done, and of all tiles."""
 
@@ -87,7 +89,7 @@ def run_in_tiles(
     window: int,
     tiling: Tiling,
     scale: int = 1,
-    mapped: Callable[[Run, Iterable[Pixels]], Iterable[Pixels]] = map,
+    mapped: Mapped = map,
     done: Done | None = None,
 ) -> Pixels:
     """The result of `run` for a picture, computed in tiles.
@@ -107,36 +109,71 @@ def run_in_tiles(
     Raises:
         InputError: `window` is too small for the network.
     """
+    whole, filled = np.empty(0, np.uint8), 0
+    for band in bands_in_tiles(picture, run, window, tiling, scale, mapped, done):
+        if not filled:
+            whole = np.empty((len(picture) * scale, *band.shape[1:]), np.uint8)
+        whole[filled : filled + len(band)] = band
+        filled += len(band)
+    return whole
+
+
+def bands_in_tiles(
+    picture: Pixels,
+    run: Run,
+    window: int,
+    tiling: Tiling,
+    scale: int = 1,
+    mapped: Mapped = map,
+    done: Done | None = None,
+) -> Iterator[Pixels]:
+    """As `run_in_tiles`, in bands of rows from the top, each as soon as the tiles that it depends on are done.
+
+    Beside the picture, two bands are in memory at a time: at most `scale * window` rows each.
+    """
     height, width = picture.shape[:2]
     rows, columns = spans(height, window, tiling), spans(width, window, tiling)
     fade = _overlap(tiling) * scale if tiling.context is None else 0
     parts = (picture[row.start : row.stop, column.start : column.stop] for row, column in product(rows, columns))
-    numbered = enumerate(mapped(run, parts), 1)
-    whole: Pixels | None = None
-    for row in rows:
-        strip: Pixels | None = None
-        for column in columns:
-            number, tile = next(numbered)
-            kept = tile[row.kept(scale), column.kept(scale)]
-            if strip is None:
-                strip = np.empty((len(kept), width * scale, kept.shape[2]), np.uint8)
-            _lay(kept, strip[:, column.place(scale)], 1, fade if column.first else 0)
-            if done:
-                done(number, len(rows) * len(columns))
-        assert strip is not None
-        if whole is None:
-            whole = np.empty((height * scale, *strip.shape[1:]), np.uint8)
-        _lay(strip, whole[row.place(scale)], 0, fade if row.first else 0)
-    assert whole is not None
-    return whole
+    tiles = _counted(mapped(run, parts), len(rows) * len(columns), done)
+    over: Pixels | None = None  # the rows of the last band that this one fades in over
+    for row, end in zip(rows, [*(row.first for row in rows[1:]), height], strict=True):
+        band = _side_by_side(islice(tiles, len(columns)), row, columns, scale, fade)
+        if fade and over is not None:
+            _fade_in(band, over, fade)
+        finished = (end - row.first) * scale
+        yield band[:finished]
+        over = band[finished:]
 
 
-def _lay(part: Pixels, place: Pixels, axis: int, fade: int) -> None:
-    """Write `part` to `place`; over its first `fade` pixels along `axis` it fades in over what is there."""
-    under, over = (np.moveaxis(pixels, axis, 0) for pixels in (place, part))
-    weights = (np.arange(fade, dtype=np.float32)[:, None, None] + 0.5) / max(1, fade)
-    under[:fade] = np.rint(under[:fade] + (over[:fade] - under[:fade].astype(np.float32)) * weights)
-    under[fade:] = over[fade:]
+def _counted(tiles: Iterable[Pixels], total: int, done: Done | None) -> Iterator[Pixels]:
+    for number, tile in enumerate(tiles, 1):
+        if done:
+            done(number, total)
+        yield tile
+
+
+def _side_by_side(tiles: Iterator[Pixels], row: Span, columns: list[Span], scale: int, fade: int) -> Pixels:
+    """What is kept of the tiles in a row, uint8 [h, w, c']."""
+    band: Pixels | None = None
+    for column, tile in zip(columns, tiles, strict=True):
+        kept = tile[row.kept(scale), column.kept(scale)]
+        if band is None:
+            band = np.empty((len(kept), columns[-1].last * scale, kept.shape[2]), np.uint8)
+        place = band[:, column.place(scale)]
+        over = place[:, :fade].copy() if column.first else None
+        place[:] = kept
+        if fade and over is not None:
+            _fade_in(np.moveaxis(place, 1, 0), np.moveaxis(over, 1, 0), fade)
+    assert band is not None
+    return band
+
+
+def _fade_in(pixels: Pixels, over: Pixels, fade: int) -> None:
+    """Let the first `fade` rows of `pixels` fade in over those of `over`."""
+    weights = (np.arange(fade, dtype=np.float32)[:, None, None] + 0.5) / fade
+    under = over[:fade].astype(np.float32)
+    pixels[:fade] = np.rint(under + (pixels[:fade] - under) * weights)
 
 
 def _overlap(tiling: Tiling) -> int:

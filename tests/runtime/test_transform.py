@@ -1,8 +1,10 @@
 """Pictures through a model, by the parts of `gan_runtime.transform`; the models are functions."""
 
+import io
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +14,19 @@ from picture_bytes import saved
 from PIL import Image
 
 from gan_runtime.errors import DataError, InputError, OutputError
+from gan_runtime.images.bands import Banded
 from gan_runtime.images.options import PictureOptions
-from gan_runtime.images.whole import WholeDecoder
+from gan_runtime.images.whole import Picture, WholeDecoder
 from gan_runtime.images.writing import Encoding
 from gan_runtime.manifest import ImageAxes, Tiling
-from gan_runtime.tiling import run_in_tiles
+from gan_runtime.tiling import bands_in_tiles
 from gan_runtime.transform.inputs import open_inputs
 from gan_runtime.transform.model import PictureModel
 from gan_runtime.transform.parallel import Budget, in_order
 from gan_runtime.transform.places import check_apart, output_names, place_of
+from gan_runtime.transform.running import Made, Stopped
 from gan_runtime.transform.settings import Settings
-from gan_runtime.transform.transform import Stopped, Transform
+from gan_runtime.transform.transform import Transform
 
 READ = WholeDecoder(PictureOptions())
 
@@ -46,13 +50,24 @@ def model(
     """A model that is a function of one picture, run in tiles as the models of the deploy core are."""
     tiling = None if side else Tiling(context=0)
 
-    def run(picture: Any, tile: int | None, done: Any) -> Any:
-        return run_in_tiles(picture, function, tile or 512, Tiling(context=0), scale, done=done)
+    def run(picture: Any, tile: int | None, done: Any) -> Iterator[Any]:
+        return bands_in_tiles(picture, function, tile or 512, Tiling(context=0), scale, done=done)
 
     source = ImageAxes(side, side, channels)
     return PictureModel(
-        "test", "testing", Path("x.onnx"), "0" * 64, source, gives, scale, tiling, 512, "cpu", threads, "", run
+        "test", "testing", Path("x.onnx"), "0" * 64, source, gives, scale, tiling, 512, "cpu", threads, "", False, run
     )
+
+
+def written(transform: Transform, content: bytes, *arguments: Any, **more: Any) -> tuple[bytes, Made]:
+    """What a transform writes, and its account of it."""
+    file = io.BytesIO()
+    made = transform(content, lambda: nullcontext(file), *arguments, **more)
+    return file.getvalue(), made
+
+
+def result(transform: Transform, content: bytes, truth: bytes | None = None) -> Picture:
+    return READ.picture(written(transform, content, truth)[0])
 
 
 def invert(picture: Any) -> Any:
@@ -65,9 +80,9 @@ def twice(picture: Any) -> Any:
 
 
 def test_a_picture_is_decoded_run_and_encoded() -> None:
-    made = Transform(model(invert), Settings())(png(noise(7, 9)))
-    assert (made.frames, made.in_tiles) == (1, False)
-    np.testing.assert_array_equal(READ.picture(made.content).colours, 255 - noise(7, 9))
+    content, made = written(Transform(model(invert), Settings()), png(noise(7, 9)))
+    assert made == Made(frames=1, side=512, tiles=1, pixels=63)
+    np.testing.assert_array_equal(READ.picture(content).colours, 255 - noise(7, 9))
 
 
 def test_alpha_is_kept_and_transparent_pixels_are_seen_as_background() -> None:
@@ -81,7 +96,7 @@ def test_alpha_is_kept_and_transparent_pixels_are_seen_as_background() -> None:
         return invert(picture)
 
     settings = Settings(reading=PictureOptions(background="#0a141e"))
-    made = READ.picture(Transform(model(watched), settings)(png(pixels)).content)
+    made = result(Transform(model(watched), settings), png(pixels))
     assert (seen[0][:2] == (10, 20, 30)).all()
     np.testing.assert_array_equal(seen[0][2:], pixels[2:, :, :3])
     np.testing.assert_array_equal(made.alpha, pixels[..., 3])
@@ -93,8 +108,8 @@ def test_a_model_of_scale_two_gives_pictures_and_alpha_of_twice_the_size(tile: i
     pixels = noise(11, 20, 4)
     pixels[..., 3] = 255
     pixels[:, :10, 3] = 100
-    made = Transform(model(twice, scale=2), Settings(tile=tile))(png(pixels))
-    picture = READ.picture(made.content)
+    content, made = written(Transform(model(twice, scale=2), Settings(tile=tile)), png(pixels))
+    picture = READ.picture(content)
     assert made.in_tiles == (tile == 8)
     np.testing.assert_array_equal(picture.colours, twice(pixels[..., :3]))
     assert picture.alpha is not None
@@ -108,30 +123,30 @@ def test_jpeg_has_no_alpha_and_a_remark_says_what_shows_through() -> None:
     pixels[..., 3] = 0
     notices: list[str] = []
     transform = Transform(model(invert), Settings(Encoding(".jpg", 100)))
-    made = transform(png(pixels), notice=lambda kind, value: notices.append(kind))
+    content, _ = written(transform, png(pixels), notice=lambda kind, value: notices.append(kind))
     assert notices == ["transparent"]
-    assert READ.picture(made.content).colours.min() > 250
+    assert READ.picture(content).colours.min() > 250
 
 
 @pytest.mark.parametrize(("scale", "function"), [(1, invert), (2, twice)])
 def test_comparisons_show_input_output_and_truth(scale: int, function: Callable[[Any], Any]) -> None:
     pixels, truth = noise(6, 8), np.zeros((6 * scale, 8 * scale, 3), np.uint8)
     transform = Transform(model(function, scale), Settings(compare=True))
-    made = READ.picture(transform(png(pixels), png(truth)).content).colours
+    made = result(transform, png(pixels), png(truth)).colours
     width = 8 * scale
     assert made.shape == (6 * scale, 3 * width, 3)
     if scale == 1:
         np.testing.assert_array_equal(made[:, :width], pixels)
     np.testing.assert_array_equal(made[:, width : 2 * width], function(pixels))
     np.testing.assert_array_equal(made[:, 2 * width :], truth)
-    assert READ.picture(transform(png(pixels)).content).size == (6 * scale, 2 * width)
+    assert result(transform, png(pixels)).size == (6 * scale, 2 * width)
     with pytest.raises(InputError, match="its truth has 3 x 2 pixels, the output"):
-        transform(png(pixels), png(noise(2, 3)))
+        written(transform, png(pixels), png(noise(2, 3)))
 
 
 def test_a_comparison_of_grey_and_colour_is_in_colour() -> None:
     transform = Transform(model(lambda grey: grey.repeat(3, axis=2), channels=1), Settings(compare=True))
-    made = READ.picture(transform(png(noise(5, 4, 1)[..., 0])).content)
+    made = result(transform, png(noise(5, 4, 1)[..., 0]))
     np.testing.assert_array_equal(made.colours, np.concatenate([noise(5, 4, 1).repeat(3, axis=2)] * 2, axis=1))
 
 
@@ -141,9 +156,9 @@ def test_prepared_inputs_are_made_of_photos_which_are_the_truth() -> None:
     photo = noise(12, 16)
     sketch = PREPARATIONS["sketch"](photo)
     grey_model = model(lambda grey: 255 - grey.repeat(3, axis=2), channels=1)
-    made = READ.picture(Transform(grey_model, Settings(prepare="sketch"))(png(photo)).content)
+    made = result(Transform(grey_model, Settings(prepare="sketch")), png(photo))
     np.testing.assert_array_equal(made.colours, 255 - sketch.repeat(3, axis=2))
-    compared = READ.picture(Transform(grey_model, Settings(prepare="sketch", compare=True))(png(photo)).content)
+    compared = result(Transform(grey_model, Settings(prepare="sketch", compare=True)), png(photo))
     shown = [sketch.repeat(3, axis=2), 255 - sketch.repeat(3, axis=2), photo]
     np.testing.assert_array_equal(compared.colours, np.concatenate(shown, axis=1))
 
@@ -159,16 +174,16 @@ def test_pictures_are_resized_first() -> None:
     pixels[..., 3] = 255
     pixels[:, 45:] = (0, 0, 0, 0)  # black must not bleed into what is visible
     transform = Transform(model(watched), Settings(size=20))
-    made = READ.picture(transform(png(pixels)).content)
+    made = result(transform, png(pixels))
     assert seen == [(20, 45, 3)]
     assert made.alpha is not None
     assert (made.colours[made.alpha > 32] >= 198).all()
-    Transform(model(watched), Settings(size=20))(png(noise(7, 3)))
+    written(Transform(model(watched), Settings(size=20)), png(noise(7, 3)))
     assert seen[1] == (47, 20, 3)
     compared = Transform(model(watched), Settings(size=20, compare=True))
-    assert READ.picture(compared(png(noise(40, 90)), png(noise(40, 90))).content).size == (20, 3 * 45)
+    assert result(compared, png(noise(40, 90)), png(noise(40, 90))).size == (20, 3 * 45)
     with pytest.raises(InputError, match="would have more than 200,000,000 pixels"):
-        Transform(model(watched), Settings(size=2000))(png(noise(100, 1)))
+        written(Transform(model(watched), Settings(size=2000)), png(noise(100, 1)))
 
 
 def test_inputs_of_a_grey_model_are_prepared_from_grey_pictures() -> None:
@@ -176,7 +191,7 @@ def test_inputs_of_a_grey_model_are_prepared_from_grey_pictures() -> None:
 
     grey = np.asarray(Image.fromarray(noise(12, 16)).convert("L"))[..., None]
     transform = Transform(model(lambda picture: picture, channels=1, gives=1), Settings(prepare="blur"))
-    made = READ.picture(transform(png(noise(12, 16))).content)
+    made = result(transform, png(noise(12, 16)))
     np.testing.assert_array_equal(made.colours, PREPARATIONS["blur"](grey).repeat(3, axis=2))
 
 
@@ -190,7 +205,7 @@ def test_settings_that_do_not_fit_the_model_are_refused() -> None:
     with pytest.raises(InputError, match=r"--tile: .* takes pictures of one size"):
         Transform(model(invert, side=8), Settings(tile=4))
     with pytest.raises(InputError, match=r"7 x 9 pixels; x\.onnx takes 8 x 8 alone"):
-        Transform(model(invert, side=8), Settings())(png(noise(9, 7)))
+        written(Transform(model(invert, side=8), Settings()), png(noise(9, 7)))
 
 
 def test_animations_are_run_frame_by_frame() -> None:
@@ -198,17 +213,17 @@ def test_animations_are_run_frame_by_frame() -> None:
     content = saved(frames[0], "gif", save_all=True, append_images=frames[1:], duration=[30, 90, 20, 50, 70], loop=0)
     steps: list[tuple[int, int]] = []
     settings = Settings(Encoding(".webp"))
-    made = Transform(model(invert), settings)(content, done=lambda part, of: steps.append((part, of)))
+    output, made = written(Transform(model(invert), settings), content, done=lambda part, of: steps.append((part, of)))
     assert (made.frames, made.in_tiles) == (5, False)
     assert steps == [(i + 1, 5) for i in range(5)]
-    shown = list(READ.frames(made.content))
+    shown = list(READ.frames(output))
     assert [duration for _, duration in shown] == [30, 90, 20, 50, 70]
     for i, (picture, _) in enumerate(shown):
         assert (picture.colours == (255 - 50 * i, 245, 55)).all()
     with pytest.raises(InputError, match=r"is an animation; \.jpg holds one picture"):
-        Transform(model(invert), Settings(Encoding(".jpg")))(content)
+        written(Transform(model(invert), Settings(Encoding(".jpg"))), content)
     with pytest.raises(InputError, match="is an animation, and has no truth"):
-        Transform(model(invert), Settings(compare=True))(content, png(noise(4, 6)))
+        written(Transform(model(invert), Settings(compare=True)), content, png(noise(4, 6)))
 
 
 def test_an_animation_that_cannot_be_used_stops_no_other() -> None:
@@ -216,8 +231,8 @@ def test_an_animation_that_cannot_be_used_stops_no_other() -> None:
     content = saved(frames[0], "png", save_all=True, append_images=frames[1:])
     transform = Transform(model(invert), Settings())
     with pytest.raises(DataError, match="damaged"):
-        transform(content[:-60])
-    assert transform(content).frames == 5
+        written(transform, content[:-60])
+    assert written(transform, content)[1].frames == 5
 
 
 def test_stopping_ends_before_the_next_tile() -> None:
@@ -231,10 +246,10 @@ def test_stopping_ends_before_the_next_tile() -> None:
 
     transform = Transform(model(slow), Settings(tile=4))
     with pytest.raises(Stopped):
-        transform(png(noise(40, 40)))
+        written(transform, png(noise(40, 40)))
     assert begun == 1
     with pytest.raises(Stopped):
-        transform(png(noise(2, 2)))
+        written(transform, png(noise(2, 2)))
     assert begun == 1
 
 
@@ -293,7 +308,7 @@ def test_memory_that_is_not_there_is_the_pictures_fault() -> None:
         raise MemoryError
 
     with pytest.raises(DataError, match="needs more memory than there is"):
-        Transform(model(large), Settings())(png(noise(2, 2)))
+        written(Transform(model(large), Settings()), png(noise(2, 2)))
 
 
 def test_outputs_are_named_like_inputs() -> None:
@@ -323,7 +338,7 @@ def test_places() -> None:
         ("x.bmp", ["a"], None, "unknown kind of output; end it in .png"),
         ("x", ["a"], None, "unknown kind of output"),
         ("x.png", ["a"], "jpg", "--format: the name of x.png says its format"),
-        ("out/", ["a"], "tiff", "--format tiff: choose one of png, jpg"),
+        ("out/", ["a"], "bmp", "--format bmp: choose one of png, jpg"),
         ("out/", ["-"], None, "has no name"),
         ("x.png", [], None, "name the pictures and then the output"),
     ):
@@ -356,18 +371,19 @@ def test_inputs_and_outputs_are_kept_apart() -> None:
 def test_encoding_and_decoding_are_hidden_behind_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one thread for the model, a picture costs the time of the model alone, not the sum."""
     run, encode, count = 0.03, 0.02, 12
-    honest = Encoding.still
+    honest = Encoding.write
 
     def slow_model(picture: Any) -> Any:
         time.sleep(run)
         return invert(picture)
 
-    def slow_encoding(self: Encoding, picture: Any) -> bytes:
+    def slow_encoding(self: Encoding, file: Any, picture: Banded, exif: bytes) -> None:
+        taken = Banded(picture.height, picture.width, picture.channels, list(picture.bands))
         time.sleep(encode)
-        return honest(self, picture)
+        honest(self, file, taken, exif)
 
-    monkeypatch.setattr(Encoding, "still", slow_encoding)
+    monkeypatch.setattr(Encoding, "write", slow_encoding)
     transform = Transform(model(slow_model, threads=1), Settings())
     began = time.perf_counter()
-    list(in_order(lambda _: transform(png(noise(4, 4))), range(count), transform.workers))
+    list(in_order(lambda _: written(transform, png(noise(4, 4))), range(count), transform.workers))
     assert count * run < time.perf_counter() - began < count * (run + encode) * 0.85

@@ -75,7 +75,7 @@ def test_the_report(call: Call, exported: Path) -> None:
     assert report["output"] == "out.webp"
     assert (report["n"], report["bad"], report["frames"], report["in_tiles"]) == (1, [], 0, 0)
     assert (report["format"], report["quality"], report["prepare"]) == (".webp", 80, "")
-    assert report["tiles"] == {"side": 512, "exact": True, "difference": "as the whole"}
+    assert report["tiles"] == {"n": 1, "side": 512, "exact": True, "difference": "as the whole"}
     assert report["pictures"] == {"background": "white", "levels": None}
     assert report["model"]["path"] == "exported/invert.onnx"
     assert (report["device"], report["scale"]) == ("cpu", 1)

@@ -83,15 +83,15 @@ def _remarks(report: Report, model: PictureModel, settings: Settings, *, failed:
         remarks.append(f"skipped: {report.failure()}")
     if report.in_tiles:
         images = f"{report.in_tiles:,} image{'s' * (report.in_tiles > 1)}"
-        remarks.append(f"tiles: {images} in tiles of {model.side(settings.tile)} pixels, {model.tiles()}")
+        remarks.append(f"tiles: {images} in tiles of {report.side} pixels, {model.tiles()}")
     return remarks
 
 
 def _as_json(report: Report, model: PictureModel, settings: Settings, began: float) -> dict[str, Any]:
-    about = settings.identity()
+    about, seconds = settings.identity(), time.perf_counter() - began
     return {
         **report.to_json(),
-        "tiles": {"side": model.side(settings.tile), "exact": model.exact, "difference": model.tiles()},
+        "tiles": {"n": report.tiles, "side": report.side, "exact": model.exact, "difference": model.tiles()},
         **{name: about[name] for name in ("prepare", "size", "format", "quality", "compare")},
         "pictures": {name: about[name] for name in ("background", "levels")},
         "model": {"path": str(model.path), "sha256": model.sha256},
@@ -99,5 +99,7 @@ def _as_json(report: Report, model: PictureModel, settings: Settings, began: flo
         "device": model.device,
         "threads": model.threads,
         "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},
-        "seconds": round(time.perf_counter() - began, 3),
+        "seconds": round(seconds, 3),
+        "megapixels": round(report.pixels / 1e6, 3),
+        "megapixels_per_second": round(report.pixels / 1e6 / seconds, 3),
     }

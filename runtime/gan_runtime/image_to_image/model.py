@@ -12,7 +12,7 @@ from gan_runtime.errors import InputError, ModelError
 from gan_runtime.image_to_image.pillow import is_pillow, run_on_pillow
 from gan_runtime.manifest import ImageSize, ImageToImageManifest, Tiling
 from gan_runtime.onnx_model import OnnxModel
-from gan_runtime.tiling import WINDOW, Done, Pixels, Run, run_in_tiles, usual_window
+from gan_runtime.tiling import WINDOW, Done, Mapped, Pixels, Run, bands_in_tiles, run_in_tiles, usual_window
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -85,10 +85,21 @@ class ImageToImage(OnnxModel):
         if is_pillow(picture):
             run = lambda pixels: self.run_picture(pixels, tile, done)  # noqa: E731
             return cast(Picture, run_on_pillow(self, self.manifest, picture, run, keep_grey=self.KEEPS_GREY))
+        return cast(Picture, run_in_tiles(*self._in_tiles(picture, tile), done))
+
+    def bands(self, picture: Pixels, tile: int | None = None, done: Done | None = None) -> Iterator[Pixels]:
+        """As `run_picture` for an array, in bands of rows as they come: the result need not be in memory as a whole.
+
+        Yields:
+            uint8 [rows, scale w, c'], from the top, with scale h rows together.
+        """
+        yield from bands_in_tiles(*self._in_tiles(picture, tile), done)
+
+    def _in_tiles(self, picture: Any, tile: int | None) -> tuple[Pixels, Run, int, Tiling, int, Mapped]:
+        """The arguments of `run_in_tiles` and `bands_in_tiles`."""
         pixels = self._checked(picture[None] if isinstance(picture, np.ndarray) else picture)[0]
-        window = self._window(tile, max(pixels.shape[:2]))
-        tiling = self.manifest.network or Tiling()
-        return cast(Picture, run_in_tiles(pixels, self._run_one, window, tiling, self.scale, self._mapped, done))
+        window, tiling = self._window(tile, max(pixels.shape[:2])), self.manifest.network or Tiling()
+        return pixels, self._run_one, window, tiling, self.scale, self._mapped
 
     def _run_images(self, images: NDArray[np.uint8], tile: int | None) -> NDArray[np.uint8]:
         n, height, width = images.shape[:3]

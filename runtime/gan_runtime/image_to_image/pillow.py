@@ -8,7 +8,7 @@ from typing import Any
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.images.recorded import recorded
-from gan_runtime.images.whole import Picture, WholeDecoder, resized_alpha
+from gan_runtime.images.whole import Picture, WholeDecoder, is_grey, resized_alpha
 from gan_runtime.manifest import ImageToImageManifest
 from gan_runtime.onnx_model import OnnxModel
 from gan_runtime.tiling import Pixels
@@ -20,13 +20,6 @@ def is_pillow(image: Any) -> bool:
     """Whether `image` is one of Pillow's."""
     loaded = sys.modules.get("PIL.Image")  # which whoever made it has imported
     return loaded is not None and isinstance(image, loaded.Image)
-
-
-def is_grey(image: Any) -> bool:
-    """Whether a picture of Pillow has grey levels only, by its mode."""
-    from PIL import ImageMode  # noqa: PLC0415
-
-    return ImageMode.getmode(image.mode).basemode == "L"
 
 
 def run_on_pillow(

@@ -168,6 +168,8 @@ def _separated(opened: Opened) -> tuple[Any, Any]:
         image, alpha = image.convert("LA").split()
     elif image.mode == "L" and isinstance(key, int):
         alpha = image.point(_keyed(key, opened.grey_bits or 8))
+    elif image.mode == "RGBA":
+        image, alpha = image.convert("RGB"), image.getchannel("A")
     elif image.has_transparency_data:
         *colours, alpha = image.convert("RGBA").split()
         image = _merged(colours)
@@ -199,7 +201,7 @@ def _only(box: tuple[int, int, int, int], size: tuple[int, int], alpha: Any) -> 
 
 
 def upright_as(source: Any, picture: Any) -> Any:
-    """`picture` rotated by the EXIF orientation of `source`, which is loaded; damaged EXIF data are ignored."""
+    """`picture` rotated by the EXIF orientation of `source`, which is loaded."""
     from PIL import Image  # noqa: PLC0415
 
     turn = Image.Transpose
@@ -212,8 +214,22 @@ def upright_as(source: Any, picture: Any) -> Any:
         7: turn.TRANSVERSE,
         8: turn.ROTATE_90,
     }
-    try:
-        orientation = source.getexif().get(ORIENTATION)
-    except Exception:  # readers of damaged EXIF data raise whatever they run into
-        return picture
+    orientation = orientation_of(source)
     return picture.transpose(turns[orientation]) if orientation in turns else picture
+
+
+def orientation_of(source: Any) -> Any:
+    """The EXIF orientation of a loaded image; None if it has none, or damaged EXIF data."""
+    try:
+        return source.getexif().get(ORIENTATION)
+    except Exception:  # readers of damaged EXIF data raise whatever they run into
+        return None
+
+
+def turned(pixels: NDArray[np.uint8], orientation: Any) -> NDArray[np.uint8]:
+    """A view of `pixels` [h, w, c], rotated upright by an EXIF orientation."""
+    if orientation not in range(2, 9):
+        return pixels
+    if orientation > 4:
+        pixels = pixels.swapaxes(0, 1)
+    return pixels[:: -1 if orientation in (3, 4, 7, 8) else 1, :: -1 if orientation in (2, 3, 6, 7) else 1]

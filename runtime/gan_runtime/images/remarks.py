@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gan_runtime.images.options import PictureOptions
 
-DARK_LEVELS, NO_PROFILE, TRANSPARENT = "dark", "profile", "transparent"
+DARK_LEVELS, NO_PROFILE, TRANSPARENT, FIRST = "dark", "profile", "transparent", "first"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Remark:
             return f"{which} with a colour profile that cannot be used: taken for sRGB"
         if self.kind == TRANSPARENT:
             return f"{which} with transparency: {background} shows through it (--background)"
+        if self.kind == FIRST:
+            return f"{which} with more than one frame or page: the first one alone is taken"
         return f"{which}: {self.kind}"
 
 

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.errors import DataError
+from gan_runtime.images.bands import Banded, banded
 from gan_runtime.images.colour import srgb_converter
-from gan_runtime.images.decoding import Notice, blaming_the_file, in_srgb, no_notice, upright_as
+from gan_runtime.images.decoding import Notice, blaming_the_file, in_srgb, no_notice, orientation_of, turned
 from gan_runtime.images.gif import is_complete_gif
 from gan_runtime.images.opening import Opened, open_picture
-from gan_runtime.images.options import PictureOptions
+from gan_runtime.images.options import CHANNELS, PictureOptions
 
+GREY = ("1", "L", "LA", "La")  # modes of Pillow
+ROWS = 256  # that are converted at a time
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # several pictures in other formats are pages
 
 
@@ -65,6 +68,11 @@ class Picture:
         pixels, channels = pixels.reshape(height, width, -1), self.colours.shape[2]
         return Picture(pixels[..., :channels], None if self.alpha is None else pixels[..., channels])
 
+    def banded(self) -> Banded:
+        """The picture as a single band, its alpha behind its colours."""
+        pixels = self.colours if self.alpha is None else np.dstack([self.colours, self.alpha])
+        return banded(pixels)
+
     def to_pillow(self) -> Any:
         """A Pillow image in mode L, LA, RGB or RGBA."""
         from PIL import Image  # noqa: PLC0415
@@ -108,12 +116,14 @@ class Contents:
         height, width: of each frame, before it is turned upright.
         frames: 1 for a still picture.
         plays: how often an animation is shown; 0 for without an end.
+        more: whether a still picture is the first one of several in the file.
     """
 
     height: int
     width: int
     frames: int = 1
     plays: int = 1
+    more: bool = False
 
     @property
     def pixels(self) -> int:
@@ -130,17 +140,23 @@ class WholeDecoder:
     """
 
     options: PictureOptions
+    keep_grey: bool = False
+    """Grey pictures have one channel, whatever `options.mode` is."""
     _convert: Any = field(default_factory=srgb_converter, repr=False, compare=False)
 
-    def contents(self, content: bytes) -> Contents:
-        """The size and the number of frames, without decoding. All frames together are limited to `max_pixels`."""
+    def contents(self, content: bytes, *, first: bool = False) -> Contents:
+        """The size and the number of frames, without decoding; with `first`, an animation is taken for a picture.
+
+        All frames together are limited to `max_pixels`.
+        """
         with blaming_the_file():
             with self._open(content, animated=True).image as image:
                 width, height = image.size
-                frames = len(_frames(image))
+                more = first and getattr(image, "n_frames", 1) > 1
+                frames = 1 if first else len(_frames(image))
                 if image.format == "GIF" and frames > 1 and not is_complete_gif(content):
                     raise DataError("damaged: it ends before the end of the animation")
-                found = Contents(height, width, frames, _plays(image) if frames > 1 else 1)
+                found = Contents(height, width, frames, _plays(image) if frames > 1 else 1, more)
             if found.pixels > self.options.max_pixels:
                 raise DataError(
                     f"{frames:,} frames of {width} x {height} pixels, more than {self.options.max_pixels:,} pixels: "
@@ -182,11 +198,31 @@ class WholeDecoder:
         return in_srgb(opened, lambda: self._open(content), self.options, self._convert, notice)
 
     def _picture(self, image: Any, colours: Any, alpha: Any) -> Picture:
-        pixels = np.asarray(upright_as(image, colours.convert(self.options.mode)), np.uint8)
-        pixels = pixels.reshape(*pixels.shape[:2], -1)
+        mode = "L" if self.keep_grey and is_grey(image) else self.options.mode
+        orientation = orientation_of(image)
+        pixels = turned(_pixels(colours, mode), orientation)
         if alpha is None or alpha.getextrema()[0] == 255:
             return Picture(pixels)
-        return Picture(pixels, np.asarray(upright_as(image, alpha), np.uint8))
+        return Picture(pixels, turned(_pixels(alpha, "L"), orientation)[..., 0])
+
+
+def _pixels(image: Any, mode: str) -> NDArray[np.uint8]:
+    """The pixels of a Pillow image in mode L or RGB, uint8 [h, w, c], converted without a copy of the whole."""
+    width, height = image.size
+    found = np.empty((height, width, CHANNELS[mode]), np.uint8)
+    for top in range(0, height, ROWS):
+        bottom = min(top + ROWS, height)
+        part = np.asarray(image.crop((0, top, width, bottom)).convert(mode))
+        found[top:bottom] = part.reshape(bottom - top, width, -1)
+    return found
+
+
+def is_grey(image: Any) -> bool:
+    """Whether a loaded image has no colours: by its mode, or because all those of its palette are grey."""
+    if image.mode in ("P", "PA"):
+        palette = np.reshape(image.getpalette() or [], (-1, 3))
+        return bool((palette == palette[:, :1]).all())
+    return image.mode in GREY or image.mode.startswith(("I", "F"))
 
 
 def _frames(image: Any) -> range:

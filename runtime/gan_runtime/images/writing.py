@@ -1,22 +1,36 @@
-"""Write pictures with alpha as PNG, JPEG or WebP, and animations as PNG, WebP or GIF."""
+"""Write pictures with alpha as PNG, TIFF, JPEG or WebP, and animations as PNG, WebP or GIF."""
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from gan_runtime.devices.memory import available_memory
 from gan_runtime.errors import InputError
+from gan_runtime.images import png_writing, tiff_writing
+from gan_runtime.images.bands import Band, Banded
+from gan_runtime.images.png_writing import LEVEL, write_png
+from gan_runtime.images.tiff_writing import write_tiff
 from gan_runtime.images.whole import Picture
 
-STILLS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+STILLS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 ANIMATIONS = {".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".gif": "GIF"}
 SUFFIXES = tuple(dict.fromkeys((*STILLS, *ANIMATIONS)))
-MOST = {"JPEG": 65500, "WEBP": 16383, "GIF": 65535}  # pixels per side; of JPEG, what libjpeg writes
+BY_ROWS = ("PNG", "TIFF")  # stills that are written as their rows come, so that memory does not grow with them
+MOST = {  # pixels per side; of JPEG, what libjpeg writes
+    "PNG": png_writing.MOST_SIDE,
+    "TIFF": tiff_writing.MOST_SIDE,
+    "JPEG": 65500,
+    "WEBP": 16383,
+    "GIF": 65535,
+}
+WITHOUT_EXIF = ("TIFF",)
 QUALITY = 95  # of JPEG
-# Level 1 takes half the time of Pillow's default level for large pictures, whose files grow by a tenth.
-COMPRESS_LEVEL = 1
+EXIF_HEADER = b"Exif\0\0"
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of Pillow, by the number of channels
+IN_MEMORY = 4  # bytes per pixel of a picture that Pillow encodes
 COLOURS = 255  # of a frame of a GIF, and one index for transparent pixels
 HALF = 128  # the least alpha of a pixel that a GIF shows
 
@@ -50,18 +64,56 @@ class Encoding:
         return STILLS.get(self.suffix) != "JPEG"
 
     @property
+    def by_rows(self) -> bool:
+        """Whether still pictures are written as their rows come, so that memory does not grow with them."""
+        return STILLS.get(self.suffix) in BY_ROWS
+
+    @property
     def _lossy(self) -> bool:
         return STILLS.get(self.suffix) in ("JPEG", "WEBP")
 
-    def still(self, picture: Picture) -> bytes:
-        """The file of one picture. Raises InputError if the format cannot hold it."""
+    def check(self, height: int, width: int) -> None:
+        """Raise InputError if a still picture of this size cannot be written, by its format or for want of memory."""
         kind = STILLS.get(self.suffix)
         if kind is None:
             raise InputError(f"is no animation; {self.suffix} is for animations: choose one of {', '.join(STILLS)}")
-        _check_sides(picture, kind)
-        if not self.keeps_alpha:
-            picture = picture.flattened(self.background)
-        return _saved(picture.to_pillow(), kind, **self._settings(kind))
+        _check_sides(height, width, kind)
+        needed, free = height * width * IN_MEMORY, available_memory()
+        if not self.by_rows and free is not None and needed > free:
+            raise InputError(
+                f"{width} x {height} pixels need {needed / 1e9:.1f} GB of memory as {kind}, and {free / 1e9:.1f} GB "
+                "are free; write .png or .tif, which take rows as they come"
+            )
+
+    def write(self, file: BinaryIO, picture: Banded, exif: bytes = b"") -> None:
+        """Write a still picture to `file`, which is empty and, for TIFF, can be sought.
+
+        Args:
+            file: what is written to it while the bands of the picture come, if the format is one of `BY_ROWS`.
+            picture: is flattened onto the background if the format has no alpha.
+            exif: metadata, in the format of TIFF; empty for none.
+
+        Raises:
+            InputError: the format cannot hold it.
+        """
+        self.check(picture.height, picture.width)
+        kind = STILLS[self.suffix]
+        if not self.keeps_alpha and picture.channels in (2, 4):
+            bands = (_flattened(band, self.background) for band in picture.bands)
+            picture = replace(picture, channels=picture.channels - 1, bands=bands)
+        if kind == "PNG":
+            write_png(file, picture, exif)
+        elif kind == "TIFF":
+            write_tiff(file, picture)
+        else:
+            settings = {"exif": EXIF_HEADER + exif} if exif else {}
+            _canvas(picture).save(file, kind, **settings, **self._settings(kind))
+
+    def still(self, picture: Picture) -> bytes:
+        """The file of one picture. Raises InputError if the format cannot hold it."""
+        file = io.BytesIO()
+        self.write(file, picture.banded())
+        return file.getvalue()
 
     def animation(self, frames: Sequence[tuple[Picture, int]], plays: int = 0) -> bytes:
         """The file of an animation: frames with durations in milliseconds, shown `plays` times; 0 for without an end.
@@ -74,7 +126,7 @@ class Encoding:
         kind = ANIMATIONS.get(self.suffix)
         if kind is None:
             raise InputError(f"is an animation; {self.suffix} holds one picture: choose one of {', '.join(ANIMATIONS)}")
-        _check_sides(frames[0][0], kind)
+        _check_sides(*frames[0][0].size, kind)
         first, *others = [_palette(picture) if kind == "GIF" else picture.to_pillow() for picture, _ in frames]
         settings = self._settings(kind) | {"duration": [duration for _, duration in frames]}
         if kind != "GIF":
@@ -90,13 +142,27 @@ class Encoding:
             return {"lossless": True, "exact": True} if self.quality is None else {"quality": self.quality}
         if kind == "GIF":  # a frame replaces the one before it, whose pixels would show through
             return {"disposal": 2, "optimize": False}
-        return {"compress_level": COMPRESS_LEVEL}
+        return {"compress_level": LEVEL}
 
 
-def _check_sides(picture: Picture, kind: str) -> None:
-    height, width = picture.size
-    if max(height, width) > MOST.get(kind, height + width):
+def _check_sides(height: int, width: int, kind: str) -> None:
+    if max(height, width) > MOST[kind]:
         raise InputError(f"{width} x {height} pixels; {kind} has at most {MOST[kind]:,} per side; write .png")
+
+
+def _flattened(band: Band, background: str) -> Band:
+    return Picture(band[..., :-1], band[..., -1]).flattened(background).colours
+
+
+def _canvas(picture: Banded) -> Any:
+    """A Pillow image with all bands."""
+    from PIL import Image  # noqa: PLC0415
+
+    canvas, top = Image.new(MODES[picture.channels], (picture.width, picture.height)), 0
+    for band in picture.bands:
+        canvas.paste(Image.fromarray(band[..., 0] if picture.channels == 1 else band), (0, top))
+        top += len(band)
+    return canvas
 
 
 def _palette(picture: Picture) -> Any:

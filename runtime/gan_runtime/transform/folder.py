@@ -1,9 +1,11 @@
 """Pictures into a folder: a job that can be stopped, killed and repeated."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from gan_runtime.data.entries import Bad
 from gan_runtime.data.entries import in_order as by_name
@@ -18,8 +20,9 @@ from gan_runtime.transform.inputs import Input, Inputs, read_file
 from gan_runtime.transform.parallel import in_order
 from gan_runtime.transform.places import Place, output_names
 from gan_runtime.transform.report import Report
-from gan_runtime.transform.table import Row, Table, digest
-from gan_runtime.transform.transform import Made, Transform
+from gan_runtime.transform.running import Made
+from gan_runtime.transform.table import Row, Table, digest, digest_of
+from gan_runtime.transform.transform import Transform
 
 TABLE = "files.jsonl"
 REQUEST_VERSION = 1
@@ -112,7 +115,7 @@ def _state(folder: Path, table: Table, task: Task) -> str:
     row, path = table.rows[task.name], folder / task.name
     if not path.exists():
         return "missing"
-    if not resume.is_made(path) or digest(path.read_bytes()) != row.output:
+    if not resume.is_made(path) or digest_of(path) != row.output:
         return "damaged"
     try:
         return "" if digest(*task.read()) == row.source else "changed"
@@ -139,18 +142,22 @@ def _finish(folder: Path, table: Table, transform: Transform, task: Task) -> _Re
     notices: Notices = []
     try:
         content, truth = task.read()
-        made = transform(content, truth, notice=lambda *notice: notices.append(notice))
+        made = transform(content, partial(_written, folder, task), truth, notice=lambda *notice: notices.append(notice))
     except (DataError, InputError) as error:
         return _Result(task, None, str(error), [])
     except DeviceError as error:  # which would fail again
         raise DeviceError(f"{task.file.shown}: {error}") from None
+    table.add(Row(task.name, digest(content, truth), digest_of(folder / task.name)))
+    return _Result(task, made, "", notices)
+
+
+@contextmanager
+def _written(folder: Path, task: Task) -> Iterator[BinaryIO]:
     path = folder / task.name
     if path.parent != folder:
         make_folder(path.parent)
     with atomic_write(path) as file:
-        file.write(made.content)
-    table.add(Row(task.name, digest(content, truth), digest(made.content)))
-    return _Result(task, replace(made, content=b""), "", notices)
+        yield file
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
@@ -163,14 +170,12 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _report(place: Place, inputs: Inputs, kept: int, results: list[_Result]) -> Report:
-    made = [result.made for result in results if result.made]
     failed = [Bad(result.task.file.shown, result.reason) for result in results if not result.made]
-    return Report(
-        output=place.output,
-        pictures=len(inputs.files) + len(inputs.bad),
+    return Report.of(
+        place.output,
+        len(inputs.files) + len(inputs.bad),
+        [result.made for result in results if result.made],
         kept=kept,
         bad=by_name([*inputs.bad, *failed]),
-        frames=sum(each.frames for each in made if each.frames > 1),
-        in_tiles=sum(each.in_tiles for each in made),
         remarks=summarise([result.task.file.shown for result in results], [result.notices for result in results]),
     )

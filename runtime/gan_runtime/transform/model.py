@@ -1,21 +1,23 @@
 """A model that gives pictures of pictures, as this room sees it, whatever its task."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from gan_runtime.errors import InputError
-from gan_runtime.image_to_image.translator import Translator
-from gan_runtime.manifest import ImageAxes, ImageSize, Tiling
+from gan_runtime.image_to_image.model import ImageToImage
+from gan_runtime.manifest import ImageAxes, ImageSize, Tiling, TranslateManifest, UpscaleManifest
 from gan_runtime.tiling import Done, Pixels
 
+DOING = {TranslateManifest.task: "translating", UpscaleManifest.task: "upscaling"}
 MODES = {1: "L", 3: "RGB"}  # by the number of channels
 
 
 class Run(Protocol):
-    """A function from one picture, uint8 [h, w, c], to another, in tiles of at most `tile` pixels."""
+    """A function from one picture, uint8 [h, w, c], to bands of another from the top, in tiles of `tile` pixels."""
 
-    def __call__(self, picture: Pixels, tile: int | None, done: Done | None) -> Pixels:
+    def __call__(self, picture: Pixels, tile: int | None, done: Done | None) -> Iterator[Pixels]:
         """Calls `done` after each tile. Raises InputError or DeviceError."""
 
 
@@ -34,6 +36,7 @@ class PictureModel:
         window: the side of its tiles in pixels if none is asked for; None if it takes pictures of one size.
         device, threads: where it runs. Each run on a GPU has it for itself.
         prepared: how the inputs of its training were made, a key of `PREPARATIONS`; "" if they were pictures.
+        keeps_grey: grey pictures give grey results and colour pictures colour ones, whatever the model takes.
         run: the model itself, which any number of threads may call at once.
     """
 
@@ -49,6 +52,7 @@ class PictureModel:
     device: str
     threads: int
     prepared: str
+    keeps_grey: bool
     run: Run
 
     @property
@@ -66,15 +70,6 @@ class PictureModel:
         """Whether tiles give what the whole picture gives: the bytes on a CPU, to one grey level elsewhere."""
         return self.tiling is None or self.tiling.context is not None
 
-    def side(self, tile: int | None) -> int | None:
-        """The largest side of a tile in pixels, if `tile` is asked for; None for whole pictures."""
-        return (self.window if tile is None else tile) or None
-
-    def in_tiles(self, height: int, width: int, tile: int | None) -> bool:
-        """Whether a picture of this size is run in more than one tile."""
-        side = self.side(tile)
-        return side is not None and max(height, width) > side
-
     def tiles(self) -> str:
         """How a picture that is run in tiles differs from one that is run as a whole, in words."""
         if self.exact:
@@ -88,34 +83,31 @@ class PictureModel:
             )
         return f"{text}; --tile 0 takes the whole"
 
-    def check(self, pixels: Pixels) -> None:
-        """Raise InputError if the model does not take such a picture."""
-        size = ImageSize(*pixels.shape)
-        if self.source.takes(size):
-            return
-        if size.channels != self.source.channels:
-            raise InputError(f"has {size.channels} channels; {self.path} takes {self.source.channels}")
-        raise InputError(
-            f"{size.width} x {size.height} pixels; {self.path} takes {self.source.width} x {self.source.height} alone: "
-            "resize it"
-        )
+    def check(self, height: int, width: int) -> None:
+        """Raise InputError if the model does not take pictures of this size."""
+        if not self.source.takes(ImageSize(height, width, self.source.channels or 0)):
+            raise InputError(
+                f"{width} x {height} pixels; {self.path} takes {self.source.width} x {self.source.height} alone: "
+                "resize it"
+            )
 
 
-def model_of(translator: Translator) -> PictureModel:
-    """A translator as a model of pictures."""
-    manifest, network = translator.manifest, translator.manifest.network
+def model_of(opened: ImageToImage) -> PictureModel:
+    """A translator or upscaler as a model of pictures."""
+    manifest = opened.manifest
     return PictureModel(
         task=manifest.task,
-        doing="translating",
-        path=translator.model.path,
-        sha256=translator.model.sha256,
+        doing=DOING[manifest.task],
+        path=opened.model.path,
+        sha256=opened.model.sha256,
         source=manifest.source,
         channels=manifest.output.channels or 0,
-        scale=1,
-        tiling=network,
-        window=translator.window,
-        device=translator.session.device,
-        threads=translator.threads,
-        prepared=manifest.prepared,
-        run=translator.translate,
+        scale=opened.scale,
+        tiling=manifest.network,
+        window=opened.window,
+        device=opened.session.device,
+        threads=opened.threads,
+        prepared=manifest.prepared if isinstance(manifest, TranslateManifest) else "",
+        keeps_grey=opened.KEEPS_GREY,
+        run=opened.bands,
     )

@@ -16,7 +16,7 @@ def preparation(model: PictureModel, name: str) -> tuple[str, Callable[[Pixels],
         InputError: the name is unknown or does not fit the model.
     """
     if not name:
-        return model.mode, lambda picture: picture
+        return "RGB" if model.keeps_grey else model.mode, lambda picture: picture
     from gan_runtime.images.prepare import PREPARATIONS, channels_of  # noqa: PLC0415
 
     if name not in PREPARATIONS:

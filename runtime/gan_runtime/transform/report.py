@@ -1,10 +1,12 @@
 """What was done, for messages and --json."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gan_runtime.data.entries import Bad
 from gan_runtime.images.remarks import Remark
+from gan_runtime.transform.running import Made
 
 SHOWN = 3  # bad pictures that a message names
 
@@ -20,6 +22,9 @@ class Report:
         bad: those that were not written, with the reasons.
         frames: of the animations that were written now.
         in_tiles: the number of pictures that were run in tiles now.
+        tiles: that were run now, of all pictures.
+        side: the largest side of a tile in pixels of the input; None if all pictures were run as a whole.
+        pixels: of the outputs that were written now.
         remarks: on unusual properties of pictures.
     """
 
@@ -29,7 +34,35 @@ class Report:
     bad: tuple[Bad, ...] = ()
     frames: int = 0
     in_tiles: int = 0
+    tiles: int = 0
+    side: int | None = None
+    pixels: int = 0
     remarks: tuple[Remark, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        output: str,
+        pictures: int,
+        made: Sequence[Made],
+        *,
+        kept: int | None = None,
+        bad: tuple[Bad, ...] = (),
+        remarks: tuple[Remark, ...] = (),
+    ) -> "Report":
+        """The outcome of a call that wrote the files `made`."""
+        return cls(
+            output=output,
+            pictures=pictures,
+            kept=kept,
+            bad=bad,
+            frames=sum(each.frames for each in made if each.frames > 1),
+            in_tiles=sum(each.in_tiles for each in made),
+            tiles=sum(each.tiles for each in made),
+            side=max((each.side for each in made if each.side), default=None),
+            pixels=sum(each.pixels for each in made),
+            remarks=remarks,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON."""

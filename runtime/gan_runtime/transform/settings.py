@@ -16,9 +16,12 @@ class Settings:
         encoding: the format of the outputs.
         reading: how pictures are decoded; its size and mode have no effect.
         size: pictures are resized first, so that their shorter side has so many pixels; None for pictures as they are.
-        tile: the largest side of a tile in pixels; None for that of the model, 0 for whole pictures.
+        tile: the largest side of a tile in pixels; None to choose it by the memory, 0 for whole pictures.
         prepare: the key of `PREPARATIONS` that makes the model's input of a picture; "" if pictures are inputs.
         compare: write input, output and, if there is one, the truth side by side in place of the output.
+        first: of an animation, take the first frame alone.
+        alpha_by_network: enlarge the alpha by the model, too; else by bicubic interpolation.
+        keep_metadata: write the EXIF data of a picture into its output.
     """
 
     encoding: Encoding = field(default_factory=Encoding)
@@ -27,6 +30,9 @@ class Settings:
     tile: int | None = None
     prepare: str = ""
     compare: bool = False
+    first: bool = False
+    alpha_by_network: bool = False
+    keep_metadata: bool = False
 
     def identity(self) -> dict[str, Any]:
         """What determines the outputs of a model, as JSON."""
@@ -41,4 +47,5 @@ class Settings:
             "background": reading.background,
             "levels": reading.levels and list(reading.levels),
             "compare": self.compare,
+            **{name: True for name in ("first", "alpha_by_network", "keep_metadata") if getattr(self, name)},
         }

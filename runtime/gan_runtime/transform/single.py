@@ -1,9 +1,13 @@
 """One picture or animation into a file or to stdout."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
 from gan_runtime.errors import DataError, DeviceError, InputError
 from gan_runtime.files import atomic_write
@@ -15,6 +19,8 @@ from gan_runtime.transform.inputs import Input, read_file
 from gan_runtime.transform.places import Place
 from gan_runtime.transform.report import Report
 from gan_runtime.transform.transform import Transform
+
+IN_MEMORY = 2**26  # bytes of a result for stdout; a larger one is in a temporary file until it is complete
 
 
 def transform_file(place: Place, file: Input, truth: Input | None, transform: Transform, *, quiet: bool) -> Report:
@@ -29,15 +35,19 @@ def transform_file(place: Place, file: Input, truth: Input | None, transform: Tr
     with _naming(file):
         content, beside = read_file(file), read_file(truth) if truth else None
         with _parts_shown(f"{transform.model.doing} {file.shown}", transform.parts(content), quiet) as done:
-            made = transform(content, beside, done, lambda *notice: notices.append(notice))
-    if place.output == STDOUT:
-        sys.stdout.buffer.write(made.content)
-        sys.stdout.buffer.flush()
-    else:
-        with atomic_write(Path(place.output)) as out:
-            out.write(made.content)
-    frames = made.frames if made.frames > 1 else 0
-    return Report(place.output, 1, None, (), frames, int(made.in_tiles), summarise([file.shown], [notices]))
+            out = _stdout if place.output == STDOUT else partial(atomic_write, Path(place.output))
+            made = transform(content, out, beside, done, lambda *notice: notices.append(notice))
+    return Report.of(place.output, 1, [made], remarks=summarise([file.shown], [notices]))
+
+
+@contextmanager
+def _stdout() -> Iterator[BinaryIO]:
+    """A temporary file, which is copied to stdout at the end of the block if nothing failed."""
+    with SpooledTemporaryFile(IN_MEMORY) as file:
+        yield cast(BinaryIO, file)
+        file.seek(0)
+        shutil.copyfileobj(file, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import json
 import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from gan_runtime.errors import OutputError
@@ -67,3 +67,9 @@ def digest(content: bytes, truth: bytes | None = None) -> str:
     """SHA-256 of a content, or of the digests of two."""
     digests = sha256(content).hexdigest()
     return digests if truth is None else sha256((digests + sha256(truth).hexdigest()).encode()).hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of the content of a file, which may be larger than the memory."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
