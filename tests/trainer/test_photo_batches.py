@@ -7,9 +7,9 @@ from formulas import textured
 from torch import Tensor
 
 from gan_runtime.data.photos import Photos
+from gan_runtime.images import degradations
+from gan_runtime.images.degradations import STEPS, degrade, gaussian
 from gan_runtime.images.resample import cropped, reduced
-from gan_trainer.data import degradations
-from gan_trainer.data.degradations import STEPS, degrade, gaussian
 from gan_trainer.data.photos import PhotoBatches, reduction
 
 CPU = torch.device("cpu")
@@ -142,7 +142,7 @@ def test_the_blur_is_a_convolution_with_the_kernel(monkeypatch: pytest.MonkeyPat
 
 def test_a_degraded_picture_has_the_size_asked_for_and_depends_on_the_random_numbers_alone() -> None:
     image = textured(48, 48, 3)
-    one, same, other = (degrade(image, 12, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert one.shape == (12, 12, 3)
+    one, same, other = (degrade(image, (12, 20), np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert one.shape == (12, 20, 3)
     assert (one == same).all()
     assert (one != other).any()

@@ -159,14 +159,14 @@ def test_vgg19_is_read_from_torchvisions_file(change: dict[str, Tensor], reason:
 @pytest.mark.parametrize("network", ["compact", "edsr", "rrdb"])
 def test_sr_learns_a_pattern_that_bicubic_interpolation_does_not_know(network: str) -> None:
     _, losses = train("sr", 60, network=network, width=16)
-    assert set(losses[0]) == {"l1"}
-    assert float(losses[-1]["l1"]) < 0.5 * float(losses[0]["l1"])
+    assert set(losses[0]) == {"l1_loss"}
+    assert float(losses[-1]["l1_loss"]) < 0.5 * float(losses[0]["l1_loss"])
 
 
 def test_esrgan_trains_both_networks_and_logs_its_losses() -> None:
     state, losses = train("esrgan", 3)
     before, _ = begin("esrgan", lr=2e-3)
-    assert set(losses[0]) == {"l1", "phase", "perceptual", "d_loss", "g_loss"}
+    assert set(losses[0]) == {"l1_loss", "phase_loss", "perceptual_loss", "d_loss", "g_loss"}
     assert all(bool(torch.isfinite(value)) and not value.requires_grad for value in losses[-1].values())
     for name, network in state.networks.items():
         weights = zip(network.parameters(), before.networks[name].parameters(), strict=True)
@@ -184,7 +184,7 @@ def test_losses_of_equal_logits_are_those_of_the_equations(monkeypatch: pytest.M
     state, made = begin("esrgan", perceptual_weight=0.0)
     losses = state.system.step(state, made, **batch())
     assert float(losses["d_loss"]) == float(losses["g_loss"]) == pytest.approx(2 * np.log(2), rel=1e-6)
-    assert "perceptual" not in losses
+    assert "perceptual_loss" not in losses
     assert not state.extra
 
 

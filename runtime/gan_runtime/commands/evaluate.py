@@ -67,7 +67,8 @@ def evaluate(
     inputs: Annotated[
         str | None,
         typer.Option(
-            help="Translators: folder or .zip of images to translate; DATA are then images of the target domain.",
+            help="Translators: folder or .zip of images to translate; DATA are then images of the target domain. "
+            "Upscalers: low resolution of the photos in DATA, under the same names.",
             show_default="those in DATA",
             rich_help_panel=DATA,
         ),
@@ -80,11 +81,19 @@ def evaluate(
             rich_help_panel=DATA,
         ),
     ] = None,
+    degradation: Annotated[
+        str | None,
+        typer.Option(
+            help="Upscalers: how low resolution is made of DATA: bicubic, or real, with the random numbers of --seed.",
+            show_default="as in the training",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     picture: Annotated[
         Path | None,
         typer.Option(
             help="Write a .png: samples and those closest to a training image, each with its nearest training images. "
-            "For points: a scatter plot. For translators: inputs, outputs and truth.",
+            "For points: a scatter plot. Translators: inputs, outputs and truth. Upscalers: the hardest places.",
             show_default=False,
         ),
     ] = None,
@@ -116,23 +125,30 @@ def evaluate(
     """Measure the images of exported files with ONNX Runtime: FID, KID, precision, recall, density, coverage, modes.
 
     Translators are measured on held-out images: L1, PSNR and SSIM where the truth is known, FID, KID, cycle error.
+    Upscalers are measured on photos: PSNR and SSIM on luma, and how sharp they are.
     """
     from gan_runtime.data import KNOWN, check_source
     from gan_runtime.data.registry import own_evaluation
     from gan_runtime.data.split import SHARE
     from gan_runtime.errors import InputError
+    from gan_runtime.evaluation.image_files import check_options, shared_task
     from gan_runtime.evaluation.reference import FULL, samples_for
     from gan_runtime.evaluation.sources import check_assumptions, open_source, open_sources, recorded_hold_out
     from gan_runtime.evaluation.table import card_path, table, write_card
-    from gan_runtime.evaluation.translators import Asked, all_translators, evaluate_translators
+    from gan_runtime.evaluation.translators import Asked, evaluate_translators
+    from gan_runtime.evaluation.upscalers import PhotosAsked, evaluate_upscalers
     from gan_runtime.files import check_writable
 
     *named, data = sources
     names = list(dict.fromkeys(named))  # a source that is named twice is measured once
     if not names:
         raise InputError(f"{data}: name the sources and then the data set: gan-eval x.onnx mnist")
-    reading: dict[str, Any] = {"background": background, "levels": levels, "max_pixels": max_pixels}
-    reading["follow_links"] = follow_links or None
+    reading: dict[str, Any] = {
+        "background": background,
+        "levels": levels,
+        "max_pixels": max_pixels,
+        "follow_links": follow_links or None,
+    }
     own = own_evaluation(data)
     if own:
         given = {
@@ -144,25 +160,25 @@ def evaluate(
             "offline": offline or None,
         }
         own.check_options(data, given, assumptions)
-    translators = not own and all_translators(names)
-    for name, value in {"inputs": inputs, "truth": truth}.items():
-        if value is not None and not translators:
-            raise InputError(f"--{name} {value}: {names[0]} translates no images; leave it out")
+    task = "" if own else shared_task(names)
+    check_options(names[0], task, inputs=inputs, truth=truth, degradation=degradation, size=size)
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
         check_writable(path)  # before the measurement, which takes long
     if picture is not None and picture.suffix.lower() != ".png":
         raise InputError(f"{picture}: --picture writes PNG files; end the name in .png")
     if own:
         report = own.evaluate(names, data, n or FULL, seed, device, threads, quiet, picture)
-    elif translators:
+    elif task == "translate":
         asked = Asked(data, inputs, truth, n, features, hold_out, size, device, threads, quiet)
         report = evaluate_translators(names, asked, _pictures(names, reading, quiet), picture)
+    elif task == "upscale":
+        photos = PhotosAsked(data, inputs, n, seed, features, hold_out, degradation, device, threads, quiet)
+        report = evaluate_upscalers(names, photos, _pictures(names, reading, quiet), picture)
     else:
         check_source(data)
         if hold_out is not None and data in KNOWN:
             raise InputError(f"--hold-out: {data} has test images of its own; leave it out")
-        share = recorded_hold_out(names) if hold_out is None else hold_out
-        share = SHARE if share is None else share
+        share = next((one for one in (hold_out, recorded_hold_out(names)) if one is not None), SHARE)
         n = n or samples_for(data, share)
         network = _open_features(data, features, device, threads, quiet)
         like = _pictures(names, reading, quiet)

@@ -19,6 +19,7 @@ class Shown:
         digits: after the decimal point, of one measurement; 0 for counts.
         better: "lower", "higher", or the best value.
         scale, unit: the value is shown multiplied by `scale`, before `unit`.
+        digits_of_means: after the decimal point, of means over runs; None: one less than `digits`.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Shown:
     better: str
     scale: float = 1.0
     unit: str = ""
+    digits_of_means: int | None = None
 
     def text(self, value: float, digits: int | None = None) -> str:
         """The value as it is shown, with another number of digits if given."""
@@ -42,9 +44,11 @@ METRICS = {  # a table has those that its columns have
     "fid": Shown("FID", 4, "lower"),
     "kid": Shown("KID x 1000", 3, "lower", 1000),
     "l1": Shown("L1", 2, "lower"),
-    "psnr": Shown("PSNR", 2, "higher", unit=" dB"),
-    "ssim": Shown("SSIM", 3, "higher"),
+    "psnr": Shown("PSNR", 2, "higher", unit=" dB", digits_of_means=2),
+    "ssim": Shown("SSIM", 3, "higher", digits_of_means=3),
     "grid": Shown("grid", 2, "lower"),
+    "gradient": Shown("gradient", 2, "1"),
+    "patches": Shown("FID of patches", 2, "lower"),
     "cycle": Shown("cycle error", 2, "lower"),
     "identity": Shown("copies of the input", 3, "lower"),
     "variety": Shown("variety", 3, "1"),

@@ -69,15 +69,6 @@ class Shown:
     targets: Pictures
 
 
-def all_translators(names: Sequence[str]) -> bool:
-    """Whether files are translators. Raises InputError if some are and others are not."""
-    found = [name.lower().endswith(".onnx") and _manifest(name) is not None for name in names]
-    if any(found) and not all(found):
-        other = names[found.index(False)]
-        raise InputError(f"{other}: is no translator, as {names[found.index(True)]} is; measure them separately")
-    return all(found)
-
-
 def evaluate_translators(
     names: Sequence[str], asked: Asked, like: PictureOptions, picture: Path | None = None
 ) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from gan_trainer.runs.console import open_console
 from gan_trainer.runs.continuing import Origin, describe_changes, find_origin, renamed_classes, resumed_config
 from gan_trainer.runs.folder import Run, check_name, create_run, make_runs_dir, open_run
 from gan_trainer.runs.history import has_collapsed
-from gan_trainer.runs.settings import check_settings, make_config, pair_options
+from gan_trainer.runs.settings import check_reading, check_settings, make_config, pair_options
 from gan_trainer.systems import start_state, with_networks
 from gan_trainer.tasks import task_of
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged, save_checkpoint
@@ -206,8 +206,7 @@ def resume_run(
 
 
 def _options(source: str, pictures: Mapping[str, Any], learns_from: str) -> PictureOptions | None:
-    if learns_from == "photos" and pictures.get("size") is not None:
-        raise InputError(f"--size {pictures['size']}: photos keep their sizes; --crop gives that of the training crops")
+    check_reading(learns_from, pictures)
     if source != IN_MEMORY:
         return picture_options(source, **pictures)
     for name, value in pictures.items():

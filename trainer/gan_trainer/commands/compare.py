@@ -79,7 +79,7 @@ def compare(
     """Train recipes with the same budget, export each run, and measure the exported files.
 
     The result is a table, samples, and curves of the leading metric over time: FID, or the number of modes for points.
-    Recipes that learn from two domains are compared if they are named in --recipes.
+    Recipes that learn from two domains, or from photos, are compared if they are named in --recipes.
     The budget per run is --seconds or --images. The same command resumes a comparison: finished runs are skipped, new
     recipes and seeds are added. The settings under Recipe apply to all recipes. --precision is fp32 unless it is given.
     """
@@ -108,7 +108,8 @@ def compare(
     between = {"input": input, "direction": direction, "input_mode": input_mode}
     pairs = command.pairs_of(recipes, data, between)
     names = command.choose_recipes(data, recipes, fields, pictures, pairs)
-    dataset = load_source(data, pictures, pairs, data_dir, offline=offline, quiet=quiet)
+    photos = command.of_photos(names, reading)
+    dataset = load_source(data, pictures, pairs, data_dir, photos=photos, offline=offline, quiet=quiet)
     share = SHARE if hold_out is None else hold_out
     source = DataSource.of(dataset, data, data_dir, pictures, share, pairs)
     configs = command.configure(source, names, fields, chosen)
@@ -129,8 +130,8 @@ def compare(
         **command.how_measured(comparison, source, features, n),
     )
     folder = output or Path("comparisons") / source.name
-    where = ("--data-dir", str(data_dir.resolve())) if data_dir else ()
-    place = Place(folder, (*where, *(("--offline",) if offline else ())), chosen, features)
+    where = (*(("--data-dir", str(data_dir.resolve())) if data_dir else ()), *(("--offline",) if offline else ()))
+    place = Place(folder, where, chosen, features)
     if settings.unmeasured and not quiet:
         note(f"no metrics: {settings.unmeasured}")
     plan = command.planned(place, settings, dataset, configs, quiet=quiet, mixed=mixed_versions)

@@ -25,7 +25,7 @@ from gan_trainer.compare.speed import images_within, step_seconds
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.checks import flag
 from gan_trainer.recipes.recipe import RECIPES, Recipe, find_recipe
-from gan_trainer.runs.settings import check_settings, make_config, pair_options
+from gan_trainer.runs.settings import check_reading, check_settings, make_config, pair_options
 from gan_trainer.tasks import task_of
 from gan_trainer.tasks.task import Comparison, Metric, Task
 from gan_trainer.training.config import Config
@@ -67,6 +67,13 @@ def pairs_of(named: str | None, data: str, given: Mapping[str, str | None]) -> P
     return None
 
 
+def of_photos(recipes: Sequence[str], reading: Mapping[str, Any]) -> bool:
+    """Whether recipes learn from photos. Raises InputError where options of `reading` do not apply to these."""
+    learns_from = find_recipe(recipes[0]).learns_from
+    check_reading(learns_from, reading)
+    return learns_from == "photos"
+
+
 def choose_recipes(
     data: str,
     named: str | None,
@@ -85,7 +92,10 @@ def choose_recipes(
     else:
         names = list(dict.fromkeys(named.split(",")))
     for name in names:
-        find_recipe(name)
+        kinds = {one: find_recipe(one).learns_from for one in (names[0], name)}
+        if "photos" in kinds.values() and len(set(kinds.values())) > 1:
+            told = ", ".join(f"{one} learns from {kind}" for one, kind in kinds.items())
+            raise InputError(f"--recipes: {told}; compare them separately")
         try:
             check_settings(data, name, changes, pictures, pairs)
         except InputError as error:

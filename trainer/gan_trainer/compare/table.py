@@ -65,11 +65,12 @@ def lines(rows: Sequence[dict[str, Any]], results: Sequence[Result], columns: Se
 
 
 def plain_value(key: str, value: float | None) -> str:
-    """A value with one digit less than in the table of gan-eval; means of counts have one where they need it."""
+    """A mean over runs, as `Shown.digits_of_means`; means of counts have one digit where they need it."""
     shown = METRICS[key]
     if value is None:
         return NOTHING
-    return shown.text(value, shown.digits - 1) if shown.digits else f"{value:,.1f}".removesuffix(".0")
+    digits = shown.digits - 1 if shown.digits_of_means is None else shown.digits_of_means
+    return shown.text(value, digits) if shown.digits else f"{value:,.1f}".removesuffix(".0")
 
 
 def text(cells: list[list[str]]) -> str:

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_runtime.data.photos import Photos
+from gan_runtime.images.degradations import degrade
 from gan_runtime.images.resample import imresize
-from gan_trainer.data.degradations import degrade
 
 CROPS, DAMAGE = 8, 9  # streams of random numbers
 WORDS = 4  # of a block of Philox: photo, position down, position across, symmetry
 MARGIN = 2  # pixels of low resolution around a crop that the filter of `imresize` reaches
-DEGRADATIONS = ("bicubic", "real")
 
 
 class PhotoBatches:
@@ -91,7 +90,7 @@ class PhotoBatches:
     def _real(self, windows: NDArray[np.uint8], images_seen: int) -> Tensor:
         side = self._crop + 2 * MARGIN
         low = [
-            degrade(window, side, _generator(self._seed, images_seen + i))[MARGIN:-MARGIN, MARGIN:-MARGIN]
+            degrade(window, (side, side), _generator(self._seed, images_seen + i))[MARGIN:-MARGIN, MARGIN:-MARGIN]
             for i, window in enumerate(windows)
         ]
         return torch.from_numpy(np.stack(low)).to(self._device).permute(0, 3, 1, 2).float()

@@ -33,6 +33,7 @@ class UpscalingRecipe(Recipe):
 
     task: ClassVar[str] = "upscale"
     learns_from: ClassVar[str] = "photos"
+    adversarial: ClassVar[bool] = False  # whether detail is rewarded that the photo need not have
     only_images: ClassVar[str] = "enlarges pictures"
 
 
@@ -53,6 +54,7 @@ class EsrganRecipe(UpscalingRecipe):
     """A network that also makes what a discriminator takes for real: stage 2 of ESRGAN, best begun with stage 1."""
 
     system: str = field(default="esrgan", init=False)
+    adversarial: ClassVar[bool] = True
     l1_weight: float = setting(1.0, "Weight of the L1 distance.", min=0.0, max=1e6)
     perceptual_weight: float = setting(0.03, "Weight of the L1 distance of features.", min=0.0, max=1e6)
     gan_weight: float = setting(0.005, "Weight of the adversarial loss.", above=0.0, max=1e6)

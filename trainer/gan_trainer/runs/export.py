@@ -133,6 +133,7 @@ def _training(config: Config, saved: dict[str, Any]) -> dict[str, Any]:
     return origin | {
         "recipe": config.recipe_name,
         "data": config.data.name,
+        "digest": config.data.digest,
         **({} if config.data.hold_out is None else {"hold_out": config.data.hold_out}),
         "images_seen": saved["images_seen"],
         "seconds": round(saved["seconds"], 1),

@@ -1,5 +1,6 @@
 """The settings of a new run: a recipe with its changes, resolved for the data and the device."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +41,12 @@ def pair_options(recipe_name: str, source: str, **given: Any) -> PairOptions | N
         what = "photos" if learns_from == "photos" else "two domains"
         raise InputError(f"--recipe {recipe_name}: learns from {what}; name a folder or .zip of pictures")
     return PairOptions(**named, paired=learns_from == "pairs") if learns_from in DOMAIN_OPTIONS else None
+
+
+def check_reading(learns_from: str, pictures: Mapping[str, Any]) -> None:
+    """Raise InputError for options of reading pictures that do not apply to what a recipe learns from."""
+    if learns_from == "photos" and pictures.get("size") is not None:
+        raise InputError(f"--size {pictures['size']}: photos keep their sizes; --crop gives that of the training crops")
 
 
 def check_settings(

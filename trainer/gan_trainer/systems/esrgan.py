@@ -55,11 +55,11 @@ def step(state: TrainState, recipe: EsrganRecipe, source: Tensor, images: Tensor
     fake = sr.enlarge(state, recipe, source)
     d_loss = RELATIVISTIC.d_loss(judge(state, recipe, images), judge(state, recipe, fake.detach()))
     descend(state, "d", d_loss)
-    losses = {"l1": l1_loss(fake, images), "phase": phase_loss(fake, images, recipe.scale)}
-    loss = recipe.l1_weight * losses["l1"] + recipe.phase_weight * losses["phase"]
+    losses = {"l1_loss": l1_loss(fake, images), "phase_loss": phase_loss(fake, images, recipe.scale)}
+    loss = recipe.l1_weight * losses["l1_loss"] + recipe.phase_weight * losses["phase_loss"]
     if recipe.perceptual_weight:
-        losses["perceptual"] = perceptual_loss(features(state, recipe), fake, images)
-        loss = loss + recipe.perceptual_weight * losses["perceptual"]
+        losses["perceptual_loss"] = perceptual_loss(features(state, recipe), fake, images)
+        loss = loss + recipe.perceptual_weight * losses["perceptual_loss"]
     with frozen(state.networks["discriminator"]):
         g_loss = RELATIVISTIC.g_loss(judge(state, recipe, images).detach(), judge(state, recipe, fake))
         descend(state, "g", loss + recipe.gan_weight * g_loss)

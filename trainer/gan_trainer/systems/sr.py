@@ -32,7 +32,7 @@ def step(state: TrainState, recipe: UpscalingRecipe, source: Tensor, images: Ten
     descend(state, "g", loss)
     state.counters["g_steps"] += 1
     update_averages(state, recipe, recipe.batch_size)
-    return {"l1": loss.detach()}
+    return {"l1_loss": loss.detach()}
 
 
 def enlarge(state: TrainState, recipe: UpscalingRecipe, source: Tensor) -> Tensor:

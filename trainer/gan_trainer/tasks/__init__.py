@@ -31,7 +31,8 @@ def find_task(recipe: Recipe, source: str) -> Task:
         others = ", ".join(data for task, data in TASKS if task == recipe.task)
         known = f"it learns from {others}" if others else "register it with gan_trainer.tasks.register"
         raise InputError(f"--recipe {recipe.system}: no task {recipe.task!r} on {kind}, as of {source}; {known}")
-    return TASKS[recipe.task, kind]
+    task = TASKS[recipe.task, kind]
+    return task.of_recipe(recipe) if task.of_recipe else task
 
 
 def task_of(config: Config) -> Task:

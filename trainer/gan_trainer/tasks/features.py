@@ -6,12 +6,15 @@ from typing import Any
 
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import ANY, find_again, find_features
+from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.text import note
 from gan_trainer.training.config import Config
 
 
-def open_features(config: Config, before: Mapping[str, Any] | None, quiet: bool) -> FeatureNetwork:
-    """The feature network for the images of a run.
+def open_features(
+    config: Config, before: Mapping[str, Any] | None, quiet: bool, size: ImageSize | None = None
+) -> FeatureNetwork:
+    """The feature network for the images of a run, or for images of `size`.
 
     A resumed run is measured with the one in `before`, its floors.json, unless it is gone; `before` is None for a new
     run. It runs on the device that ONNX Runtime can use, which need not be torch's: torch with CUDA beside ONNX Runtime
@@ -21,7 +24,7 @@ def open_features(config: Config, before: Mapping[str, Any] | None, quiet: bool)
         GanEdgeError: there is no such network, or it cannot be opened.
     """
     device = "cpu" if config.device == "cpu" else "auto"
-    return FeatureNetwork.load(_path(config, before, quiet), device, config.threads).at(config.data.size)
+    return FeatureNetwork.load(_path(config, before, quiet), device, config.threads).at(size or config.data.size)
 
 
 def _path(config: Config, before: Mapping[str, Any] | None, quiet: bool) -> Path:

@@ -68,3 +68,10 @@ def grid_deviation(picture: NDArray[np.uint8], scale: int) -> float:
     levels = luma(picture[: height * scale, : width * scale])
     means = levels.reshape(height, scale, width, scale).mean((0, 2))
     return float(means.std())
+
+
+def gradient(picture: NDArray[np.uint8]) -> float:
+    """Mean length of the gradient of luma, of differences to the next row and column, in levels per pixel."""
+    levels = luma(picture)[..., 0]
+    down, across = np.diff(levels, axis=0)[:, :-1], np.diff(levels, axis=1)[:-1]
+    return float(np.hypot(down, across).mean())

@@ -26,11 +26,11 @@ QUALITIES = 30, 95  # of JPEG
 FILTERS = Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC
 
 
-def degrade(image: Pixels, side: int, random: np.random.Generator) -> Pixels:
-    """A square picture uint8 [h, h, c] as a degraded one [side, side, c]; a function of the random numbers."""
+def degrade(image: Pixels, size: tuple[int, int], random: np.random.Generator) -> Pixels:
+    """A picture uint8 [h, w, c] as a degraded one of this height and width; a function of the random numbers."""
     for index in random.permutation(len(STEPS)):
         image = STEPS[index](image, random)
-    return _resized(image, side, FILTERS[random.integers(len(FILTERS))])
+    return _resized(image, size, FILTERS[random.integers(len(FILTERS))])
 
 
 def blur(image: Pixels, random: np.random.Generator) -> Pixels:
@@ -59,7 +59,8 @@ def resize(image: Pixels, random: np.random.Generator) -> Pixels:
     kind, low, high = random.random(), *SIZES
     factor = random.uniform(low, 1) if kind < SMALLER else 1.0 if kind < SMALLER + KEPT else random.uniform(1, high)
     chosen = FILTERS[random.integers(len(FILTERS))]
-    return _resized(image, max(1, round(len(image) * factor)), chosen)
+    height, width = (max(1, round(side * factor)) for side in image.shape[:2])
+    return _resized(image, (height, width), chosen)
 
 
 def add_noise(image: Pixels, random: np.random.Generator) -> Pixels:
@@ -82,8 +83,8 @@ def compress(image: Pixels, random: np.random.Generator) -> Pixels:
 STEPS: tuple[Callable[[Pixels, np.random.Generator], Pixels], ...] = (blur, resize, add_noise, compress)
 
 
-def _resized(image: Pixels, side: int, chosen: Image.Resampling) -> Pixels:
-    return np.asarray(_picture(image).resize((side, side), chosen)).reshape(side, side, image.shape[2])
+def _resized(image: Pixels, size: tuple[int, int], chosen: Image.Resampling) -> Pixels:
+    return np.asarray(_picture(image).resize(size[::-1], chosen)).reshape(*size, image.shape[2])
 
 
 def _picture(image: Pixels) -> Image.Image:
