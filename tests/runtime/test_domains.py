@@ -291,7 +291,9 @@ def test_photos_are_not_pairs_side_by_side() -> None:
 def test_unpaired_pictures_need_folders() -> None:
     put("d/summer/1.png", 1)
     put("d/winter/1.png", 2)
-    refused("no folders A and B", "its folders are summer, winter", pairs=UNPAIRED)
+    refused(
+        "no folders A and B", "its folders are summer, winter", "pairs alone take pictures side by side", pairs=UNPAIRED
+    )
 
 
 def test_options_that_do_not_apply() -> None:

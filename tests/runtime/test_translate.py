@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -312,13 +313,28 @@ def test_comparisons(call: Call, photos: str) -> None:
     np.testing.assert_array_equal(pixels_of("out/b.png"), np.concatenate([source, 255 - source, source], axis=1))
     assert call("gan-translate", "photos/b.png", "one.png", "--compare").code == 0
     np.testing.assert_array_equal(pixels_of("one.png"), np.concatenate([source, 255 - source], axis=1))
-    Path("truth/b.png").unlink()
+    assert call("gan-translate", "photos/b.png", "new.png", "--compare", "--truth", "-").refused("--truth -: the truth")
+    save("truth/b.bmp", noise(21, 30))
+    assert call("gan-translate", photos, "own/", "--compare", "--truth", "truth").code == 0
+    assert contents("own")["b.png"] == contents("out")["b.png"], "b.png is the truth of b.png, not b.bmp"
+    Path("truth/b.png").rename("truth/b.webp")
+    assert call("gan-translate", photos, "new/", "--compare", "--truth", "truth").refused(
+        "--truth truth: b.bmp and b.webp are both called like photos/b.png; remove or rename one"
+    )
+    Path("truth/b.bmp").unlink()
+    Path("truth/b.webp").unlink()
     assert call("gan-translate", photos, "new/", "--compare", "--truth", "truth").refused(
         "--truth truth: has no picture called like photos/b.png"
     )
     assert call("gan-translate", photos, "new/", "--truth", "truth").refused("only with --compare")
     assert call("gan-translate", photos, "truth/", "--compare", "--truth", "truth").refused("truth/: is also the input")
     assert call("gan-translate", photos, "new/", "--compare", "--truth", "photos/b.png").refused("is one picture")
+
+
+def test_names_of_truths_may_be_normalised_otherwise(call: Call, exported: Path) -> None:
+    for form, folder in (("NFC", "in"), ("NFD", "truth")):
+        save(f"{folder}/{normalize(form, 'é')}.png", noise(8, 6))
+    assert call("gan-translate", "in", "out/", "--compare", "--truth", "truth").code == 0
 
 
 def test_photos_are_prepared(call: Call) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,45 @@ def test_pairs_are_those_that_training_held_out(call, real_digits) -> None:
     assert found["kid"] < nothing["kid"] / 3
 
 
+def test_files_of_other_trainings_are_measured_separately(call, real_digits) -> None:
+    digits = real_digits["train"][0][:N]
+    write(Path("pairs/A"), digits)
+    write(Path("pairs/B"), 255 - digits)
+    usual = {"learns_from": "pairs", "direction": "AtoB", "hold_out": 0.25}
+    translator("x.onnx", NEGATIVE, training=usual)
+    for change, words in (
+        ({"direction": "BtoA"}, "y.onnx: --direction BtoA, and x.onnx AtoB; measure them separately"),
+        ({"learns_from": "unpaired"}, "y.onnx: learns from unpaired, and x.onnx pairs; measure"),
+        ({"hold_out": 0.0}, "y.onnx: --hold-out none, and x.onnx 0.25; measure them separately"),
+    ):
+        translator("y.onnx", NEGATIVE, training=usual | change)
+        assert call("gan-eval", "x.onnx", "y.onnx", "pairs", "--quiet").refused(words), change
+    translator("y.onnx", NEGATIVE, prepared="blur", training=usual)
+    assert call("gan-eval", "x.onnx", "y.onnx", "pairs").refused("y.onnx: --input blur, and x.onnx none; measure")
+    translator("y.onnx", NEGATIVE)
+    done = call("gan-eval", "y.onnx", "x.onnx", "pairs", "--device", "cpu", "--threads", 1, "--json", "--quiet")
+    report = json.loads(done.out)
+    assert [found["l1"] for found in report["results"].values()] == [0, 0], (
+        "what a file does not say is as in the other"
+    )
+    assert report["data"]["hold_out"] == 0.25
+
+
+def test_inputs_that_a_training_on_pairs_may_have_seen_are_refused(call, real_digits) -> None:
+    digits = real_digits["train"][0][:N]
+    write(Path("A"), digits)
+    write(Path("B"), 255 - digits)
+    training = {"learns_from": "pairs", "direction": "AtoB", "hold_out": 0.25}
+    translator("x.onnx", NEGATIVE, training=training)
+    Path("B/000.png").rename("B/more.png")
+    asked = ("gan-eval", "x.onnx", "--inputs", "A", "B", "--device", "cpu", "--threads", 1, "--json")
+    words = "--inputs A: which of these the training held out is not known, because"
+    assert call(*asked).refused(f"{words} B has other names; name the data of the training")
+    assert json.loads(call(*asked, "--hold-out", 0).out)["results"]["x.onnx"]["n"] == N
+    translator("x.onnx", NEGATIVE, prepared="blur", training=training)
+    assert call(*asked).refused(f"{words} it made its inputs by blur; name the data of the training")
+
+
 def test_pictures_for_testing_that_came_with_the_data(call, real_digits) -> None:
     digits = real_digits["train"][0]
     for i, part in enumerate(("train", "test")):
@@ -139,6 +179,12 @@ def test_pictures_for_testing_that_came_with_the_data(call, real_digits) -> None
     found, _, data = measured(call, "data")
     assert (found["n"], found["l1"]) == (40, 0)
     assert (data["train"], data["test"], "hold_out" in data) == (100, 40, False)
+    asked = ("gan-eval", "x.onnx", "--device", "cpu", "--threads", 1, "--json")
+    words = "has no pictures for testing, and those of the training of x.onnx had some: what is measured may have been"
+    assert words not in call(*asked, "data").err
+    for folder in ("testA", "testB"):
+        shutil.rmtree(f"data/{folder}")
+    assert f"data: {words}" in call(*asked, "data").err
 
 
 def test_inputs_are_prepared_as_for_the_training(call, real_digits) -> None:
@@ -161,6 +207,17 @@ def test_the_cycle_error_needs_the_file_of_the_same_training(call) -> None:
     translator("x-inverse.onnx", (1, 3), counterpart=Counterpart("x.onnx", "abc"))
     found = json.loads(call(*command).out)["results"]["x.onnx"]["cycle"]
     assert found > 10
+
+
+@pytest.mark.usefixtures("_digits")
+def test_a_truth_is_of_one_input_and_of_its_shape(call) -> None:
+    translator("x.onnx", NEGATIVE)
+    asked = ("gan-eval", "x.onnx", "--inputs", "A", "B", "--truth", "truth", *ALL)
+    Image.new("L", (28, 14)).save("truth/005.png")
+    words = "--truth truth: has a picture of another ratio of width and height for 005.png"
+    assert call(*asked).refused(words)
+    Image.new("L", (28, 28)).save("truth/005.bmp")
+    assert call(*asked).refused("--truth truth: 005.bmp and 005.png belong to the same input; remove or rename one")
 
 
 @pytest.mark.usefixtures("_digits")

@@ -11,6 +11,7 @@ from gan_runtime.images.writing import Encoding
 from gan_runtime.onnx_runtime import import_onnxruntime
 from gan_runtime.terminal.commandline import print_result
 from gan_runtime.terminal.text import note
+from gan_runtime.transform.inputs import STDIN
 from gan_runtime.transform.model import PictureModel
 from gan_runtime.transform.pictures import transform_pictures
 from gan_runtime.transform.places import Place, check_apart, check_free, place_of
@@ -51,6 +52,8 @@ def checked(asked: Asked) -> Place:
     check_free(place, force=asked.force)
     if asked.as_json and place.is_stdout:
         raise InputError("--json: cannot be combined with an image on stdout; name an output file")
+    if asked.truth == STDIN:
+        raise InputError("--truth -: the truth is not read from stdin; name a file or a folder")
     if asked.truth is not None and not asked.compare:
         raise InputError("--truth: has an effect only with --compare; add --compare, or leave it out")
     Encoding(place.suffix, asked.quality)

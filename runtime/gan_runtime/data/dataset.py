@@ -23,6 +23,7 @@ class Dataset:
         modes: the number of equally likely modes that `labels` distinguish, for measuring only; 0 if they are classes.
         names: the file of each image, if the images were files.
         content: the first 64 bits of the SHA-256 of each image's file, uint64 [n], if the images were files.
+        sizes: width and height of each upright picture before it was resized, int64 [n, 2], if the images were files.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Dataset:
     modes: int = 0
     names: tuple[str, ...] = ()
     content: NDArray[np.uint64] | None = None
+    sizes: NDArray[np.int64] | None = None
 
     @cached_property
     def pixel_digests(self) -> NDArray[np.uint64]:

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.data.dataset import Dataset
 from gan_runtime.data.decoded import Decoded, Extract, decoded_listing
 from gan_runtime.data.domains import DIRECTIONS, Domains, PairOptions, domains_of
 from gan_runtime.data.entries import Bad, Listing, part_of
 from gan_runtime.data.layout import Layout, pair_up, shapes_differ
 from gan_runtime.data.listing import open_pictures
-from gan_runtime.data.pictures import passed_over, shown_bad
+from gan_runtime.data.pictures import dataset_of, passed_over, shown_bad
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.decoding import LEFT, RIGHT
 from gan_runtime.images.options import PictureOptions
@@ -122,7 +121,7 @@ def _part(reading: _Reading, *, held_out: bool) -> Domains:
             reading.remarks.extend(messages(found.remarks, side.options))
     where = reading.listing.path.resolve()
     name, split = where.name if where.is_dir() else where.stem, "test" if held_out else "train"
-    return domains_of(_dataset(name, split, source), _dataset(name, split, target), reading.pairs.paired)
+    return domains_of(dataset_of(name, split, source), dataset_of(name, split, target), reading.pairs.paired)
 
 
 def _sides(reading: _Reading, held_out: bool) -> tuple[_Side, _Side]:
@@ -151,7 +150,10 @@ def _domains(layout: Layout, pairs: PairOptions) -> tuple[tuple[str, Extract], t
     if pairs.paired:
         return ("", Extract(LEFT)), ("", Extract(RIGHT))
     found = f"; its folders are {', '.join(layout.folders[:SHOWN])}" if layout.folders else ""
-    raise DataError(f"{layout.path}: has no folders {FOLDERS}{found}; give those of the two domains these names")
+    raise DataError(
+        f"{layout.path}: has no folders {FOLDERS}{found}; give those of the two domains these names (recipes for pairs "
+        "alone take pictures side by side)"
+    )
 
 
 def _why_empty(layout: Layout, domain: str, held_out: bool) -> str:
@@ -229,7 +231,3 @@ def _remark_on_sizes(reading: _Reading, inputs: Decoded, targets: Decoded) -> No
 def _same(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> bool:
     """Whether the files of both domains have the same content."""
     return np.array_equal(np.unique(one), np.unique(other))
-
-
-def _dataset(name: str, split: str, found: Decoded) -> Dataset:
-    return Dataset(name, split, found.images, found.labels, (), found.digest, names=found.names, content=found.content)

@@ -67,8 +67,21 @@ def load_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> D
         note(f"{path}: {remark}")
     where = path.resolve()
     name = where.name if where.is_dir() else where.stem
+    return dataset_of(name, "train", found)
+
+
+def dataset_of(name: str, split: str, found: Decoded) -> Dataset:
+    """Decoded pictures as a data set."""
     return Dataset(
-        name, "train", found.images, found.labels, found.classes, found.digest, names=found.names, content=found.content
+        name,
+        split,
+        found.images,
+        found.labels,
+        found.classes,
+        found.digest,
+        names=found.names,
+        content=found.content,
+        sizes=found.sizes,
     )
 
 

@@ -1,19 +1,20 @@
 """Measure translator files: on the held-out pictures of the data that they were trained on, or on other ones."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gan_runtime import __version__
 from gan_runtime.data import Dataset
 from gan_runtime.data.domain_pictures import load_domains
 from gan_runtime.data.domain_split import Parts, split_domains
-from gan_runtime.data.domains import Domains, PairOptions, domains_of
-from gan_runtime.data.layout import place
+from gan_runtime.data.domains import DIRECTIONS, Domains, PairOptions, domains_of
+from gan_runtime.data.layout import place, shapes_differ
 from gan_runtime.data.named import load_pictures_as
 from gan_runtime.data.pictures import is_pictures
 from gan_runtime.data.split import MAX_SHARE, SHARE
@@ -61,6 +62,26 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Test:
+    """What decides which pictures are translated, and how they are read.
+
+    Args:
+        source, size: of inputs and outputs.
+        prepared: a key of `PREPARATIONS`, if the training made its inputs; else "".
+        direction: one of `DIRECTIONS`.
+        paired: whether the training was on pairs.
+        share: of the pictures that is held out.
+    """
+
+    source: ImageSize
+    size: ImageSize
+    prepared: str
+    direction: str
+    paired: bool
+    share: float
+
+
+@dataclass(frozen=True)
 class Shown:
     """Pictures to translate, what they should become if that is known, and held-out pictures of the target domain."""
 
@@ -88,10 +109,11 @@ def evaluate_translators(
         if not is_pictures(named):
             raise InputError(f"{named}: translators are measured on a folder or .zip of images; name one that is there")
     translators = {name: Translator.load(name, asked.device, asked.threads) for name in names}
-    source, size = _sizes(translators, asked, like)
-    manifest = next(iter(translators.values())).manifest
-    share = _share(manifest, asked)
-    domains = _domains(manifest, asked, like, source, size)
+    test = _test({name: translator.manifest for name, translator in translators.items()}, asked)
+    size, share = test.size, test.share
+    domains = _domains(test, asked, like)
+    if not (asked.inputs or asked.quiet or domains.held_out) and asked.hold_out is None:
+        _warn_of_missing_tests({name: translator.manifest for name, translator in translators.items()}, asked)
     parts = split_domains(domains, share)
     real = split_domains(domains, share or SHARE)  # without held-out images there would be no floor
     shown = _shown(asked, parts, real, size, like)
@@ -130,20 +152,52 @@ def _manifest(name: str) -> TranslateManifest | None:
     return manifest if isinstance(manifest, TranslateManifest) else None
 
 
-def _sizes(translators: dict[str, Translator], asked: Asked, like: PictureOptions) -> tuple[ImageSize, ImageSize]:
-    """The sizes of inputs and outputs: of the files' training pictures, unless `asked.size` is given."""
-    found = {name: _size_of(translator.manifest, asked.size) for name, translator in translators.items()}
-    first = next(iter(found))
-    for name, sizes in found.items():
-        if sizes != found[first]:
-            raise InputError(
-                f"{name}: translates {sizes[0]} to {sizes[1]}, and {first} {found[first][0]} to {found[first][1]}; "
-                "measure them separately"
-            )
-    return found[first]
+def _test(manifests: Mapping[str, TranslateManifest], asked: Asked) -> Test:
+    """What all files are measured on. What a file does not say is as in the files that do.
+
+    Raises:
+        InputError: two files differ, so that the pictures of one are no test of the other.
+    """
+    facts = {name: _facts(manifest, asked) for name, manifest in manifests.items()}
+    agreed: dict[str, Any] = {}
+    for fact in next(iter(facts.values())):
+        known = {name: found[fact] for name, found in facts.items() if found[fact] is not None}
+        first = next(iter(known), "")
+        for name, value in known.items():
+            if value != known[first]:
+                raise InputError(
+                    f"{name}: {fact} {value or 'none'}, and {first} {known[first] or 'none'}; measure them separately"
+                )
+        agreed[fact] = known.get(first)
+    otherwise = SHARE if asked.inputs is None else 0.0  # all inputs are translated if no training held out a part
+    return Test(
+        source=agreed["inputs"],
+        size=agreed["outputs"],
+        prepared=agreed["--input"] or "",
+        direction=agreed["--direction"] or DIRECTIONS[0],
+        paired=agreed["learns from"] == "pairs",
+        share=otherwise if agreed["--hold-out"] is None else agreed["--hold-out"],
+    )
+
+
+def _facts(manifest: TranslateManifest, asked: Asked) -> dict[str, Any]:
+    """What a file says about its training, by the name of the option or field; None where it does not."""
+    source, size = _size_of(manifest, asked.size)
+    share, recorded = asked.hold_out, manifest.training.get("hold_out")
+    if share is None and isinstance(recorded, float | int) and 0 <= recorded <= MAX_SHARE:
+        share = float(recorded)
+    return {
+        "inputs": source,
+        "outputs": size,
+        "--input": manifest.prepared if manifest.prepared or "learns_from" in manifest.training else None,
+        "--direction": manifest.training.get("direction"),
+        "learns from": manifest.training.get("learns_from"),
+        "--hold-out": share,
+    }
 
 
 def _size_of(manifest: TranslateManifest, asked: int | None) -> tuple[ImageSize, ImageSize]:
+    """The sizes of inputs and outputs: of the file's training pictures, unless one is asked for."""
     source, output = manifest.source, manifest.output
     trained = asked or manifest.pictures.get("size") or PictureOptions.size
     height, width = (side if side is not None else int(trained) for side in (source.height, source.width))
@@ -154,36 +208,32 @@ def _size_of(manifest: TranslateManifest, asked: int | None) -> tuple[ImageSize,
     return ImageSize(height, width, source.channels), ImageSize(height, width, output.channels)
 
 
-def _share(manifest: TranslateManifest, asked: Asked) -> float:
-    """The share of the data that is held out: the one that is asked for, or that of the training.
-
-    If none is recorded, all of the pictures in `asked.inputs` are translated.
-    """
-    recorded = manifest.training.get("hold_out")
-    if asked.hold_out is not None:
-        return asked.hold_out
-    if isinstance(recorded, float | int) and 0 <= recorded <= MAX_SHARE:
-        return float(recorded)
-    return SHARE if asked.inputs is None else 0.0
-
-
-def _domains(
-    manifest: TranslateManifest, asked: Asked, like: PictureOptions, source: ImageSize, size: ImageSize
-) -> Domains:
-    paired = manifest.training.get("learns_from") == "pairs"
+def _domains(test: Test, asked: Asked, like: PictureOptions) -> Domains:
     if asked.inputs is None:
-        mode = next(mode for mode, channels in CHANNELS.items() if channels == source.channels)
-        made = bool(manifest.prepared)
-        pairs = PairOptions(
-            manifest.prepared,
-            "AtoB" if made else manifest.training.get("direction", "AtoB"),
-            "" if made else mode,
-            paired,
+        mode = next(mode for mode, channels in CHANNELS.items() if channels == test.source.channels)
+        made = bool(test.prepared)
+        pairs = PairOptions(test.prepared, DIRECTIONS[0] if made else test.direction, "" if made else mode, test.paired)
+        return load_domains(Path(asked.data), pictures_as(asked.data, test.size, like), pairs, asked.quiet)
+    inputs = load_pictures_as(asked.inputs, test.source, asked.quiet, like)
+    targets = load_pictures_as(asked.data, test.size, asked.quiet, like)
+    partners = _keys(inputs) == _keys(targets)
+    if test.paired and test.share and (test.prepared or not partners):
+        why = f"it made its inputs by {test.prepared}" if test.prepared else f"{asked.data} has other names"
+        raise InputError(
+            f"--inputs {asked.inputs}: which of these the training held out is not known, because {why}; name the data "
+            "of the training alone, or translate all with --hold-out 0"
         )
-        return load_domains(Path(asked.data), pictures_as(asked.data, size, like), pairs, asked.quiet)
-    inputs = load_pictures_as(asked.inputs, source, asked.quiet, like)
-    targets = load_pictures_as(asked.data, size, asked.quiet, like)
-    return domains_of(inputs, targets, paired and _keys(inputs) == _keys(targets))
+    return domains_of(inputs, targets, test.paired and partners)
+
+
+def _warn_of_missing_tests(manifests: Mapping[str, TranslateManifest], asked: Asked) -> None:
+    """A training that held out no share had pictures for testing; data without them may be what it has seen."""
+    for name, manifest in manifests.items():
+        if "learns_from" in manifest.training and "hold_out" not in manifest.training:
+            note(
+                f"{asked.data}: has no pictures for testing, and those of the training of {name} had some: what is "
+                "measured may have been trained on; name all of its data"
+            )
 
 
 def _keys(dataset: Dataset) -> list[str]:
@@ -202,22 +252,35 @@ def _shown(asked: Asked, parts: Parts, real: Parts, size: ImageSize, like: Pictu
         )
     truth: Pictures | None = np.asarray(unseen.images[chosen]) if unseen.paired else None
     if asked.truth is not None:
-        truth = _truth(asked, [unseen.source.names[row] for row in chosen], size, like)
+        truth = _truth(asked, unseen.source, chosen, size, like)
     pictures = np.asarray(unseen.source.images[chosen])
     return Shown(pictures, truth, np.asarray(unseen.images[real.held_out.images]) if truth is None else truth)
 
 
-def _truth(asked: Asked, names: list[str], size: ImageSize, like: PictureOptions) -> Pictures:
-    """The pictures of the folder --truth that have the names of the inputs."""
+def _truth(asked: Asked, source: Dataset, chosen: NDArray[np.int64], size: ImageSize, like: PictureOptions) -> Pictures:
+    """The pictures of the folder --truth that have the names of the chosen inputs, and their shapes."""
     assert asked.truth
     found = load_pictures_as(asked.truth, size, asked.quiet, like)
-    rows = {key: row for row, key in enumerate(_keys(found))}
-    keys = [place(name).key for name in names]
-    missing = [name for name, key in zip(names, keys, strict=True) if key not in rows]
-    if missing:
-        more = "" if len(missing) <= NAMED else f" and {len(missing) - NAMED} more"
-        raise InputError(f"--truth {asked.truth}: has no picture for {', '.join(missing[:NAMED])}{more}")
-    return np.asarray(found.images[[rows[key] for key in keys]])
+    rows: dict[str, int] = {}
+    for row, key in enumerate(_keys(found)):
+        if rows.setdefault(key, row) != row:
+            both = f"{found.names[rows[key]]} and {found.names[row]}"
+            raise InputError(f"--truth {asked.truth}: {both} belong to the same input; remove or rename one of them")
+    keys = _keys(source)
+    _refuse(asked, "has no picture for", [source.names[row] for row in chosen if keys[row] not in rows])
+    partners = np.array([rows[keys[row]] for row in chosen])
+    if source.sizes is not None and found.sizes is not None:
+        sizes = zip(chosen, source.sizes[chosen].tolist(), found.sizes[partners].tolist(), strict=True)
+        misshapen = [source.names[row] for row, one, other in sizes if shapes_differ(one, other)]
+        _refuse(asked, "has a picture of another ratio of width and height for", misshapen)
+    return np.asarray(found.images[partners])
+
+
+def _refuse(asked: Asked, why: str, names: Sequence[str]) -> None:
+    """Raise InputError for the folder --truth if there are such inputs."""
+    if names:
+        more = "" if len(names) <= NAMED else f" and {len(names) - NAMED} more"
+        raise InputError(f"--truth {asked.truth}: {why} {', '.join(names[:NAMED])}{more}")
 
 
 def _measure(translator: Translator, shown: Shown, target: Target, quiet: bool) -> tuple[dict[str, Any], Pictures]:

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from gan_runtime.data.entries import Bad, Listing, read_limited
 from gan_runtime.data.listing import open_pictures, packed_otherwise
@@ -33,6 +34,11 @@ class Input:
     def stem(self) -> str:
         """The name without its suffix."""
         return str(PurePosixPath(self.name).with_suffix(""))
+
+    @property
+    def key(self) -> str:
+        """What the names of a picture and of its truth have in common, in the normal form NFC of Unicode."""
+        return normalize("NFC", self.stem)
 
 
 @dataclass(frozen=True)

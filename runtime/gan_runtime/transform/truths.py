@@ -23,7 +23,7 @@ def open_truths(
         follow_links: as for `open_inputs`.
 
     Raises:
-        InputError: an input has no truth.
+        InputError: an input has no truth, or two: files that differ in the suffix alone, none of which is its own.
         DataError: as `open_inputs`.
     """
     if source is None:
@@ -31,8 +31,10 @@ def open_truths(
         return
     with open_inputs([source], follow_links=follow_links) as truths:
         if are_many([source]):
-            by_stem = {file.stem: file for file in truths.files}
-            found = [by_stem.get(file.stem) for file in inputs.files]
+            by_key: dict[str, list[Input]] = {}
+            for truth in truths.files:
+                by_key.setdefault(truth.key, []).append(truth)
+            found = [_truth_of(file, source, by_key.get(file.key, [])) for file in inputs.files]
         elif many:
             raise InputError(f"--truth {source}: is one picture; name the folder with the truth of all pictures")
         else:
@@ -42,3 +44,12 @@ def open_truths(
             more = f" and {len(missing) - SHOWN:,} more" if len(missing) > SHOWN else ""
             raise InputError(f"--truth {source}: has no picture called like {', '.join(missing[:SHOWN])}{more}")
         yield found
+
+
+def _truth_of(file: Input, source: str, alike: Sequence[Input]) -> Input | None:
+    """The one of the pictures with the name of `file` that has its suffix, too, or else the only one."""
+    found = [truth for truth in alike if truth.name == file.name] or alike
+    if len(found) > 1:
+        names = " and ".join(truth.name for truth in found[:2])
+        raise InputError(f"--truth {source}: {names} are both called like {file.shown}; remove or rename one of them")
+    return found[0] if found else None
