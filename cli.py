@@ -1,4 +1,4 @@
-"""Every command of gan-edge in one list: `python cli.py train|export|sample|translate|info|…`.
+"""Every command of gan-edge in one list: `python cli.py train|export|sample|translate|upscale|info|…`.
 
 A front door for the source tree; the installed commands (gan-train, gan-export, …) are the same functions.
 """
@@ -15,6 +15,7 @@ from gan_runtime.commands.evaluate import evaluate  # noqa: E402
 from gan_runtime.commands.info import info  # noqa: E402
 from gan_runtime.commands.sample import sample  # noqa: E402
 from gan_runtime.commands.translate import translate  # noqa: E402
+from gan_runtime.commands.upscale import upscale  # noqa: E402
 from gan_runtime.terminal.commandline import new_app, run_app  # noqa: E402
 from gan_runtime.terminal.help import GroupedCommand  # noqa: E402
 from gan_trainer.commands.compare import compare  # noqa: E402
@@ -25,7 +26,7 @@ from gan_trainer.commands.train import train  # noqa: E402
 
 app = new_app()
 app.command(cls=RecipeCommand)(train)
-for command in (export, sample, translate, info, data, encode, compare, features):
+for command in (export, sample, translate, upscale, info, data, encode, compare, features):
     app.command(cls=GroupedCommand)(command)
 app.command("eval", cls=GroupedCommand)(evaluate)
 

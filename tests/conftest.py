@@ -39,6 +39,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     from gan_runtime.commands import info as cli_info
     from gan_runtime.commands import sample as cli_sample
     from gan_runtime.commands import translate as cli_translate
+    from gan_runtime.commands import upscale as cli_upscale
     from gan_trainer.commands import compare as cli_compare
     from gan_trainer.commands import export as cli_export
     from gan_trainer.commands import features as cli_features
@@ -51,6 +52,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         "gan-info": cli_info.info_main,
         "gan-data": cli_data.data_main,
         "gan-translate": cli_translate.translate_main,
+        "gan-upscale": cli_upscale.upscale_main,
         "gan-encode": cli_encode.encode_main,
         "gan-eval": cli_eval.eval_main,
         "gan-compare": cli_compare.compare_main,

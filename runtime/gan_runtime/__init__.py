@@ -3,7 +3,15 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gan_runtime.errors import DataError, DeviceError, GanEdgeError, InputError, ModelError, OutputError
+from gan_runtime.errors import (
+    DataError,
+    DeviceError,
+    GanEdgeError,
+    IncompleteError,
+    InputError,
+    ModelError,
+    OutputError,
+)
 
 __version__ = "0.1.0"
 __all__ = [
@@ -12,6 +20,7 @@ __all__ = [
     "Encoder",
     "GanEdgeError",
     "Generator",
+    "IncompleteError",
     "InputError",
     "ModelError",
     "OutputError",

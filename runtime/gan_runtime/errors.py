@@ -13,6 +13,10 @@ class DataError(GanEdgeError):
     """A data set is missing or its files are damaged."""
 
 
+class IncompleteError(DataError):
+    """Some inputs of a job cannot be used; the others are done. Commands exit with 4."""
+
+
 class ModelError(GanEdgeError):
     """A model file is damaged, foreign, unsafe or made for another task."""
 

@@ -32,6 +32,7 @@ COMMANDS = (
     "gan-features",
     "gan-sample",
     "gan-translate",
+    "gan-upscale",
     "gan-encode",
     "gan-info",
     "gan-data",
@@ -90,6 +91,7 @@ def reader(tmp_path: Path) -> Path:
     (tmp_path / "exported").mkdir()
     shutil.copy(ROOT / "exported" / "mnist.onnx", tmp_path / "exported")
     shutil.copytree(ROOT / "exported" / "features", tmp_path / "exported" / "features")
+    upscaler(tmp_path / "exported" / "x4.onnx", 4)
     return tmp_path
 
 
@@ -139,7 +141,6 @@ def test_python_blocks_run(document: Path, reader: Path, monkeypatch: pytest.Mon
         "my_generator = new_generator('gan', latent_dim=128)\n"
     )
     shutil.copy(ROOT / "exported" / "mnist.onnx", "exported/photos-quick.onnx")
-    upscaler("exported/x4.onnx", 4)
     shutil.copy("photos/ape/00.png", "photo.png")
     done = subprocess.run(
         [sys.executable, "-c", prelude + code], cwd=reader, capture_output=True, text=True, timeout=100, check=False

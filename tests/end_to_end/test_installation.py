@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from translators import translator
+from upscalers import enlarged, upscaler
 
 from gan_runtime import Generator
 from gan_runtime.models import checkout, shipped_model
@@ -91,6 +92,14 @@ def test_a_deploy_host_translates(deploy_host: Path, tmp_path: Path) -> None:
     model = translator(tmp_path / "invert.onnx")
     run(deploy_host / "gan-translate", "--model", model, "photo.png", "out.png", cwd=tmp_path)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), 255 - pixels)
+
+
+def test_a_deploy_host_upscales(deploy_host: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    model = upscaler(tmp_path / "x4.onnx", 4)
+    run(deploy_host / "gan-upscale", "--model", model, "photo.png", "out.tif", "--tile", "16", cwd=tmp_path)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.tif")), enlarged(pixels[None], 4)[0])
 
 
 def test_a_deploy_host_is_told_what_training_needs(deploy_host: Path, tmp_path: Path) -> None:

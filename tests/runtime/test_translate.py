@@ -197,7 +197,7 @@ def test_a_bad_picture_is_named_and_the_others_are_written(call: Call, photos: s
         Path(f"photos/{name}").write_bytes(BAD_FILES[name][0])
     Path("photos/x.heic").write_bytes(b"heic")
     done = call("gan-translate", photos, "out/", "--json")
-    assert done.code == 1
+    assert done.code == 4
     report = json.loads(done.out)
     assert report["n"] == 6
     reasons = {entry["name"]: entry["reason"] for entry in report["bad"]}
@@ -219,7 +219,7 @@ def test_a_bad_picture_is_named_and_the_others_are_written(call: Call, photos: s
 def test_a_folder_of_bad_pictures_leaves_nothing(call: Call, exported: Path) -> None:
     Path("in").mkdir()
     Path("in/a.png").write_bytes(b"text")
-    assert call("gan-translate", "in", "out/").code == 1
+    assert call("gan-translate", "in", "out/").code == 4
     assert not Path("out").exists()
 
 
@@ -425,7 +425,7 @@ def test_hostile_archives_are_refused(call: Call, exported: Path) -> None:
         archive.writestr("bomb.png", bomb_png(60_000, 60_000))
         archive.writestr("large.png", bytes(300 * 2**20))
     done = call("gan-translate", "bad.zip", "out/", "--json")
-    assert done.code == 1
+    assert done.code == 4
     reasons = {entry["name"]: entry["reason"] for entry in json.loads(done.out)["bad"]}
     assert "points out of the archive" in reasons["bad.zip/../outside.png"]
     assert "a decompression bomb" in reasons["bad.zip/bomb.png"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gan_runtime import __version__
-from gan_runtime.errors import DataError, InputError
+from gan_runtime.errors import IncompleteError, InputError
 from gan_runtime.images.remarks import messages
 from gan_runtime.images.writing import Encoding
 from gan_runtime.onnx_runtime import import_onnxruntime
@@ -19,20 +19,27 @@ from gan_runtime.transform.report import Report
 from gan_runtime.transform.settings import Settings
 from gan_runtime.transform.transform import Transform
 
+TRANSLATION, UPSCALING = ("prepare", "size", "compare"), ("alpha", "metadata")  # settings in reports
+
 
 @dataclass(frozen=True)
 class Asked:
-    """The arguments that need no model. `files` are the inputs and the output."""
+    """The arguments that need no model. `files` are the inputs and the output, `suffixes` the formats of outputs,
+    `reported` the settings that the report has besides those of all commands."""
 
     files: list[str]
-    truth: str | None
     format: str | None
     quality: int | None
-    compare: bool
     force: bool
+    recursive: bool
     skip_bad: bool
     quiet: bool
     as_json: bool
+    suffixes: tuple[str, ...]
+    reported: tuple[str, ...]
+    truth: str | None = None
+    compare: bool = False
+    keep_metadata: bool = False
 
     @property
     def sources(self) -> list[str]:
@@ -47,7 +54,7 @@ def checked(asked: Asked) -> Place:
         InputError, OutputError: the arguments do not fit each other, or the output cannot be used.
     """
     output = asked.files[-1]
-    place = place_of(output, asked.sources, asked.format)
+    place = place_of(output, asked.sources, asked.format, asked.suffixes)
     check_apart(output, [*asked.sources, *([asked.truth] if asked.truth else [])])
     check_free(place, force=asked.force)
     if asked.as_json and place.is_stdout:
@@ -56,7 +63,7 @@ def checked(asked: Asked) -> Place:
         raise InputError("--truth -: the truth is not read from stdin; name a file or a folder")
     if asked.truth is not None and not asked.compare:
         raise InputError("--truth: has an effect only with --compare; add --compare, or leave it out")
-    Encoding(place.suffix, asked.quality)
+    Encoding(place.suffix, asked.quality, keeps_metadata=asked.keep_metadata)
     return place
 
 
@@ -64,20 +71,23 @@ def transform(asked: Asked, place: Place, model: PictureModel, settings: Setting
     """Run the pictures through the model, and print the report.
 
     Raises:
-        DataError: pictures cannot be used. The others are written, and the report is printed if it is JSON.
+        DataError: the only picture cannot be used.
+        IncompleteError: some pictures cannot be used. The others are written, and the report is printed if it is JSON.
         InputError, OutputError, DeviceError: as `transform_pictures`.
     """
     work = Transform(model, settings)
-    report = transform_pictures(place, asked.sources, work, truth=asked.truth, quiet=asked.quiet)
+    report = transform_pictures(
+        place, asked.sources, work, truth=asked.truth, recursive=asked.recursive, quiet=asked.quiet
+    )
     failed = bool(report.bad) and not asked.skip_bad
     for remark in () if asked.quiet else _remarks(report, model, settings, failed=failed):
         note(remark)
     if asked.as_json:
-        print_result(place.output, _as_json(report, model, settings, began))
+        print_result(place.output, _as_json(asked, report, model, settings, began))
     elif not (failed or place.is_stdout):
         print_result(place.output)
     if failed:
-        raise DataError(f"{report.failure()}; repair or remove these, or add --skip-bad")
+        raise IncompleteError(f"{report.failure()}; repair or remove these, or add --skip-bad")
 
 
 def _remarks(report: Report, model: PictureModel, settings: Settings, *, failed: bool) -> list[str]:
@@ -90,12 +100,12 @@ def _remarks(report: Report, model: PictureModel, settings: Settings, *, failed:
     return remarks
 
 
-def _as_json(report: Report, model: PictureModel, settings: Settings, began: float) -> dict[str, Any]:
+def _as_json(asked: Asked, report: Report, model: PictureModel, settings: Settings, began: float) -> dict[str, Any]:
     about, seconds = settings.identity(), time.perf_counter() - began
     return {
         **report.to_json(),
         "tiles": {"n": report.tiles, "side": report.side, "exact": model.exact, "difference": model.tiles()},
-        **{name: about[name] for name in ("prepare", "size", "format", "quality", "compare")},
+        **{name: about.get(name) for name in (*asked.reported, "format", "quality")},
         "pictures": {name: about[name] for name in ("background", "levels")},
         "model": {"path": str(model.path), "sha256": model.sha256},
         "scale": model.scale,

@@ -8,10 +8,20 @@ import typer
 
 from gan_runtime.terminal.commandline import run
 from gan_runtime.terminal.flags import Device, Json, Quiet, Threads, Version
-from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels, SkipBad
+from gan_runtime.terminal.picture_flags import (
+    OUTPUT,
+    FollowLinks,
+    Force,
+    Format,
+    MaxPixels,
+    OwnBackground,
+    OwnLevels,
+    Quality,
+    Recursive,
+    SkipBad,
+    Tile,
+)
 from gan_runtime.terminal.text import note
-
-OUTPUT = "Output"  # a group in the help
 
 
 def _option(text: str, *names: str, default: str | bool = False, group: str | None = None, **settings: Any) -> Any:
@@ -24,7 +34,7 @@ def translate(
         typer.Argument(
             metavar="IN… OUT",
             help="IN is an image, an animation (GIF, WebP, APNG), a folder, a .zip, or - for stdin. OUT is a file "
-            "(.png, .jpg, .webp; .gif for animations), a folder with a slash at its end, or - for stdout.",
+            "(.png, .tif, .jpg, .webp; .gif for animations), a folder with a slash at its end, or - for stdout.",
             show_default=False,
         ),
     ],
@@ -44,13 +54,7 @@ def translate(
             default="their own size",
         ),
     ] = None,
-    tile: Annotated[
-        int | None,
-        _option(
-            "Largest side in pixels of the tiles that large images are translated in; 0 for no tiles.",
-            min=0, max=2**20, default="512, more where the network needs it",
-        ),
-    ] = None,
+    tile: Tile = None,
     device: Device = "auto",
     threads: Threads = None,
     compare: Annotated[
@@ -63,15 +67,10 @@ def translate(
             group=OUTPUT, default="with --prepare: the photo",
         ),
     ] = None,
-    format: Annotated[
-        str | None,
-        _option("Folder or stdout: png, jpg, webp, or gif for animations.", group=OUTPUT, default="png"),
-    ] = None,
-    quality: Annotated[
-        int | None,
-        _option("Quality of .jpg and .webp.", min=1, max=100, group=OUTPUT, default="95; .webp is lossless"),
-    ] = None,
-    force: Annotated[bool, _option("Overwrite the file OUT.", "--force", group=OUTPUT)] = False,
+    format: Format = None,
+    quality: Quality = None,
+    force: Force = False,
+    recursive: Recursive = True,
     background: OwnBackground = None,
     levels: OwnLevels = None,
     max_pixels: MaxPixels = None,
@@ -82,17 +81,31 @@ def translate(
     version: Version = False,
 ) -> None:  # fmt: skip
     """Translate images with an exported pix2pix or CycleGAN and ONNX Runtime: one image, a folder, an animation."""
-    from gan_runtime.commands.find_translator import open_translator
-    from gan_runtime.commands.pictures import Asked, checked, transform
+    from gan_runtime.commands.find_picture_model import open_picture_model
+    from gan_runtime.commands.pictures import TRANSLATION, Asked, checked, transform
+    from gan_runtime.image_to_image.translator import Translator
     from gan_runtime.images.recorded import pictures_for
-    from gan_runtime.images.writing import Encoding
+    from gan_runtime.images.writing import SUFFIXES, Encoding
     from gan_runtime.transform.model import model_of
     from gan_runtime.transform.settings import Settings
 
     began = time.perf_counter()
-    asked = Asked(files, truth, format, quality, compare, force, skip_bad, quiet, as_json)
+    asked = Asked(
+        files,
+        format,
+        quality,
+        force,
+        recursive,
+        skip_bad,
+        quiet,
+        as_json,
+        SUFFIXES,
+        TRANSLATION,
+        truth=truth,
+        compare=compare,
+    )
     place = checked(asked)
-    translator = open_translator(model, device, threads, quiet)
+    translator = open_picture_model(Translator, model, device, threads, quiet)
     given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}
     like = pictures_for([translator.model], given, (lambda remark: None) if quiet else note)
     settings = Settings(Encoding(place.suffix, quality, like.background), like, size, tile, prepare or "", compare)

@@ -88,6 +88,12 @@ def part_of(listing: Listing, where: str, names: Sequence[str], bad: Sequence[Ba
     )
 
 
+def outermost(listing: Listing) -> Listing:
+    """A listing without what is in sub-folders."""
+    names = tuple(name for name in listing.names if "/" not in name)
+    return replace(listing, names=names, bad=tuple(bad for bad in listing.bad if "/" not in bad.name))
+
+
 def is_picture(name: str) -> bool:
     """Whether a file with this name counts as a picture."""
     return PurePosixPath(name).suffix.lower() in SUFFIXES | UNREADABLE
@@ -110,18 +116,19 @@ def shallowest(label_files: list[str]) -> str:
     return min(label_files, key=lambda name: (name.count("/"), name), default="")
 
 
-def read_limited(file: IO[bytes]) -> bytes:
-    """The content of a file. Raises DataError if it is larger than `MAX_FILE_BYTES`."""
-    content = file.read(MAX_FILE_BYTES + 1)
-    if reason := why_too_large(len(content)):
+def read_limited(file: IO[bytes], most: int | None = None) -> bytes:
+    """The content of a file. Raises DataError if it has more than `most` bytes, `MAX_FILE_BYTES` if None."""
+    most = most or MAX_FILE_BYTES
+    content = file.read(most + 1)
+    if reason := why_too_large(len(content), most):
         raise DataError(reason)
     return content
 
 
-def why_too_large(size: int) -> str:
-    """Why a file of this size in bytes is not read, or ""."""
-    most = MAX_FILE_BYTES // 2**20
-    return f"{size / 2**20:,.0f} MiB or more; at most {most} MiB are read" if size > MAX_FILE_BYTES else ""
+def why_too_large(size: int, most: int | None = None) -> str:
+    """Why a file of this size in bytes is not read, or ""; `most` is as for `read_limited`."""
+    most = most or MAX_FILE_BYTES
+    return f"{size / 2**20:,.0f} MiB or more; at most {most / 2**20:,.0f} MiB are read" if size > most else ""
 
 
 def in_order(bad: list[Bad]) -> tuple[Bad, ...]:

@@ -26,7 +26,7 @@ MOST = {  # pixels per side; of JPEG, what libjpeg writes
     "WEBP": 16383,
     "GIF": 65535,
 }
-WITHOUT_EXIF = ("TIFF",)
+WITH_EXIF = ("PNG", "JPEG", "WEBP")
 QUALITY = 95  # of JPEG
 EXIF_HEADER = b"Exif\0\0"
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of Pillow, by the number of channels
@@ -43,20 +43,24 @@ class Encoding:
         suffix: a key of `STILLS` or `ANIMATIONS`.
         quality: 1 to 100, of JPEG and of lossy WebP. None: `QUALITY` for JPEG; WebP is lossless.
         background: the colour behind transparent pixels in JPEG, which has no alpha.
+        keeps_metadata: the EXIF data of a still picture are written, too.
 
     Raises:
-        InputError: the suffix is unknown, or has no quality.
+        InputError: the suffix is unknown, or has no quality or no EXIF data.
     """
 
     suffix: str = ".png"
     quality: int | None = None
     background: str = "white"
+    keeps_metadata: bool = False
 
     def __post_init__(self) -> None:
         if self.suffix not in SUFFIXES:
             raise InputError(f"{self.suffix or 'no suffix'}: choose one of {', '.join(SUFFIXES)}")
         if self.quality is not None and not self._lossy:
             raise InputError(f"--quality: {self.suffix} has none; leave it out, or choose .jpg or .webp")
+        if self.keeps_metadata and STILLS.get(self.suffix) not in WITH_EXIF:
+            raise InputError(f"--keep-metadata: {self.suffix} is written without; leave it out, or choose .png or .jpg")
 
     @property
     def keeps_alpha(self) -> bool:

@@ -15,8 +15,8 @@ import click
 import typer
 
 from gan_runtime import __version__
-from gan_runtime.errors import GanEdgeError
-from gan_runtime.terminal.exit_codes import FAILURE, INTERRUPTED, TERMINATED, USAGE_ERROR
+from gan_runtime.errors import GanEdgeError, IncompleteError
+from gan_runtime.terminal.exit_codes import FAILURE, INCOMPLETE, INTERRUPTED, TERMINATED, USAGE_ERROR
 from gan_runtime.terminal.help import GENERAL, GroupedCommand
 from gan_runtime.terminal.text import note, plain, plain_json
 
@@ -35,7 +35,8 @@ def new_app(**settings: Any) -> typer.Typer:
 def run(command: Callable[..., None], name: str, cls: type[GroupedCommand] = GroupedCommand) -> NoReturn:
     """Run a function with typer annotations as the process `name`, with help by `cls`, and exit.
 
-    Bad input becomes one line on stderr: exit code 2 for wrong usage, 1 for everything else.
+    Bad input becomes one line on stderr: exit code 2 for wrong usage, 4 for a job without some of its inputs, 1 for
+    everything else.
     """
     gc.set_threshold(20_000)  # collecting garbage among imported modules takes 3 % of a short run
     warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow warns about unusual files that it decodes correctly
@@ -73,6 +74,7 @@ def run_app(app: typer.Typer, name: str) -> int:
         return USAGE_ERROR
     except GanEdgeError as error:
         _complain(name, str(error))
+        return INCOMPLETE if isinstance(error, IncompleteError) else FAILURE
     except MemoryError:
         _complain(name, "not enough memory; reduce the batch size or the number of images")
     except BrokenPipeError:

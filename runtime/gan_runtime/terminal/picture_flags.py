@@ -6,11 +6,22 @@ import typer
 
 from gan_runtime.terminal.help import DATA
 
+OUTPUT = "Output"  # a group in the help
+AUTO = "auto"
 AS_TRAINED = "as the model was trained"
 
 
-def _option(text: str, *names: str, default: str | bool = False, **settings: Any) -> Any:
-    return typer.Option(*names, help=text, show_default=default, rich_help_panel=DATA, **settings)
+def _option(text: str, *names: str, default: str | bool = False, group: str | None = DATA, **settings: Any) -> Any:
+    return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
+
+
+def _tile(text: str) -> int | None:
+    """The side of a tile; None for "auto"."""
+    if text == AUTO:
+        return None
+    if not text.isdecimal():
+        raise typer.BadParameter(f"{text!r} is neither auto nor a number of pixels")
+    return int(text)
 
 
 Size = Annotated[
@@ -47,3 +58,21 @@ Levels = Annotated[
 MaxPixels = Annotated[int | None, _option("Refuse images with more pixels than this.", min=1, default="200,000,000")]
 SkipBad = Annotated[bool, _option("Folder or .zip: skip images that cannot be read, and count them.", "--skip-bad")]
 FollowLinks = Annotated[bool, _option("Folder: follow symbolic links that leave the folder.", "--follow-links")]
+Recursive = Annotated[bool, _option("Folder or .zip: also the images in its sub-folders.", default="recursive")]
+Tile = Annotated[
+    int | None,
+    _option(
+        "Largest side in pixels of the tiles that large images are run in: auto chooses it by the memory, 0 runs the "
+        "whole image.",
+        "--tile", default=AUTO, group=None, parser=_tile, metavar="auto|N",
+    ),
+]  # fmt: skip
+Format = Annotated[
+    str | None,
+    _option("Folder or stdout: the format of the images, a suffix such as webp.", default="png", group=OUTPUT),
+]
+Quality = Annotated[
+    int | None,
+    _option("Quality of .jpg and .webp.", min=1, max=100, default="95; .webp is lossless", group=OUTPUT),
+]
+Force = Annotated[bool, _option("Overwrite the file OUT.", "--force", group=OUTPUT)]

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
-from gan_runtime.data.entries import Bad, Listing, read_limited
+from gan_runtime.data.entries import Bad, Listing, outermost, read_limited
 from gan_runtime.data.listing import open_pictures, packed_otherwise
 from gan_runtime.data.pictures import is_pictures, passed_over
 from gan_runtime.errors import DataError, InputError
 
 STDIN = "-"
+MOST_BYTES = 2**31  # of a file that is named itself; those in folders and archives may be of unknown origin
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,20 @@ def are_many(sources: Sequence[str]) -> bool:
 
 
 @contextmanager
-def open_inputs(sources: Sequence[str], *, follow_links: bool = False) -> Iterator[Inputs]:
+def open_inputs(sources: Sequence[str], *, follow_links: bool = False, recursive: bool = True) -> Iterator[Inputs]:
     """List the pictures of `sources`: files, folders, .zip archives, or "-" for stdin. They are read within the block.
+
+    Args:
+        sources: the first ones first.
+        follow_links: read the targets of links that point out of a folder.
+        recursive: also list what is in sub-folders.
 
     Raises:
         DataError: a folder or archive cannot be used, or a file is missing.
         InputError: there are no pictures.
     """
     with ExitStack() as stack:
-        parts = [_list(source, follow_links, stack) for source in sources]
+        parts = [_list(source, stack, follow_links, recursive) for source in sources]
         found = Inputs(
             tuple(file for part in parts for file in part.files),
             tuple(bad for part in parts for bad in part.bad),
@@ -84,13 +90,13 @@ def read_file(file: Input) -> bytes:
         raise DataError(f"cannot be read: {error.strerror or error}") from None
 
 
-def _list(source: str, follow_links: bool, stack: ExitStack) -> Inputs:
+def _list(source: str, stack: ExitStack, follow_links: bool, recursive: bool) -> Inputs:
     if source == STDIN:
         return Inputs((Input(STDIN, "stdin", _read_stdin),))
     path = Path(source)
     if is_pictures(source):
         listing = stack.enter_context(open_pictures(path, follow_links))
-        return _listed(source, listing)
+        return _listed(source, listing if recursive else outermost(listing))
     if advice := packed_otherwise(source):
         raise DataError(f"{source}: {advice}")
     if not path.is_file():
@@ -108,10 +114,10 @@ def _listed(source: str, listing: Listing) -> Inputs:
 
 def _read_path(path: Path) -> bytes:
     with path.open("rb") as file:
-        return read_limited(file)
+        return read_limited(file, MOST_BYTES)
 
 
 def _read_stdin() -> bytes:
     if sys.stdin is None or sys.stdin.isatty():
         raise InputError("stdin is a terminal; send a picture to it, or name a file")
-    return read_limited(sys.stdin.buffer)
+    return read_limited(sys.stdin.buffer, MOST_BYTES)

@@ -17,6 +17,7 @@ def transform_pictures(
     transform: Transform,
     *,
     truth: str | None = None,
+    recursive: bool = True,
     quiet: bool = False,
 ) -> Report:
     """Write the outputs of the pictures in `sources`.
@@ -26,6 +27,7 @@ def transform_pictures(
         sources: files, folders, .zip archives, or "-" for stdin.
         transform: what is done with each picture.
         truth: the picture that the output should be, or a folder or .zip of such pictures, to be shown beside outputs.
+        recursive: also the pictures in sub-folders of folders and archives.
         quiet: no progress and no messages on stderr.
 
     Raises:
@@ -37,7 +39,7 @@ def transform_pictures(
     follow_links = transform.settings.reading.follow_links
     many = are_many(sources)
     with (
-        open_inputs(sources, follow_links=follow_links) as inputs,
+        open_inputs(sources, follow_links=follow_links, recursive=recursive) as inputs,
         open_truths(truth, inputs, many=many, follow_links=follow_links) as truths,
     ):
         if place.is_folder:

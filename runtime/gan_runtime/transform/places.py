@@ -34,13 +34,14 @@ class Place:
         return self.kind == STDOUT
 
 
-def place_of(output: str, sources: Sequence[str], chosen: str | None) -> Place:
+def place_of(output: str, sources: Sequence[str], chosen: str | None, suffixes: Sequence[str] = SUFFIXES) -> Place:
     """The place that `output` names, for pictures of `sources`.
 
     Args:
-        output: a file with one of `SUFFIXES`, a folder with a slash at its end or that exists, or "-".
+        output: a file with one of `suffixes`, a folder with a slash at its end or that exists, or "-".
         sources: files, folders, archives or "-".
         chosen: the format of files in a folder or on stdout, a suffix without its dot; None for PNG.
+        suffixes: of the formats that there are.
 
     Raises:
         OutputError: the kind is unknown, or holds one picture and there are more.
@@ -48,8 +49,8 @@ def place_of(output: str, sources: Sequence[str], chosen: str | None) -> Place:
     """
     if not sources:
         raise InputError(f"{output}: name the pictures and then the output, as in photo.jpg out.png")
-    if chosen is not None and f".{chosen}" not in SUFFIXES:
-        raise InputError(f"--format {chosen}: choose one of {', '.join(suffix[1:] for suffix in SUFFIXES)}")
+    if chosen is not None and f".{chosen}" not in suffixes:
+        raise InputError(f"--format {chosen}: choose one of {', '.join(suffix[1:] for suffix in suffixes)}")
     is_folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
     if is_folder and STDIN in sources:
         raise InputError(f"{output}: a picture from stdin has no name; name the output file, or - for stdout")
@@ -58,9 +59,9 @@ def place_of(output: str, sources: Sequence[str], chosen: str | None) -> Place:
     if is_folder or output == STDOUT:
         return Place(output, FOLDER if is_folder else STDOUT, f".{chosen or 'png'}")
     suffix = Path(output).suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in suffixes:
         raise OutputError(
-            f"{output}: unknown kind of output; end it in {', '.join(SUFFIXES)}, or in a slash for a folder, or use - "
+            f"{output}: unknown kind of output; end it in {', '.join(suffixes)}, or in a slash for a folder, or use - "
             "for stdout"
         )
     if chosen is not None:

@@ -7,6 +7,8 @@ from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.prepare import VERSION
 from gan_runtime.images.writing import Encoding
 
+BICUBIC, NETWORK = "bicubic", "network"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -20,8 +22,7 @@ class Settings:
         prepare: the key of `PREPARATIONS` that makes the model's input of a picture; "" if pictures are inputs.
         compare: write input, output and, if there is one, the truth side by side in place of the output.
         first: of an animation, take the first frame alone.
-        alpha_by_network: enlarge the alpha by the model, too; else by bicubic interpolation.
-        keep_metadata: write the EXIF data of a picture into its output.
+        alpha: how the alpha is enlarged: `BICUBIC`, or `NETWORK`, by the model.
     """
 
     encoding: Encoding = field(default_factory=Encoding)
@@ -31,8 +32,7 @@ class Settings:
     prepare: str = ""
     compare: bool = False
     first: bool = False
-    alpha_by_network: bool = False
-    keep_metadata: bool = False
+    alpha: str = BICUBIC
 
     def identity(self) -> dict[str, Any]:
         """What determines the outputs of a model, as JSON."""
@@ -47,5 +47,6 @@ class Settings:
             "background": reading.background,
             "levels": reading.levels and list(reading.levels),
             "compare": self.compare,
-            **{name: True for name in ("first", "alpha_by_network", "keep_metadata") if getattr(self, name)},
+            "alpha": self.alpha,
+            "metadata": encoding.keeps_metadata,
         }

@@ -22,7 +22,7 @@ from gan_runtime.transform.model import PictureModel
 from gan_runtime.transform.parallel import Budget, in_order
 from gan_runtime.transform.preparation import check_tile, preparation
 from gan_runtime.transform.running import Made, Runner
-from gan_runtime.transform.settings import Settings
+from gan_runtime.transform.settings import NETWORK, Settings
 from gan_runtime.transform.tiles import BANDS, AutoTile
 
 MOST_PIXELS = 300_000_000  # of the inputs and outputs in memory at a time
@@ -47,7 +47,7 @@ class Transform:
         self._decoder = WholeDecoder(replace(settings.reading, mode=mode), keep_grey=model.keeps_grey)
         self._truth = WholeDecoder(replace(settings.reading, mode="RGB"))
         check_tile(model, settings.tile)
-        self._auto, self._runner = AutoTile(model), Runner(model, alpha_by_network=settings.alpha_by_network)
+        self._auto, self._runner = AutoTile(model), Runner(model, alpha_by_network=settings.alpha == NETWORK)
         self._memory = Budget(MOST_PIXELS)
         self._animations = threading.BoundedSemaphore(MOST_ANIMATIONS)
 
@@ -147,7 +147,7 @@ class Transform:
             self._compared(picture, made, done, beside).banded() if settings.compare else self._run(picture, made, done)
         )
         made.pixels = result.height * result.width
-        exif = exif_of(content, *result.size, settings.reading.max_pixels) if settings.keep_metadata else b""
+        exif = exif_of(content, *result.size, settings.reading.max_pixels) if settings.encoding.keeps_metadata else b""
         with closing(prefetch(iter(result.bands), AHEAD)) as bands, self._ending_soon(), out() as file:
             settings.encoding.write(file, replace(result, bands=bands), exif)
 
