@@ -49,7 +49,8 @@ def both_forms(name: str, side: int, threads: int, path: Path) -> tuple[Callable
     from gan_runtime.evaluation.fingerprint import source_images
     from gan_runtime.image_to_image.translator import Translator
     from gan_runtime.manifest import ImageAxes, ImageSize
-    from gan_trainer.export.translator import Deployed, translator_file
+    from gan_trainer.export.image_to_image import Deployed
+    from gan_trainer.export.translator import KIND, translator_file
     from gan_trainer.recipes.recipe import RECIPES as TABLE
     from gan_trainer.systems import new_networks
     from gan_trainer.training.system import Shapes
@@ -58,7 +59,7 @@ def both_forms(name: str, side: int, threads: int, path: Path) -> tuple[Callable
     module = new_networks(TABLE[name], Shapes(size, source=size))["generator"].eval()
     translator = Translator.open(translator_file(module, path, source=size, images=size), "cpu", threads)
     picture = source_images(ImageAxes(side, side, CHANNELS), 1)
-    deployed = Deployed(module)
+    deployed = Deployed(module, KIND)
 
     @torch.inference_mode()
     def eager() -> object:

@@ -23,9 +23,9 @@ import torch
 from formulas import noise, textured, weights
 from helpers import Result
 from published import Shapes, as_esrgan, as_old_esrgan, dcgan, resnet, unet
-from torch import Tensor
+from torch import Tensor, nn
 
-from gan_runtime import load
+from gan_runtime import Upscaler, load
 from gan_runtime.errors import InputError
 from gan_trainer.convert.checkpoint import read_checkpoint
 from gan_trainer.convert.recognise import Recognised, recognise
@@ -434,6 +434,55 @@ def test_exported_translators_give_what_torch_gives(
         given = translate(picture)
         assert given.shape == expected.shape
         assert np.abs(given.astype(float) - expected).max() <= 1
+
+
+UPSCALERS: dict[str, Callable[[], dict[str, Tensor]]] = {  # by a part of what gan-export says of them
+    "RRDBNet x4, 2 blocks of 8 channels": lambda: upscaling(Rrdb(4, 3, 8, 2, 4)),
+    "RRDBNet x2, 1 blocks of 8 channels": lambda: upscaling(Rrdb(2, 3, 8, 1, 4, unshuffle=2)),
+    "RRDBNet x1, 1 blocks of 8 channels": lambda: upscaling(Rrdb(1, 1, 8, 1, 4, unshuffle=4)),
+    "RRDBNet x4, 1 blocks of 8 channels": lambda: {
+        as_old_esrgan(name, 1): value for name, value in upscaling(Rrdb(4, 3, 8, 1, 4)).items()
+    },
+    "SRVGGNetCompact x4, 3 convolutions of 8 channels, PReLU": lambda: upscaling(Compact(4, 3, 8, 1, "prelu")),
+    "SRVGGNetCompact x2, 3 convolutions of 8 channels, ReLU": lambda: upscaling(Compact(2, 1, 8, 1)),
+}
+
+
+def upscaling(network: nn.Module) -> dict[str, Tensor]:
+    """Weights by the formula; those of the last layer are made smaller, so that values are in [0, 1]."""
+    made = tensors({name: tuple(value.shape) for name, value in network.state_dict().items()})
+    if "conv_last.weight" in made:
+        made |= {"conv_last.weight": made["conv_last.weight"] / 16, "conv_last.bias": made["conv_last.bias"] + 0.5}
+    return made
+
+
+@pytest.mark.parametrize("words", UPSCALERS)
+@torch.no_grad()
+def test_exported_upscalers_give_what_torch_gives(call: Callable[..., Result], words: str) -> None:
+    made = UPSCALERS[words]()
+    torch.save({"params": _zeros(made), "params_ema": {name: value.half() for name, value in made.items()}}, "up.pth")
+    done = call("gan-export", "up.pth", "--output", "up.onnx", "--json")
+    assert done.code == 0, done
+    assert f"params_ema: {words}, task upscale" in done.err
+    upscaler, report = Upscaler.load("up.onnx", "cpu"), json.loads(done.out)
+    assert upscaler.manifest.training == {
+        "architecture": words,
+        "weights": {"name": "up.pth", "sha256": report["weights"]["sha256"]},
+        "part": "params_ema",
+    }
+    assert upscaler.scale == int(words.split(" x")[1][0])
+    found = recognise(read_checkpoint(Path("up.pth")))
+    network, channels = found.network, found.described.channels[0]
+    for height, width in [(1, 1), (9, 30), (21, 16)]:
+        picture, side = textured(height, width, channels), network.multiple  # type: ignore[attr-defined]
+        rows, columns = (-length % side for length in (height, width))
+        padded = np.pad(picture, ((0, rows), (0, columns), (0, 0)), "edge")[None]
+        values = network(torch.from_numpy(padded).permute(0, 3, 1, 2).float() / 255)[0].permute(1, 2, 0)
+        expected = (values * 255).round().clamp(0, 255).numpy()[: upscaler.scale * height, : upscaler.scale * width]
+        given = upscaler.upscale(picture)
+        assert given.shape == expected.shape
+        assert np.abs(given.astype(float) - expected).max() <= 1
+    assert given.std() > 5
 
 
 def test_gan_export_says_in_one_line_what_is_wrong(call: Callable[..., Result]) -> None:

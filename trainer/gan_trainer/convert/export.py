@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.manifest import ImageSize
 from gan_runtime.model_file import ModelFile
@@ -13,6 +12,8 @@ from gan_trainer.convert.checkpoint import SUFFIXES, read_checkpoint
 from gan_trainer.convert.recognise import Recognised, recognise
 from gan_trainer.export.generator import generator_file
 from gan_trainer.export.translator import translator_file
+from gan_trainer.export.upscaler import upscaler_file
+from gan_trainer.networks.upscaling import Upscaler
 from gan_trainer.runs.export import default_output
 
 TRAINED_ON = 256  # pixels; the side of the pictures that published translators learnt from, nearly always
@@ -44,13 +45,10 @@ def export_checkpoint(path: Path, opset: int = 17, output: Path | None = None, n
         ExportError, OutputError: as `gan_trainer.export`.
     """
     recognised = recognise(read_checkpoint(path))
-    task = recognised.described.task
-    if task not in EXPORTERS:
-        raise InputError(f"{path}: {recognised.described.description}: networks for {task} are not exported yet")
     output = output or default_output(path.stem)
     check_writable(output)
     about = {"opset": opset, "name": name or path.stem, "training": recognised.origin}
-    file = EXPORTERS[task](recognised, output, about)
+    file = EXPORTERS[recognised.described.task](recognised, output, about)
     with atomic_write(output) as target:
         target.write(file.content)
     return Exported(file, recognised)
@@ -68,7 +66,14 @@ def _translator(found: Recognised, output: Path, about: dict[str, Any]) -> Model
     return translator_file(found.network, output, source=source, images=images, **about)
 
 
+def _upscaler(found: Recognised, output: Path, about: dict[str, Any]) -> ModelFile:
+    network = found.network
+    assert isinstance(network, Upscaler)
+    return upscaler_file(network, output, channels=found.described.channels[0], scale=network.scale, **about)
+
+
 EXPORTERS: dict[str, Callable[[Recognised, Path, dict[str, Any]], ModelFile]] = {
     "generate": _generator,
     "translate": _translator,
+    "upscale": _upscaler,
 }

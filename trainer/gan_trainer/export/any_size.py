@@ -11,24 +11,26 @@ class AnySize(nn.Module):
     Padding repeats the last row and the last column as often as it is needed.
 
     Args:
-        network: images float [n, c, h, w] -> float [n, c', h, w].
+        network: images float [n, c, h, w] -> float [n, c', scale h, scale w].
         multiple: height and width that the network takes are multiples of it.
         least: the smallest height and width that it takes.
+        scale: its results are so many times as high and wide.
     """
 
-    def __init__(self, network: nn.Module, multiple: int, least: int) -> None:
+    def __init__(self, network: nn.Module, multiple: int, least: int, scale: int = 1) -> None:
         super().__init__()
         self.network = network
         self.multiple = multiple
         self.least = -(-least // multiple) * multiple
+        self.scale = scale
         self.eval()  # the exporter restores the mode of this module, and would set `network` to training mode
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images float [n, c, h, w] -> float [n, c', h, w]."""
+        """Images float [n, c, h, w] -> float [n, c', scale h, scale w]."""
         shape = shape_as_tensor(images)  # a tensor, which a trace keeps as it is
         height, width = shape[2], shape[3]
         padded = images.index_select(2, self._places(height)).index_select(3, self._places(width))
-        values: Tensor = self.network(padded)[:, :, :height, :width]
+        values: Tensor = self.network(padded)[:, :, : self.scale * height, : self.scale * width]
         return values
 
     def _places(self, length: Tensor) -> Tensor:

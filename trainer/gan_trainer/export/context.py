@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.evaluation.fingerprint import source_images
-from gan_runtime.image_to_image.translator import Translator
+from gan_runtime.image_to_image.model import ImageToImage
 from gan_runtime.manifest import ImageAxes, Tiling
 from gan_runtime.tiling import least_window
 from gan_trainer.data.pixels import denormalise, normalise, to_pixels
@@ -18,11 +18,13 @@ MOST = 1024  # pixels; what looks further is treated as if it saw the whole imag
 FIRST = 512  # pixels, how long the first strip is, so that a dilated kernel does not reach over its ends
 TILE = 256  # pixels, the side of the tiles whose error is measured
 PICTURES = 2
+STEPS = 4  # a picture that is compared with its tiles is longer than one by at most so many strides of the network
+SHORT = 32  # pixels, its other side at most
 CONTRAST = 1.5
 ALIKE_DB = 99.0  # in place of the infinite PSNR of equal pictures
 
 
-def context_of(network: nn.Module, channels: int, multiple: int, least: int) -> int | None:
+def context_of(network: nn.Module, channels: int, multiple: int, least: int, scale: int = 1) -> int | None:
     """The pixels on each side that an output pixel depends on; None if it is the whole image, or more than `MOST`.
 
     A block of `multiple` x `multiple` input pixels is NaN, and so is every output that depends on it: each operation
@@ -30,14 +32,18 @@ def context_of(network: nn.Module, channels: int, multiple: int, least: int) -> 
     stride, so that one block shows what all pixels do.
 
     Args:
-        network: images float [n, channels, h, w] -> images of the same height and width, in evaluation mode.
+        network: images float [n, channels, h, w] -> images `scale` times as high and wide, in evaluation mode.
         channels: of its input.
         multiple, least: as the network's attributes.
+        scale: factor of height and width.
+
+    Returns:
+        Pixels of the input: an output pixel belongs to the input pixel in whose place it is.
     """
     side = -(-least // multiple) * multiple
     length = max(8 * multiple, FIRST)
     while length // 2 < MOST + multiple:
-        reached = [_reach(network, channels, multiple, shape) for shape in ((side, length), (length, side))]
+        reached = [_reach(network, channels, multiple, shape, scale) for shape in ((side, length), (length, side))]
         if None not in reached:
             return max(int(pixels) for pixels in reached if pixels is not None)
         length *= 2
@@ -45,7 +51,7 @@ def context_of(network: nn.Module, channels: int, multiple: int, least: int) -> 
 
 
 @torch.no_grad()
-def _reach(network: nn.Module, channels: int, multiple: int, shape: tuple[int, int]) -> int | None:
+def _reach(network: nn.Module, channels: int, multiple: int, shape: tuple[int, int], scale: int) -> int | None:
     """How far along the longer axis a block in the middle changes anything; None if that is as far as the end."""
     length = max(shape)
     along = 3 if length == shape[1] else 2
@@ -56,25 +62,27 @@ def _reach(network: nn.Module, channels: int, multiple: int, shape: tuple[int, i
         found = network(images)
     except Exception as error:  # a user's network may raise anything
         raise ExportError(f"the network fails with images of {shape[0]}x{shape[1]}: {first_line(error)}") from error
-    if found.shape[2:] != shape:
+    expected = scale * shape[0], scale * shape[1]
+    if found.shape[2:] != expected:
         raise ExportError(
-            f"the network gives {found.shape[2]}x{found.shape[3]} for images of {shape[0]}x{shape[1]}: it has to keep "
-            f"heights and widths that are multiples of {multiple}, its attribute multiple"
+            f"the network gives {found.shape[2]}x{found.shape[3]}, not {expected[0]}x{expected[1]}, for images of "
+            f"{shape[0]}x{shape[1]}, which are multiples of {multiple}, its attribute multiple"
         )
     changed = found.isnan().movedim(along, 0).flatten(1).any(1).nonzero().flatten()
     if not len(changed):
         return 0
-    start, stop = int(changed[0]), int(changed[-1]) + 1
+    start, stop = int(changed[0]) // scale, int(changed[-1]) // scale + 1
     return None if start == 0 or stop == length else max(first - start, stop - first - multiple, 0)
 
 
-def check_tiles(translator: Translator) -> None:
+def check_tiles(opened: ImageToImage) -> None:
     """Raise ExportError if small tiles of a picture differ from the whole, for a network of finite context."""
-    tiling = _tiling(translator)
-    window = least_window(tiling) + tiling.multiple
-    long, short = 2 * window + tiling.multiple // 2 + 1, max(tiling.least, window // 4) + 1
+    tiling = _tiling(opened)
+    multiple, window = tiling.multiple, least_window(tiling) + tiling.multiple
+    long = window + min(window, STEPS * multiple) + multiple // 2 + 1
+    short = max(tiling.least, min(window // 4, SHORT)) + 1
     for height, width in ((short, long), (long, short)):
-        change = _difference(translator, height, width, window)
+        change = _difference(opened, height, width, window)
         if change.any():
             raise ExportError(
                 f"tiles of {window} pixels differ from the whole picture by {np.abs(change).max()} grey levels, though "
@@ -83,21 +91,21 @@ def check_tiles(translator: Translator) -> None:
             )
 
 
-def tile_psnr(translator: Translator) -> tuple[int, float]:
+def tile_psnr(opened: ImageToImage) -> tuple[int, float]:
     """How far blended tiles are from the whole picture: the side of a tile, and the PSNR in dB of `PICTURES` pictures.
 
     The pictures are twice as wide and high as a tile.
     """
-    tile = max(TILE, least_window(_tiling(translator)))
-    changes = [_difference(translator, 2 * tile, 2 * tile, tile, seed) for seed in range(PICTURES)]
+    tile = max(TILE, least_window(_tiling(opened)))
+    changes = [_difference(opened, 2 * tile, 2 * tile, tile, seed) for seed in range(PICTURES)]
     error = float(np.square(changes, dtype=np.float64).mean())
     return tile, round(min(ALIKE_DB, 10 * math.log10(255**2 / error)), 1) if error else ALIKE_DB
 
 
-def _difference(translator: Translator, height: int, width: int, tile: int, seed: int = 0) -> NDArray[np.int16]:
+def _difference(opened: ImageToImage, height: int, width: int, tile: int, seed: int = 0) -> NDArray[np.int16]:
     """What tiles give less what the whole gives, of a random picture."""
-    picture = random_picture(height, width, translator.manifest.source.channels or 3, seed)
-    whole, tiled = (translator.translate(picture, side).astype(np.int16) for side in (0, tile))
+    picture = random_picture(height, width, opened.manifest.source.channels or 3, seed)
+    whole, tiled = (opened.run_picture(picture, side).astype(np.int16) for side in (0, tile))
     return tiled - whole
 
 
@@ -115,6 +123,6 @@ def random_picture(height: int, width: int, channels: int, seed: int = 0) -> NDA
     return pixels
 
 
-def _tiling(translator: Translator) -> Tiling:
-    assert translator.manifest.network
-    return translator.manifest.network
+def _tiling(opened: ImageToImage) -> Tiling:
+    assert opened.manifest.network
+    return opened.manifest.network

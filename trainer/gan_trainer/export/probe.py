@@ -1,5 +1,6 @@
 """Look into an exported file of images: the float grey levels before they are rounded."""
 
+import numpy as np
 import onnx
 
 from gan_runtime.model_file import ModelFile, parse_model
@@ -9,8 +10,8 @@ from gan_trainer.export.parity import Compute, Rows, file_rows
 IMAGES = "images"
 
 
-def values_and_pixels(file: ModelFile, model: onnx.ModelProto) -> Compute:
-    """`file` as a function that gives its values before rounding, in units of [-1, 1], and its pixels.
+def values_and_pixels(file: ModelFile, model: onnx.ModelProto, levels: float = GREY) -> Compute:
+    """`file` as a function that gives its values before rounding, in units of `levels` grey levels, and its pixels.
 
     `model` is what the file was made of.
     """
@@ -22,7 +23,7 @@ def values_and_pixels(file: ModelFile, model: onnx.ModelProto) -> Compute:
     pixels = file_rows(file, [IMAGES])
 
     def compute(rows: Rows) -> Rows:
-        return floats(rows)[0] / GREY, *pixels(rows)
+        return floats(rows)[0] / np.float32(levels), *pixels(rows)
 
     return compute
 

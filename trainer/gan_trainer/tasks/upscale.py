@@ -77,7 +77,14 @@ def problems(entry: Entry, floors: Mapping[str, Entry]) -> list[str]:
 
 def export(networks: dict[str, nn.Module], config: Config, output: Path, about: dict[str, Any]) -> Files:
     """The generator as a file that enlarges."""
-    raise InputError(f"{output}: files of the task upscale are not written yet")
+    from gan_trainer.export.upscaler import upscaler_file  # noqa: PLC0415  (onnx)
+
+    assert isinstance(config.recipe, UpscalingRecipe)
+    recipe, data = config.recipe, config.data
+    training = about["training"] | {"degradation": recipe.degradation}
+    options = about | {"training": training, "pictures": data.pictures}
+    file = upscaler_file(networks["generator"], output, channels=data.size.channels, scale=recipe.scale, **options)
+    return {"generator": file}
 
 
 def subject(config: Config) -> str:
