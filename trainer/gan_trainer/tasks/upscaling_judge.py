@@ -36,6 +36,7 @@ from gan_runtime.evaluation.upscaling import (
 from gan_runtime.images.choice import some_in_order
 from gan_runtime.images.resample import enlarged
 from gan_runtime.terminal.text import note
+from gan_trainer.data.pixels import from_pixels, to_levels, to_pixels
 from gan_trainer.recipes.upscaling import UpscalingRecipe
 from gan_trainer.tasks.features import open_features
 from gan_trainer.training.config import Config
@@ -115,9 +116,8 @@ def enlarge(network: nn.Module, picture: Picture, config: Config) -> Picture:
     network.eval()
     try:
         with torch.no_grad():
-            image = torch.tensor(picture, device=config.device).permute(2, 0, 1)[None].float() / 255
-            levels = (network(image)[0].float() * 255).round().clamp(0, 255)
-            return np.asarray(levels.to(torch.uint8).permute(1, 2, 0).cpu())
+            values = network(from_pixels(torch.tensor(picture, device=config.device)[None])).float()
+            return np.asarray(to_pixels(to_levels(values))[0].cpu())
     finally:
         network.train(training)
 
