@@ -330,6 +330,8 @@ def test_places() -> None:
     Path("there").mkdir()
     assert place_of("out/", ["a", "b"], None).suffix == ".png"
     assert place_of("there", ["a.png"], "webp").is_folder
+    assert place_of("new", ["there"], None).is_folder
+    assert place_of("new", ["a.png", "b.png"], None).is_folder
     assert place_of("x.JPG", ["a.png"], None).suffix == ".jpg"
     assert place_of("-", ["-"], "jpg").suffix == ".jpg"
     for output, sources, chosen, words in (

@@ -38,7 +38,8 @@ def place_of(output: str, sources: Sequence[str], chosen: str | None, suffixes: 
     """The place that `output` names, for pictures of `sources`.
 
     Args:
-        output: a file with one of `suffixes`, a folder with a slash at its end or that exists, or "-".
+        output: a file with one of `suffixes`, a folder, or "-". A folder exists, ends in a slash, or has no suffix and
+            is for several pictures.
         sources: files, folders, archives or "-".
         chosen: the format of files in a folder or on stdout, a suffix without its dot; None for PNG.
         suffixes: of the formats that there are.
@@ -51,10 +52,11 @@ def place_of(output: str, sources: Sequence[str], chosen: str | None, suffixes: 
         raise InputError(f"{output}: name the pictures and then the output, as in photo.jpg out.png")
     if chosen is not None and f".{chosen}" not in suffixes:
         raise InputError(f"--format {chosen}: choose one of {', '.join(suffix[1:] for suffix in suffixes)}")
-    is_folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
+    many = are_many(sources)
+    is_folder = output.endswith(("/", os.sep)) or Path(output).is_dir() or (many and _plain_name(output))
     if is_folder and STDIN in sources:
         raise InputError(f"{output}: a picture from stdin has no name; name the output file, or - for stdout")
-    if are_many(sources) and not is_folder:
+    if many and not is_folder:
         raise OutputError(f"{output}: several pictures need a folder; end its name in a slash: out/")
     if is_folder or output == STDOUT:
         return Place(output, FOLDER if is_folder else STDOUT, f".{chosen or 'png'}")
@@ -67,6 +69,11 @@ def place_of(output: str, sources: Sequence[str], chosen: str | None, suffixes: 
     if chosen is not None:
         raise InputError(f"--format: the name of {output} says its format; leave it out")
     return Place(output, suffix, suffix)
+
+
+def _plain_name(output: str) -> bool:
+    """Whether it is neither stdout nor a file with a suffix."""
+    return output != STDOUT and not Path(output).suffix
 
 
 def check_apart(output: str, sources: Sequence[str]) -> None:
