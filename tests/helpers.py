@@ -33,6 +33,7 @@ REMARKS = (
     "features: ",
     "run: ",
     "checkpoint: ",
+    "blend: ",
     "skipped: ",
 )
 DIGIT = ImageSize(28, 28, 1)

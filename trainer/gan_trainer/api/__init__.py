@@ -24,7 +24,7 @@ from gan_trainer.recipes.recipe import recipe as changed_recipe
 from gan_trainer.recipes.words import in_python
 from gan_trainer.report import REPORT
 from gan_trainer.runs import folder as folders
-from gan_trainer.runs.export import choose_checkpoint, export_run
+from gan_trainer.runs.export import best_of, choose_checkpoint, export_run
 from gan_trainer.training.determinism import RandomNumbers
 from gan_trainer.training.loop import Outcome
 from gan_trainer.training.observer import Observer
@@ -83,7 +83,13 @@ class Run:
 
     @in_python
     def export(
-        self, path: FolderPath | None = None, opset: int = 17, checkpoint: str | int = "best", name: str | None = None
+        self,
+        path: FolderPath | None = None,
+        opset: int = 17,
+        checkpoint: str | int = "best",
+        name: str | None = None,
+        blend: "Run | FolderPath | None" = None,
+        amount: float = 0.5,
     ) -> Path:
         """Export the generator to one ONNX file that is compared with torch, and return the file's path.
 
@@ -92,15 +98,21 @@ class Run:
             opset: version of the ONNX operator set, 13 to 20; exactly this one.
             checkpoint: "best" by the run's evaluations, "last", or a number of images.
             name: the model's own name; that of the run if None.
+            blend: another run that enlarges, whose best weights are interpolated with those of this one; the path is
+                then exported/<run>-blend.onnx by default.
+            amount: the share of its weights, 0 to 1.
 
         Raises:
+            InputError: the networks of both runs differ, or the amount is out of range.
             GanEdgeError: there is no such checkpoint, or the networks of the run have to be given to `Run`.
             ExportError: the network cannot be exported; says why.
         """
         run, output = folders.Run(self.folder), None if path is None else Path(path)
         with RandomNumbers(torch.device("cpu")).used():
             chosen, _ = choose_checkpoint(run, str(checkpoint))
-            return export_run(run, chosen, opset, output, name, self.networks)["generator"].path
+            other = None if blend is None else (blend if isinstance(blend, Run) else Run(Path(blend))).folder
+            mixed = None if other is None else best_of(folders.Run(other), amount)
+            return export_run(run, chosen, opset, output, name, self.networks, mixed)["generator"].path
 
 
 @in_python
@@ -181,7 +193,9 @@ def train(
             the data have classes) and gives images float [n, c, h, w] in [-1, 1]; the discriminator takes images (and
             labels) and gives logits [n]. Of recipes that learn from two domains, "generator" and "inverse" take images
             float [n, c, h, w] and give such, and "discriminator" and "inverse_discriminator" give logits of any shape;
-            that of pairs takes input and output as one image. A small batch is tried before the run begins.
+            that of pairs takes input and output as one image. Of recipes that enlarge, the generator takes images
+            float [n, c, h, w] in [0, 1] and gives them `scale` times as high and wide. A small batch is tried before
+            the run begins.
         class_names: names of the classes of images in memory.
         data_dir, offline: where known data sets are, and whether they may be downloaded.
         size, mode, background, levels, max_pixels, labels, skip_bad, follow_links: how images of a folder or archive

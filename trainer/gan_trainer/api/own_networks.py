@@ -38,7 +38,8 @@ def check_networks(system: System, config: Config, dataset: Dataset) -> None:
         )
         if config.conditions:
             inputs["labels"] = batch["labels"]
-        _check_generator(state.networks["generator"], inputs, real)
+        values = "[0, 1]" if recipe.learns_from == "photos" else "[-1, 1]"
+        _check_generator(state.networks["generator"], inputs, real, values)
         try:
             losses = system.step(state, recipe, **batch)
         except InputError:
@@ -55,12 +56,11 @@ def check_networks(system: System, config: Config, dataset: Dataset) -> None:
             )
 
 
-def _check_generator(generator: nn.Module, inputs: dict[str, Tensor], real: Tensor) -> None:
+def _check_generator(generator: nn.Module, inputs: dict[str, Tensor], real: Tensor, values: str) -> None:
     takes = " and ".join(
-        f"{name} {'float' if values.is_floating_point() else 'int64'} {list(values.shape)}"
-        for name, values in inputs.items()
+        f"{name} {'float' if one.is_floating_point() else 'int64'} {list(one.shape)}" for name, one in inputs.items()
     )
-    wanted = f"images float {list(real.shape)} in [-1, 1]"
+    wanted = f"images float {list(real.shape)} in {values}"
     try:
         with torch.no_grad():
             images = generator(*inputs.values())

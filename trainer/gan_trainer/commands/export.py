@@ -11,6 +11,8 @@ from gan_runtime.terminal.text import note
 from gan_trainer.commands.flags import RUNS_DIR, RUNS_HELP
 from gan_trainer.commands.requirements import require
 
+AMOUNT = 0.5  # of the weights of --blend, unless another is given
+
 
 def export(
     source: Annotated[
@@ -22,7 +24,7 @@ def export(
         ),
     ] = None,
     checkpoint: Annotated[
-        str, typer.Option(help="Checkpoint to export: best (lowest FID), last, or a number of images.")
+        str, typer.Option(help="Checkpoint to export: best of the run's evaluations, last, or a number of images.")
     ] = "best",
     opset: Annotated[int, typer.Option(help="Version of the ONNX operator set, 13 to 20.")] = 17,
     output: Annotated[
@@ -31,22 +33,40 @@ def export(
     name: Annotated[
         str | None, typer.Option(help="Name of the model in its manifest.", show_default="the name of the run or file")
     ] = None,
+    blend: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Another run of sr or esrgan with the same network: interpolate its best weights with those of RUN.",
+            show_default=False,
+        ),
+    ] = None,
+    amount: Annotated[
+        float | None,
+        typer.Option(help="Share of the weights of --blend, 0 to 1.", show_default=f"{AMOUNT}"),
+    ] = None,
     runs_dir: Annotated[Path, typer.Option(help=RUNS_HELP)] = RUNS_DIR,
     as_json: Json = False,
     version: Version = False,
 ) -> None:
     """Export the generator of a run as one ONNX file, whose outputs are compared with those of torch.
 
-    Published weights are recognised by their names and shapes: the generators of CycleGAN and pix2pix, and DCGAN of
-    PyTorch's tutorial. Nothing but tensors is read from such a file.
+    Published weights are recognised by their names and shapes: RRDBNet (ESRGAN, Real-ESRGAN) and SRVGGNetCompact, the
+    generators of CycleGAN and pix2pix, and DCGAN of PyTorch's tutorial. Nothing but tensors is read from such a file.
     """
     require("gan-export")
+    from gan_runtime.errors import InputError
     from gan_trainer.convert.export import is_checkpoint
 
+    if amount is not None and blend is None:
+        raise InputError(f"--amount {amount:g}: has an effect only with --blend; name a run, or leave it out")
     if source is not None and is_checkpoint(source):
+        if blend is not None:
+            raise InputError(f"--blend {blend}: interpolates two runs, and {source} is none")
         _export_weights(source, checkpoint, opset, output, name, as_json)
     else:
-        _export_run(source, checkpoint, opset, output, name, runs_dir, as_json)
+        mixed = None if blend is None else (blend, AMOUNT if amount is None else amount)
+        _export_run(source, checkpoint, opset, output, name, runs_dir, mixed, as_json)
 
 
 def _export_run(
@@ -56,9 +76,10 @@ def _export_run(
     output: Path | None,
     name: str | None,
     runs_dir: Path,
+    mixed: tuple[Path, float] | None,
     as_json: bool,
 ) -> None:
-    from gan_trainer.runs.export import choose_checkpoint, export_run
+    from gan_trainer.runs.export import best_of, choose_checkpoint, export_run
     from gan_trainer.runs.folder import newest_run, open_run
 
     found = open_run(source, runs_dir) if source is not None else newest_run(runs_dir)
@@ -66,9 +87,14 @@ def _export_run(
         note(f"run: {found.folder}, the newest in {runs_dir}")
     chosen, why = choose_checkpoint(found, checkpoint)
     note(f"checkpoint: {chosen}, {why}")
-    files = export_run(found, chosen, opset, output, name)
+    blend = best_of(open_run(mixed[0], runs_dir), mixed[1]) if mixed else None
+    if blend:
+        note(f"blend: {blend.amount:g} of the weights of {blend.checkpoint}")
+    files = export_run(found, chosen, opset, output, name, blend=blend)
     file, *others = files.values()
     report = _report(file) | {"run": str(found.folder), "checkpoint": str(chosen)}
+    if blend:
+        report["blend"] = {"run": str(blend.run.folder), "checkpoint": str(blend.checkpoint), "amount": blend.amount}
     text = str(file.path)
     for kind, other in zip(list(files)[1:], others, strict=True):
         report[kind] = {"output": str(other.path), "bytes": len(other.content), "sha256": other.sha256}

@@ -11,7 +11,7 @@ import click
 import typer
 
 from gan_runtime.terminal.help import DATA, GroupedCommand
-from gan_trainer.recipes.base import DOMAIN_OPTIONS
+from gan_trainer.recipes.base import DOMAIN_OPTIONS, WITHOUT_MEANING
 from gan_trainer.recipes.checks import flag
 from gan_trainer.recipes.recipe import changeable, find_recipe
 
@@ -114,6 +114,7 @@ class RecipeCommand(GroupedCommand):
         recipe = find_recipe(name)
         own = {field.name: field for field in fields(recipe) if field.init}
         others = {*FLAGS, *DOMAIN_OPTIONS["pairs"]}.difference(DOMAIN_OPTIONS.get(recipe.learns_from, ()))
+        others.update(WITHOUT_MEANING.get(recipe.learns_from, ()))
         for parameter in self.get_params(ctx):
             if parameter.name in own:
                 yield _of_field(parameter, own[parameter.name], name, getattr(recipe, parameter.name))

@@ -18,6 +18,7 @@ DOMAIN_OPTIONS = {  # options of data with two domains, by what a recipe learns 
     "pairs": ("input", "direction", "input_mode"),
     "unpaired": ("direction", "input_mode"),
 }
+WITHOUT_MEANING = {"photos": ("size", "labels")}  # options of reading pictures, by what a recipe learns from
 
 
 def setting(default: Any, text: str, choices: tuple[str, ...] = (), **bounds: Any) -> Any:

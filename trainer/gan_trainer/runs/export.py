@@ -13,6 +13,7 @@ from gan_runtime.errors import GanEdgeError, InputError, OutputError
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.model_file import ModelFile
 from gan_runtime.models import ENCODER_SUFFIX, EXPORTED, SHIPPED
+from gan_trainer.runs.blend import Blend, check_blend, mix
 from gan_trainer.runs.folder import Run, software
 from gan_trainer.systems import with_networks
 from gan_trainer.tasks import task_of
@@ -55,6 +56,7 @@ def export_run(
     output: Path | None = None,
     name: str | None = None,
     networks: Mapping[str, nn.Module] | None = None,
+    blend: Blend | None = None,
 ) -> Files:
     """Export `run` to `output`, by default exported/<run>.onnx, and the other files of its task to the same folder.
 
@@ -63,6 +65,8 @@ def export_run(
         checkpoint: a checkpoint of this run; None for the best one (`choose_checkpoint`).
         opset, output, name: as `export`.
         networks: the networks that the run trained instead of the recipe's, if any; their weights are not changed.
+        blend: another run, whose weights are mixed with those of this one; the output is exported/<run>-blend.onnx by
+            default.
 
     Returns:
         The files as written, by name, the main one first: "generator", and "encoder" where the run has one.
@@ -72,23 +76,42 @@ def export_run(
         ExportError, InputError, OutputError: as `export`. All files are verified before the first is written.
     """
     path = checkpoint or choose_checkpoint(run)[0]
-    saved = load_checkpoint(path)
-    config = Config.from_dict(saved["config"], str(path))
+    config, saved = _opened(path)
     loaded = _load_networks(config, saved, path, networks or {})
-    run_name = run.folder.resolve().name
-    output = output or default_output(run_name)
+    model_name = run.folder.resolve().name + ("-blend" if blend else "")
+    output = output or default_output(model_name)
     about: dict[str, Any] = {
         "opset": opset,
-        "name": name or run_name,
+        "name": name or model_name,
         "training": _training(config, saved),
-        "quality": _quality(run, saved["images_seen"]),
+        "quality": [] if blend else _quality(run, saved["images_seen"]),
     }
+    if blend:
+        about["training"] |= {"blend": _blended(loaded, config, blend)}
     if output.name.endswith(ENCODER_SUFFIX):
         raise InputError(f"--output {output}: *{ENCODER_SUFFIX} is reserved for encoders; choose another file name")
     check_writable(output)
     files = task_of(config).export(loaded, config, output, about)
     _write_together([*files.values()][::-1])
     return files
+
+
+def best_of(run: Run, amount: float) -> Blend:
+    """The best checkpoint of `run` with so much of its weights, for `export_run`. Errors as `choose_checkpoint`."""
+    return Blend(run, choose_checkpoint(run)[0], amount)
+
+
+def _opened(path: Path) -> tuple[Config, dict[str, Any]]:
+    saved = load_checkpoint(path)
+    return Config.from_dict(saved["config"], str(path)), saved
+
+
+def _blended(networks: dict[str, nn.Module], config: Config, blend: Blend) -> dict[str, Any]:
+    """Mix the weights of another run into `networks`, and say where they come from."""
+    other, saved = _opened(blend.checkpoint)
+    check_blend(config, other, blend.name)
+    mix(networks, _load_networks(other, saved, blend.checkpoint, {}), blend.amount)
+    return {"run": blend.name, "amount": blend.amount} | _training(other, saved)
 
 
 def _load_networks(

@@ -147,6 +147,8 @@ class Task:
         floors: the kinds of real samples that the report shows scores of.
         comparison: how gan-compare shows exported files; None: it cannot.
         tiles: (evaluation, configuration) -> label, value and detail of the report's figures, besides those of `best`.
+        check_blend: (configuration, another) -> how their networks differ, "" if the weights of both can be
+            interpolated; None: those of no two runs can.
         of_recipe: recipe -> the task as it is for that recipe; None: the same for all.
         of_few: the task for data without test images and with fewer than 10,000 training images; None: the same.
     """
@@ -167,5 +169,6 @@ class Task:
     floors: tuple[str, ...] = ()
     comparison: Comparison | None = None
     tiles: Callable[[Entry, Config], list[tuple[str, str, str]]] = lambda entry, config: []
+    check_blend: Callable[[Config, Config], str] | None = None
     of_recipe: Callable[[Recipe], "Task"] | None = None
     of_few: "Task | None" = None

@@ -20,6 +20,7 @@ from gan_runtime.images.grids import grid
 from gan_runtime.images.resample import enlarged
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.base import Recipe
+from gan_trainer.recipes.checks import flag
 from gan_trainer.recipes.upscaling import UpscalingRecipe
 from gan_trainer.tasks.task import Best, Comparison, Entry, Files, Metric, Task
 from gan_trainer.tasks.upscaling_judge import enlarge, held_out, open_judge, pairs_of, recipe_and_photos
@@ -85,6 +86,16 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
     options = about | {"training": training, "pictures": data.pictures}
     file = upscaler_file(networks["generator"], output, channels=data.size.channels, scale=recipe.scale, **options)
     return {"generator": file}
+
+
+def difference(config: Config, other: Config) -> str:
+    """How the networks of two runs differ; "" if they are of the same architecture."""
+    ours, theirs = config.recipe, other.recipe
+    for name in ("network", "width", "blocks", "scale"):
+        if getattr(ours, name) != getattr(theirs, name):
+            return f"{flag(name, getattr(theirs, name))}, and {flag(name, getattr(ours, name))} of the other run"
+    channels = other.data.size.channels, config.data.size.channels
+    return "" if channels[0] == channels[1] else f"{channels[0]} channels, and {channels[1]} of the other run"
 
 
 def subject(config: Config) -> str:
@@ -156,5 +167,6 @@ TASK = Task(
     floors=(BICUBIC, TEST),
     comparison=Comparison(("psnr", "ssim", "grid", "gradient", "patches"), samples, features_for, beside),
     tiles=tiles,
+    check_blend=difference,
     of_recipe=_of_recipe,
 )
