@@ -283,6 +283,19 @@ def test_both_domains_are_one_folder(pairs: PairOptions) -> None:
     refused("A and B have the same pictures", pairs=pairs)
 
 
+def test_inputs_that_are_their_targets() -> None:
+    grey = PairOptions(input="grey")
+    Path("grey").mkdir()
+    for number in (1, 2):
+        picture(number).convert("L").save(f"grey/{number}.png")
+    refused("grey: --input grey changes none of the pictures, so there is nothing to learn", path="grey", pairs=grey)
+    put("grey/3.png", 3)
+    assert len(load("grey", pairs=grey).images) == 3
+    for path in ("e/A/1.png", "e/A/2.png", "e/B/1.bmp", "e/B/2.bmp"):
+        put(path, int(Path(path).stem))
+    refused("e: A and B have the same pictures", path="e")
+
+
 def test_photos_are_not_pairs_side_by_side() -> None:
     put("d/1.png", 1, 64, 48)
     refused("1.png (64 x 48 pixels: not two square pictures side by side)", "--input", "A and B")

@@ -254,6 +254,8 @@ def test_changed_and_new_pictures_are_translated(call: Call, photos: str) -> Non
     assert "out/: 4 of 6 images exist already" in done.err
     np.testing.assert_array_equal(pixels_of("out/b.png"), 255 - noise(4, 4))
     assert Path("out/f.png").exists()
+    assert "out/: of earlier inputs, which are not among these: f.png\n" in done.err
+    assert "of earlier inputs" not in call("gan-translate", photos, "new/").err
 
 
 def test_another_request_is_refused(call: Call, photos: str) -> None:

@@ -112,6 +112,11 @@ def _part(reading: _Reading, *, held_out: bool) -> Domains:
         if not side.names:
             raise DataError(f"{reading.listing.path}: {_why_empty(reading.layout, side.domain, held_out)}")
     source, target = _pairs(reading, *sides) if reading.pairs.paired else [_one(reading, side) for side in sides]
+    if reading.pairs.input and _equal(source, target):
+        raise DataError(
+            f"{reading.listing.path}: --input {reading.pairs.input} changes none of the pictures, so there is nothing "
+            "to learn; name other pictures, or another --input"
+        )
     if source.digest == target.digest or (sides[0].domain and _same(source.content, target.content)):
         raise DataError(
             f"{reading.listing.path}: A and B have the same pictures, so there is nothing to learn; name other folders"
@@ -226,6 +231,11 @@ def _remark_on_sizes(reading: _Reading, inputs: Decoded, targets: Decoded) -> No
         )
         many = f"{len(different):,} of {len(inputs.names):,} pairs"
         reading.remarks.append(f"{many} have pictures of different sizes, as {one} and {other}; both are resized")
+
+
+def _equal(inputs: Decoded, targets: Decoded) -> bool:
+    """Whether each input is its target; a grey picture may be equal to one in colour."""
+    return all(bool((one == other).all()) for one, other in zip(inputs.images, targets.images, strict=True))
 
 
 def _same(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> bool:

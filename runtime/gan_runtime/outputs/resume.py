@@ -84,6 +84,13 @@ def say_damaged(output: str, names: list[str], quiet: bool) -> None:
         note(f"{output}: damaged, will be written again: {', '.join(names[:SHOWN])}{more}")
 
 
+def say_without_input(output: str, names: list[str], quiet: bool) -> None:
+    """Print the names of files of earlier calls that belong to no input of this one. They are left as they are."""
+    if names and not quiet:
+        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        note(f"{output}: of earlier inputs, which are not among these: {', '.join(names[:SHOWN])}{more}")
+
+
 def say_kept(output: str, kept: int, n: int, quiet: bool) -> None:
     """Print how many images exist already."""
     if kept and not quiet:

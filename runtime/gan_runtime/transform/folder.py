@@ -105,6 +105,7 @@ def _missing(output: str, tasks: list[Task], threads: int, quiet: bool) -> tuple
     if changed and not quiet:
         what = "1 input has" if changed == 1 else f"{changed:,} inputs have"
         note(f"{output}: {what} changed since, and will be run again")
+    resume.say_without_input(output, sorted(table.rows.keys() - {task.name for task in tasks}), quiet)
     missing = [task for task in tasks if states.get(task.name) != ""]
     resume.say_kept(output, len(tasks) - len(missing), len(tasks), quiet)
     return table, missing
