@@ -126,6 +126,8 @@ class Tiling:
         norm: the kind of normalisation, free form. "instance" takes its statistics from the image.
         tile, tile_psnr: if `context` is None, how far tiles were off when the file was exported: the PSNR in dB of
             square tiles of `tile` pixels against the whole, of an image of twice that side.
+        near: if `context` is so large that tiles are nearly all overlap, a smaller one, from which tiles were at most
+            one grey level from the whole along a seam when the file was exported; None if none was found or needed.
     """
 
     multiple: int = 1
@@ -134,12 +136,13 @@ class Tiling:
     norm: str = ""
     tile: int | None = None
     tile_psnr: float | None = None
+    near: int | None = None
 
     def __post_init__(self) -> None:
         _check_count("network.multiple", self.multiple)
         _check_count("network.least", self.least)
         _check_type("network.norm", self.norm, str)
-        for key, least in {"context": 0, "tile": 1}.items():
+        for key, least in {"context": 0, "tile": 1, "near": 0}.items():
             if getattr(self, key) is not None:
                 _check_count(f"network.{key}", getattr(self, key), least=least)
         if self.tile_psnr is not None:

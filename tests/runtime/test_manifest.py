@@ -130,12 +130,12 @@ def test_the_json_of_each_task_is_that_of_the_format(file: ModelFile) -> None:
     assert to_json(TRANSLATE) == (
         f'{head}: "t", "task": "translate", "inputs": {{"source": {any_size}}}, "output": {any_size}, {rest}, '
         '"prepared": "grey", "network": {"multiple": 4, "least": 8, "context": 59, "norm": "batch", "tile": null, '
-        '"tile_psnr": null}, "counterpart": {"file": "t-inverse.onnx", "weights": "ab12"}}'
+        '"tile_psnr": null, "near": null}, "counterpart": {"file": "t-inverse.onnx", "weights": "ab12"}}'
     )
     assert to_json(GREY_UPSCALE) == (
         f'{head}: "u", "task": "upscale", "inputs": {{"source": {any_size}}}, "output": {any_size}, {rest}, '
         '"scale": 4, "channel_order": "L", "network": {"multiple": 1, "least": 1, "context": 10, "norm": "none", '
-        '"tile": null, "tile_psnr": null}}'
+        '"tile": null, "tile_psnr": null, "near": null}}'
     )
 
 

@@ -134,6 +134,29 @@ def test_the_context_is_no_larger_than_it_must_be(kind: str) -> None:
     assert abs(reach - context) < positive.multiple  # the context is counted from whole blocks of so many pixels
 
 
+def test_a_network_that_sees_far_has_a_context_that_nearly_suffices() -> None:
+    with exported("rrdb unshuffled x1") as upscaler:
+        tiling = upscaler.manifest.network
+        assert tiling is not None
+        assert tiling.context is not None
+        assert tiling.near in range(8, tiling.context, 4)
+        picture = textured(40, 300, 1)
+        whole, part = (upscaler.upscale(one, 0) for one in (picture, picture[:, 100:]))
+        seam = np.abs(whole[:, 100 + tiling.near :].astype(int) - part[:, tiling.near :])
+        assert seam.max() <= 2
+    near = exported("rrdb x4").manifest.network
+    assert near is not None
+    assert near.near is None
+
+
+def test_no_context_nearly_suffices_if_far_pixels_matter() -> None:
+    far = nn.Conv2d(3, 3, 3, padding=80, dilation=80)
+    nn.init.constant_(far.weight, 0.1)
+    tiling = Upscaler.open(upscaler_file(far, Path("x.onnx"), channels=3, scale=1), "cpu").manifest.network
+    assert tiling is not None
+    assert (tiling.context, tiling.near) == (80, None)
+
+
 @pytest.mark.parametrize("opset", [13, 15, 17, 18, 20])
 @pytest.mark.parametrize("kind", ["compact x2", "compact prelu", "edsr x3", "rrdb x4", "rrdb unshuffled x2"])
 def test_every_network_at_every_opset(kind: str, opset: int) -> None:

@@ -139,6 +139,7 @@ def _describe_network(network: Tiling) -> dict[str, Any]:
     if network.norm:
         facts["norm"] = network.norm
     if network.context is not None:
-        return facts | {"context": f"{network.context} pixels", "tiles": "equal to the whole picture"}
+        near = "" if network.near is None else f"; within one grey level from {network.near} pixels on"
+        return facts | {"context": f"{network.context} pixels{near}", "tiles": "equal to the whole picture"}
     off = "" if network.tile is None else f", {network.tile_psnr} dB from the whole picture if of {network.tile} pixels"
     return facts | {"context": "the whole picture", "tiles": f"blended{off}"}

@@ -20,6 +20,8 @@ TILE = 256  # pixels, the side of the tiles whose error is measured
 PICTURES = 2
 STEPS = 4  # a picture that is compared with its tiles is longer than one by at most so many strides of the network
 SHORT = 32  # pixels, its other side at most
+FAR = 64  # pixels of context, beyond which exact tiles are nearly all overlap
+NEAR = 8, 16, 32, 64  # pixels of context that are tried then
 CONTRAST = 1.5
 ALIKE_DB = 99.0  # in place of the infinite PSNR of equal pictures
 
@@ -89,6 +91,29 @@ def check_tiles(opened: ImageToImage) -> None:
                 f"no pixel should depend on others further away than {tiling.context}: does the network use its "
                 "attribute multiple, or the position of a pixel?"
             )
+
+
+def near_context(opened: ImageToImage) -> int | None:
+    """A smaller context of `NEAR` from which tiles are at most a level from the whole along a seam; None if none is.
+
+    A picture of `FIRST` pixels is run as a whole and from `near` pixels before its middle on.
+    """
+    multiple, middle = _tiling(opened).multiple, FIRST // 2
+    for near in (-(-pixels // multiple) * multiple for pixels in NEAR):
+        cuts = [_cut(opened, middle // multiple * multiple, near, along) for along in (0, 1)]
+        if max(cuts) <= 1:
+            return near
+    return None
+
+
+def _cut(opened: ImageToImage, middle: int, near: int, along: int) -> int:
+    """The largest difference behind `middle` of a picture, of which `near` pixels before it are seen, to the whole."""
+    picture = random_picture(*((FIRST, SHORT) if along == 0 else (SHORT, FIRST)), opened.manifest.source.channels or 3)
+    part = np.take(picture, range(middle - near, FIRST), along)
+    whole, cut = (opened.run_picture(pixels, 0).astype(np.int16) for pixels in (picture, part))
+    kept = (FIRST - middle) * opened.scale
+    behind = [np.take(pixels, range(-kept, 0), along) for pixels in (whole, cut)]
+    return int(np.abs(behind[0] - behind[1]).max())
 
 
 def tile_psnr(opened: ImageToImage) -> tuple[int, float]:

@@ -19,7 +19,7 @@ from gan_runtime.model_file import ModelFile
 from gan_runtime.opening import open_model
 from gan_trainer.data.pixels import to_pixels
 from gan_trainer.export.any_size import AnySize
-from gan_trainer.export.context import check_tiles, context_of, tile_psnr
+from gan_trainer.export.context import FAR, check_tiles, context_of, near_context, tile_psnr
 from gan_trainer.export.network import plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, ExportError, finish, to_onnx
 from gan_trainer.export.parity import Compute, Output, Rows, check_parity, image_blocks, network_rows
@@ -214,6 +214,6 @@ def _tried(opened: ImageToImage, kind: Kind) -> Tiling | None:
         opened(source_images(ImageAxes(*size, channels), 1))
     if tiling.context is not None:
         check_tiles(opened)
-        return tiling
+        return replace(tiling, near=near_context(opened)) if tiling.context > FAR else tiling
     tile, psnr = tile_psnr(opened)
     return replace(tiling, tile=tile, tile_psnr=psnr)

@@ -18,7 +18,7 @@ from gan_trainer.export.network import frozen_copy
 from gan_trainer.export.onnx_file import check_opset
 from gan_trainer.training.determinism import settle_math_library
 
-KIND = Kind("values in [0, 1]", WHITE, from_pixels, to_levels, 32, ((1, 1), (1, 9), (33, 31), (48, 80)))
+KIND = Kind("values in [0, 1]", WHITE, from_pixels, to_levels, 32, ((1, 1), (1, 9), (33, 31), (36, 52)))
 
 
 def upscaler_file(
