@@ -66,7 +66,7 @@ BAD_FILES = {
     "damaged-data.png": (flipped(noisy_png(), 3000), "damaged"),
     "bomb.png": (bomb_png(20_000, 20_000), "a decompression bomb"),
     "large.png": (bomb_png(20_000, 10_001), "20000 x 10001 pixels, more than 200,000,000"),
-    "no-pixels.png": (bomb_png(0, 40), "damaged, or PNG of a variant that is not read"),
+    "no-pixels.png": (bomb_png(0, 40), "0 x 40 pixels: there are none"),
     "pdf.png": (b"%PDF-1.7\n1 0 obj\n", "not an image of a supported format"),
     "postscript.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image of a supported format"),
     "svg.png": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not an image of a supported format"),

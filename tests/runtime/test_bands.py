@@ -1,7 +1,8 @@
 """Pictures that are written in bands of rows: what Pillow reads is what was written."""
 
 import io
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,6 +17,7 @@ from gan_runtime.images.png_writing import write_png
 from gan_runtime.images.tiff_writing import write_tiff
 from gan_runtime.images.writing import Encoding
 from gan_runtime.manifest import Tiling
+from gan_runtime.outputs.prefetch import prefetch
 from gan_runtime.tiling import bands_in_tiles
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -144,3 +146,17 @@ def test_bands_come_as_soon_as_their_tiles_are_done() -> None:
     first = next(bands)
     assert begun == 4
     np.testing.assert_array_equal(np.concatenate([first, *bands]), pixels)
+
+
+def test_an_interruption_stops_what_is_computed_ahead() -> None:
+    stopped = threading.Event()
+
+    def source() -> Iterator[int]:
+        yield 1
+        stopped.wait(60)
+
+    items = prefetch(source(), 1, stopped.set)
+    assert next(items) == 1
+    with pytest.raises(KeyboardInterrupt):
+        items.throw(KeyboardInterrupt)
+    assert stopped.is_set()

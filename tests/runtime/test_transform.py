@@ -55,7 +55,20 @@ def model(
 
     source = ImageAxes(side, side, channels)
     return PictureModel(
-        "test", "testing", Path("x.onnx"), "0" * 64, source, gives, scale, tiling, 512, "cpu", threads, "", False, run
+        "test",
+        "testing",
+        Path("x.onnx"),
+        "0" * 64,
+        source,
+        gives,
+        scale,
+        lambda tile: tiling,
+        512,
+        "cpu",
+        threads,
+        "",
+        False,
+        run,
     )
 
 

@@ -22,6 +22,7 @@ from upscalers import enlarged, upscaler
 
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.whole import WholeDecoder
+from gan_runtime.manifest import Tiling
 
 Call = Callable[..., Result]
 UPSCALE = [sys.executable, "-c", "from gan_runtime.commands.upscale import upscale_main; upscale_main()"]
@@ -136,6 +137,18 @@ def test_auto_takes_small_tiles_where_memory_is_scarce(call: Call, exported: Pat
         assert f"tiles: 1 image in tiles of {sides[-1]} pixels, as the whole\n" in done.err
     assert sides[1] < sides[0] == 256
     assert Path(f"{2**34}.png").read_bytes() == Path(f"{2**22}.png").read_bytes()
+
+
+def test_a_network_that_sees_far_is_run_in_tiles_that_see_less(call: Call) -> None:
+    model = upscaler("deep.onnx", SCALE, network=Tiling(context=100, norm="none"))
+    save("a.png", noise(300, 280))
+    words = "which see 32 of the 100 pixels around them that the network can see: nearly as the whole"
+    for tile, exact in (("auto", False), (65, False), (200, False), (201, True), (0, True)):
+        done = call("gan-upscale", "--model", model, "a.png", f"{tile}.png", "--tile", tile, "--json")
+        assert json.loads(done.out)["tiles"]["exact"] == exact
+        assert (words in done.err) == (not exact)
+        np.testing.assert_array_equal(pixels_of(f"{tile}.png"), larger(noise(300, 280)))  # it sees 1 pixel
+    assert call("gan-upscale", "--model", model, "a.png", "x.png", "--tile", 64).refused("needs tiles of at least 65")
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "I;16", "LA", "P"])
@@ -361,7 +374,7 @@ def test_bad_input_is_one_line(call: Call, exported: Path, unconditional_model: 
         ("in", "out.png"): ["out.png: several pictures need a folder"],
         ("b.png", "out.png"): ["b.png: no such file"],
         ("cut.png", "out.png"): ["cut.png: damaged: image file is truncated"],
-        ("empty.png", "out.png"): ["empty.png: damaged"],
+        ("empty.png", "out.png"): ["empty.png: 0 x 40 pixels: there are none"],
         ("bomb.png", "out.png"): ["bomb.png: 30000 x 30000 pixels", "a decompression bomb"],
         ("wide.png", "out.webp"): ["wide.png: 18000 x 2 pixels; WEBP has at most 16,383 per side; write .png"],
         ("a.png", "out.png", "--tile", 2): ["--tile 2: exported/x2.onnx needs tiles of at least 3 pixels"],

@@ -96,7 +96,7 @@ def _remarks(report: Report, model: PictureModel, settings: Settings, *, failed:
         remarks.append(f"skipped: {report.failure()}")
     if report.in_tiles:
         images = f"{report.in_tiles:,} image{'s' * (report.in_tiles > 1)}"
-        remarks.append(f"tiles: {images} in tiles of {report.side} pixels, {model.tiles()}")
+        remarks.append(f"tiles: {images} in tiles of {report.side} pixels, {model.tiles(settings.tile)}")
     return remarks
 
 
@@ -104,7 +104,12 @@ def _as_json(asked: Asked, report: Report, model: PictureModel, settings: Settin
     about, seconds = settings.identity(), time.perf_counter() - began
     return {
         **report.to_json(),
-        "tiles": {"n": report.tiles, "side": report.side, "exact": model.exact, "difference": model.tiles()},
+        "tiles": {
+            "n": report.tiles,
+            "side": report.side,
+            "exact": model.exact(settings.tile),
+            "difference": model.tiles(settings.tile),
+        },
         **{name: about.get(name) for name in (*asked.reported, "format", "quality")},
         "pictures": {name: about[name] for name in ("background", "levels")},
         "model": {"path": str(model.path), "sha256": model.sha256},

@@ -42,7 +42,12 @@ class ImageToImage(OnnxModel):
     def window(self) -> int | None:
         """The side of its tiles in pixels of the input if none is asked for; None if it takes images of one size."""
         side = WINDOW if self.scale == 1 else WINDOW // 2  # an upscaler's last layers are larger than its input
-        return usual_window(self.manifest.network, side) if self.manifest.network else None
+        tiling = self.tiling(None)
+        return usual_window(tiling, side) if tiling else None
+
+    def tiling(self, tile: int | None) -> Tiling | None:
+        """How a picture is run in tiles of this side, None and 0 as for `run_picture`; None if it takes one size."""
+        return self.manifest.network
 
     def __call__(self, images: Picture, tile: int | None = None) -> Picture:
         """Run images of one size.
@@ -68,7 +73,8 @@ class ImageToImage(OnnxModel):
         """Run one picture of any size, a large one in tiles, which limit the memory.
 
         Tiles give the bytes of the whole picture on a CPU, and differ by at most one grey level on other devices, if
-        `manifest.network.context` is finite. Otherwise they are blended, and differ as `tile_psnr` there says.
+        `tiling(tile).context` is that of `manifest.network`. If that is None, they are blended, and differ as
+        `manifest.network.tile_psnr` says.
 
         Args:
             picture: uint8 [h, w, c]; or an image of Pillow, which is turned upright and converted to sRGB. Its alpha
@@ -98,7 +104,7 @@ class ImageToImage(OnnxModel):
     def _in_tiles(self, picture: Any, tile: int | None) -> tuple[Pixels, Run, int, Tiling, int, Mapped]:
         """The arguments of `run_in_tiles` and `bands_in_tiles`."""
         pixels = self._checked(picture[None] if isinstance(picture, np.ndarray) else picture)[0]
-        window, tiling = self._window(tile, max(pixels.shape[:2])), self.manifest.network or Tiling()
+        window, tiling = self._window(tile, max(pixels.shape[:2])), self.tiling(tile) or Tiling()
         return pixels, self._run_one, window, tiling, self.scale, self._mapped
 
     def _run_images(self, images: NDArray[np.uint8], tile: int | None) -> NDArray[np.uint8]:

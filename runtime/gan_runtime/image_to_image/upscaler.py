@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gan_runtime.image_to_image.model import ImageToImage, Picture
-from gan_runtime.manifest import UpscaleManifest, read_manifest
+from gan_runtime.manifest import Tiling, UpscaleManifest, read_manifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.signature import check_signature, check_task
-from gan_runtime.tiling import Done
+from gan_runtime.tiling import Done, least_window, near
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +34,13 @@ class Upscaler(ImageToImage):
     def scale(self) -> int:
         """How many times as high and wide its outputs are."""
         return self.manifest.scale
+
+    def tiling(self, tile: int | None) -> Tiling | None:
+        """How a picture is run in tiles: those of a network that sees far are exact if `tile` is large enough."""
+        network = self.manifest.network
+        if network is None or tile == 0 or (tile is not None and tile >= least_window(network)):
+            return network
+        return near(network)
 
     def upscale(self, picture: Picture, tile: int | None = None, done: Done | None = None) -> Picture:
         """Enlarge one picture of any size: `run_picture` by the name of the task."""

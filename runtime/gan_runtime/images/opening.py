@@ -23,6 +23,7 @@ PNG_CHUNKS = (b"tRNS", b"eXIf")  # ancillary chunks that are kept for Pillow
 PNG_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 PNG_COLOUR = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")
 GREY = 0  # colour type of a PNG
+HEADER_END = 33  # of the first chunk of a PNG
 FOREIGN = {  # other files that are often found among pictures, by their first bytes
     b"%PDF": "a PDF",
     b"8BPS": "a Photoshop file",
@@ -79,6 +80,8 @@ def open_picture(content: bytes, max_pixels: int, *, animated: bool = False) -> 
     if not content:
         raise DataError("empty")
     is_png = content.startswith(PNG)
+    if is_png and len(content) >= HEADER_END and 0 in (sides := struct.unpack_from(">II", content, 16)):
+        raise DataError(f"{sides[0]} x {sides[1]} pixels: there are none")
     colour: dict[bytes, bytes] = {}
     if is_png:
         content, colour = _without_metadata(content, PNG_CHUNKS + PNG_ANIMATION * animated)

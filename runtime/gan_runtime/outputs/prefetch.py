@@ -1,7 +1,7 @@
 """Run an iterator ahead of its consumer: the next batch is computed while the last one is written."""
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
 from typing import Any, TypeVar
@@ -11,10 +11,11 @@ T = TypeVar("T")
 _PATIENCE = 0.1  # seconds between checks whether the consumer has stopped
 
 
-def prefetch(source: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
+def prefetch(source: Iterator[T], ahead: int = 2, stop: Callable[[], None] = lambda: None) -> Generator[T, None, None]:
     """The items of `source` in order, computed in a separate thread; at most `ahead` of them wait in a queue.
 
-    An exception in `source` is raised in place of its item. The thread ends if the consumer stops early.
+    An exception in `source` is raised in place of its item. The thread ends if the consumer stops early: once it has
+    computed the item that it is at. If the program is interrupted, `stop` is called, which may ask it to end earlier.
     """
     waiting: Queue[tuple[str, Any]] = Queue(ahead)
     stopped = threading.Event()
@@ -46,6 +47,9 @@ def prefetch(source: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
             if kind == "error":
                 raise value
             yield value
+    except (KeyboardInterrupt, SystemExit):
+        stop()
+        raise
     finally:
         stopped.set()
         with suppress(Empty):

@@ -1,6 +1,6 @@
 """A model that gives pictures of pictures, as this room sees it, whatever its task."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,7 +32,8 @@ class PictureModel:
         source: the pictures that it takes.
         channels: of those that it gives.
         scale: its results are so many times as high and wide.
-        tiling: how it is run in tiles; None if it takes pictures of one size.
+        tiling: how it is run in tiles of a side, None for the usual one and 0 for none; None if it takes pictures of
+            one size.
         window: the side of its tiles in pixels if none is asked for; None if it takes pictures of one size.
         device, threads: where it runs. Each run on a GPU has it for itself.
         prepared: how the inputs of its training were made, a key of `PREPARATIONS`; "" if they were pictures.
@@ -47,7 +48,7 @@ class PictureModel:
     source: ImageAxes
     channels: int
     scale: int
-    tiling: Tiling | None
+    tiling: Callable[[int | None], Tiling | None]
     window: int | None
     device: str
     threads: int
@@ -65,22 +66,24 @@ class PictureModel:
             )
         return MODES[self.source.channels]
 
-    @property
-    def exact(self) -> bool:
+    def exact(self, tile: int | None) -> bool:
         """Whether tiles give what the whole picture gives: the bytes on a CPU, to one grey level elsewhere."""
-        return self.tiling is None or self.tiling.context is not None
+        tiling = self.tiling(tile)
+        return tiling is None or (tiling.context is not None and tiling == self.tiling(0))
 
-    def tiles(self) -> str:
+    def tiles(self, tile: int | None) -> str:
         """How a picture that is run in tiles differs from one that is run as a whole, in words."""
-        if self.exact:
+        if self.exact(tile):
             return "as the whole" if self.device == "cpu" else "as the whole, to one grey level"
-        assert self.tiling
-        norm = self.tiling.norm
-        text = f"blended: {norm} norm takes its statistics from each tile" if norm else "blended"
-        if self.tiling.tile_psnr is not None:
-            text += (
-                f"; at export, tiles of {self.tiling.tile} pixels were {self.tiling.tile_psnr:.1f} dB from the whole"
-            )
+        used, network = self.tiling(tile), self.tiling(0)
+        assert used
+        assert network
+        if used.context is not None:
+            text = f"which see {used.context} of the {network.context} pixels around them that the network can see"
+            return f"{text}: nearly as the whole; --tile 0 takes the whole"
+        text = f"blended: {used.norm} norm takes its statistics from each tile" if used.norm else "blended"
+        if used.tile_psnr is not None:
+            text += f"; at export, tiles of {used.tile} pixels were {used.tile_psnr:.1f} dB from the whole"
         return f"{text}; --tile 0 takes the whole"
 
     def check(self, height: int, width: int) -> None:
@@ -103,7 +106,7 @@ def model_of(opened: ImageToImage) -> PictureModel:
         source=manifest.source,
         channels=manifest.output.channels or 0,
         scale=opened.scale,
-        tiling=manifest.network,
+        tiling=opened.tiling,
         window=opened.window,
         device=opened.session.device,
         threads=opened.threads,

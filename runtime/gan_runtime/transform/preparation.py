@@ -40,7 +40,8 @@ def check_tile(model: PictureModel, tile: int | None) -> None:
     """Raise InputError if the model cannot be run in tiles of this side."""
     if not tile:
         return
-    if model.tiling is None:
+    tiling = model.tiling(tile)
+    if tiling is None:
         raise InputError(f"--tile: {model.path} takes pictures of one size, which need no tiles; leave it out")
-    if tile < least_window(model.tiling):
-        raise InputError(f"--tile {tile}: {model.path} needs tiles of at least {least_window(model.tiling)} pixels")
+    if tile < least_window(tiling):
+        raise InputError(f"--tile {tile}: {model.path} needs tiles of at least {least_window(tiling)} pixels")

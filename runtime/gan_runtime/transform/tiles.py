@@ -28,9 +28,8 @@ class AutoTile:
 
     def side(self, height: int, width: int) -> int | None:
         """The side for a picture of this size in pixels; None if the model takes pictures of one size."""
-        model = self._model
-        small = max(height, width) <= max(SIDES)
-        if model.tiling is None or model.window is None or model.device != "cpu" or not model.exact or small:
+        model, tiling, small = self._model, self._model.tiling(None), max(height, width) <= max(SIDES)
+        if tiling is None or tiling.context is None or model.window is None or model.device != "cpu" or small:
             return model.window
         free = available_memory()
         if free is None:
@@ -38,7 +37,7 @@ class AutoTile:
         bound = min(BOUND, SHARE * free)
         of_tiles, of_bands = model.threads * self._needed(), BANDS * model.scale**2 * width * (model.channels + 1)
         side = int((math.hypot(of_bands, 2 * math.sqrt(of_tiles * bound)) - of_bands) / (2 * of_tiles))
-        return max(least_window(model.tiling), min(side, model.window))
+        return max(least_window(tiling), min(side, model.window))
 
     def _needed(self) -> float:
         """Bytes that the model needs per pixel of a tile, as measured once."""

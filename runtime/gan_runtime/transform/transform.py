@@ -148,7 +148,7 @@ class Transform:
         )
         made.pixels = result.height * result.width
         exif = exif_of(content, *result.size, settings.reading.max_pixels) if settings.encoding.keeps_metadata else b""
-        with closing(prefetch(iter(result.bands), AHEAD)) as bands, self._ending_soon(), out() as file:
+        with closing(prefetch(iter(result.bands), AHEAD, self.stop)) as bands, self._ending_soon(), out() as file:
             settings.encoding.write(file, replace(result, bands=bands), exif)
 
     @contextmanager
