@@ -91,6 +91,15 @@ def test_a_new_network_nearly_enlarges(name: str) -> None:
     assert difference.abs().max() < 0.1
 
 
+@torch.no_grad()
+def test_the_layers_of_a_new_compact_network_keep_the_differences_between_pixels() -> None:
+    torch.manual_seed(0)
+    features, network = picture(24, 24), Compact(4, 3, 32, 8)
+    for layer in network.body[:-1]:
+        features = layer(features)
+    assert features.std((2, 3)).mean() > 0.3 * features.mean(), "0.1 times with torch's own weights"
+
+
 def test_residual_blocks_add_to_their_input() -> None:
     block = ResidualBlock(4)
     nn.init.zeros_(block.conv2.weight)

@@ -35,7 +35,7 @@ def convolution(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
-def start_small(last: nn.Conv2d) -> None:
+def start_small(last: nn.Conv2d, factor: float = LAST) -> None:
     """Let the network begin as the enlargement of its input, nearly."""
     nn.init.zeros_(last.bias)  # type: ignore[arg-type]
-    last.weight.data *= LAST
+    last.weight.data *= factor
