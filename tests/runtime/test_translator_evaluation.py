@@ -180,11 +180,16 @@ def test_pictures_for_testing_that_came_with_the_data(call, real_digits) -> None
     assert (found["n"], found["l1"]) == (40, 0)
     assert (data["train"], data["test"], "hold_out" in data) == (100, 40, False)
     asked = ("gan-eval", "x.onnx", "--device", "cpu", "--threads", 1, "--json")
-    words = "has no pictures for testing, and those of the training of x.onnx had some: what is measured may have been"
+    words = "x.onnx: may have been trained on pictures that are measured:"
     assert words not in call(*asked, "data").err
     for folder in ("testA", "testB"):
         shutil.rmtree(f"data/{folder}")
-    assert f"data: {words}" in call(*asked, "data").err
+    assert f"{words} those for testing that came with its data are not in data\n" in call(*asked, "data").err
+    translator("x.onnx", NEGATIVE, training={"learns_from": "pairs", "hold_out": 0.25})
+    assert words not in call(*asked, "data", "--hold-out", 0.2).err
+    for share in ("0", "0.5"):
+        done = call(*asked, "data", "--hold-out", share)
+        assert f"{words} it held out a share of 0.25, not of {share} (--hold-out)\n" in done.err
 
 
 def test_inputs_are_prepared_as_for_the_training(call, real_digits) -> None:

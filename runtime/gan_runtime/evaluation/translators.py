@@ -112,8 +112,9 @@ def evaluate_translators(
     test = _test({name: translator.manifest for name, translator in translators.items()}, asked)
     size, share = test.size, test.share
     domains = _domains(test, asked, like)
-    if not (asked.inputs or asked.quiet or domains.held_out) and asked.hold_out is None:
-        _warn_of_missing_tests({name: translator.manifest for name, translator in translators.items()}, asked)
+    for name, translator in () if asked.quiet or domains.held_out else translators.items():
+        if reason := _may_have_seen(translator.manifest, asked):
+            note(f"{name}: may have been trained on pictures that are measured: {reason}")
     parts = split_domains(domains, share)
     real = split_domains(domains, share or SHARE)  # without held-out images there would be no floor
     shown = _shown(asked, parts, real, size, like)
@@ -183,17 +184,20 @@ def _test(manifests: Mapping[str, TranslateManifest], asked: Asked) -> Test:
 def _facts(manifest: TranslateManifest, asked: Asked) -> dict[str, Any]:
     """What a file says about its training, by the name of the option or field; None where it does not."""
     source, size = _size_of(manifest, asked.size)
-    share, recorded = asked.hold_out, manifest.training.get("hold_out")
-    if share is None and isinstance(recorded, float | int) and 0 <= recorded <= MAX_SHARE:
-        share = float(recorded)
     return {
         "inputs": source,
         "outputs": size,
         "--input": manifest.prepared if manifest.prepared or "learns_from" in manifest.training else None,
         "--direction": manifest.training.get("direction"),
         "learns from": manifest.training.get("learns_from"),
-        "--hold-out": share,
+        "--hold-out": _recorded_share(manifest) if asked.hold_out is None else asked.hold_out,
     }
+
+
+def _recorded_share(manifest: TranslateManifest) -> float | None:
+    """The share that a training held out; None if the file records none that can be."""
+    recorded = manifest.training.get("hold_out")
+    return float(recorded) if isinstance(recorded, float | int) and 0 <= recorded <= MAX_SHARE else None
 
 
 def _size_of(manifest: TranslateManifest, asked: int | None) -> tuple[ImageSize, ImageSize]:
@@ -226,14 +230,14 @@ def _domains(test: Test, asked: Asked, like: PictureOptions) -> Domains:
     return domains_of(inputs, targets, test.paired and partners)
 
 
-def _warn_of_missing_tests(manifests: Mapping[str, TranslateManifest], asked: Asked) -> None:
-    """A training that held out no share had pictures for testing; data without them may be what it has seen."""
-    for name, manifest in manifests.items():
-        if "learns_from" in manifest.training and "hold_out" not in manifest.training:
-            note(
-                f"{asked.data}: has no pictures for testing, and those of the training of {name} had some: what is "
-                "measured may have been trained on; name all of its data"
-            )
+def _may_have_seen(manifest: TranslateManifest, asked: Asked) -> str:
+    """Why pictures of data without folders for testing may be those of a file's training; "" if they are not."""
+    recorded, share = _recorded_share(manifest), asked.hold_out
+    if recorded is None and share is None and asked.inputs is None and "learns_from" in manifest.training:
+        return f"those for testing that came with its data are not in {asked.data}"
+    if recorded is None or share is None or 0 < share <= recorded or (asked.inputs and not share):
+        return ""
+    return f"it held out a share of {recorded:g}, not of {share:g} (--hold-out)"
 
 
 def _keys(dataset: Dataset) -> list[str]:
