@@ -121,6 +121,10 @@ def test_pairs_are_those_that_training_held_out(call, real_digits) -> None:
         assert 15 < found["n"] < 50
         assert (data["name"], data["hold_out"]) == ("pairs", 0.25)
     assert measured(call, "pairs", "--hold-out", 0.5)[0]["n"] > found["n"]
+    words = "the files translate BtoA; are the folders exchanged?"
+    for named, exchanged in ((("pairs/B", "pairs/A"), False), (("pairs/A", "pairs/B"), True)):
+        done = call("gan-eval", "x.onnx", "--inputs", *named, "--device", "cpu", "--threads", 1)
+        assert (f"--inputs {' '.join(named)}: {words}\n" in done.err) == exchanged
     folders = measured(call, "--inputs", "pairs/B", "pairs/A")[0]
     assert (folders["n"], folders["l1"]) == (found["n"], 0), "the same split, and pairs by name"
 

@@ -218,6 +218,8 @@ def _domains(test: Test, asked: Asked, like: PictureOptions) -> Domains:
         made = bool(test.prepared)
         pairs = PairOptions(test.prepared, DIRECTIONS[0] if made else test.direction, "" if made else mode, test.paired)
         return load_domains(Path(asked.data), pictures_as(asked.data, test.size, like), pairs, asked.quiet)
+    if _domain(asked.data) + _domain(asked.inputs) == test.direction[0] + test.direction[-1] and not asked.quiet:
+        note(f"--inputs {asked.inputs} {asked.data}: the files translate {test.direction}; are the folders exchanged?")
     inputs = load_pictures_as(asked.inputs, test.source, asked.quiet, like)
     targets = load_pictures_as(asked.data, test.size, asked.quiet, like)
     partners = _keys(inputs) == _keys(targets)
@@ -238,6 +240,11 @@ def _may_have_seen(manifest: TranslateManifest, asked: Asked) -> str:
     if recorded is None or share is None or 0 < share <= recorded or (asked.inputs and not share):
         return ""
     return f"it held out a share of {recorded:g}, not of {share:g} (--hold-out)"
+
+
+def _domain(folder: str) -> str:
+    """The domain that the name of a folder says, "A" or "B"; "" if it says none."""
+    return place(f"{Path(folder).name}/picture").domain
 
 
 def _keys(dataset: Dataset) -> list[str]:
