@@ -75,7 +75,8 @@ def as_text(report: dict[str, Any]) -> dict[str, Any]:
     if "domains" in report:
         facts["domains"] = _domains_as_text(report["domains"])
     if report.get("repeated"):
-        facts["repeated"] = f"{_images(report['repeated'])} are exact copies of another image"
+        copies = "is an exact copy" if report["repeated"] == 1 else "are exact copies"
+        facts["repeated"] = f"{_images(report['repeated'])} {copies} of another image"
     else:
         facts.pop("repeated", None)
     return {name: value for name, value in facts.items() if value not in ({}, [])}
