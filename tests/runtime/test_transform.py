@@ -15,7 +15,9 @@ from PIL import Image
 
 from gan_runtime.errors import DataError, InputError, OutputError
 from gan_runtime.images.bands import Banded
+from gan_runtime.images.decoding import decoder
 from gan_runtime.images.options import PictureOptions
+from gan_runtime.images.prepare import PREPARATIONS
 from gan_runtime.images.whole import Picture, WholeDecoder
 from gan_runtime.images.writing import Encoding
 from gan_runtime.manifest import ImageAxes, Tiling
@@ -174,6 +176,15 @@ def test_prepared_inputs_are_made_of_photos_which_are_the_truth() -> None:
     compared = result(Transform(grey_model, Settings(prepare="sketch", compare=True)), png(photo))
     shown = [sketch.repeat(3, axis=2), 255 - sketch.repeat(3, axis=2), photo]
     np.testing.assert_array_equal(compared.colours, np.concatenate(shown, axis=1))
+
+
+def test_inputs_of_transparent_photos_are_made_as_in_training() -> None:
+    alpha = np.linspace(0, 255, 28 * 28).reshape(28, 28).astype(np.uint8)
+    options, content = PictureOptions(size=28), png(np.dstack([noise(28, 28), alpha]))
+    transform = Transform(model(lambda picture: picture), Settings(prepare="blur", reading=options))
+    made = result(transform, content)
+    np.testing.assert_array_equal(made.colours, PREPARATIONS["blur"](decoder(options)(content)))
+    np.testing.assert_array_equal(made.alpha, alpha)
 
 
 def test_pictures_are_resized_first() -> None:

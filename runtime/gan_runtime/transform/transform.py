@@ -197,4 +197,6 @@ class Transform:
 
     def _prepared(self, picture: Picture) -> Picture:
         """The input of the model."""
-        return replace(picture, colours=self._prepare(picture.filled(self.settings.reading.background).colours))
+        background = self.settings.reading.background
+        seen = picture.flattened(background) if self.settings.prepare else picture.filled(background)
+        return replace(picture, colours=self._prepare(seen.colours))
