@@ -52,7 +52,7 @@ def files_of(name: str, options: argparse.Namespace) -> Iterator[Made]:
         return
     yield Made(f"{name}, esrgan", _exported(place, second), minutes + after)
     for share in options.blend:
-        file = _exported(place, second, f"-blend-{share:g}", "--blend", f"runs/{first}", "--share", share)
+        file = _exported(place, second, f"-blend-{share:g}", "--blend", f"runs/{first}", "--amount", 1 - share)
         yield Made(f"{name}, {share:g} esrgan + {1 - share:g} sr", file, minutes + after)
 
 
