@@ -4,7 +4,13 @@ from gan_trainer.report.records import Records, number, scaled, spread
 from gan_trainer.tasks.task import Entry, Metric
 
 MOST = 2000  # points of a line
-LOSSES = {"d_loss": "discriminator", "g_loss": "generator"}
+LOSSES = {
+    "d_loss": "discriminator",
+    "g_loss": "generator",
+    "l1_loss": "L1",
+    "perceptual_loss": "perceptual",
+    "phase_loss": "grid",
+}
 
 
 def plots(records: Records) -> list[Entry]:
