@@ -19,7 +19,6 @@ from gan_runtime.manifest import Tiling
 WINDOW = 512  # pixels, the usual side of a tile
 BLENDED_WINDOW = 1024  # of a tile that is blended: the statistics of a larger one are closer to the picture's
 BLEND = 64  # pixels
-FAR, NEAR = 64, 32  # pixels of context, for `near`
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """One picture, uint8 [h, w, c]."""
@@ -61,13 +60,9 @@ def usual_window(tiling: Tiling, side: int = WINDOW) -> int:
     return max(usual, least_window(tiling))
 
 
-def near(tiling: Tiling) -> Tiling:
-    """The same for tiles that see `NEAR` pixels beyond what is kept of them, if the network sees more than `FAR`.
-
-    Exact tiles of such a network are nearly all overlap: of one that sees 347 pixels, a tile of 1,000 keeps a tenth.
-    That of Wang et al. 2018 adds a fifth of each block's result, so that what is far away has next to no influence.
-    """
-    return replace(tiling, context=NEAR) if tiling.context is not None and tiling.context > FAR else tiling
+def nearly(tiling: Tiling) -> Tiling:
+    """The same with the context that nearly suffices, if there is one: exact tiles are then nearly all overlap."""
+    return tiling if tiling.near is None else replace(tiling, context=tiling.near, near=None)
 
 
 def spans(length: int, window: int, tiling: Tiling) -> list[Span]:

@@ -140,9 +140,9 @@ def test_auto_takes_small_tiles_where_memory_is_scarce(call: Call, exported: Pat
 
 
 def test_a_network_that_sees_far_is_run_in_tiles_that_see_less(call: Call) -> None:
-    model = upscaler("deep.onnx", SCALE, network=Tiling(context=100, norm="none"))
+    model = upscaler("deep.onnx", SCALE, network=Tiling(context=100, near=32, norm="none"))
     save("a.png", noise(300, 280))
-    words = "which see 32 of the 100 pixels around them that the network can see: nearly as the whole"
+    words = "which see 32 of the 100 pixels around them that the network can see, from which they were within"
     for tile, exact in (("auto", False), (65, False), (200, False), (201, True), (0, True)):
         done = call("gan-upscale", "--model", model, "a.png", f"{tile}.png", "--tile", tile, "--json")
         assert json.loads(done.out)["tiles"]["exact"] == exact

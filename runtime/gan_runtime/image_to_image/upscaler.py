@@ -7,7 +7,7 @@ from gan_runtime.image_to_image.model import ImageToImage, Picture
 from gan_runtime.manifest import Tiling, UpscaleManifest, read_manifest
 from gan_runtime.model_file import ModelFile
 from gan_runtime.signature import check_signature, check_task
-from gan_runtime.tiling import Done, least_window, near
+from gan_runtime.tiling import Done, least_window, nearly
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,7 +40,7 @@ class Upscaler(ImageToImage):
         network = self.manifest.network
         if network is None or tile == 0 or (tile is not None and tile >= least_window(network)):
             return network
-        return near(network)
+        return nearly(network)
 
     def upscale(self, picture: Picture, tile: int | None = None, done: Done | None = None) -> Picture:
         """Enlarge one picture of any size: `run_picture` by the name of the task."""

@@ -80,7 +80,9 @@ class PictureModel:
         assert network
         if used.context is not None:
             text = f"which see {used.context} of the {network.context} pixels around them that the network can see"
-            return f"{text}: nearly as the whole; --tile 0 takes the whole"
+            return (
+                f"{text}, from which they were within one grey level of the whole at export; --tile 0 takes the whole"
+            )
         text = f"blended: {used.norm} norm takes its statistics from each tile" if used.norm else "blended"
         if used.tile_psnr is not None:
             text += f"; at export, tiles of {used.tile} pixels were {used.tile_psnr:.1f} dB from the whole"
