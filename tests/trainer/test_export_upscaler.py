@@ -20,9 +20,10 @@ from gan_runtime.evaluation.fingerprint import check_fingerprint
 from gan_runtime.manifest import ImageAxes
 from gan_runtime.model_file import ModelFile
 from gan_runtime.tiling import least_window
-from gan_trainer.data.pixels import from_pixels, to_levels, to_pixels
+from gan_trainer.data.pixels import WHITE, from_pixels, to_levels, to_pixels
 from gan_trainer.export.context import context_of
 from gan_trainer.export.onnx_file import ExportError
+from gan_trainer.export.probe import values_and_pixels
 from gan_trainer.export.upscaler import upscaler_file
 from gan_trainer.networks.upscaling import UPSCALERS, Compact, Rrdb, new_upscaler
 
@@ -74,13 +75,18 @@ def exported(kind: str, opset: int = 17) -> Upscaler:
 
 
 @torch.no_grad()
-def by_torch(module: Any, images: np.ndarray) -> np.ndarray:
-    """The images that torch gives, padded by numpy to what the network takes, and cropped."""
+def values_by_torch(module: Any, images: np.ndarray) -> Tensor:
+    """The values float [n, c, h, w] that torch gives for images padded by numpy to what the network takes, cropped."""
     height, width = images.shape[1:3]
     rows, columns = (-(-side // module.multiple) * module.multiple - side for side in (height, width))
     padded = np.pad(images, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="edge")
-    values = to_pixels(to_levels(module(from_pixels(torch.from_numpy(padded))))).numpy()
-    return values[:, : module.scale * height, : module.scale * width]
+    values: Tensor = module(from_pixels(torch.from_numpy(padded)))
+    return values[:, :, : module.scale * height, : module.scale * width]
+
+
+def by_torch(module: Any, images: np.ndarray) -> np.ndarray:
+    pixels: np.ndarray = to_pixels(to_levels(values_by_torch(module, images))).numpy()
+    return pixels
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
@@ -94,6 +100,16 @@ def test_images_of_any_size_equal_torchs(kind: str) -> None:
             assert found.shape == (2, scale * height, scale * width, channels)
             assert np.abs(found.astype(int) - by_torch(network(kind), source)).max() <= 1
         assert found.std() > 20
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_values_before_rounding_are_torchs(kind: str) -> None:
+    file = written(kind)
+    values_of_file = values_and_pixels(file, onnx.load_from_string(file.content), WHITE)
+    for height, width in SIZES:
+        source = textured(height, width, NETWORKS[kind][2])[None]
+        found, expected = values_of_file((source,))[0], values_by_torch(network(kind), source)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
