@@ -155,7 +155,7 @@ def test_a_network_that_sees_far_has_a_context_that_nearly_suffices() -> None:
         tiling = upscaler.manifest.network
         assert tiling is not None
         assert tiling.context is not None
-        assert tiling.near in range(8, tiling.context, 4)
+        assert tiling.near in range(16, tiling.context, 4)
         picture = textured(40, 300, 1)
         whole, part = (upscaler.upscale(one, 0) for one in (picture, picture[:, 100:]))
         seam = np.abs(whole[:, 100 + tiling.near :].astype(int) - part[:, tiling.near :])

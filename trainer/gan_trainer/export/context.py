@@ -21,7 +21,7 @@ PICTURES = 2
 STEPS = 4  # a picture that is compared with its tiles is longer than one by at most so many strides of the network
 SHORT = 32  # pixels, its other side at most
 FAR = 64  # pixels of context, beyond which exact tiles are nearly all overlap
-NEAR = 8, 16, 32, 64  # pixels of context that are tried then
+NEAR = 16, 32, 64  # pixels of context that are tried then
 CONTRAST = 1.5
 ALIKE_DB = 99.0  # in place of the infinite PSNR of equal pictures
 
