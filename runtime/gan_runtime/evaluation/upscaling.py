@@ -161,5 +161,5 @@ def _mean_grid(looks: Sequence[Looks]) -> float:
 
 
 def _patch_distance(looks: Sequence[Looks], truths: Sequence[Looks]) -> float | None:
-    fake, real = (np.concatenate([one.patches for one in some if len(one.patches)]) for some in (looks, truths))
+    fake, real = (np.concatenate([one.patches for one in some]) for some in (looks, truths))
     return frechet_distance_of(fake, real) if len(fake) > fake.shape[1] else None
