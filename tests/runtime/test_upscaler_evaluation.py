@@ -197,6 +197,13 @@ def test_pictures_with_a_grid_have_no_scores_of_sharpness() -> None:
     assert upscaling.problems(woven.to_dict(), floors)[0].startswith("the enlarged pictures have a grid: ")
 
 
+def test_photos_smaller_than_a_patch_have_no_distance_of_patches() -> None:
+    network = FeatureNetwork.load(general_features(), "cpu", 1)
+    truth = np.random.default_rng(0).integers(0, 256, (PATCH.height - 4, 80, 3), np.uint8)
+    found = mean_scores([measure(truth, truth, 4, network)], [looks_of(truth, 4, network)])
+    assert (found.patches, found.gradient) == (None, 1.0)
+
+
 def test_patches_are_the_whole_squares_of_a_picture() -> None:
     picture = textured(130, 70, 1)
     found = patches_of(picture)

@@ -161,5 +161,11 @@ def _mean_grid(looks: Sequence[Looks]) -> float:
 
 
 def _patch_distance(looks: Sequence[Looks], truths: Sequence[Looks]) -> float | None:
-    fake, real = (np.concatenate([one.patches for one in some]) for some in (looks, truths))
+    fake, real = (_patches(some) for some in (looks, truths))
     return frechet_distance_of(fake, real) if len(fake) > fake.shape[1] else None
+
+
+def _patches(looks: Sequence[Looks]) -> NDArray[np.float32]:
+    """The features of all parts; pictures that are smaller than a part have none."""
+    found = [one.patches for one in looks if len(one.patches)]
+    return np.concatenate(found) if found else np.empty((0, 0), np.float32)
