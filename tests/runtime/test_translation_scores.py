@@ -98,6 +98,11 @@ def test_few_pictures_have_a_kid_and_no_fid(target: Target, digits: np.ndarray) 
     assert "fid" not in scores.to_dict()
     one = score_translation(255 - digits[:1], digits[:1], few, 255 - digits[:1])
     assert (one.kid, one.variety, one.l1) == (None, None, 0.0)
+    floors = translation_floors(digits[:5], few)
+    assert problems(scores.to_dict(), floors) == []
+    noise = np.random.default_rng(0).integers(0, 256, (5, *digits.shape[1:]), np.uint8)
+    (said,) = problems(score_translation(noise, digits[:5], few).to_dict(), floors)
+    assert said == "is further from the target domain (KID) than its inputs are"
 
 
 def test_small_pictures_have_no_ssim() -> None:

@@ -18,6 +18,7 @@ from gan_runtime.images.prepare import grey
 NOTHING = "doing nothing"  # the inputs as outputs; beside TEST, held-out pictures of the target domain
 COPY = 2.0  # grey levels: an output that is this close to its input is a copy of it
 COPIES, CONSTANT = 0.5, 0.05  # of `identity` and `variety`: what lies beyond is reported
+DEVIATIONS = 3  # of KID over its subsets: a smaller difference may be chance
 FROM = {"l1": "the truth (L1)", "fid": "the target domain (FID)"}
 
 
@@ -138,9 +139,18 @@ def problems(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]])
             "gives nearly the same for all inputs: two outputs differ by "
             f"{scores['variety']:.1%} of what two real images do"
         )
-    further = [words for key, words in FROM.items() if _number(scores, key) > _number(nothing, key, math.inf)]
+    further = _further(scores, nothing)
     if further and not found:
         found.append(f"is further from {' and from '.join(further)} than its inputs are")
+    return found
+
+
+def _further(scores: Mapping[str, Any], nothing: Mapping[str, Any]) -> list[str]:
+    """What the outputs are further from than the inputs are. KID is asked where too few pictures have no FID."""
+    found = [words for key, words in FROM.items() if _number(scores, key) > _number(nothing, key, math.inf)]
+    least = _number(scores, "kid") - DEVIATIONS * _number(scores, "kid_deviation")
+    if scores.get("fid") is None and least > _number(nothing, "kid", math.inf):
+        found.append("the target domain (KID)")
     return found
 
 
