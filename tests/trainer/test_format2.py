@@ -17,6 +17,8 @@ from gan_trainer.training.checkpoint import load_checkpoint
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests/fixtures/format-2"
 HALF, WHOLE = (f"checkpoints/{n:012d}.pt" for n in (640, 1280))
+# Before batch norm, a bias has no gradient but rounding errors, which Adam scales to whole steps. The mean cancels it.
+CANCELLED = "networks.encoder.layers", ".bias", ".running_mean"
 Call = Callable[..., Result]
 
 
@@ -40,7 +42,8 @@ def test_a_run_of_format_2_goes_on_as_it_went_on_then(call: Call, run: Path) -> 
         here, there = dict(tensors(found[part], part)), dict(tensors(expected[part], part))
         assert here.keys() == there.keys()
         for name, tensor in here.items():  # bit for bit on the same kind of processor
-            torch.testing.assert_close(tensor, there[name], rtol=1e-3, atol=1e-4, msg=f"{name} differs")
+            atol = 5e-3 if name.startswith(CANCELLED[0]) and name.endswith(CANCELLED[1:]) else 1e-4
+            torch.testing.assert_close(tensor, there[name], rtol=1e-3, atol=atol, msg=f"{name} differs")
     assert torch.equal(found["rng"]["cpu"], expected["rng"]["cpu"])
     assert (found["step"], found["counters"]) == (expected["step"], expected["counters"])
     lines = (FIXTURES / run.name / "metrics.jsonl").read_text().splitlines()
