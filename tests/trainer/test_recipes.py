@@ -514,3 +514,20 @@ def test_the_sides_that_are_offered_are_accepted(side: int) -> None:
         coarse_grid(side)
     for offered in re.split(" or ", str(refusal.value).split("choose ")[1]):
         assert coarse_grid(int(offered))[0] >= 1
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, "bf16"),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, "fp32"),
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, "bf16"),
+        ({"cpu_name": "AMD EPYC"}, "fp32"),
+        ({}, "fp32"),
+    ],
+)
+def test_the_precision_is_what_the_processor_is_fast_in(
+    capabilities: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert configs.choose_precision("auto", "cpu") == expected
