@@ -34,7 +34,7 @@ def translate(
         typer.Argument(
             metavar="IN… OUT",
             help="IN is an image, an animation (GIF, WebP, APNG), a folder, a .zip, or - for stdin. OUT is a file "
-            "(.png, .tif, .jpg, .webp; .gif for animations), a folder with a slash at its end, or - for stdout.",
+            "(.png, .tif, .jpg, .webp; .gif for animations), a folder, or - for stdout.",
             show_default=False,
         ),
     ],

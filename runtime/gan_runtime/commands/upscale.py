@@ -41,8 +41,8 @@ def upscale(
         list[str],
         typer.Argument(
             metavar="IN… OUT",
-            help="IN is an image, a folder, a .zip, or - for stdin. OUT is a file (.png, .tif, .jpg, .webp), a folder "
-            "with a slash at its end, or - for stdout.",
+            help="IN is an image, a folder, a .zip, or - for stdin. OUT is a file (.png, .tif, .jpg, .webp), a folder, "
+            "or - for stdout.",
             show_default=False,
         ),
     ],

@@ -1,14 +1,17 @@
-"""The feature network that a run is measured with."""
+"""The feature network that a run is measured with, and what happens if there is none."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from gan_runtime.errors import GanEdgeError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import ANY, find_again, find_features
 from gan_runtime.manifest import ImageSize
 from gan_runtime.terminal.text import note
 from gan_trainer.training.config import Config
+
+J = TypeVar("J")
 
 
 def open_features(
@@ -25,6 +28,23 @@ def open_features(
     """
     device = "cpu" if config.device == "cpu" else "auto"
     return FeatureNetwork.load(_path(config, before, quiet), device, config.threads).at(size or config.data.size)
+
+
+def judge_unless_impossible(config: Config, make: Callable[[], J], warn: Callable[[str], None]) -> J | None:
+    """What `make` gives; None if the run is not evaluated, or cannot be, of which `warn` is told.
+
+    Raises:
+        GanEdgeError: it cannot be, and was asked for.
+    """
+    if not config.recipe.eval_every:
+        return None
+    try:
+        return make()
+    except GanEdgeError as error:
+        if config.features or config.asked.get("eval_every") or config.recipe.patience:
+            raise
+        warn(f"not evaluated: {error}")
+        return None
 
 
 def _path(config: Config, before: Mapping[str, Any] | None, quiet: bool) -> Path:

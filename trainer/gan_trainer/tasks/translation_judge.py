@@ -13,12 +13,12 @@ from torch import nn
 from gan_runtime.data import Dataset
 from gan_runtime.data.domain_split import split_domains
 from gan_runtime.data.domains import Domains
-from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.errors import InputError
 from gan_runtime.evaluation.reference import measure_split
 from gan_runtime.evaluation.table import METRICS
 from gan_runtime.evaluation.translation import Target, TranslationScores, score_translation, translation_floors
 from gan_runtime.terminal.text import note
-from gan_trainer.tasks.features import open_features
+from gan_trainer.tasks.features import judge_unless_impossible, open_features
 from gan_trainer.tasks.translating import translate, unseen
 from gan_trainer.training.config import Config
 
@@ -92,15 +92,7 @@ def open_judge(
     Raises:
         GanEdgeError: it cannot be, and was asked for.
     """
-    if not config.recipe.eval_every:
-        return None
-    try:
-        return _judge(config, dataset, before, quiet)
-    except GanEdgeError as error:
-        if config.features or config.asked.get("eval_every") or config.recipe.patience:
-            raise
-        warn(f"not evaluated: {error}")
-        return None
+    return judge_unless_impossible(config, lambda: _judge(config, dataset, before, quiet), warn)
 
 
 def _judge(config: Config, dataset: Dataset, before: Mapping[str, Any] | None, quiet: bool) -> Judge:

@@ -14,7 +14,7 @@ from torch import nn
 from gan_runtime.data import Dataset
 from gan_runtime.data.photos import Photos
 from gan_runtime.data.split import split_by_content
-from gan_runtime.errors import GanEdgeError, InputError
+from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.metrics.luminance import PROTOCOL
 from gan_runtime.evaluation.metrics.pixels import LEAST_SIDE
@@ -38,7 +38,7 @@ from gan_runtime.images.resample import enlarged
 from gan_runtime.terminal.text import note
 from gan_trainer.data.pixels import from_pixels, to_levels, to_pixels
 from gan_trainer.recipes.upscaling import UpscalingRecipe
-from gan_trainer.tasks.features import open_features
+from gan_trainer.tasks.features import judge_unless_impossible, open_features
 from gan_trainer.training.config import Config
 
 MOST = 20  # photos of an evaluation
@@ -137,15 +137,7 @@ def open_judge(
     Raises:
         GanEdgeError: it cannot be, and was asked for.
     """
-    if not config.recipe.eval_every:
-        return None
-    try:
-        return _judge(config, dataset, before, quiet)
-    except GanEdgeError as error:
-        if config.features or config.asked.get("eval_every") or config.recipe.patience:
-            raise
-        warn(f"not evaluated: {error}")
-        return None
+    return judge_unless_impossible(config, lambda: _judge(config, dataset, before, quiet), warn)
 
 
 def _judge(config: Config, dataset: Dataset, before: Mapping[str, Any] | None, quiet: bool) -> Judge:
