@@ -41,8 +41,9 @@ def judge_unless_impossible(config: Config, make: Callable[[], J], warn: Callabl
     try:
         return make()
     except GanEdgeError as error:
-        if config.features or config.asked.get("eval_every") or config.recipe.patience:
-            raise
+        recipe = config.recipe
+        if config.features or config.asked.get("eval_every") or recipe.patience or recipe.stop_when_collapsed:
+            raise  # the user asked for evaluations
         warn(f"not evaluated: {error}")
         return None
 

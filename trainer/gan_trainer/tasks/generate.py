@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.data import Dataset
-from gan_runtime.errors import DataError, GanEdgeError, InputError
+from gan_runtime.errors import DataError, InputError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import find_features
 from gan_runtime.evaluation.reference import LEAST, Reference, load_reference, split_reference
@@ -26,7 +26,7 @@ from gan_trainer.data.pixels import denormalise, to_pixels
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.latents import latents_of
 from gan_trainer.tasks.drawing import draw
-from gan_trainer.tasks.features import open_features
+from gan_trainer.tasks.features import judge_unless_impossible, open_features
 from gan_trainer.tasks.task import Best, Comparison, Files, Metric, Task
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
@@ -141,28 +141,29 @@ def open_judge(
     Raises:
         GanEdgeError: it cannot be, and was asked for.
     """
-    if not config.recipe.eval_every:
-        return None
-    data = config.data
-    folder = data_dir or (Path(data.folder) if data.folder else None)
-    try:
-        network = open_features(config, before, quiet)
-        if network.dim >= MANY:
-            raise InputError(
-                f"{network.model.path}: {network.dim:,} features need more samples than the {MANY:,} that gan-train "
-                "measures at a time; use others here (--features any), and these with gan-eval"
-            )
-        if data.hold_out is None:
-            reference = load_reference(data.source, network, folder, offline=offline, quiet=quiet)
-        else:
-            reference = split_reference(dataset, network, data.hold_out, quiet)
-    except GanEdgeError as error:
-        recipe = config.recipe
-        if config.features or config.asked.get("eval_every") or recipe.patience or recipe.stop_when_collapsed:
-            raise  # the user asked for evaluations
-        warn(f"not evaluated: {error}")
-        return None
-    return Judge(network, reference)
+    folder = data_dir or (Path(config.data.folder) if config.data.folder else None)
+    make = lambda: _judge(config, dataset, folder, before, offline=offline, quiet=quiet)  # noqa: E731
+    return judge_unless_impossible(config, make, warn)
+
+
+def _judge(
+    config: Config,
+    dataset: Dataset,
+    folder: Path | None,
+    before: Mapping[str, Any] | None,
+    *,
+    offline: bool,
+    quiet: bool,
+) -> Judge:
+    data, network = config.data, open_features(config, before, quiet)
+    if network.dim >= MANY:
+        raise InputError(
+            f"{network.model.path}: {network.dim:,} features need more samples than the {MANY:,} that gan-train "
+            "measures at a time; use others here (--features any), and these with gan-eval"
+        )
+    if data.hold_out is None:
+        return Judge(network, load_reference(data.source, network, folder, offline=offline, quiet=quiet))
+    return Judge(network, split_reference(dataset, network, data.hold_out, quiet))
 
 
 def export(networks: dict[str, nn.Module], config: Config, output: Path, about: dict[str, Any]) -> Files:
