@@ -47,12 +47,15 @@ class ModelFile:
     producer: str
     metadata: dict[str, str]
     inputs: tuple[Port, ...]
+    """Inputs that must be given."""
     outputs: tuple[Port, ...]
     external_data: bool
     random_ops: frozenset[str]
     """Operators that draw random numbers, at any depth."""
     size: int = 0
     """Number of bytes."""
+    optional: tuple[Port, ...] = ()
+    """Inputs that may be given: an initializer has the value that applies otherwise."""
 
     @property
     def opset(self) -> int:
@@ -126,6 +129,7 @@ def _parse(content: bytes, path: Path) -> ModelFile:
         external_data=any(map(_is_external, model.walk())),
         random_ops=frozenset(message.text(4) for message in model.walk() if _is_random(message)),
         size=len(content),
+        optional=tuple(port for port in inputs if port.name in initializers),
     )
 
 

@@ -3,7 +3,7 @@
 `SIGNATURES` is the contract between an exported file and its readers: a new task is a new row.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from gan_runtime.errors import ModelError
@@ -15,8 +15,10 @@ from gan_runtime.manifest import (
     Labels,
     Latents,
     Manifest,
+    MapManifest,
     Points,
     PointsManifest,
+    SynthesizeManifest,
     TranslateManifest,
     UpscaleManifest,
 )
@@ -36,12 +38,14 @@ class Tensor:
         axes: the attributes of that field with the lengths of its axes after the first, which is n. An axis whose
             length there is None, or whose name here is "", may have any size.
         optional: whether the graph has it only if the manifest describes it: no length there is 0.
+        initialized: whether it is an input that an initializer gives a value, so that it need not be given.
     """
 
     element: int
     field: str
     axes: tuple[str, ...]
     optional: bool = False
+    initialized: bool = False
 
     def lengths(self, manifest: Manifest) -> tuple[int | None, ...]:
         """The lengths of the axes after the first, None for any."""
@@ -74,7 +78,11 @@ class Signature:
 
 _SIZE = ("height", "width", "channels")
 _LATENTS = Tensor(FLOAT, "latents", ("dim",))
-_DRAWN = {"latents": _LATENTS, "labels": Tensor(INT64, "labels", (), optional=True)}
+_STYLES = Tensor(FLOAT, "styles", ("layers", "dim"))
+_LABELS = Tensor(INT64, "labels", (), optional=True)
+_TRUNCATION = {"truncation": Tensor(FLOAT, "truncation", (), optional=True, initialized=True)}
+_NOISE = {"noise": Tensor(FLOAT, "noise", ("dim",), optional=True, initialized=True)}
+_DRAWN = {"latents": _LATENTS, "labels": _LABELS}
 _IMAGES = {"images": Tensor(UINT8, "images", _SIZE)}
 _FEATURES = {
     "features": Tensor(FLOAT, "output", ("dim",)),
@@ -82,12 +90,20 @@ _FEATURES = {
 }
 _SOURCE, _RESULT = {"source": Tensor(UINT8, "source", _SIZE)}, {"images": Tensor(UINT8, "output", _SIZE)}
 _POINTS = {"points": Tensor(FLOAT, "output", ("coordinates",))}
+_PART = "name a part of a generator, which gan-export writes with --parts"
 _ENCODER = "name an encoder, which gan-export writes for bigan and vae"
 _UPSCALER = "name an upscaler, which gan-export writes for sr and esrgan"
 _TRANSLATOR = "name a translator, which gan-export writes for pix2pix and cyclegan"
 SIGNATURES: dict[str, Signature] = {
-    GenerateManifest.task: Signature(_DRAWN, _RESULT, "name a generator", "gan-sample"),
+    GenerateManifest.task: Signature(
+        _DRAWN | _TRUNCATION | _NOISE,
+        _RESULT | {"styles": replace(_STYLES, optional=True)},
+        "name a generator",
+        "gan-sample",
+    ),
     PointsManifest.task: Signature(_DRAWN, _POINTS, "name a generator", "gan-sample"),
+    MapManifest.task: Signature(_DRAWN | _TRUNCATION, {"styles": _STYLES}, _PART),
+    SynthesizeManifest.task: Signature({"styles": _STYLES} | _NOISE, _RESULT, _PART),
     EncodeManifest.task: Signature(_IMAGES, {"latents": _LATENTS}, _ENCODER, "gan-encode"),
     FeaturesManifest.task: Signature(_IMAGES, _FEATURES, "name a feature network", "gan-eval --features"),
     TranslateManifest.task: Signature(_SOURCE, _RESULT, _TRANSLATOR, "gan-translate"),
@@ -110,22 +126,33 @@ def check_task(model: ModelFile, manifest: Manifest | None, kind: type[M], *othe
 def check_signature(model: ModelFile, manifest: Manifest) -> None:
     """Raise ModelError if the graph of `model` does not have the inputs and outputs of `manifest`."""
     signature = SIGNATURES[manifest.task]
-    inputs, outputs = ({port.name: port for port in ports} for ports in (model.inputs, model.outputs))
-    unknown = set(inputs) - set(signature.inputs)
+    groups = {
+        "inputs": (_expected(signature.inputs, manifest, initialized=False), model.inputs),
+        "optional inputs": (_expected(signature.inputs, manifest, initialized=True), model.optional),
+        "outputs": (_expected(signature.outputs, manifest, initialized=False), model.outputs),
+    }
+    unknown = {port.name for port in model.inputs} - set(signature.inputs)
     if unknown:
         raise ModelError(
             f"{model.path}: needs the inputs {sorted(unknown)}, which this version does not know; upgrade gan-edge"
         )
-    takes, gives = (
-        {name: tensor for name, tensor in tensors.items() if tensor.expected(manifest)}
-        for tensors in (signature.inputs, signature.outputs)
-    )
-    if set(inputs) != set(takes) or not set(gives) <= set(outputs):
-        raise _contradiction(model, f"inputs {sorted(inputs)}, outputs {sorted(outputs)}")
-    pairs = [(tensor, inputs[name]) for name, tensor in takes.items()]
-    pairs += [(tensor, outputs[name]) for name, tensor in gives.items()]
-    if not all(tensor.fits(port, manifest) for tensor, port in pairs):
-        raise _contradiction(model, f"{_shapes(model.inputs)} -> {_shapes(model.outputs)}")
+    if {port.name for port in model.inputs} != set(groups["inputs"][0]):
+        raise _contradiction(model, f"inputs {sorted(port.name for port in model.inputs)}")
+    for kind, (expected, there) in groups.items():
+        ports = {port.name: port for port in there}
+        if not set(expected) <= set(ports):
+            raise _contradiction(model, f"{kind} {sorted(ports)}")
+        if not all(tensor.fits(ports[name], manifest) for name, tensor in expected.items()):
+            raise _contradiction(model, f"{kind} {_shapes(there)}")
+
+
+def _expected(tensors: dict[str, Tensor], manifest: Manifest, *, initialized: bool) -> dict[str, Tensor]:
+    """Those of `tensors` that the graph must have."""
+    return {
+        name: tensor
+        for name, tensor in tensors.items()
+        if tensor.initialized == initialized and tensor.expected(manifest)
+    }
 
 
 @dataclass(frozen=True)
@@ -164,7 +191,7 @@ def generator_signature(model: ModelFile, manifest: GenerateManifest | PointsMan
     """
     check_signature(model, manifest)
     check_repeatable(model)
-    (output,) = SIGNATURES[manifest.task].outputs
+    output = next(iter(SIGNATURES[manifest.task].outputs))
     batch = next(port.shape[0] for port in model.inputs if port.name == "latents")
     fixed = batch if isinstance(batch, int) else None
     return GeneratorSignature(manifest.latents, manifest.labels, manifest.output, output, fixed)

@@ -25,11 +25,16 @@ from gan_runtime.manifest import (
     Labels,
     Latents,
     Manifest,
+    MapManifest,
     Measures,
+    Noise,
     Points,
     PointsManifest,
+    Styles,
+    SynthesizeManifest,
     Tiling,
     TranslateManifest,
+    Truncation,
     UpscaleManifest,
     read_manifest,
 )
@@ -61,6 +66,9 @@ UPSCALE = UpscaleManifest(
     name="u", source=ImageAxes(channels=3), output=ImageAxes(channels=3), network=Tiling(1, 1, 10, "none"), scale=4
 )
 GREY_UPSCALE = replace(UPSCALE, source=ImageAxes(channels=1), output=ImageAxes(channels=1), channel_order="L")
+STYLED = replace(MANIFEST, truncation=Truncation(0.7), noise=Noise(96), styles=Styles(4, 8))
+MAP = MapManifest(name="m", latents=Latents(7, "normal"), truncation=Truncation(), styles=Styles(4, 8))
+SYNTHESIZE = SynthesizeManifest(name="s", styles=Styles(4, 8), noise=Noise(96), output=ImageSize(3, 4, 1))
 FEATURE_FILES = ("mnist", "fashion-mnist", "stacked-mnist")
 FEATURES = FeaturesManifest(name="f", images=ImageAxes(3, 4, 1), output=Measures(8, 2, ("a", "b")))
 
@@ -79,6 +87,12 @@ def with_text(file: ModelFile, text: str) -> ModelFile:
     [
         MANIFEST,
         replace(MANIFEST, labels=None, fingerprint=None),
+        STYLED,
+        replace(STYLED, noise=None),
+        MAP,
+        replace(MAP, labels=Labels(2, ())),
+        SYNTHESIZE,
+        replace(SYNTHESIZE, noise=None),
         POINTS,
         ENCODE,
         FEATURES,
@@ -311,6 +325,11 @@ def test_damaged_manifests_are_refused(file: ModelFile, text: str) -> None:
         (lambda: Measures(8, -1), "output.classes -1: must be at least 0"),
         (lambda: ImageAxes(None, 0), "width 0: must be at least 1"),
         (lambda: Fingerprint(0, 1, b""), "fingerprint.pixels: is empty"),
+        (lambda: Truncation(2.5), "truncation.default 2.5: must be from -1 to 2"),
+        (lambda: Truncation(float("nan")), "truncation.default nan: must be from -1 to 2"),
+        (lambda: replace(STYLED, styles=None), "truncation and styles: a generator has both or neither"),
+        (lambda: Styles(0, 8), "styles.layers 0: must be at least 1"),
+        (lambda: Noise(0), "noise.dim 0: must be at least 1"),
         (lambda: replace(MANIFEST, name=None), "name None: must be of type str"),  # type: ignore[arg-type]
         (lambda: replace(MANIFEST, quality=[{"fid": float("nan")}]), "cannot be written as JSON"),
         (lambda: replace(MANIFEST, training={"path": Path()}), "cannot be written as JSON"),
@@ -342,9 +361,9 @@ def test_contradictions_between_graph_and_manifest_are_refused(file: ModelFile) 
 
 def test_an_input_from_the_future_is_named(conditional_model: Path) -> None:
     model = onnx.load(conditional_model)
-    model.graph.input.append(onnx.helper.make_tensor_value_info("truncation", onnx.TensorProto.FLOAT, ["n"]))
+    model.graph.input.append(onnx.helper.make_tensor_value_info("prompt", onnx.TensorProto.FLOAT, ["n"]))
     file = parse_model(model.SerializeToString(), conditional_model)
-    with pytest.raises(ModelError, match=r"needs .*'truncation'.*upgrade gan-edge"):
+    with pytest.raises(ModelError, match=r"needs .*'prompt'.*upgrade gan-edge"):
         Generator.open(file, "cpu")
 
 
