@@ -7,6 +7,7 @@ from gan_runtime.errors import ModelError
 EXPORTED = "exported"
 ENCODER_SUFFIX = "-encoder.onnx"
 INVERSE_SUFFIX = "-inverse.onnx"
+MAPPING_SUFFIX, SYNTHESIS_SUFFIX = "-mapping.onnx", "-synthesis.onnx"
 DEFAULT = "mnist"
 SHIPPED = (DEFAULT, "fashion-mnist")
 
@@ -54,3 +55,13 @@ def encoder_path(generator: Path) -> Path:
 def inverse_path(translator: Path) -> Path:
     """The place of the file of the opposite direction of a translator: x-inverse.onnx beside x.onnx."""
     return translator.with_name(f"{translator.stem}{INVERSE_SUFFIX}")
+
+
+def mapping_path(generator: Path) -> Path:
+    """The place of the part of a generator that makes styles: x-mapping.onnx beside x.onnx."""
+    return generator.with_name(f"{generator.stem}{MAPPING_SUFFIX}")
+
+
+def synthesis_path(generator: Path) -> Path:
+    """The place of the part of a generator that draws styles: x-synthesis.onnx beside x.onnx."""
+    return generator.with_name(f"{generator.stem}{SYNTHESIS_SUFFIX}")
