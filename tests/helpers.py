@@ -18,12 +18,12 @@ from onnx import TensorProto, helper
 
 from gan_runtime.data.registry import IdxFile, IdxSource
 from gan_runtime.manifest import ImageSize
-from gan_trainer.recipes.latents import LatentRecipe
+from gan_trainer.recipes.latents import GenerateRecipe
 from gan_trainer.recipes.recipe import RECIPES
 from gan_trainer.systems import SYSTEMS, new_networks
 from gan_trainer.training.system import Shapes
 
-FROM_LATENTS = [name for name, recipe in RECIPES.items() if isinstance(recipe, LatentRecipe)]
+FROM_LATENTS = [name for name, recipe in RECIPES.items() if isinstance(recipe, GenerateRecipe)]
 REMARKS = (
     "labels: ",
     "model: ",

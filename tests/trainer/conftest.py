@@ -40,6 +40,8 @@ def make(dataset: Dataset):
         defaults = {"images": 96, "batch_size": 8, "checkpoint_every": 40, "preview_every": 1000, "log_every": 24}
         if recipe.startswith("wgan"):  # their steps before the generator's are as many as these runs are long
             defaults |= {"critic_steps": 2, "warm_critic": 3}
+        if recipe == "stylegan2":
+            defaults |= {"latent_dim": 16, "style_dim": 16, "max_width": 32, "mapping_layers": 2}
         config = make_config(
             DataSource.of(dataset, "squares", None, None), recipe, defaults | changes, seed, "cpu", 1, 3
         )

@@ -58,7 +58,8 @@ def test_the_help_has_the_settings_of_a_recipe_as_defaults(call: Call, name: str
     text = help_of(call, "--help", "--recipe", name)
     assert text == help_of(call, "--recipe", name, "-h")
     words, recipe = " ".join(text.split()), RECIPES[name]
-    assert f"Recipe {name}: --network TEXT" in words
+    first = "--width INTEGER" if recipe.system == "stylegan2" else "--network TEXT"
+    assert f"Recipe {name}: {first}" in words
     assert f"moments of Adam. [default: {' '.join(f'{beta:g}' for beta in recipe.betas)}]" in words
     assert f"Learning rate of all networks. [default: {recipe.lr:g}; at most 1]" in words
     if name in FROM_LATENTS:

@@ -273,4 +273,4 @@ def test_a_browser_draws_curves_that_go_down_and_right(tmp_path: Path) -> None:
 
 def test_one_page_for_many_recipes_has_a_colour_for_each() -> None:
     results = [finished(name, 0, 1.0, [point(1, 2.0)]) for name in FROM_LATENTS]
-    assert len({line["shade"] for line in curves(results, CPU, FID)}) == len(FROM_LATENTS) == 12
+    assert len({line["shade"] for line in curves(results, CPU, FID)}) == len(FROM_LATENTS) == 14

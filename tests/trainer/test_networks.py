@@ -31,7 +31,7 @@ def test_networks_fit_each_other(name: str, classes: int, size: ImageSize) -> No
     condition = (torch.arange(4),) if classes else ()
     images = generator(torch.randn(4, recipe.latent_dim), *condition)
     assert images.shape == (4, size.channels, size.height, size.width)
-    assert images.abs().max() <= 1
+    assert images.abs().max() <= 1 or recipe.system == "stylegan2"  # it has no tanh
     codes = () if encoder is None else encoder(images)
     if recipe.system == "vae":
         assert codes.shape == (4, 2 * recipe.latent_dim)
@@ -48,7 +48,7 @@ def test_every_network_has_a_generator_without_norm(network: str) -> None:
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-@pytest.mark.parametrize("name", [name for name in FROM_LATENTS if name != "vae"])
+@pytest.mark.parametrize("name", [name for name in FROM_LATENTS if RECIPES[name].system in ("gan", "bigan")])
 def test_logits_are_no_probabilities(name: str, conditional: bool) -> None:
     """What the last layer says comes out: no sigmoid on the way, which would flatten losses and penalties."""
     recipe = changed(

@@ -31,7 +31,7 @@ from gan_trainer.training.system import Shapes
 
 Call = Callable[..., Result]
 SHORT = ("--images", 640, "--batch-size", 64, "--threads", 1, "--quiet")
-ADVERSARIAL = sorted(set(FROM_LATENTS) - {"vae"})
+ADVERSARIAL = sorted(set(FROM_LATENTS) - {"vae", "stylegan2", "stylegan2-small"})
 
 
 @pytest.fixture(autouse=True)

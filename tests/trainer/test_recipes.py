@@ -38,6 +38,7 @@ from gan_trainer.training.system import Shapes
 
 TRANSLATORS = ["pix2pix", "pix2pix-l1", "pix2pix-quick", "cyclegan", "cyclegan-quick"]
 NAMES = ["gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "dragan", "hinge", "rpgan", "r3gan", "bigan", "vae"]
+STYLES = ["stylegan2", "stylegan2-small"]
 Call = Callable[..., Result]
 
 
@@ -58,7 +59,7 @@ def small(name: str, **changes: Any) -> Recipe:
 
 
 def test_the_table_is_that_of_the_survey() -> None:
-    assert list(FROM_LATENTS) == ["quick", *NAMES]
+    assert list(FROM_LATENTS) == ["quick", *NAMES, *STYLES]
     assert list(RECIPES) == [*FROM_LATENTS, *TRANSLATORS, "sr", "esrgan"]
 
 
@@ -80,7 +81,7 @@ def test_settings_of_the_papers(name: str, settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "stylegan2-small"])
 def test_every_network_of_a_recipe_learns(name: str, conditional: bool) -> None:
     recipe = small(name, conditional=conditional, warm_critic=0)
     state = begin(recipe, 8 if conditional else 0)

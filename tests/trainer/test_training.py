@@ -126,6 +126,7 @@ PARTS = {
     "gan": ("generator", "discriminator"),
     "bigan": ("generator", "discriminator", "encoder"),
     "vae": ("generator", "encoder"),
+    "stylegan2": ("generator", "discriminator"),
 }
 
 

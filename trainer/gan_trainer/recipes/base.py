@@ -98,6 +98,10 @@ class Recipe:
         """The learning rate of an optimizer of the system, as a fraction of `lr`."""
         return 1.0
 
+    def betas_of(self, optimizer: str) -> tuple[float, float]:
+        """The decay rates of the moments of an Adam optimizer of the system."""
+        return self.betas
+
     @property
     def on_classes(self) -> bool:
         """Whether the networks are conditioned on classes."""

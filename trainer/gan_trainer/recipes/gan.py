@@ -6,14 +6,15 @@ from typing import Any
 
 from gan_runtime.errors import InputError
 from gan_trainer.recipes.adversarial import AdversarialRecipe
+from gan_trainer.recipes.augmented import AugmentedRecipe, names
 from gan_trainer.recipes.base import setting
-from gan_trainer.recipes.checks import accepts, check_augmentation, check_choice, check_resolved, flag, one_of
+from gan_trainer.recipes.checks import accepts, check_choice, flag, one_of
 
 PENALTIES = ("gp", "gp0", "dragan", "r1", "r2")
 
 
 @dataclass(frozen=True)
-class GanRecipe(AdversarialRecipe):
+class GanRecipe(AugmentedRecipe, AdversarialRecipe):
     """A generator against a discriminator of images."""
 
     system: str = field(default="gan", init=False)
@@ -25,14 +26,9 @@ class GanRecipe(AdversarialRecipe):
     share_passes: bool = setting(
         False, "Use the generated images of the discriminator step in the generator step as well."
     )
-    augment: str = setting(
-        "none",
-        "Augmentation: colour, translation, cutout, separated by commas; none; or auto: all for small data sets.",
-    )
 
     def check(self) -> None:
         """Raise InputError if penalties, shared passes or other settings contradict each other."""
-        check_augmentation(self.augment)
         self._check_penalties()
         super().check()
         if self.share_passes and max(self.critic_steps, self.warm_critic) > 1:
@@ -82,16 +78,6 @@ class GanRecipe(AdversarialRecipe):
         return penalty + super().bounds()
 
     @property
-    def augmentations(self) -> tuple[str, ...]:
-        """Names of the augmentations, in order. Raises InputError for "auto"."""
-        check_resolved("augment", self.augment)
-        return _names(self.augment)
-
-    @property
     def penalties(self) -> tuple[str, ...]:
         """Names of the penalties, which all have the same weight."""
-        return _names(self.penalty)
-
-
-def _names(value: str) -> tuple[str, ...]:
-    return () if value == "none" else tuple(value.split(","))
+        return names(self.penalty)

@@ -8,6 +8,7 @@ from gan_trainer.recipes.base import EPOCH, Recipe
 from gan_trainer.recipes.bigan import BiganRecipe
 from gan_trainer.recipes.checks import changed
 from gan_trainer.recipes.gan import GanRecipe
+from gan_trainer.recipes.stylegan2 import Stylegan2Recipe
 from gan_trainer.recipes.translation import PairedRecipe, UnpairedRecipe
 from gan_trainer.recipes.upscaling import EsrganRecipe, SrRecipe
 from gan_trainer.recipes.vae import VaeRecipe
@@ -20,6 +21,7 @@ SETTINGS: dict[str, type[Recipe]] = {  # by system
     "gan": GanRecipe,
     "bigan": BiganRecipe,
     "vae": VaeRecipe,
+    "stylegan2": Stylegan2Recipe,
     "paired": PairedRecipe,
     "unpaired": UnpairedRecipe,
     "sr": SrRecipe,
@@ -203,6 +205,31 @@ RECIPES: dict[str, Recipe] = {
         lr=1e-3,
         betas=(0.9, 0.999),
         batch_size=128,
+    ),
+    "stylegan2": Stylegan2Recipe(
+        source="StyleGAN2 (Karras et al. 2020) with the settings of its authors for 256 x 256 pixels",
+        lr=2.5e-3,
+        betas=(0.0, 0.99),
+        images=25_000_000,
+        ema_half_life=20_000,
+        precision="auto",
+    ),
+    "stylegan2-small": Stylegan2Recipe(
+        source="StyleGAN2 (Karras et al. 2020) with narrow layers and short styles, for hours on a CPU at 64 x 64",
+        width=32,
+        max_width=128,
+        latent_dim=64,
+        style_dim=64,
+        mapping_layers=2,
+        gamma=0.05,
+        share_passes=True,
+        lr=3e-3,
+        betas=(0.0, 0.99),
+        batch_size=32,
+        images=10 * EPOCH,
+        ema_half_life=10_000,
+        augment="auto",
+        precision="auto",
     ),
     "pix2pix": PIX2PIX,
     "pix2pix-l1": replace(

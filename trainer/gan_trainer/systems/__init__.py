@@ -9,7 +9,7 @@ from torch import nn
 
 from gan_runtime.errors import InputError
 from gan_trainer.recipes.recipe import RECIPES, SETTINGS, Recipe
-from gan_trainer.systems import bigan, esrgan, gan, paired, sr, unpaired, vae
+from gan_trainer.systems import bigan, esrgan, gan, paired, sr, stylegan2, unpaired, vae
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import RandomNumbers, number_of_threads, settle_math_library
 from gan_trainer.training.state import TrainState, new_state
@@ -19,6 +19,7 @@ SYSTEMS: dict[str, System] = {
     "gan": gan.SYSTEM,
     "bigan": bigan.SYSTEM,
     "vae": vae.SYSTEM,
+    "stylegan2": stylegan2.SYSTEM,
     "paired": paired.SYSTEM,
     "unpaired": unpaired.SYSTEM,
     "sr": sr.SYSTEM,

@@ -10,6 +10,7 @@ from gan_trainer.losses.penalties import PENALTIES, Critic, gradient_penalty
 from gan_trainer.networks import new_features, new_generator
 from gan_trainer.networks.assembly import Discriminator
 from gan_trainer.networks.layers import with_spectral_norm
+from gan_trainer.recipes.augmented import AugmentedRecipe
 from gan_trainer.recipes.gan import GanRecipe
 from gan_trainer.training.state import TrainState, update_averages
 from gan_trainer.training.step import (
@@ -71,14 +72,13 @@ def discriminator_step(
 ) -> tuple[Tensor, Tensor]:
     """Make one discriminator step; returns its loss and the real logits.
 
-    Real and generated images are one batch, unless the discriminator has batch norm, whose statistics must be computed
-    separately for real and generated images (Radford et al. 2016).
+    With batch norm in the discriminator its statistics are computed separately for real and generated images
+    (Radford et al. 2016).
     """
     if recipe.d_norm == "batch":
         real_logits, fake_logits = (discriminate(state, recipe, images, condition) for images in (real, fake))
     else:
-        both = tuple(torch.cat([labels, labels]) for labels in condition)
-        real_logits, fake_logits = discriminate(state, recipe, torch.cat([real, fake]), both).chunk(2)
+        real_logits, fake_logits = discriminate_both(state, recipe, real, fake, condition)
     loss = OBJECTIVES[recipe.objective].d_loss(real_logits, fake_logits)
     total = loss + penalties(state, recipe, lambda images: discriminate(state, recipe, images, condition), real, fake)
     descend(state, "d", total)
@@ -116,7 +116,16 @@ def generate(state: TrainState, recipe: GanRecipe, real: Tensor, condition: tupl
     return images.float()
 
 
-def discriminate(state: TrainState, recipe: GanRecipe, images: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
+def discriminate_both(
+    state: TrainState, recipe: AugmentedRecipe, real: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor]:
+    """Logits of real and of generated images, which are one batch for speed: float [n] each."""
+    both = tuple(torch.cat([labels, labels]) for labels in condition)
+    real_logits, fake_logits = discriminate(state, recipe, torch.cat([real, fake]), both).chunk(2)
+    return real_logits, fake_logits
+
+
+def discriminate(state: TrainState, recipe: AugmentedRecipe, images: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
     """Logits of the images, float [n]; the images are augmented if the recipe uses augmentation."""
     seen = augment(images, recipe.augmentations)
     with autocast(images, recipe):

@@ -24,6 +24,7 @@ from gan_runtime.models import encoder_path
 from gan_runtime.terminal.text import note
 from gan_trainer.data.pixels import denormalise, to_pixels
 from gan_trainer.data.source import DataSource
+from gan_trainer.networks.stylegan2 import StyleGenerator
 from gan_trainer.recipes.latents import latents_of
 from gan_trainer.tasks.drawing import draw
 from gan_trainer.tasks.features import judge_unless_impossible, open_features
@@ -173,12 +174,13 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
     if "encoder" in networks:
         check_writable(encoder_path(output))
     classes, recipe = config.conditions, latents_of(config.recipe)
-    generator = generator_file(  # every recipe ends in tanh, even if all that it draws is white
+    generator = generator_file(
         networks["generator"],
         output,
         classes=len(classes),
         class_names=classes,
-        range=(-1.0, 1.0),
+        range=(-1.0, 1.0),  # even if all that it draws is white
+        clip=isinstance(networks["generator"], StyleGenerator),  # the others end in tanh
         pictures=config.data.pictures,
         latent_dim=recipe.latent_dim,
         distribution=recipe.latents,

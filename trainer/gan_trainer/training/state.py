@@ -128,7 +128,7 @@ def new_state(system: System, networks: dict[str, nn.Module], recipe: Recipe, de
         system,
         networks,
         {name: deepcopy(networks[name]).requires_grad_(False) for name in averaged},
-        {name: _optimizer(recipe, [networks[one] for one in names]) for name, names in trained.items()},
+        {name: _optimizer(recipe, name, [networks[one] for one in names]) for name, names in trained.items()},
         {name: module.to(device) for name, module in system.extra(recipe).items()},
         RandomNumbers(device),
         LossMeter(device),
@@ -146,11 +146,12 @@ def update_averages(state: TrainState, recipe: Recipe, images: int, *, statistic
         update_average(average, state.networks[name], recipe.ema_half_life, seen, images, statistics=statistics)
 
 
-def _optimizer(recipe: Recipe, networks: list[nn.Module]) -> torch.optim.Optimizer:
+def _optimizer(recipe: Recipe, name: str, networks: list[nn.Module]) -> torch.optim.Optimizer:
     weights = [weight for network in networks for weight in network.parameters()]
     if recipe.optimizer == "rmsprop":  # torch's defaults for the rest, as in the code of Arjovsky et al. 2017
         return torch.optim.RMSprop(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
-    return torch.optim.Adam(weights, lr=recipe.lr, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True)
+    betas = recipe.betas_of(name)
+    return torch.optim.Adam(weights, lr=recipe.lr, betas=betas, weight_decay=recipe.weight_decay, fused=True)
 
 
 def _differences(part: str, here: dict[str, Any], there: dict[str, Any]) -> list[str]:

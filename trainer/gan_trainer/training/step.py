@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from gan_trainer.recipes.latents import LatentRecipe
+from gan_trainer.recipes.latents import GenerateRecipe
 from gan_trainer.recipes.recipe import Recipe
 from gan_trainer.training.state import TrainState
 
@@ -19,7 +19,7 @@ def descend(state: TrainState, name: str, loss: Tensor) -> None:
     optimizer.step()
 
 
-def draw_latents(recipe: LatentRecipe, like: Tensor) -> Tensor:
+def draw_latents(recipe: GenerateRecipe, like: Tensor) -> Tensor:
     """Draw one latent per row of `like`: float [n, d], from N(0, 1) or U(-1, 1)."""
     shape = (len(like), recipe.latent_dim)
     if recipe.latents == "uniform":
