@@ -354,7 +354,7 @@ def test_leftovers_of_others_stay() -> None:
         (killed,) = leftovers(Path())
     Path(killed).touch()
     with atomic_write(Path("busy")):
-        remove_leftovers_of(Path("killed"))
+        remove_leftovers_of(Path(), ["killed"])
         assert len(leftovers(Path())) == 1
     assert Path("busy").exists()
 

@@ -9,6 +9,7 @@ from gan_runtime.errors import IncompleteError, InputError
 from gan_runtime.images.remarks import messages
 from gan_runtime.images.writing import Encoding
 from gan_runtime.onnx_runtime import import_onnxruntime
+from gan_runtime.outputs.share import WHOLE, Share, share_of
 from gan_runtime.terminal.commandline import print_result
 from gan_runtime.terminal.text import note
 from gan_runtime.transform.inputs import STDIN
@@ -40,6 +41,12 @@ class Asked:
     truth: str | None = None
     compare: bool = False
     keep_metadata: bool = False
+    shard: str | None = None
+
+    @property
+    def share(self) -> Share:
+        """The part of the inputs that is written. Raises InputError if --shard names none."""
+        return WHOLE if self.shard is None else share_of(self.shard)
 
     @property
     def sources(self) -> list[str]:
@@ -59,6 +66,8 @@ def checked(asked: Asked) -> Place:
     check_free(place, force=asked.force)
     if asked.as_json and place.is_stdout:
         raise InputError("--json: cannot be combined with an image on stdout; name an output file")
+    if asked.share != WHOLE and not place.is_folder:
+        raise InputError(f"--shard {asked.shard}: divides the images of a folder; name a folder as the output")
     if asked.truth == STDIN:
         raise InputError("--truth -: the truth is not read from stdin; name a file or a folder")
     if asked.truth is not None and not asked.compare:
@@ -77,7 +86,13 @@ def transform(asked: Asked, place: Place, model: PictureModel, settings: Setting
     """
     work = Transform(model, settings)
     report = transform_pictures(
-        place, asked.sources, work, truth=asked.truth, recursive=asked.recursive, quiet=asked.quiet
+        place,
+        asked.sources,
+        work,
+        truth=asked.truth,
+        recursive=asked.recursive,
+        share=asked.share,
+        quiet=asked.quiet,
     )
     failed = bool(report.bad) and not asked.skip_bad
     for remark in () if asked.quiet else _remarks(report, model, settings, failed=failed):
@@ -101,9 +116,11 @@ def _remarks(report: Report, model: PictureModel, settings: Settings, *, failed:
 
 
 def _as_json(asked: Asked, report: Report, model: PictureModel, settings: Settings, began: float) -> dict[str, Any]:
+    shard = {} if asked.shard is None else {"shard": asked.shard}
     about, seconds = settings.identity(), time.perf_counter() - began
     return {
         **report.to_json(),
+        **shard,
         "tiles": {
             "n": report.tiles,
             "side": report.side,

@@ -8,7 +8,7 @@ import typer
 
 from gan_runtime import __version__
 from gan_runtime.terminal.commandline import print_result, run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Threads, Version
+from gan_runtime.terminal.flags import Device, Json, Quiet, Shard, Threads, Version
 from gan_runtime.terminal.foreign_flags import with_assumptions
 from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
 from gan_runtime.terminal.text import note
@@ -109,6 +109,7 @@ def sample(
     shard_size: Annotated[
         int | None, _option("Images per .tar file.", min=1, max=10**9, group=OUTPUT, default="10,000")
     ] = None,
+    shard: Shard = None,
     quiet: Quiet = False,
     as_json: Json = False,
     version: Version = False,
@@ -119,6 +120,7 @@ def sample(
     from gan_runtime.commands.open_model import open_generator
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
     from gan_runtime.outputs.sampled import draw
+    from gan_runtime.outputs.share import share_of
 
     began = time.perf_counter()
     *images, output = files
@@ -126,7 +128,7 @@ def sample(
     kind = kind_of(output)
     given = _given(
         rows=rows, columns=columns, padding=padding, scale=scale, by_class=by_class or None,
-        frames=frames, fps=fps, shard_size=shard_size,
+        frames=frames, fps=fps, shard_size=shard_size, share=None if shard is None else share_of(shard),
     )  # fmt: skip
     check_options(kind, given)
     pictures = reconstruct or interpolate
@@ -160,6 +162,7 @@ def sample(
         "output": output,
         "n": count,
         "seed": seed if own is None else None,
+        **({} if shard is None else {"shard": shard}),
         "start": start if own is None else None,
         "label": number,
         **({"labels": latents} if labels is not None else {}),
@@ -171,7 +174,7 @@ def sample(
         "seconds": round(time.perf_counter() - began, 3),
     }
     if output != STDOUT:
-        print_result(outcome.name, report if as_json else None)
+        print_result(outcome.name or output, report if as_json else None)
 
 
 def sample_main() -> None:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from gan_runtime.terminal.commandline import run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Threads, Version
+from gan_runtime.terminal.flags import Device, Json, Quiet, Shard, Threads, Version
+from gan_runtime.terminal.help import OUTPUT
 from gan_runtime.terminal.picture_flags import (
-    OUTPUT,
     FollowLinks,
     Force,
     Format,
@@ -75,6 +75,7 @@ def translate(
     levels: OwnLevels = None,
     max_pixels: MaxPixels = None,
     skip_bad: SkipBad = False,
+    shard: Shard = None,
     follow_links: FollowLinks = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -103,6 +104,7 @@ def translate(
         TRANSLATION,
         truth=truth,
         compare=compare,
+        shard=shard,
     )
     place = checked(asked)
     translator = open_picture_model(Translator, model, device, threads, quiet)

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from gan_runtime.terminal.commandline import run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Threads, Version
+from gan_runtime.terminal.flags import Device, Json, Quiet, Shard, Threads, Version
+from gan_runtime.terminal.help import OUTPUT
 from gan_runtime.terminal.picture_flags import (
-    OUTPUT,
     FollowLinks,
     Force,
     Format,
@@ -72,6 +72,7 @@ def upscale(
     levels: OwnLevels = None,
     max_pixels: MaxPixels = None,
     skip_bad: SkipBad = False,
+    shard: Shard = None,
     follow_links: FollowLinks = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -99,6 +100,7 @@ def upscale(
         tuple(STILLS),
         UPSCALING,
         keep_metadata=keep_metadata,
+        shard=shard,
     )
     place = checked(asked)
     upscaler = open_picture_model(Upscaler, model, device, threads, quiet)

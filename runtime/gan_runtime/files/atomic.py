@@ -5,7 +5,7 @@ import os
 import secrets
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -107,20 +107,25 @@ def _sync_folder(folder: Path) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what a process that was killed in the middle of `atomic_write` left in `folder`."""
-    _remove(folder, TEMPORARY)
+    _remove(folder.glob(TEMPORARY))
 
 
-def remove_leftovers_of(path: Path) -> None:
-    """As `remove_leftovers`, but only what was to become `path`: others may be writing in the same folder."""
-    _remove(path.parent, _temporary(path, "*"))
+def remove_leftovers_of(folder: Path, names: Iterable[str]) -> None:
+    """As `remove_leftovers`, but only what was to become files of these names: others may be writing in `folder`."""
+    marks = {_mark(name) for name in names}
+    _remove(path for path in folder.glob(TEMPORARY) if path.name.split("-")[2] in marks)
 
 
-def _remove(folder: Path, pattern: str) -> None:
-    for path in folder.glob(pattern):
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
         with suppress(OSError):
             path.unlink()
 
 
 def _temporary(target: Path, token: str) -> str:
     """Name of a temporary neighbour: says for which file, and is short however long that one's name."""
-    return TEMPORARY.replace("*", f"{zlib.crc32(os.fsencode(target.name)):08x}-{token}")
+    return TEMPORARY.replace("*", f"{_mark(target.name)}-{token}")
+
+
+def _mark(name: str) -> str:
+    return f"{zlib.crc32(os.fsencode(name)):08x}"

@@ -7,21 +7,25 @@ from fnmatch import fnmatchcase
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.errors import OutputError
-from gan_runtime.files import TEMPORARY, atomic_write, check_writable, remove_leftovers
+from gan_runtime.files import TEMPORARY, atomic_write, check_writable, remove_leftovers, remove_leftovers_of
 from gan_runtime.outputs import resume
 from gan_runtime.outputs.arrays import in_pieces
 from gan_runtime.outputs.names import Names, file_names
 from gan_runtime.outputs.options import Options, Outcome
 from gan_runtime.outputs.pipeline import batches, png_encoder
+from gan_runtime.outputs.share import WHOLE, Share, of_all_shares
 from gan_runtime.outputs.source import Source
 from gan_runtime.outputs.whole import is_png
 
 RECORD, LABELS = "request.json", "labels.csv"
+Ranges: TypeAlias = list[tuple[int, int]]
+"""Images as (first, count)."""
 
 
 def check_folder(output: str) -> None:
@@ -42,38 +46,40 @@ def check_folder(output: str) -> None:
 def write_folder(output: str, source: Source, options: Options) -> Outcome:
     """One PNG per image, named by the source or 00000000.png and so on by its index, and labels.csv.
 
-    What is there already is kept.
+    What is there already is kept. `options.share` names a contiguous part of the images; each share writes labels.csv.
     """
-    folder, names = Path(output), file_names(output, source)
-    made = partial(_files_in, folder)
-    with made_folder(output), resume.claimed(output, folder / RECORD, resume.request(source), made):
-        for part in names.folders(folder):
-            remove_leftovers(part)
-        missing, damaged = _missing(folder, source, names)
+    folder, names, share = Path(output), file_names(output, source), options.share
+    wanted, own = resume.request(source), share.part(source.n)
+    made = partial(_files_in, folder) if share == WHOLE else partial(_images_in, folder, names, own)
+    with made_folder(output), resume.claimed(output, folder / RECORD, wanted, made, share):
+        missing, damaged = _missing(folder, source, names, own)
+        _remove_leftovers(folder, names, missing, share)
         table = source.classes and not _is_whole(folder / LABELS, source, names)
         if table and (folder / LABELS).exists():
             damaged.append(LABELS)
-        kept = source.n - sum(count for _, count in missing)
+        kept = len(own) - sum(count for _, count in missing)
         resume.say_damaged(output, damaged, options.quiet)
-        resume.say_kept(output, kept, source.n, options.quiet)
+        resume.say_kept(output, kept, len(own), options.quiet)
+        resume.say_empty(output, share, own, options.quiet)
         if missing:
-            _write_images(folder, source, names, missing, kept, options)
+            _write_images(folder, source, names, missing, (kept, len(own)), options)
         if table:  # the last file: the job is complete
             _write_labels(folder / LABELS, source, names)
     return Outcome(output, kept)
 
 
 def others(folder: Path) -> Iterator[str]:
-    """The entries of the folder except for the record and temporary files."""
+    """The entries of the folder except for the records of jobs and temporary files."""
+    records = {path.name for path in of_all_shares(folder / RECORD)}
     names = (path.name for path in folder.iterdir())
-    return (name for name in names if name != RECORD and not fnmatchcase(name, TEMPORARY))
+    return (name for name in names if name not in records and not fnmatchcase(name, TEMPORARY))
 
 
 def _write_images(
-    folder: Path, source: Source, names: Names, missing: list[tuple[int, int]], kept: int, options: Options
+    folder: Path, source: Source, names: Names, missing: Ranges, done: tuple[int, int], options: Options
 ) -> None:
-    images = chain.from_iterable(range(first, first + count) for first, count in missing)
-    with png_encoder(source) as encode, batches(source, missing, done=kept, quiet=options.quiet) as made:
+    images = _each(missing)
+    with png_encoder(source) as encode, batches(source, missing, done=done, quiet=options.quiet) as made:
         for png in chain.from_iterable(map(encode, made)):
             path = folder / names[next(images)]
             if path.parent != folder:
@@ -82,16 +88,37 @@ def _write_images(
                 file.write(png)
 
 
-def _missing(folder: Path, source: Source, names: Names) -> tuple[list[tuple[int, int]], list[str]]:
-    """The images without a complete file, as (first, count), and the names of damaged files."""
-    there = np.zeros(source.n, bool)
+def _each(images: Ranges) -> Iterator[int]:
+    return chain.from_iterable(range(first, first + count) for first, count in images)
+
+
+def _remove_leftovers(folder: Path, names: Names, missing: Ranges, share: Share) -> None:
+    """Remove what a killed process left; of a share only what is its own, because others may be writing theirs."""
+    if share == WHOLE:
+        for part in names.folders(folder):
+            remove_leftovers(part)
+        return
+    paths = [folder / names[image] for image in _each(missing)]
+    for part in {folder, *(path.parent for path in paths)}:
+        remove_leftovers_of(part, [LABELS, *(path.name for path in paths if path.parent == part)])
+
+
+def _missing(folder: Path, source: Source, names: Names, own: range) -> tuple[Ranges, list[str]]:
+    """The images of `own` without a complete file, as (first, count), and the names of damaged files."""
+    there = np.ones(source.n, bool)
+    there[own.start : own.stop] = False
     damaged: list[str] = []
     for image, path in names.there(folder):
-        if 0 <= image < source.n:
+        if image in own:
             there[image] = resume.is_made(path) and is_png(path.read_bytes(), source.shape[1:])
             if not there[image]:
                 damaged.append(names[image])
     return ranges(~there), sorted(damaged)
+
+
+def _images_in(folder: Path, names: Names, own: range) -> Iterator[Path]:
+    """The existing files of these images."""
+    return (path for image, path in names.there(folder) if image in own)
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
@@ -101,7 +128,7 @@ def _files_in(folder: Path) -> Iterator[Path]:
         yield folder / LABELS
 
 
-def ranges(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def ranges(wanted: NDArray[np.bool_]) -> Ranges:
     """The ranges in which `wanted` is true, as (first, count)."""
     edges = np.flatnonzero(np.diff(wanted.astype(np.int8), prepend=0, append=0)).tolist()
     return [(first, end - first) for first, end in zip(edges[::2], edges[1::2], strict=True)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from gan_runtime.errors import InputError
 from gan_runtime.images.grids import Layout
+from gan_runtime.outputs.share import WHOLE, Share
 
 FOLDER, STDOUT = "/", "-"  # kinds of output without a suffix
 WALKS = (".gif", ".webp")
@@ -20,6 +21,7 @@ BELONGS = {  # all other options apply to every kind
     "frames": WALKS,
     "fps": WALKS,
     "shard_size": (".tar",),
+    "share": (".tar", FOLDER),
 }
 DEFAULT_N, DEFAULT_WALKS, DEFAULT_ROWS, DEFAULT_POINTS = 64, 16, 8, 10_000
 MOST_CLASSES_SHOWN = 20  # default number of images of an animation
@@ -47,6 +49,8 @@ class Options:
     """Frames per second."""
     shard_size: int = 10_000
     """Images per .tar file."""
+    share: Share = WHOLE
+    """The part of a folder or of shards that is written; other processes write the others."""
     quiet: bool = False
     """Print no progress and no messages on stderr."""
 
@@ -115,7 +119,7 @@ def check_points(output: str, kind: str, options: Options) -> None:
 
 def flag(name: str) -> str:
     """The option as it is written on a command line."""
-    return f"--{name.replace('_', '-')}"
+    return "--shard" if name == "share" else f"--{name.replace('_', '-')}"
 
 
 def _listed(kinds: tuple[str, ...]) -> str:

@@ -27,19 +27,24 @@ THREADED_VALUES, MOST_THREADS = 32 * 32 * 3, 8
 
 @contextmanager
 def batches(
-    source: Source, ranges: Iterable[tuple[int, int]] | None = None, *, done: int = 0, quiet: bool = False
+    source: Source,
+    ranges: Iterable[tuple[int, int]] | None = None,
+    *,
+    done: tuple[int, int] | None = None,
+    quiet: bool = False,
 ) -> Iterator[Iterator[Images]]:
     """The images of `source` in batches, generated while the block writes earlier ones, with a progress bar.
 
     Args:
         source: the images.
         ranges: only these images of it, as (first, count); no batch spans two ranges.
-        done: number of images that exist already.
+        done: number of images that exist already, and of all that this call is for; 0 of `source.n` if None.
         quiet: no progress bar.
     """
     parts = [source] if ranges is None else (source.part(first, count) for first, count in ranges)
     made = chain.from_iterable(part.batches() for part in parts)
-    with closing(prefetch(made)) as ready, progress("sampling", source.n, source.unit, done, quiet) as advance:
+    kept, n = done or (0, source.n)
+    with closing(prefetch(made)) as ready, progress("sampling", n, source.unit, kept, quiet) as advance:
 
         def counted() -> Iterator[Images]:
             for batch in ready:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -10,10 +10,12 @@ from typing import Any, BinaryIO
 
 from gan_runtime.errors import ModelError, OutputError
 from gan_runtime.files import check_writable, lock
+from gan_runtime.outputs.share import WHOLE, Share, of_all_shares
 from gan_runtime.outputs.source import Source
 from gan_runtime.terminal.text import note
 
 REQUEST_VERSION = 1
+SHARE = "shard"  # the key of a record with the part of the job
 SHOWN = 3  # number of damaged files that a message names
 
 
@@ -29,30 +31,48 @@ def check_place(output: str, record: Path, there: Iterator[str]) -> None:
     """Raise OutputError if files `there` exist without a `record` of the job that wrote them."""
     check_writable(record)
     stranger = next(there, None)  # before the record, which a job that starts now writes first
-    if stranger is not None and not is_made(record):
+    if stranger is not None and not any(map(is_made, of_all_shares(record))):
         raise OutputError(
             f"{output}: {stranger} exists without the {record.name} of the job that wrote it; choose another output"
         )
 
 
 @contextmanager
-def claimed(output: str, record: Path, wanted: dict[str, Any], made: Callable[[], Iterable[Path]]) -> Iterator[None]:
-    """Lock the output, and record the request or compare it with the recorded one.
+def claimed(
+    output: str, record: Path, wanted: dict[str, Any], made: Callable[[], Iterable[Path]], share: Share = WHOLE
+) -> Iterator[None]:
+    """Lock the output, or a share of it, and record the request or compare it with the recorded ones.
 
     A record is valid only if `made` lists existing files. A job that ends before its first file leaves no record.
     A new job that fails with ModelError leaves no files either.
 
+    Args:
+        output: for messages.
+        record: of the whole job; each share has its own beside it.
+        wanted: the request.
+        made: lists the existing files of this share.
+        share: the part of the job that this process does.
+
     Raises:
-        OutputError: another request is recorded, another process writes this output, or the disk is full.
+        OutputError: another request is recorded, another process writes this share, or the disk is full.
     """
+    whole, record = record, share.beside(record)
+    wanted = wanted if share == WHOLE else wanted | {SHARE: str(share)}
     with _open(record) as file:
         if not lock(file.fileno()) or not _is_at(file, record):
-            raise OutputError(f"{output}: another process is writing it; wait for it to end, or stop it")
+            what = "it" if share == WHOLE else f"its part {share}"
+            raise OutputError(f"{output}: another process is writing {what}; wait for it to end, or stop it")
         begins = not (is_made(record) and any(True for _ in made()))
         if not begins:
             _compare(output, record, record.read_bytes(), wanted)
         else:
             _write_down(record, wanted)
+        try:  # after the own record is written: of two jobs that begin, one sees the other
+            _compare_shares(output, whole, record, wanted)
+        except OutputError:
+            if begins:
+                record.unlink(missing_ok=True)
+            raise
         try:
             yield
         except KeyboardInterrupt:
@@ -91,19 +111,32 @@ def say_without_input(output: str, names: list[str], quiet: bool) -> None:
         note(f"{output}: of earlier inputs, which are not among these: {', '.join(names[:SHOWN])}{more}")
 
 
+def say_empty(output: str, share: Share, own: Sized, quiet: bool) -> None:
+    """Print that a share has nothing to do, if so."""
+    if not own and not quiet:
+        note(f"{output}: part {share} has nothing to write; there are fewer files than parts")
+
+
 def say_kept(output: str, kept: int, n: int, quiet: bool) -> None:
     """Print how many images exist already."""
     if kept and not quiet:
         note(f"{output}: {f'all {n:,}' if kept == n else f'{kept:,} of {n:,}'} images exist already")
 
 
-def _compare(output: str, record: Path, content: bytes, wanted: dict[str, Any]) -> None:
+def _compare_shares(output: str, whole: Path, own: Path, wanted: dict[str, Any]) -> None:
+    """Raise OutputError if another share of this output belongs to another request."""
+    for other in of_all_shares(whole):
+        if other != own and (content := other.read_bytes()):
+            _compare(output, other, content, wanted, ignored=SHARE)
+
+
+def _compare(output: str, record: Path, content: bytes, wanted: dict[str, Any], ignored: str = "") -> None:
     try:
         there = json.loads(content)
         differences = [
             f"{key} {there.get(key)}, not {wanted.get(key)}"
             for key in dict.fromkeys((*wanted, *there))
-            if there.get(key) != wanted.get(key)
+            if key != ignored and there.get(key) != wanted.get(key)
         ]
     except (ValueError, AttributeError):
         differences = ["the record cannot be read"]

@@ -24,24 +24,30 @@ def check_shards(output: str) -> None:
     """
     path = Path(output)
     check_writable(path)
-    resume.check_place(output, _record(path), iter(sorted(shard.name for shard in _existing(path))))
+    resume.check_place(output, _record(path), iter(sorted(shard.name for shard in _existing(path).values())))
 
 
 def write_shards(output: str, source: Source, options: Options) -> Outcome:
-    """Write out-00000.tar and so on for out.tar; existing shards are kept."""
+    """Write out-00000.tar and so on for out.tar, or the contiguous part of them that `options.share` names.
+
+    Existing shards are kept.
+    """
     check_shards(output)
     path, size, names = Path(output), options.shard_size, file_names(output, source, in_shards=True)
-    paths = [path.with_name(shard_name(path, number)) for number in range(-(-source.n // size))]
-    made = partial(_existing, path)
-    with resume.claimed(output, _record(path), resume.request(source, shard_size=size), made):
-        missing = [number for number, shard in enumerate(paths) if not _is_whole(shard, source, names, number, size)]
-        kept = source.n - sum(_images_in(number, source.n, size) for number in missing)
+    numbers = options.share.part(-(-source.n // size))
+    paths = {number: path.with_name(shard_name(path, number)) for number in numbers}
+    n = sum(_images_in(number, source.n, size) for number in numbers)
+    wanted, made = resume.request(source, shard_size=size), partial(_made, path, numbers)
+    with resume.claimed(output, _record(path), wanted, made, options.share):
+        missing = [number for number, shard in paths.items() if not _is_whole(shard, source, names, number, size)]
+        kept = n - sum(_images_in(number, source.n, size) for number in missing)
         resume.say_damaged(output, [paths[number].name for number in missing if paths[number].exists()], options.quiet)
-        resume.say_kept(output, kept, source.n, options.quiet)
+        resume.say_kept(output, kept, n, options.quiet)
+        resume.say_empty(output, options.share, numbers, options.quiet)
         if missing:
-            remove_leftovers_of(paths[missing[0]])  # the shard that a killed process was writing
-            _write_missing(path, source, names, missing, kept, options)
-    return Outcome(_pattern(path, len(paths)), kept, tuple(map(str, paths)))
+            remove_leftovers_of(path.parent, [paths[number].name for number in missing])
+            _write_missing(path, source, names, missing, (kept, n), options)
+    return Outcome(_pattern(path, numbers), kept, tuple(map(str, paths.values())))
 
 
 def _is_whole(path: Path, source: Source, names: Names, number: int, size: int) -> bool:
@@ -68,10 +74,12 @@ def shard_name(path: Path, number: int | str) -> str:
     return f"{path.stem}-{digits}{path.suffix}"
 
 
-def _write_missing(path: Path, source: Source, names: Names, missing: list[int], kept: int, options: Options) -> None:
+def _write_missing(
+    path: Path, source: Source, names: Names, missing: list[int], done: tuple[int, int], options: Options
+) -> None:
     size = options.shard_size
     wanted = ((number * size, _images_in(number, source.n, size)) for number in missing)
-    with png_encoder(source) as encode, batches(source, wanted, done=kept, quiet=options.quiet) as images:
+    with png_encoder(source) as encode, batches(source, wanted, done=done, quiet=options.quiet) as images:
         for number in missing:
             with atomic_write(path.with_name(shard_name(path, number))) as file:
                 _write_shard(file, source, names, number * size, _images_in(number, source.n, size), images, encode)
@@ -110,13 +118,22 @@ def _record(path: Path) -> Path:
     return path.with_name(f"{path.stem}-{RECORD}")
 
 
-def _existing(path: Path) -> list[Path]:
-    """The existing shards of `path`."""
-    shard = re.compile(re.escape(path.stem) + r"-\d{5,}" + re.escape(path.suffix))
-    return [other for other in path.parent.iterdir() if shard.fullmatch(other.name)]
+def _made(path: Path, numbers: range) -> list[Path]:
+    """The existing shards of `path` with these numbers."""
+    return [shard for number, shard in _existing(path).items() if number in numbers]
 
 
-def _pattern(path: Path, shards: int) -> str:
-    """The name of all shards in the brace notation of WebDataset and shells."""
-    digits = f"{0:05d}" if shards == 1 else f"{{{0:05d}..{shards - 1:05d}}}"
+def _existing(path: Path) -> dict[int, Path]:
+    """The existing shards of `path` by number."""
+    shard = re.compile(re.escape(path.stem) + r"-(\d{5,})" + re.escape(path.suffix))
+    found = ((shard.fullmatch(other.name), other) for other in path.parent.iterdir())
+    return {int(match[1]): other for match, other in found if match}
+
+
+def _pattern(path: Path, numbers: range) -> str:
+    """The name of the shards with these numbers in the brace notation of WebDataset and shells; "" of none."""
+    if not numbers:
+        return ""
+    first, last = numbers[0], numbers[-1]
+    digits = f"{first:05d}" if first == last else f"{{{first:05d}..{last:05d}}}"
     return str(path.with_name(shard_name(path, digits)))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gan_runtime.terminal.commandline import VERSION_OPTION
-from gan_runtime.terminal.help import DATA, GENERAL
+from gan_runtime.terminal.help import DATA, GENERAL, OUTPUT
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or cuda:1 for the second GPU.")]
 Threads = Annotated[
@@ -20,4 +20,15 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print no progress and no warnings on stderr.", rich_help_panel=GENERAL)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.", rich_help_panel=GENERAL)]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="k/N",
+        help="Folder or shards: write part k of N, 1/N to N/N. Other processes, on any host, may write "
+        "the others into the same output at the same time.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
 Version = Annotated[bool, VERSION_OPTION]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import click
 from typer.core import TyperCommand
 
-DATA, GENERAL = "Data", "General"  # groups of options shared by several commands
+DATA, GENERAL, OUTPUT = "Data", "General", "Output"  # groups of options shared by several commands
 RANGE = re.compile(r"(?:([\d.]+)<=)?x(?:<=([\d.]+)|>=([\d.]+))")
 WORDS = re.compile(r"\[default: \((.*?)\)(?=[\];])")  # a default that is described, in typer's parentheses
 ENDLESS = 10**12  # bounds of this size or more are not shown

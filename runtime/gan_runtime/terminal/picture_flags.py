@@ -4,9 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gan_runtime.terminal.help import DATA
+from gan_runtime.terminal.help import DATA, OUTPUT
 
-OUTPUT = "Output"  # a group in the help
 AUTO = "auto"
 AS_TRAINED = "as the model was trained"
 

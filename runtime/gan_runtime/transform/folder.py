@@ -10,10 +10,11 @@ from typing import BinaryIO
 from gan_runtime.data.entries import Bad
 from gan_runtime.data.entries import in_order as by_name
 from gan_runtime.errors import DataError, DeviceError, InputError
-from gan_runtime.files import atomic_write, remove_leftovers
+from gan_runtime.files import atomic_write, remove_leftovers, remove_leftovers_of
 from gan_runtime.images.remarks import summarise
 from gan_runtime.outputs import resume
 from gan_runtime.outputs.folder import RECORD, made_folder, make_folder, others
+from gan_runtime.outputs.share import WHOLE, Share, of_all_shares
 from gan_runtime.terminal.progress import progress
 from gan_runtime.terminal.text import note
 from gan_runtime.transform.inputs import Input, Inputs, read_file
@@ -53,7 +54,13 @@ class _Result:
 
 
 def transform_folder(
-    place: Place, inputs: Inputs, truths: Sequence[Input | None], transform: Transform, *, quiet: bool
+    place: Place,
+    inputs: Inputs,
+    truths: Sequence[Input | None],
+    transform: Transform,
+    share: Share = WHOLE,
+    *,
+    quiet: bool,
 ) -> Report:
     """Write the outputs of `inputs` into a folder, with the names of the inputs.
 
@@ -65,6 +72,7 @@ def transform_folder(
         inputs: the pictures.
         truths: of each picture, the one that its output should be, or None.
         transform: what is done with each picture.
+        share: the part of the pictures that is written; other processes write the others.
         quiet: no progress and no messages on stderr.
 
     Raises:
@@ -72,25 +80,41 @@ def transform_folder(
         DeviceError: the device fails.
     """
     folder = Path(place.output)
-    names = output_names(inputs.files, place.suffix)
-    tasks = [Task(file, truth, name) for file, truth, name in zip(inputs.files, truths, names, strict=True)]
+    names = output_names(inputs.files, place.suffix)  # of all pictures, because no two outputs may have one name
+    whole = [Task(file, truth, name) for file, truth, name in zip(inputs.files, truths, names, strict=True)]
+    tasks = [whole[number] for number in share.part(len(whole))]
+    bad = [inputs.bad[number] for number in share.part(len(inputs.bad))]
     wanted = {"request_version": REQUEST_VERSION, "task": transform.model.task, "model": transform.model.sha256}
     wanted |= {**transform.settings.identity(), "truth": any(truths)}
-    made = partial(_files_in, folder)
-    with made_folder(place.output), resume.claimed(place.output, folder / RECORD, wanted, made):
-        for part in {folder, *((folder / task.name).parent for task in tasks)}:
-            remove_leftovers(part)
-        for entry in () if quiet else inputs.bad:
+    made = partial(_files_in, folder) if share == WHOLE else partial(_files_of, folder, tasks)
+    with made_folder(place.output), resume.claimed(place.output, folder / RECORD, wanted, made, share):
+        _remove_leftovers(folder, tasks, share)
+        for entry in () if quiet else bad:
             note(f"{entry.name}: {entry.reason}")
-        table, missing = _missing(place.output, tasks, transform.workers, quiet)
+        resume.say_empty(place.output, share, tasks, quiet)
+        table, missing = _missing(place.output, tasks, share, transform.workers, quiet)
         results = _run(folder, table, tasks, missing, transform, quiet)
-    return _report(place, inputs, len(tasks) - len(missing), results)
+    return _report(place, len(tasks), bad, len(tasks) - len(missing), results)
 
 
-def _missing(output: str, tasks: list[Task], threads: int, quiet: bool) -> tuple[Table, list[Task]]:
+def _remove_leftovers(folder: Path, tasks: list[Task], share: Share) -> None:
+    """Remove what a killed process left; of a share only what is its own, because others may be writing theirs."""
+    paths = [folder / task.name for task in tasks]
+    for part in {folder, *(path.parent for path in paths)}:
+        if share == WHOLE:
+            remove_leftovers(part)
+        else:
+            table = share.beside(folder / TABLE).name
+            remove_leftovers_of(part, [table, *(path.name for path in paths if path.parent == part)])
+
+
+def _missing(output: str, tasks: list[Task], share: Share, threads: int, quiet: bool) -> tuple[Table, list[Task]]:
     """The table of the files that are complete, and the tasks that have none. All files with a row are read."""
     folder = Path(output)
-    table = Table.read(folder / TABLE)
+    table = Table.read(share.beside(folder / TABLE), of_all_shares(folder / TABLE))
+    if share != WHOLE:
+        own = {task.name for task in tasks}
+        table.rows = {name: row for name, row in table.rows.items() if name in own}
     known = [task for task in tasks if task.name in table.rows]
     states: dict[str, str] = {}
     with progress("checking", len(known), "images", quiet=quiet) as advance:
@@ -166,17 +190,22 @@ def _files_in(folder: Path) -> Iterator[Path]:
     return (path for name in others(folder) for path in _files(folder / name))
 
 
+def _files_of(folder: Path, tasks: list[Task]) -> Iterator[Path]:
+    """The existing files of these tasks."""
+    return (path for task in tasks if (path := folder / task.name).is_file())
+
+
 def _files(path: Path) -> Iterator[Path]:
     return (below for below in path.rglob("*") if below.is_file()) if path.is_dir() else iter([path])
 
 
-def _report(place: Place, inputs: Inputs, kept: int, results: list[_Result]) -> Report:
+def _report(place: Place, n: int, bad: list[Bad], kept: int, results: list[_Result]) -> Report:
     failed = [Bad(result.task.file.shown, result.reason) for result in results if not result.made]
     return Report.of(
         place.output,
-        len(inputs.files) + len(inputs.bad),
+        n + len(bad),
         [result.made for result in results if result.made],
         kept=kept,
-        bad=by_name([*inputs.bad, *failed]),
+        bad=by_name([*bad, *failed]),
         remarks=summarise([result.task.file.shown for result in results], [result.notices for result in results]),
     )

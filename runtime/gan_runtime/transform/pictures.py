@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gan_runtime.outputs.share import WHOLE, Share
 from gan_runtime.transform.folder import transform_folder
 from gan_runtime.transform.inputs import are_many, open_inputs
 from gan_runtime.transform.places import Place
@@ -18,6 +19,7 @@ def transform_pictures(
     *,
     truth: str | None = None,
     recursive: bool = True,
+    share: Share = WHOLE,
     quiet: bool = False,
 ) -> Report:
     """Write the outputs of the pictures in `sources`.
@@ -28,6 +30,7 @@ def transform_pictures(
         transform: what is done with each picture.
         truth: the picture that the output should be, or a folder or .zip of such pictures, to be shown beside outputs.
         recursive: also the pictures in sub-folders of folders and archives.
+        share: the part of the pictures that is written, if the output is a folder.
         quiet: no progress and no messages on stderr.
 
     Raises:
@@ -43,5 +46,5 @@ def transform_pictures(
         open_truths(truth, inputs, many=many, follow_links=follow_links) as truths,
     ):
         if place.is_folder:
-            return transform_folder(place, inputs, truths, transform, quiet=quiet)
+            return transform_folder(place, inputs, truths, transform, share, quiet=quiet)
         return transform_file(place, inputs.files[0], truths[0], transform, quiet=quiet)

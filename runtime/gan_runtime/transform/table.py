@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import file_digest, sha256
@@ -37,13 +38,17 @@ class Table:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
-    def read(cls, path: Path) -> "Table":
-        """The table at `path`, without rows if there is none; lines that cannot be read are left out."""
+    def read(cls, path: Path, others: Sequence[Path] = ()) -> "Table":
+        """The table at `path`, without rows if there is none; lines that cannot be read are left out.
+
+        Files without a row there may have one in the tables `others` of the same folder.
+        """
         table = cls(path)
-        for line in path.read_bytes().splitlines() if path.is_file() else ():
-            with suppress(ValueError, TypeError):
-                row = Row(**json.loads(line))
-                table.rows[row.name] = row
+        for one in (*others, path):
+            for line in one.read_bytes().splitlines() if one.is_file() else ():
+                with suppress(ValueError, TypeError):
+                    row = Row(**json.loads(line))
+                    table.rows[row.name] = row
         return table
 
     def rewrite(self) -> None:
