@@ -17,6 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from gan_runtime.errors import InputError
 from gan_runtime.generator import Generator
+from gan_trainer.data.ada import GROUPS
 from gan_trainer.data.augment import AUGMENTATIONS
 from gan_trainer.losses.adversarial import OBJECTIVES
 from gan_trainer.losses.penalties import PENALTIES
@@ -257,9 +258,13 @@ MADE_NOWHERE = [
     ({"width": 0}, "--width 0: must be in"),
     ({"latent_dim": None}, "--latent-dim None: must be a whole number"),
     ({"precision": "fp16"}, "precision 'fp16': choose one of auto, fp32, bf16"),
-    ({"augment": "nonsense"}, "augment 'nonsense': choose auto, none, or some of colour,translation,cutout"),
+    ({"augment": "nonsense"}, "augment 'nonsense': choose auto, ada, none, or some of colour,translation,cutout"),
     ({"augment": "cutout,cutout"}, "augment 'cutout': choose"),
     ({"augment": "auto,cutout"}, "augment 'auto': choose"),
+    ({"augment": "ada,cutout"}, "augment 'ada,cutout': ada has operations of its own; give it alone"),
+    ({"ada_groups": "blit,noise"}, "ada-groups 'noise': choose some of blit,geometry,colour"),
+    ({"ada_target": 1.0}, "--ada-target 1: must be in"),
+    ({"ada_speed": 0}, "--ada-speed 0: must be in"),
     ({"network": 3}, "--network 3: must be text"),
     ({"penalty_weight": -0.5}, "--penalty-weight -0.5: must be in"),
     ({"weight_decay": -1e-9}, "--weight-decay -1e-09: must be in"),
@@ -342,6 +347,8 @@ IDLE = [
     (["--recipe", "lsgan", "--penalty-every", 4], "--penalty-every: there is no penalty"),
     (["--recipe", "lsgan", "--decay", "cosine"], "--decay: the learning rate does not decay; give --decay-from"),
     (["--recipe", "vae", "--d-norm", "spectral"], "--d-norm spectral: vae does not use it"),
+    (["--recipe", "quick", "--ada-target", 0.5], "--ada-target: there is no adaptive augmentation; give --augment ada"),
+    (["--recipe", "bigan", "--ada-speed", 1000], "--ada-speed 1000: bigan does not use it"),
 ]
 
 
@@ -368,6 +375,7 @@ def test_names_that_checks_knows_are_those_of_the_tables() -> None:
     assert tuple(OBJECTIVES) == adversarial.OBJECTIVES
     assert tuple(PENALTIES) == gan.PENALTIES
     assert tuple(AUGMENTATIONS) == checks.AUGMENTATIONS
+    assert GROUPS == checks.ADA_GROUPS
     assert tuple(BODIES) == latents.NETWORKS
     assert latents.NORMS == NORMS
     assert tuple(SYSTEMS) == tuple(SETTINGS)

@@ -91,6 +91,22 @@ def test_resumed_equals_never_stopped(recipe: str, precision: str, steps: int, m
     assert logged(whole) == logged(run)
 
 
+@pytest.mark.parametrize("steps", [4, 6])
+@pytest.mark.parametrize("recipe", ["quick", "r3gan", "stylegan2-small"])
+def test_resumed_equals_never_stopped_with_adaptive_augmentation(
+    recipe: str, steps: int, make: Make, dataset: Dataset
+) -> None:
+    config = make(recipe, augment="ada", ada_speed=100, ada_target=0.0)
+    whole, outcome = run_of(config, dataset, "whole")
+    run, _ = run_of(config, dataset, "stopped", StopAfter(steps, signal.SIGTERM))
+    loaded, saved = Run(run.folder).load()
+    assert int(saved["extra"]["ada"]["batches"]) == steps % 4
+    resumed = run_loop(loaded, dataset, start_state(loaded, saved), Logbook(run), preview)
+    assert same(outcome.checkpoint, resumed.checkpoint)
+    assert logged(whole) == logged(run)
+    assert any(entry["ada_p"] > 0 and -1 <= entry["ada_r"] <= 1 for entry in logged(run) if "lr" in entry)
+
+
 def test_what_is_only_looked_at_changes_nothing(make: Make, dataset: Dataset) -> None:
     _, rare = run_of(make(preview_every=10_000, log_every=10_000, checkpoint_every=10_000), dataset, "rare")
     _, often = run_of(make(preview_every=8, log_every=8, checkpoint_every=8), dataset, "often")

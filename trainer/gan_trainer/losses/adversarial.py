@@ -16,11 +16,26 @@ Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Objective:
-    """The losses of discriminator and generator; `paired` is true if g_loss uses the real logits."""
+    """The losses of discriminator and generator.
+
+    Args:
+        d_loss, g_loss: as above.
+        paired: whether g_loss uses the real logits.
+        threshold: the logit above which the discriminator takes an image for real; None if the losses depend on
+            differences of logits alone.
+    """
 
     d_loss: Loss
     g_loss: Loss
     paired: bool = False
+    threshold: float | None = 0.0
+
+    def margins(self, real: Tensor, fake: Tensor) -> Tensor:
+        """How far the real logits are above the threshold, float [n].
+
+        Where the losses leave the threshold open, it is half way between the mean real and the mean generated logit.
+        """
+        return real - ((real.mean() + fake.mean()) / 2 if self.threshold is None else self.threshold)
 
 
 def logistic_d_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -86,9 +101,9 @@ def average_g_loss(real: Tensor, fake: Tensor) -> Tensor:
 OBJECTIVES = {
     "minimax": Objective(logistic_d_loss, minimax_g_loss),
     "non-saturating": Objective(logistic_d_loss, non_saturating_g_loss),
-    "lsgan": Objective(least_squares_d_loss, least_squares_g_loss),
-    "wgan": Objective(wasserstein_d_loss, wasserstein_g_loss),
+    "lsgan": Objective(least_squares_d_loss, least_squares_g_loss, threshold=0.5),
+    "wgan": Objective(wasserstein_d_loss, wasserstein_g_loss, threshold=None),
     "hinge": Objective(hinge_d_loss, wasserstein_g_loss),
-    "rpgan": Objective(pairing_d_loss, pairing_g_loss, paired=True),
-    "ragan": Objective(average_d_loss, average_g_loss, paired=True),
+    "rpgan": Objective(pairing_d_loss, pairing_g_loss, paired=True, threshold=None),
+    "ragan": Objective(average_d_loss, average_g_loss, paired=True, threshold=None),
 }

@@ -16,6 +16,8 @@ from gan_trainer.recipes.words import Refused
 AUTO = "auto"  # resolved for the device and the data
 PRECISIONS = (AUTO, "fp32", "bf16")
 AUGMENTATIONS = ("colour", "translation", "cutout")
+ADA = "ada"  # the augmentation that adapts
+ADA_GROUPS = ("blit", "geometry", "colour")
 KINDS = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}
 RUN_BOUNDS: dict[str, dict[str, Any]] = {  # of settings of a run that are not fields of its recipe
     "epochs": {"above": 0.0, "max": 10**6},
@@ -74,11 +76,23 @@ def check_precision(precision: str) -> None:
 
 
 def check_augmentation(augment: str) -> None:
-    """Raise InputError unless it is "auto", "none", or distinct names of `AUGMENTATIONS`, separated by commas."""
-    names = augment.split(",")
-    unknown = [name for i, name in enumerate(names) if name not in AUGMENTATIONS or name in names[:i]]
-    if augment not in (AUTO, "none") and unknown:
-        raise InputError(f"augment {unknown[0]!r}: choose auto, none, or some of {','.join(AUGMENTATIONS)}")
+    """Raise InputError unless it is auto, ada, none, or distinct names of `AUGMENTATIONS`, separated by commas."""
+    if augment in (AUTO, ADA, "none"):
+        return
+    if ADA in augment.split(","):
+        raise InputError(f"augment {augment!r}: ada has operations of its own; give it alone")
+    check_names("augment", augment, AUGMENTATIONS, f"{AUTO}, {ADA}, none, or ")
+
+
+def check_names(label: str, value: str, known: tuple[str, ...], others: str = "") -> None:
+    """Raise InputError unless the value of a setting is distinct names of `known`, separated by commas.
+
+    The message begins with `label`, and names the values `others` besides.
+    """
+    names = value.split(",")
+    unknown = [one for i, one in enumerate(names) if one not in known or one in names[:i]]
+    if unknown:
+        raise InputError(f"{label} {unknown[0]!r}: choose {others}some of {','.join(known)}")
 
 
 def check_resolved(name: str, value: Any) -> None:

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from gan_runtime.errors import InputError
-from gan_trainer.data.augment import augment
 from gan_trainer.losses.adversarial import OBJECTIVES
 from gan_trainer.losses.penalties import PENALTIES, Critic, gradient_penalty
 from gan_trainer.networks import new_features, new_generator
@@ -12,6 +11,7 @@ from gan_trainer.networks.assembly import Discriminator
 from gan_trainer.networks.layers import with_spectral_norm
 from gan_trainer.recipes.augmented import AugmentedRecipe
 from gan_trainer.recipes.gan import GanRecipe
+from gan_trainer.training.augmentation import augmented, augmenters, observed
 from gan_trainer.training.state import TrainState, update_averages
 from gan_trainer.training.step import (
     autocast,
@@ -48,14 +48,15 @@ def step(state: TrainState, recipe: GanRecipe, images: Tensor, labels: Tensor) -
         labels: int64 [n]; an unconditional recipe ignores them.
 
     Returns:
-        The discriminator's loss without its penalties, and the generator's if it made a step.
+        The discriminator's loss without its penalties, the generator's if it made a step, and the state of an adaptive
+        augmentation.
     """
     condition = (labels,) if recipe.conditional else ()
     with torch.set_grad_enabled(recipe.share_passes):
         fake = generate(state, recipe, images, condition)
-    d_loss, real_logits = discriminator_step(state, recipe, images, fake.detach(), condition)
+    losses, real_logits = discriminator_step(state, recipe, images, fake.detach(), condition)
     if not recipe.generator_is_due(state.counters):
-        return {"d_loss": d_loss}
+        return losses
     if not recipe.share_passes:
         fake = generate(state, recipe, images, condition)
         if OBJECTIVES[recipe.objective].paired:
@@ -64,13 +65,13 @@ def step(state: TrainState, recipe: GanRecipe, images: Tensor, labels: Tensor) -
     seen = state.counters["d_steps"] * recipe.batch_size
     g_loss = generator_step(state, recipe, real_logits, fake, condition)
     update_averages(state, recipe, seen)
-    return {"d_loss": d_loss, "g_loss": g_loss}
+    return losses | {"g_loss": g_loss}
 
 
 def discriminator_step(
     state: TrainState, recipe: GanRecipe, real: Tensor, fake: Tensor, condition: tuple[Tensor, ...]
-) -> tuple[Tensor, Tensor]:
-    """Make one discriminator step; returns its loss and the real logits.
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Make one discriminator step; returns what is logged of it, and the real logits.
 
     With batch norm in the discriminator its statistics are computed separately for real and generated images
     (Radford et al. 2016).
@@ -79,13 +80,15 @@ def discriminator_step(
         real_logits, fake_logits = (discriminate(state, recipe, images, condition) for images in (real, fake))
     else:
         real_logits, fake_logits = discriminate_both(state, recipe, real, fake, condition)
-    loss = OBJECTIVES[recipe.objective].d_loss(real_logits, fake_logits)
+    objective = OBJECTIVES[recipe.objective]
+    loss = objective.d_loss(real_logits, fake_logits)
     total = loss + penalties(state, recipe, lambda images: discriminate(state, recipe, images, condition), real, fake)
     descend(state, "d", total)
     if recipe.clip:
         clip_weights(state.networks["discriminator"], recipe.clip)
     state.counters["d_steps"] += 1
-    return loss.detach(), real_logits.detach()
+    measures = observed(state, recipe, objective.margins(real_logits, fake_logits))
+    return {"d_loss": loss.detach()} | measures, real_logits.detach()
 
 
 def generator_step(
@@ -127,7 +130,7 @@ def discriminate_both(
 
 def discriminate(state: TrainState, recipe: AugmentedRecipe, images: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
     """Logits of the images, float [n]; the images are augmented if the recipe uses augmentation."""
-    seen = augment(images, recipe.augmentations)
+    seen = augmented(state, recipe, images)
     with autocast(images, recipe):
         logits: Tensor = state.networks["discriminator"](seen, *condition)
     if logits.shape != images.shape[:1]:
@@ -138,5 +141,9 @@ def discriminate(state: TrainState, recipe: AugmentedRecipe, images: Tensor, con
 
 
 SYSTEM = System(
-    networks, step, optimizers={"g": ("generator",), "d": ("discriminator",)}, counters=("g_steps", "d_steps")
+    networks,
+    step,
+    optimizers={"g": ("generator",), "d": ("discriminator",)},
+    extra=augmenters,
+    counters=("g_steps", "d_steps"),
 )

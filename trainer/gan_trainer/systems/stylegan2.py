@@ -11,6 +11,7 @@ from gan_trainer.losses.penalties import gradient_penalty
 from gan_trainer.networks.stylegan2 import Mapping, StyleDiscriminator, StyleGenerator, Synthesis, grid_channels
 from gan_trainer.recipes.stylegan2 import Stylegan2Recipe
 from gan_trainer.systems.gan import discriminate, discriminate_both
+from gan_trainer.training.augmentation import augmenters, observed
 from gan_trainer.training.state import TrainState, update_averages
 from gan_trainer.training.step import autocast, descend, draw_latents, frozen
 from gan_trainer.training.system import Shapes, System
@@ -52,7 +53,8 @@ def step(state: TrainState, recipe: Stylegan2Recipe, images: Tensor, labels: Ten
         labels: int64 [n]; an unconditional recipe ignores them.
 
     Returns:
-        The losses of both networks, and the regularisers of this step without their weights.
+        The losses of both networks, the regularisers of this step without their weights, and the state of an adaptive
+        augmentation.
     """
     condition = (labels,) if recipe.conditional else ()
     with torch.set_grad_enabled(recipe.share_passes):
@@ -71,14 +73,16 @@ def discriminator_step(
     state: TrainState, recipe: Stylegan2Recipe, real: Tensor, fake: Tensor, condition: Condition
 ) -> dict[str, Tensor]:
     """Make a step on the logistic loss, and one on R1 if it is due, for the batches between, too."""
-    loss = logistic_d_loss(*discriminate_both(state, recipe, real, fake, condition))
+    real_logits, fake_logits = discriminate_both(state, recipe, real, fake, condition)
+    loss = logistic_d_loss(real_logits, fake_logits)
     descend(state, "d", loss)
     state.counters["d_steps"] += 1
+    losses = {"d_loss": loss.detach()} | observed(state, recipe, real_logits)
     if not recipe.gamma or state.step % recipe.r1_every:
-        return {"d_loss": loss.detach()}
+        return losses
     r1 = gradient_penalty(lambda images: discriminate(state, recipe, images, condition), real, fake, "real", "zero")
     descend(state, "d", recipe.r1_every * recipe.gamma / 2 * r1)
-    return {"d_loss": loss.detach(), "r1": r1.detach()}
+    return losses | {"r1": r1.detach()}
 
 
 def generator_step(state: TrainState, recipe: Stylegan2Recipe, fake: Tensor, condition: Condition) -> Tensor:
@@ -151,6 +155,6 @@ SYSTEM = System(
     networks,
     step,
     optimizers={"g": ("generator",), "d": ("discriminator",)},
-    extra=lambda recipe: {"path_length": PathLength()},
+    extra=lambda recipe: {"path_length": PathLength(), **augmenters(recipe)},
     counters=("g_steps", "d_steps"),
 )
