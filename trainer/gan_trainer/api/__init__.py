@@ -90,6 +90,9 @@ class Run:
         name: str | None = None,
         blend: "Run | FolderPath | None" = None,
         amount: float = 0.5,
+        truncation: float | None = None,
+        noise: str | None = None,
+        parts: bool = False,
     ) -> Path:
         """Export the generator to one ONNX file that is compared with torch, and return the file's path.
 
@@ -101,9 +104,11 @@ class Run:
             blend: another run that enlarges, whose best weights are interpolated with those of this one; the path is
                 then exported/<run>-blend.onnx by default.
             amount: the share of its weights, 0 to 1.
+            truncation, noise, parts: of a generator with styles, as `gan_trainer.export.export_styled` takes them. The
+                parts go to <path>-mapping.onnx and <path>-synthesis.onnx.
 
         Raises:
-            InputError: the networks of both runs differ, or the amount is out of range.
+            InputError: the networks of both runs differ, an argument is out of range, or the generator has no styles.
             GanEdgeError: there is no such checkpoint, or the networks of the run have to be given to `Run`.
             ExportError: the network cannot be exported; says why.
         """
@@ -112,7 +117,9 @@ class Run:
             chosen, _ = choose_checkpoint(run, str(checkpoint))
             other = None if blend is None else (blend if isinstance(blend, Run) else Run(Path(blend))).folder
             mixed = None if other is None else best_of(folders.Run(other), amount)
-            return export_run(run, chosen, opset, output, name, self.networks, mixed)["generator"].path
+            asked = {"truncation": truncation, "noise": noise, "parts": parts or None}
+            styles = {key: value for key, value in asked.items() if value is not None}
+            return export_run(run, chosen, opset, output, name, self.networks, mixed, styles)["generator"].path
 
 
 @in_python

@@ -1,5 +1,6 @@
 """gan-export: write a run's generator as one verified ONNX file. torch is imported when the command runs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +46,29 @@ def export(
         float | None,
         typer.Option(help="Share of the weights of --blend, 0 to 1.", show_default=f"{AMOUNT}"),
     ] = None,
+    truncation: Annotated[
+        float | None,
+        typer.Option(
+            help="Of a generator with styles: how far these are from their mean where nothing else is asked for, -1 to "
+            "2. Less than 1 gives more typical and less varied images.",
+            show_default="1",
+        ),
+    ] = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a generator with styles: constant, or input for a file that takes other noise for each image.",
+            show_default="constant",
+        ),
+    ] = None,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--parts",
+            help="Of a generator with styles: write its two parts, too, <name>-mapping.onnx and <name>-synthesis.onnx, "
+            "which mixing styles needs.",
+        ),
+    ] = False,
     runs_dir: Annotated[Path, typer.Option(help=RUNS_HELP)] = RUNS_DIR,
     as_json: Json = False,
     version: Version = False,
@@ -60,13 +84,15 @@ def export(
 
     if amount is not None and blend is None:
         raise InputError(f"--amount {amount:g}: has an effect only with --blend; name a run, or leave it out")
+    asked = {"truncation": truncation, "noise": noise, "parts": parts or None}
+    styles = {key: value for key, value in asked.items() if value is not None}
     if source is not None and is_checkpoint(source):
         if blend is not None:
             raise InputError(f"--blend {blend}: interpolates two runs, and {source} is none")
         _export_weights(source, checkpoint, opset, output, name, as_json)
     else:
         mixed = None if blend is None else (blend, AMOUNT if amount is None else amount)
-        _export_run(source, checkpoint, opset, output, name, runs_dir, mixed, as_json)
+        _export_run(source, checkpoint, opset, output, name, runs_dir, mixed, styles, as_json)
 
 
 def _export_run(
@@ -77,6 +103,7 @@ def _export_run(
     name: str | None,
     runs_dir: Path,
     mixed: tuple[Path, float] | None,
+    styles: dict[str, Any],
     as_json: bool,
 ) -> None:
     from gan_trainer.runs.export import best_of, choose_checkpoint, export_run
@@ -90,7 +117,7 @@ def _export_run(
     blend = best_of(open_run(mixed[0], runs_dir), mixed[1]) if mixed else None
     if blend:
         note(f"blend: {blend.amount:g} of the weights of {blend.checkpoint}")
-    files = export_run(found, chosen, opset, output, name, blend=blend)
+    files = export_run(found, chosen, opset, output, name, blend=blend, styles=styles)
     file, *others = files.values()
     report = _report(file) | {"run": str(found.folder), "checkpoint": str(chosen)}
     if blend:
@@ -100,7 +127,18 @@ def _export_run(
         report[kind] = {"output": str(other.path), "bytes": len(other.content), "sha256": other.sha256}
         note(f"its {kind}: {len(other.content):,} bytes, equal to torch")
         text += f"\n{other.path}"
+    _note_old_parts(files)
     print_result(text, report if as_json else None)
+
+
+def _note_old_parts(files: Mapping[str, Any]) -> None:
+    """Say which files beside a new generator are parts of another one: they stay as they are."""
+    from gan_runtime.models import mapping_path, synthesis_path
+
+    new, *others = [file.path for file in files.values()]
+    for path in (mapping_path(new), synthesis_path(new)):
+        if path.exists() and path not in others:
+            note(f"{path}: is no part of the new {new.name}; delete it, or write a new one with --parts")
 
 
 def _export_weights(

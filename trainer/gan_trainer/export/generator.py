@@ -146,7 +146,7 @@ def generator_file(
     """The verified file of `export`, which is not written yet."""
     check_request(path, opset, latent_dim, classes, class_names, name or path.stem, (training, quality))
     latents = Latents(latent_dim, distribution)
-    labels = Labels(classes, tuple(class_names or map(str, np.arange(classes)))) if classes else None
+    labels = labels_of(classes, class_names)
     values = ValueRange(range, clip)
     settle_math_library()
     network, images = adapted(frozen_copy(module), latents, classes, batch_rows(()))
@@ -172,6 +172,11 @@ def generator_file(
     draw = network_rows(network, lambda images: [to_pixels(reference.grey(images))])
     (pixels,) = draw(generator_rows(0, FINGERPRINT_IMAGES, latents, classes))
     return fingerprinted(file, model, manifest, shapes, pixels)
+
+
+def labels_of(classes: int, class_names: tuple[str, ...]) -> Labels | None:
+    """The labels of a generator: named "0", "1", … if no names are given. None if it is unconditional."""
+    return Labels(classes, tuple(class_names or map(str, np.arange(classes)))) if classes else None
 
 
 def check_request(

@@ -19,6 +19,8 @@ from gan_trainer.export.onnx_file import ExportError, first_line
 Rows: TypeAlias = tuple[NDArray[Any], ...]
 """The inputs or the outputs of a network or a file, with the same number of rows in each."""
 Compute: TypeAlias = Callable[[Rows], Rows]
+Feeds: TypeAlias = dict[str, NDArray[Any]]
+"""Inputs by name."""
 
 BATCHES = (1, 1, 3, 7, 13)  # batch sizes, none of them that of the trace; a batch of `batch_rows` follows
 TRIED = ImageSize(64, 48, 3), ImageSize(1, 5, 3), ImageSize(400, 300, 3), ImageSize(28, 40, 1)
@@ -67,18 +69,25 @@ def file_rows(file: ModelFile, outputs: list[str]) -> Compute:
     Raises, here and when called:
         ExportError: ONNX Runtime cannot load or run it.
     """
+    run = file_feeds(file, outputs)
+    names = [port.name for port in file.inputs]
+    return lambda rows: run(dict(zip(names, rows, strict=True)))
+
+
+def file_feeds(file: ModelFile, outputs: list[str]) -> Callable[[Feeds], Rows]:
+    """A file as a function of its inputs by name, of which optional ones may be left out. Errors as `file_rows`."""
     try:
         session = open_session(file, "cpu").onnx
     except ModelError as error:
         raise ExportError(str(error)) from error
-    names = [port.name for port in file.inputs]
 
-    def compute(rows: Rows) -> Rows:
+    def compute(feeds: Feeds) -> Rows:
         try:
-            return tuple(session.run(outputs, dict(zip(names, rows, strict=True))))
+            return tuple(session.run(outputs, feeds))
         except Exception as error:  # ONNX Runtime derives straight from Exception
+            rows = len(next(iter(feeds.values())))
             raise ExportError(
-                f"the graph fails with a batch of {len(rows[0])}, as if the network had the size of a batch built in: "
+                f"the graph fails with a batch of {rows}, as if the network had the size of a batch built in: "
                 f"{one_line(str(error))}; use x.shape[0] without int() or view(-1, ...)"
             ) from error
 

@@ -1,11 +1,13 @@
 """Look into an exported file of images: the float grey levels before they are rounded."""
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 
 from gan_runtime.model_file import ModelFile, parse_model
 from gan_trainer.data.pixels import GREY
-from gan_trainer.export.parity import Compute, Rows, file_rows
+from gan_trainer.export.parity import Compute, Feeds, Rows, file_feeds
 
 IMAGES = "images"
 
@@ -15,15 +17,24 @@ def values_and_pixels(file: ModelFile, model: onnx.ModelProto, levels: float = G
 
     `model` is what the file was made of.
     """
+    run = values_and_outputs(file, model, [IMAGES], levels)
+    names = [port.name for port in file.inputs]
+    return lambda rows: run(dict(zip(names, rows, strict=True)))
+
+
+def values_and_outputs(
+    file: ModelFile, model: onnx.ModelProto, outputs: list[str], levels: float = GREY
+) -> Callable[[Feeds], Rows]:
+    """The same as a function of inputs by name, with all of `outputs` after the values."""
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
     name = _before_rounding(model.graph)
     probe.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    floats = file_rows(parse_model(probe.SerializeToString(), file.path), [name])
-    pixels = file_rows(file, [IMAGES])
+    floats = file_feeds(parse_model(probe.SerializeToString(), file.path), [name])
+    run = file_feeds(file, outputs)
 
-    def compute(rows: Rows) -> Rows:
-        return floats(rows)[0] / np.float32(levels), *pixels(rows)
+    def compute(feeds: Feeds) -> Rows:
+        return floats(feeds)[0] / np.float32(levels), *run(feeds)
 
     return compute
 

@@ -1,7 +1,6 @@
 """Export a run: the averaged weights of its best checkpoint, as the files of its task."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ import onnx
 from torch import nn
 
 from gan_runtime.errors import GanEdgeError, InputError, OutputError
-from gan_runtime.files import atomic_write, check_writable
-from gan_runtime.model_file import ModelFile
-from gan_runtime.models import ENCODER_SUFFIX, EXPORTED, SHIPPED
+from gan_runtime.files import check_writable
+from gan_runtime.models import ENCODER_SUFFIX, EXPORTED, MAPPING_SUFFIX, SHIPPED, SYNTHESIS_SUFFIX
+from gan_trainer.export.write import write_together
+from gan_trainer.networks.stylegan2 import StyleGenerator
 from gan_trainer.runs.blend import Blend, check_blend, mix
 from gan_trainer.runs.folder import Run, software
 from gan_trainer.systems import with_networks
@@ -20,6 +20,8 @@ from gan_trainer.tasks import task_of
 from gan_trainer.tasks.task import Files
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, averaged_weights, damaged, list_checkpoints, load_checkpoint
 from gan_trainer.training.config import Config
+
+RESERVED = {ENCODER_SUFFIX: "encoders", MAPPING_SUFFIX: "parts of generators", SYNTHESIS_SUFFIX: "parts of generators"}
 
 
 def choose_checkpoint(run: Run, wanted: str = "best") -> tuple[Path, str]:
@@ -57,6 +59,7 @@ def export_run(
     name: str | None = None,
     networks: Mapping[str, nn.Module] | None = None,
     blend: Blend | None = None,
+    styles: Mapping[str, Any] | None = None,
 ) -> Files:
     """Export `run` to `output`, by default exported/<run>.onnx, and the other files of its task to the same folder.
 
@@ -67,9 +70,11 @@ def export_run(
         networks: the networks that the run trained instead of the recipe's, if any; their weights are not changed.
         blend: another run, whose weights are mixed with those of this one; the output is exported/<run>-blend.onnx by
             default.
+        styles: of a generator with styles: `truncation`, `noise` and `parts` of `export_styled`.
 
     Returns:
-        The files as written, by name, the main one first: "generator", and "encoder" where the run has one.
+        The files as written, by name, the main one first: "generator", "encoder" where the run has one, "mapping" and
+        "synthesis" if its parts are asked for.
 
     Raises:
         GanEdgeError: no usable checkpoint, or networks of the user's own that are not given here.
@@ -78,6 +83,7 @@ def export_run(
     path = checkpoint or choose_checkpoint(run)[0]
     config, saved = _opened(path)
     loaded = _load_networks(config, saved, path, networks or {})
+    check_styles(loaded.get("generator"), styles or {})
     model_name = run.folder.resolve().name + ("-blend" if blend else "")
     output = output or default_output(model_name)
     about: dict[str, Any] = {
@@ -85,15 +91,29 @@ def export_run(
         "name": name or model_name,
         "training": _training(config, saved),
         "quality": [] if blend else _quality(run, saved["images_seen"]),
+        **(styles or {}),
     }
     if blend:
         about["training"] |= {"blend": _blended(loaded, config, blend)}
-    if output.name.endswith(ENCODER_SUFFIX):
-        raise InputError(f"--output {output}: *{ENCODER_SUFFIX} is reserved for encoders; choose another file name")
+    check_name(output)
     check_writable(output)
     files = task_of(config).export(loaded, config, output, about)
-    _write_together([*files.values()][::-1])
+    write_together([*files.values()][::-1])
     return files
+
+
+def check_styles(network: nn.Module | None, styles: Mapping[str, Any]) -> None:
+    """Raise InputError if there are settings of generators with styles and `network` is another one."""
+    if styles and not isinstance(network, StyleGenerator):
+        given = ", ".join(f"--{name}" for name in styles)
+        raise InputError(f"{given}: for generators with styles, of stylegan2; leave it out for others")
+
+
+def check_name(output: Path) -> None:
+    """Raise InputError if the file has a name of those that belong to a generator."""
+    for suffix, kind in RESERVED.items():
+        if output.name.endswith(suffix):
+            raise InputError(f"--output {output}: *{suffix} is reserved for {kind}; choose another file name")
 
 
 def best_of(run: Run, amount: float) -> Blend:
@@ -132,13 +152,6 @@ def _load_networks(
     except CONTENT_ERRORS:
         raise damaged(path) from None
     return deployed
-
-
-def _write_together(files: list[ModelFile]) -> None:
-    """Write all files or none: all are complete on disk before the first one is renamed."""
-    with ExitStack() as stack:
-        for file in files:
-            stack.enter_context(atomic_write(file.path)).write(file.content)
 
 
 def default_output(name: str) -> Path:

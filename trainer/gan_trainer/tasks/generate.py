@@ -168,9 +168,11 @@ def _judge(
 
 
 def export(networks: dict[str, nn.Module], config: Config, output: Path, about: dict[str, Any]) -> Files:
-    """The generator, and the encoder that belongs to it where the system has one."""
+    """The generator, and its parts or the encoder that belongs to it where the system has one."""
     from gan_trainer.export.generator import generator_file  # noqa: PLC0415  (onnx, which gan-train does not need)
 
+    if isinstance(networks["generator"], StyleGenerator):
+        return _styled(networks["generator"], config, output, about)
     if "encoder" in networks:
         check_writable(encoder_path(output))
     classes, recipe = config.conditions, latents_of(config.recipe)
@@ -189,6 +191,13 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
     if "encoder" not in networks:
         return {"generator": generator}
     return {"generator": generator, "encoder": _encoder(networks["encoder"], generator, config, about)}
+
+
+def _styled(generator: StyleGenerator, config: Config, output: Path, about: dict[str, Any]) -> Files:
+    """The files of a generator with styles."""
+    from gan_trainer.export.styled import styled_files  # noqa: PLC0415
+
+    return styled_files(generator, output, class_names=config.conditions, pictures=config.data.pictures, **about)
 
 
 def _encoder(encoder: nn.Module, generator: ModelFile, config: Config, about: dict[str, Any]) -> ModelFile:
