@@ -89,7 +89,7 @@ def export(
     if source is not None and is_checkpoint(source):
         if blend is not None:
             raise InputError(f"--blend {blend}: interpolates two runs, and {source} is none")
-        _export_weights(source, checkpoint, opset, output, name, as_json)
+        _export_weights(source, checkpoint, opset, output, name, styles, as_json)
     else:
         mixed = None if blend is None else (blend, AMOUNT if amount is None else amount)
         _export_run(source, checkpoint, opset, output, name, runs_dir, mixed, styles, as_json)
@@ -118,17 +118,10 @@ def _export_run(
     if blend:
         note(f"blend: {blend.amount:g} of the weights of {blend.checkpoint}")
     files = export_run(found, chosen, opset, output, name, blend=blend, styles=styles)
-    file, *others = files.values()
-    report = _report(file) | {"run": str(found.folder), "checkpoint": str(chosen)}
+    report = _report(files) | {"run": str(found.folder), "checkpoint": str(chosen)}
     if blend:
         report["blend"] = {"run": str(blend.run.folder), "checkpoint": str(blend.checkpoint), "amount": blend.amount}
-    text = str(file.path)
-    for kind, other in zip(list(files)[1:], others, strict=True):
-        report[kind] = {"output": str(other.path), "bytes": len(other.content), "sha256": other.sha256}
-        note(f"its {kind}: {len(other.content):,} bytes, equal to torch")
-        text += f"\n{other.path}"
-    _note_old_parts(files)
-    print_result(text, report if as_json else None)
+    print_result(_names(files), report if as_json else None)
 
 
 def _note_old_parts(files: Mapping[str, Any]) -> None:
@@ -142,33 +135,47 @@ def _note_old_parts(files: Mapping[str, Any]) -> None:
 
 
 def _export_weights(
-    source: Path, checkpoint: str, opset: int, output: Path | None, name: str | None, as_json: bool
+    source: Path,
+    checkpoint: str,
+    opset: int,
+    output: Path | None,
+    name: str | None,
+    styles: dict[str, Any],
+    as_json: bool,
 ) -> None:
     from gan_runtime.errors import InputError
     from gan_trainer.convert.export import export_checkpoint
 
     if checkpoint != "best":
         raise InputError(f"--checkpoint {checkpoint}: belongs to runs; {source} has one set of weights")
-    done = export_checkpoint(source, opset, output, name)
+    done = export_checkpoint(source, opset, output, name, styles)
     described, origin = done.recognised.described, done.recognised.origin
     part = f"{origin['part']}: " if "part" in origin else ""
     note(f"{source}: {part}{described.description}, task {described.task}")
     for remark in described.remarks:
         note(remark)
-    report = _report(done.file) | {"task": described.task, "checkpoint": str(source)} | origin
-    print_result(str(done.file.path), report if as_json else None)
+    report = _report(done.files) | {"task": described.task, "checkpoint": str(source)} | origin
+    print_result(_names(done.files), report if as_json else None)
 
 
-def _report(file: Any) -> dict[str, Any]:
-    """What the command says about the main file."""
+def _names(files: Mapping[str, Any]) -> str:
+    return "\n".join(str(file.path) for file in files.values())
+
+
+def _report(files: Mapping[str, Any]) -> dict[str, Any]:
+    """What the command says about the files, the main one first."""
+    file, *others = files.values()
     note(f"opset {file.opset}, IR version {file.ir_version}, {len(file.content):,} bytes, equal to torch")
-    return {
-        "output": str(file.path),
-        "bytes": len(file.content),
-        "sha256": file.sha256,
-        "opset": file.opset,
-        "ir_version": file.ir_version,
-    }
+    report = _described(file) | {"opset": file.opset, "ir_version": file.ir_version}
+    for kind, other in zip(list(files)[1:], others, strict=True):
+        report[kind] = _described(other)
+        note(f"its {kind}: {len(other.content):,} bytes, equal to torch")
+    _note_old_parts(files)
+    return report
+
+
+def _described(file: Any) -> dict[str, Any]:
+    return {"output": str(file.path), "bytes": len(file.content), "sha256": file.sha256}
 
 
 def export_main() -> None:

@@ -176,13 +176,12 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
     if "encoder" in networks:
         check_writable(encoder_path(output))
     classes, recipe = config.conditions, latents_of(config.recipe)
-    generator = generator_file(
+    generator = generator_file(  # these recipes end in tanh, even if all that they draw is white
         networks["generator"],
         output,
         classes=len(classes),
         class_names=classes,
-        range=(-1.0, 1.0),  # even if all that it draws is white
-        clip=isinstance(networks["generator"], StyleGenerator),  # the others end in tanh
+        range=(-1.0, 1.0),
         pictures=config.data.pictures,
         latent_dim=recipe.latent_dim,
         distribution=recipe.latents,
