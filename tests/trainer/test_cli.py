@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from PIL import Image
 
 from gan_runtime import Generator
 from gan_trainer.recipes.recipe import RECIPES
+from gan_trainer.report import repeat
+from gan_trainer.runs.folder import Run
 from gan_trainer.systems import SYSTEMS
 from gan_trainer.training.checkpoint import load_checkpoint
 from gan_trainer.training.state import TrainState
@@ -129,6 +132,18 @@ def test_plain_lines_off_a_terminal(call: Call) -> None:
     assert all("  d " in line and "  g " in line and " images/s  0:0" in line for line in rest)
     assert "\x1b" not in done.err
     assert call("gan-train", "mnist", *SHORT, "--quiet").err == ""
+
+
+def test_adaptive_augmentation_is_logged_and_repeated(call: Call) -> None:
+    ada = ("--augment", "ada", "--ada-speed", 512, "--ada-target", -0.5, "--ada-groups", "blit,colour")
+    done = call("gan-train", "mnist", *SHORT, "--log-every", 128, *ada)
+    assert done.code == 0, done
+    lines = [line for line in done.err.splitlines() if " images/s " in line]
+    assert len(lines) == 2
+    assert all(re.search(r"  ada_p [01]\.\d{3}  ada_r -?[01]\.\d{3}  ", line) for line in lines), lines
+    run = Run(Path("runs/mnist-quick"))
+    assert [set(entry) >= {"ada_p", "ada_r"} for entry in run.entries() if "lr" in entry] == [True, True]
+    assert all(str(word) in repeat.command(run.config()).split() for word in ada)
 
 
 def test_epochs_are_passes_over_the_data(call: Call) -> None:

@@ -263,7 +263,7 @@ MADE_NOWHERE = [
     ({"augment": "auto,cutout"}, "augment 'auto': choose"),
     ({"augment": "ada,cutout"}, "augment 'ada,cutout': ada has operations of its own; give it alone"),
     ({"ada_groups": "blit,noise"}, "ada-groups 'noise': choose some of blit,geometry,colour"),
-    ({"ada_target": 1.0}, "--ada-target 1: must be in"),
+    ({"ada_target": 1.5}, "--ada-target 1.5: must be in"),
     ({"ada_speed": 0}, "--ada-speed 0: must be in"),
     ({"network": 3}, "--network 3: must be text"),
     ({"penalty_weight": -0.5}, "--penalty-weight -0.5: must be in"),

@@ -115,6 +115,14 @@ def test_figures_and_notices(run: Run) -> None:
     assert data["scores"]["rows"][2] == ["Precision", "0.800", "-", "0.800"]
 
 
+def test_an_adaptive_augmentation_is_shown(plain: Run) -> None:
+    for images, p in ((24, 0.0), (48, 0.125)):
+        plain.log(loss(images) | {"ada_p": p, "ada_r": -0.5})
+    p, r = plots_of(write_report(plain))["Adaptive augmentation"]["lines"]
+    assert (p["name"], p["values"]) == ("probability of each operation", [0.0, 0.125])
+    assert (r["name"], r["values"]) == ("mean sign of real logits", [-0.5, -0.5])
+
+
 def test_lines_never_mix_numbers_of_images(run: Run) -> None:
     plots = plots_of(write_report(run))
     course, end, best = plots["FID"]["lines"]
@@ -126,6 +134,7 @@ def test_lines_never_mix_numbers_of_images(run: Run) -> None:
     assert plots["KID x 1000"]["lines"][0]["deviations"] == [2.0] * 3
     assert "Label accuracy" not in plots
     assert [line["name"] for line in plots["Losses"]["lines"]] == ["discriminator", "generator"]
+    assert "Adaptive augmentation" not in plots
     assert plots["Losses"]["lines"][0]["values"] == [0.6, 0.6, 0.6, None, 0.6]
 
 

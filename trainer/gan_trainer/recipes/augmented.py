@@ -16,8 +16,8 @@ class AugmentedRecipe(Recipe):
         "auto: the latter three for small data sets.",
     )
     ada_target: float = setting(
-        0.6, "Mean sign of the logits of real images above which ada's probability rises and below which it falls.",
-        above=-1.0, below=1.0,
+        0.6, "Mean sign of the logits of real images, above which ada's probability rises and below which it falls.",
+        min=-1.0, max=1.0,
     )  # fmt: skip
     ada_speed: int = many(500_000, "Images in which ada's probability rises from 0 to 1.")
     ada_groups: str = setting(",".join(ADA_GROUPS), "Operations of ada: blit, geometry, colour, separated by commas.")

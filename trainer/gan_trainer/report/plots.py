@@ -2,6 +2,7 @@
 
 from gan_trainer.report.records import Records, number, scaled, spread
 from gan_trainer.tasks.task import Entry, Metric
+from gan_trainer.training.augmentation import MEASURES
 
 MOST = 2000  # points of a line
 LOSSES = {
@@ -19,6 +20,7 @@ def plots(records: Records) -> list[Entry]:
     speeds = {"images_per_second": ("Speed", "images per second"), "lr": ("Learning rate", "of the generator")}
     found = [
         _plot("Losses", "means between two entries", "main", _losses(records)),
+        _plot("Adaptive augmentation", "means between two entries", "main", _measures(records)),
         *(_metric(records, metric) for metric in records.task.metrics),
         *(_plot(*words, last, [_line(records.losses, key)]) for key, words in speeds.items()),
     ]
@@ -41,6 +43,10 @@ def _plot(title: str, note: str, group: str, lines: list[Entry], log: bool = Fal
 def _losses(records: Records) -> list[Entry]:
     keys = dict.fromkeys(key for entry in records.losses for key in entry if key.endswith("_loss"))
     return [_line(records.losses, key, LOSSES.get(key, key)) for key in keys]
+
+
+def _measures(records: Records) -> list[Entry]:
+    return [_line(records.losses, key, name) for key, name in MEASURES.items()]
 
 
 def _quality(records: Records, metric: Metric) -> list[Entry]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from gan_runtime.terminal.text import note, plain
+from gan_trainer.training.augmentation import MEASURES
 from gan_trainer.training.observer import Observer
 from gan_trainer.training.state import TrainState
 
@@ -35,12 +36,12 @@ class Lines(Quiet):
         self.total, self.epoch = total, epoch
 
     def logged(self, state: TrainState, entry: dict[str, Any]) -> None:
-        """Print mean losses; evaluations and warnings are printed by `said` and `warned`."""
+        """Print mean losses and measures; evaluations and warnings are printed by `said` and `warned`."""
         if "lr" not in entry:
             return
         left = max(0, self.total - state.images_seen) / state.speed if state.speed else 0.0
         seen = f"{state.images_seen:,}/{self.total:,} images (epoch {state.images_seen / self.epoch:.1f})"
-        note(f"{seen}  {_losses(entry)}  {state.speed:,.0f} images/s  {_clock(left)} left")
+        note(f"{seen}  {_means(entry)}  {state.speed:,.0f} images/s  {_clock(left)} left")
 
     def said(self, message: str) -> None:
         """Print one line."""
@@ -80,7 +81,7 @@ class Bar(Lines):
         self.said(f"warning: {self.name}: {message}")
 
     def _show(self, state: TrainState, losses: dict[str, Any]) -> None:
-        self._progress.update(self._task, completed=state.images_seen, description=_losses(losses), speed=state.speed)
+        self._progress.update(self._task, completed=state.images_seen, description=_means(losses), speed=state.speed)
 
 
 @contextmanager
@@ -108,9 +109,10 @@ def open_console(name: str, total: int, done: int, epoch: int, quiet: bool) -> I
             yield Bar(name, total, done, progress)
 
 
-def _losses(values: dict[str, Any]) -> str:
-    losses = {name.removesuffix("_loss"): loss for name, loss in values.items() if name.endswith("_loss")}
-    return "  ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
+def _means(values: dict[str, Any]) -> str:
+    shown = {name.removesuffix("_loss"): mean for name, mean in values.items() if name.endswith("_loss")}
+    shown |= {name: values[name] for name in MEASURES if name in values}
+    return "  ".join(f"{name} {mean:.3f}" for name, mean in shown.items())
 
 
 def _clock(seconds: float) -> str:

@@ -8,6 +8,7 @@ from gan_trainer.recipes.augmented import AugmentedRecipe, names
 from gan_trainer.training.state import TrainState
 
 NAME = "ada"  # of the module in `TrainState.extra`
+MEASURES = {"ada_p": "probability of each operation", "ada_r": "mean sign of real logits"}  # what is logged
 
 
 def augmenters(recipe: AugmentedRecipe) -> dict[str, nn.Module]:
@@ -34,11 +35,10 @@ def observed(state: TrainState, recipe: AugmentedRecipe, real_logits: Tensor) ->
         real_logits: of the discriminator step, float [n]; positive where an image is taken for real.
 
     Returns:
-        What is logged with the losses, scalars: the probability `ada_p`, and `ada_r`, the mean sign of the logits.
-        Empty for other augmentations.
+        What is logged with the losses, scalars by the names in `MEASURES`. Empty for other augmentations.
     """
     ada = state.extra.get(NAME)
     if not isinstance(ada, Ada):
         return {}
     mean_sign = ada.observe(real_logits.detach())
-    return {"ada_p": ada.p.clone(), "ada_r": mean_sign}
+    return dict(zip(MEASURES, (ada.p.clone(), mean_sign), strict=True))

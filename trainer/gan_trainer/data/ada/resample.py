@@ -34,8 +34,10 @@ def transformed(images: Tensor, blits: Tensor, general: Tensor) -> Tensor:
         blits: float [n, 3, 3].
         general: float [n, 3, 3]. Only images for which it is not the identity are filtered.
     """
-    result = moved(images, blits)
     filtered = (general != torch.eye(3, device=general.device)).flatten(1).any(1).nonzero().flatten()
+    if len(filtered) == len(images):
+        return resampled(images, blits @ general)
+    result = moved(images, blits)
     if not len(filtered):
         return result
     return result.index_copy(0, filtered, resampled(images[filtered], (blits @ general)[filtered]))
@@ -68,8 +70,9 @@ def places(matrices: Tensor, height: int, width: int) -> Tensor:
     theta = matrices[:, :2] * seen * 2 / (ends + MARGIN)[:, None]
     shape = [len(matrices), 1, *(2 * side - 1 + 2 * BORDER for side in (height, width))]
     grid = affine_grid(theta, shape, align_corners=True)
+    edges = (ends / (ends + MARGIN)).repeat(shape[-1], 1)  # a whole row: much faster than two numbers
     outside = hardshrink(grid, 1.0)  # 0 inside
-    return grid.sub_(outside, alpha=2).addcmul_(outside.sign_(), 2 * ends / (ends + MARGIN))
+    return grid.sub_(outside, alpha=2).addcmul_(outside.sign_(), edges, value=2)
 
 
 @cache
