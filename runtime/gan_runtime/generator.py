@@ -1,44 +1,37 @@
 """Generator: latents (and labels) in, uint8 images out; or points, where it was trained on such."""
 
-import math
-import operator
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gan_runtime.class_labels import check_labels
 from gan_runtime.devices.processors import available_cpus
-from gan_runtime.errors import InputError, ModelError
+from gan_runtime.drawing import Drawing, Images, Request
+from gan_runtime.errors import InputError
+from gan_runtime.inputs import GeneratorInputs
 from gan_runtime.latents import check_indices
-from gan_runtime.manifest import GenerateManifest, ImageSize, Points, PointsManifest, read_manifest
+from gan_runtime.manifest import GenerateManifest, PointsManifest, Styles, read_manifest
 from gan_runtime.model_file import ModelFile, read_model_file
+from gan_runtime.models import mapping_path, synthesis_path
 from gan_runtime.onnx_model import OnnxModel
 from gan_runtime.onnx_runtime import Providers
-from gan_runtime.request import SampleRequest, pad
+from gan_runtime.request import SampleRequest
 from gan_runtime.session import check_threads, open_session
 from gan_runtime.signature import GeneratorSignature, check_task, generator_signature
 from gan_runtime.threads import Workers
 
 if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions
+    from gan_runtime.parts import Synthesis
 
-Images: TypeAlias = NDArray[np.uint8]
-"""uint8 [n, height, width, channels]; of a file that draws points, float32 [n, coordinates]."""
-
-BATCH_SIZE = 64  # on a GPU
-MAX_BATCH_SIZE = 65536
-# On a CPU each run of the session has one thread and a piece of the batch: that scales with the processors where the
-# threads of one operator do not, and an image cannot depend on their number. A piece is worth a thread from so many
-# output values on, and leaves the caches beyond so many.
-PIECE_VALUES = 32 * 28 * 28, 256 * 28 * 28
+P = TypeVar("P", bound=OnnxModel)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Generator(OnnxModel):
+class Generator(Drawing):
     """A generator file, open on a device.
 
     >>> from gan_runtime import Generator
@@ -48,6 +41,8 @@ class Generator(OnnxModel):
 
     manifest: GenerateManifest | PointsManifest | None
     signature: GeneratorSignature
+    parts: dict[type[OnnxModel], OnnxModel] = field(default_factory=dict)
+    """The parts that are open: a `Mapping` and a `Synthesis` (`gan_runtime.parts`)."""
 
     @classmethod
     def load(
@@ -108,24 +103,16 @@ class Generator(OnnxModel):
         return self.signature.labels.names if self.signature.labels else ()
 
     @property
-    def size(self) -> ImageSize | Points:
-        """Of one image, or what the points are that the file draws."""
-        return self.signature.output
+    def style_space(self) -> Styles | None:
+        """How many styles an image has and how many values a style; None for a generator without styles."""
+        return self.manifest.styles if isinstance(self.manifest, GenerateManifest) else None
 
     @property
-    def image_shape(self) -> tuple[int, ...]:
-        """Height, width, channels; of a file that draws points, their coordinates."""
-        return self.size.shape
-
-    @property
-    def points(self) -> Points | None:
-        """What the points are that the file draws; None for one that draws images."""
-        return self.size if isinstance(self.size, Points) else None
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """uint8 of images, float32 of points."""
-        return np.dtype(np.float32 if self.points else np.uint8)
+    def inputs(self) -> GeneratorInputs:
+        """What it takes."""
+        noise = self.manifest.noise if isinstance(self.manifest, GenerateManifest) else None
+        latents, labels = self.signature.latents, self.signature.labels
+        return GeneratorInputs(self.model.path, latents, labels, self.style_space, noise.dim if noise else 0)
 
     @property
     def trained_on(self) -> str | None:
@@ -134,7 +121,13 @@ class Generator(OnnxModel):
         return data if isinstance(data, str) else None
 
     def sample(
-        self, n: int, seed: int = 0, start: int = 0, labels: ArrayLike | None = None, batch_size: int | None = None
+        self,
+        n: int,
+        seed: int = 0,
+        start: int = 0,
+        labels: ArrayLike | None = None,
+        batch_size: int | None = None,
+        truncation: ArrayLike | None = None,
     ) -> Images:
         """Draw the images start .. start + n - 1 of `seed`, uint8 [n, height, width, channels].
 
@@ -146,20 +139,30 @@ class Generator(OnnxModel):
             start: index of the first image.
             labels: numbers or names of classes, [n] or one for all; i mod classes if None.
             batch_size: images per run of the session.
+            truncation: of a generator with styles, -1 to 2, [n] or one for all: how far styles are from their mean. 1
+                leaves them as they are, less gives more typical and less varied images (Karras et al. 2019,
+                appendix B). That of the file if None.
 
         Raises:
-            InputError: an argument is out of range, labels are given to an unconditional generator, or it is closed.
+            InputError: an argument is out of range, labels are given to an unconditional generator, truncation to one
+                without styles, or it is closed.
         """
         if n == 0:
             check_indices(seed, start, 0)
             return np.empty((0, *self.image_shape), self.dtype)
-        return self.array(self.request(n, seed, start, labels, batch_size=batch_size))
+        return self.array(self.request(n, seed, start, labels, batch_size=batch_size, truncation=truncation))
 
     def iter_batches(
-        self, n: int, seed: int = 0, start: int = 0, labels: ArrayLike | None = None, batch_size: int | None = None
+        self,
+        n: int,
+        seed: int = 0,
+        start: int = 0,
+        labels: ArrayLike | None = None,
+        batch_size: int | None = None,
+        truncation: ArrayLike | None = None,
     ) -> Iterator[Images]:
         """As `sample`, batch by batch: any n in constant memory."""
-        return self.batches(self.request(n, seed, start, labels, batch_size=batch_size))
+        return self.batches(self.request(n, seed, start, labels, batch_size=batch_size, truncation=truncation))
 
     def request(
         self,
@@ -169,106 +172,104 @@ class Generator(OnnxModel):
         labels: ArrayLike | None = None,
         latents: ArrayLike | None = None,
         batch_size: int | None = None,
+        truncation: ArrayLike | None = None,
+        styles: ArrayLike | None = None,
     ) -> SampleRequest:
         """The checked request for n images, for `batches` and `array`.
 
-        `latents` [n, latent_dim] take the place of seed and start: default labels then count from 0, as in a call.
+        `latents` [n, latent_dim] take the place of seed and start: default labels then count from 0, as in a call, and
+        the noise is that of the file. `styles` [n, layers, d] take the place of labels and truncation, too.
         Errors are those of `sample`.
         """
-        n, seed, start = map(operator.index, (n, seed, start))  # numpy's integers would overflow
-        if n < 1:
-            raise InputError(f"n {n}: must be at least 1")
-        check_indices(seed, start, n)
-        own_labels = None if labels is None else check_labels(labels, n, self.signature.labels, self.model.path)
-        own_latents = None if latents is None else self.check_latents(latents)
-        if own_latents is not None:
-            if len(own_latents) != n:
-                raise InputError(f"n {n}: there are {len(own_latents)} latents")
-            seed = start = 0
         size = self.batch_size(batch_size)
-        return SampleRequest(n, seed, start, self.signature.latents, self.classes, own_labels, own_latents, size)
+        return self.inputs.request(n, seed, start, labels, latents, size, truncation, styles)
 
-    def batches(self, request: SampleRequest) -> Iterator[Images]:
-        """The images of `request` in order, uint8 [at most batch_size, height, width, channels] at a time."""
-        for first in range(0, request.n, request.batch_size):
-            count = min(request.batch_size, request.n - first)
-            batch = np.empty((count, *self.image_shape), self.dtype)
-            self._draw_batch(request, first, batch)
-            yield batch
+    def batches(self, request: Request) -> Iterator[Images]:
+        """As of the base class. Styles are drawn by `synthesis`; errors are those of `synthesize`."""
+        return self.synthesis.batches(request) if _has_styles(request) else super().batches(request)
 
-    def array(self, request: SampleRequest) -> Images:
-        """The images of `request` in one array, which is allocated once."""
-        images = np.empty((request.n, *self.image_shape), self.dtype)
-        for first in range(0, request.n, request.batch_size):
-            self._draw_batch(request, first, images[first : first + request.batch_size])
-        return images
+    def array(self, request: Request) -> Images:
+        """As of the base class. Styles are drawn by `synthesis`; errors are those of `synthesize`."""
+        return self.synthesis.array(request) if _has_styles(request) else super().array(request)
 
-    def __call__(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Images:
+    def __call__(
+        self, latents: ArrayLike, labels: ArrayLike | None = None, truncation: ArrayLike | None = None
+    ) -> Images:
         """Images uint8 [n, height, width, channels] of given latents, float [n, latent_dim], n at least 1.
 
-        Labels and errors are those of `sample`.
+        Labels, truncation and errors are those of `sample`. Noise, where it is an input, is that of the file.
         """
-        z = self.check_latents(latents)
-        return self.array(self.request(len(z), labels=labels, latents=z))
+        return self.array(self._request_of(latents, labels, truncation))
+
+    def styles(
+        self, latents: ArrayLike, labels: ArrayLike | None = None, truncation: ArrayLike | None = None
+    ) -> NDArray[np.float32]:
+        """Styles of given latents, which `synthesize` draws images from.
+
+        They come from x-mapping.onnx if it is beside x.onnx; without it this takes as long as to draw the images.
+
+        Args:
+            latents: float [n, latent_dim], n at least 1.
+            labels, truncation: as in `sample`.
+
+        Returns:
+            float32 [n, layers, d].
+
+        Raises:
+            InputError: as `sample`, or the generator has no styles.
+            ModelError: x-mapping.onnx belongs to another generator.
+        """
+        from gan_runtime.parts import Mapping, styles_of  # noqa: PLC0415  (only generators with styles need it)
+
+        space = self.inputs.check_styled("styles")
+        request, beside = self._request_of(latents, labels, truncation), mapping_path(self.model.path)
+        if Mapping in self.parts or beside.is_file():
+            return self._part(Mapping, beside).styles(request)
+        return styles_of(self, request, space, self.piece_size(request.n))
+
+    def synthesize(self, styles: ArrayLike, batch_size: int | None = None) -> Images:
+        """Images uint8 [n, height, width, channels] of given styles, float [n, layers, d], n at least 1.
+
+        They are drawn by x-synthesis.onnx beside x.onnx, with the noise in that file.
+
+        Raises:
+            InputError: the generator has no styles or takes others, the batch size is out of range, or it is closed.
+            ModelError: there is no x-synthesis.onnx, or it belongs to another generator.
+        """
+        given = self.inputs.check_styles(styles)
+        return self.array(self.request(len(given), styles=given, batch_size=batch_size))
+
+    @property
+    def synthesis(self) -> "Synthesis":
+        """The part that draws images from styles, opened on first use. Raises ModelError as `synthesize`."""
+        from gan_runtime.parts import Synthesis  # noqa: PLC0415  (only generators with styles need it)
+
+        self.inputs.check_styled("synthesis")
+        return self._part(Synthesis, synthesis_path(self.model.path))
 
     def check_latents(self, latents: ArrayLike) -> NDArray[np.float32]:
         """`latents` as float32 [n, latent_dim], or an InputError that says what is wrong with them."""
-        try:
-            if np.iscomplexobj(latents):
-                raise TypeError
-            with np.errstate(over="ignore"):  # what overflows is not finite, and refused below
-                z = np.ascontiguousarray(latents, dtype=np.float32)
-        except (TypeError, ValueError):
-            raise InputError("latents: not an array of real numbers") from None
-        if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
-            raise InputError(f"latents of shape {list(z.shape)}: the model takes [n, {self.latent_dim}], n at least 1")
-        if not np.isfinite(z).all():
-            raise InputError("latents: not all of them are finite")
-        return z
+        return self.inputs.check_latents(latents)
 
-    def batch_size(self, wanted: int | None = None) -> int:
-        """The batch size to use: `wanted`, checked, or what keeps the device busy."""
-        if wanted is not None and not 1 <= wanted <= MAX_BATCH_SIZE:
-            raise InputError(f"batch size {wanted}: must be between 1 and {MAX_BATCH_SIZE}")
-        if self.session.device == "cpu":
-            most = self.threads * max(1, PIECE_VALUES[1] // math.prod(self.image_shape))
-            return wanted or min(most, MAX_BATCH_SIZE)
-        return wanted or BATCH_SIZE
+    def close(self) -> None:
+        """As of the base class, of the parts, too."""
+        super().close()
+        for part in self.parts.values():
+            part.close()
 
-    def _draw_batch(self, request: SampleRequest, first: int, into: Images) -> None:
-        """Draw the images of `request` from `first` on into an array, in pieces for the threads."""
-        z, y = request.latents(first, len(into)), request.labels(first, len(into))
-        if self.on_cuda and request.n > request.batch_size:  # CUDA tunes itself for each shape: show it only one
-            z, y = pad(z, request.batch_size), None if y is None else pad(y, request.batch_size)
-        size = self._piece_size(len(z))
+    def _request_of(self, latents: ArrayLike, labels: ArrayLike | None, truncation: ArrayLike | None) -> SampleRequest:
+        z = self.check_latents(latents)
+        return self.request(len(z), labels=labels, latents=z, truncation=truncation)
 
-        def draw(first: int) -> None:
-            piece = into[first : first + size]
-            labels = None if y is None else y[first : first + size]
-            piece[:] = self._run(z[first : first + size], labels)[: len(piece)]
+    def _part(self, kind: type[P], path: Path) -> P:
+        from gan_runtime.parts import open_part  # noqa: PLC0415
 
-        if len(z) <= size:
-            draw(0)
-        else:
-            self.workers.map(draw, range(0, len(into), size))
+        if self.closed:
+            raise InputError(f"{self.model.path}: the model is closed; load it again")
+        if kind not in self.parts:
+            self.parts.setdefault(kind, open_part(kind, path, self))
+        return self.parts[kind]  # type: ignore[return-value]
 
-    def _piece_size(self, n: int) -> int:
-        if self.signature.fixed_batch:
-            return self.signature.fixed_batch
-        if self.session.device != "cpu":
-            return n
-        least, most = (max(1, values // math.prod(self.image_shape)) for values in PIECE_VALUES)
-        return min(max(-(-n // self.threads), least), most)
 
-    def _run(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> Images:
-        n, fixed = len(z), self.signature.fixed_batch
-        if fixed:
-            z, y = pad(z, fixed), None if y is None else pad(y, fixed)
-        feeds = self.signature.feeds(z, y)
-        images: Images = self.signature.read(self.run([self.signature.output_name], feeds, n)[0])
-        if images.shape != (len(z), *self.image_shape):
-            expected = [len(z), *self.image_shape]
-            raise ModelError(
-                f"{self.model.path}: gives {list(images.shape)} where {expected} was declared; export it again"
-            )
-        return images
+def _has_styles(request: Request) -> bool:
+    return isinstance(request, SampleRequest) and request.own_styles is not None

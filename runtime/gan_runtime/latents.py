@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError
 
+NOISE_STREAM = 1
 WORDS_PER_COUNT = 4  # Philox4x64 makes four words for each value of its counter
 MAX_SEED = 2**64 - 1
 MAX_INDEX = 2**62
@@ -40,7 +41,9 @@ _TAIL = (
 _LN2 = 0.6931471805599453
 
 
-def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "normal") -> NDArray[np.float32]:
+def draw_latents(
+    seed: int, start: int, n: int, dim: int, distribution: str = "normal", stream: int = 0
+) -> NDArray[np.float32]:
     """Latents of the images start .. start + n - 1 of `seed`.
 
     Args:
@@ -49,6 +52,7 @@ def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "n
         n: how many images, not negative; the index of the last one is at most 2**62, too.
         dim: values per latent.
         distribution: "normal" for N(0, 1), "uniform" for U(-1, 1).
+        stream: the words have the key (seed, stream): other ones are independent.
 
     Returns:
         float32 [n, dim].
@@ -59,7 +63,7 @@ def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "n
     seed, start, n = operator.index(seed), operator.index(start), operator.index(n)  # numpy's integers would overflow
     check_indices(seed, start, n)
     counts = -(-dim // WORDS_PER_COUNT)  # per image
-    philox = np.random.Philox(key=seed, counter=start * counts)
+    philox = np.random.Philox(key=stream << 64 | seed, counter=start * counts)
     words = philox.random_raw(n * counts * WORDS_PER_COUNT).reshape(n, counts * WORDS_PER_COUNT)[:, :dim]
     # The upper 52 bits and half a step: never 0, never 1, every value exact.
     uniform = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
@@ -68,6 +72,12 @@ def draw_latents(seed: int, start: int, n: int, dim: int, distribution: str = "n
     if distribution == "normal":
         return inverse_normal_cdf(uniform).astype(np.float32)
     raise InputError(f"latent distribution {distribution!r}: this version draws 'normal' and 'uniform'")
+
+
+def draw_noise(seed: int, image: int, dim: int) -> NDArray[np.float32]:
+    """What a generator adds to its layers in this image of `seed`, N(0, 1), float32 [dim]."""
+    noise: NDArray[np.float32] = draw_latents(seed, image, 1, dim, stream=NOISE_STREAM)[0]
+    return noise
 
 
 def check_indices(seed: int, start: int, n: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from gan_runtime.model_file import ModelFile, check_repeatable, read_model_file
 from gan_runtime.onnx_runtime import Providers
 from gan_runtime.session import Session, check_threads, open_session, run_session
 from gan_runtime.threads import Workers
+
+M = TypeVar("M", bound=Manifest)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,12 +67,18 @@ class OnnxModel:
         providers: Providers | None = None,
     ) -> Self:
         """As `load`, for a file that has been read already."""
-        manifest = cls.manifest_of(model)
+        return cls(*cls.opened(model, cls.manifest_of(model), device, threads, providers))
+
+    @staticmethod
+    def opened(
+        model: ModelFile, manifest: M, device: str, threads: int | None, providers: Providers | None
+    ) -> tuple[ModelFile, M, Session, Workers, Mapping[str, Any]]:
+        """The fields of an open model. Raises ModelError if its graph draws random numbers."""
         check_repeatable(model)
         check_threads(threads)
         session = open_session(model, device, threads=1, providers=providers)
         arguments = {"device": device, "threads": threads, "providers": providers}
-        return cls(replace(model, content=b""), manifest, session, Workers(threads or available_cpus()), arguments)
+        return replace(model, content=b""), manifest, session, Workers(threads or available_cpus()), arguments
 
     @classmethod
     def manifest_of(cls, model: ModelFile) -> Manifest:

@@ -17,6 +17,8 @@ BYTES = Path("<bytes>")  # names a model that was opened from bytes
 CLASSES = {  # by task: module and class, imported when a file of the task is opened
     "generate": ("gan_runtime.generator", "Generator"),
     "points": ("gan_runtime.generator", "Generator"),
+    "map": ("gan_runtime.parts", "Mapping"),
+    "synthesize": ("gan_runtime.parts", "Synthesis"),
     "encode": ("gan_runtime.encoder", "Encoder"),
     "features": ("gan_runtime.evaluation.features", "FeatureNetwork"),
     "translate": ("gan_runtime.image_to_image.translator", "Translator"),
@@ -41,8 +43,9 @@ def load(
             options, the preferred one first.
 
     Returns:
-        A `Generator` for a file that draws images or points, or has no manifest; an `Encoder` for one that gives
-        latents of images; a `Translator` for one that gives images of images, an `Upscaler` if they are larger;
+        A `Generator` for a file that draws images or points, or has no manifest; of its parts, a `Mapping` for the one
+        that gives styles and a `Synthesis` for the one that draws them (`gan_runtime.parts`); an `Encoder` for one that
+        gives latents of images; a `Translator` for one that gives images of images, an `Upscaler` if they are larger;
         a `gan_runtime.evaluation.features.FeatureNetwork` for one that gives features of images.
 
     Raises:

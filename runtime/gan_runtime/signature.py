@@ -155,16 +155,30 @@ def _expected(tensors: dict[str, Tensor], manifest: Manifest, *, initialized: bo
     }
 
 
-@dataclass(frozen=True)
-class GeneratorSignature:
-    """How to feed a generator and read its output."""
+@dataclass(frozen=True, kw_only=True)
+class DrawnSignature:
+    """How to feed a file that draws images or points and read its output."""
 
-    latents: Latents
-    labels: Labels | None
     output: ImageSize | Points
     output_name: str
     fixed_batch: int | None = None
     """The batch size of the graph; None if it takes any."""
+
+    def feeds(self, rows: dict[str, Any]) -> dict[str, Any]:
+        """The inputs of the graph for rows by the names that files with a manifest have."""
+        return rows
+
+    def read(self, output: Any) -> Any:
+        """The output as images uint8 [n, h, w, c], or points."""
+        return output
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorSignature(DrawnSignature):
+    """How to feed a generator and read its output."""
+
+    latents: Latents
+    labels: Labels | None
     assumed: str = ""
     """What is assumed of a file without a manifest, as text; "" for a file with one."""
     read_as: dict[str, Any] = field(default_factory=dict)
@@ -173,14 +187,6 @@ class GeneratorSignature:
     def report(self) -> dict[str, Any]:
         """Both for the report of a command; empty for a file with a manifest."""
         return {"assumed": [self.assumed], "read_as": self.read_as} if self.assumed else {}
-
-    def feeds(self, z: Any, y: Any) -> dict[str, Any]:
-        """The inputs of the graph for latents float32 [n, d] and labels int64 [n], or None if it takes no labels."""
-        return {"latents": z} if y is None else {"latents": z, "labels": y}
-
-    def read(self, output: Any) -> Any:
-        """The output as images uint8 [n, h, w, c], or points."""
-        return output
 
 
 def generator_signature(model: ModelFile, manifest: GenerateManifest | PointsManifest) -> GeneratorSignature:
@@ -191,10 +197,22 @@ def generator_signature(model: ModelFile, manifest: GenerateManifest | PointsMan
     """
     check_signature(model, manifest)
     check_repeatable(model)
-    output = next(iter(SIGNATURES[manifest.task].outputs))
-    batch = next(port.shape[0] for port in model.inputs if port.name == "latents")
-    fixed = batch if isinstance(batch, int) else None
-    return GeneratorSignature(manifest.latents, manifest.labels, manifest.output, output, fixed)
+    drawn = drawn_signature(model, manifest)
+    return GeneratorSignature(**vars(drawn), latents=manifest.latents, labels=manifest.labels)
+
+
+def drawn_signature(
+    model: ModelFile, manifest: GenerateManifest | PointsManifest | SynthesizeManifest
+) -> DrawnSignature:
+    """How to read the output of `model`, whose manifest is `manifest`."""
+    signature = SIGNATURES[manifest.task]
+    first = next(iter(signature.inputs))
+    batch = next(port.shape[0] for port in model.inputs if port.name == first)
+    return DrawnSignature(
+        output=manifest.output,
+        output_name=next(iter(signature.outputs)),
+        fixed_batch=batch if isinstance(batch, int) else None,
+    )
 
 
 def _shapes(ports: tuple[Port, ...]) -> str:

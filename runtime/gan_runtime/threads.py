@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from numpy.typing import NDArray
+
 T = TypeVar("T")
 
 
@@ -30,6 +32,18 @@ class Workers:
             # Without a lock, which a fork might copy while it is held: one pool wins, the others have no threads yet.
             pool = self._pools.setdefault(os.getpid(), ThreadPoolExecutor(self.threads))
         return list(pool.map(function, *arguments))
+
+    def fill(self, into: "NDArray[Any]", piece: int, run: "Callable[[int, int], NDArray[Any]]") -> None:
+        """Fill `into` with what `run(first, count)` returns for its rows, `piece` of them at a time."""
+
+        def fill_piece(first: int) -> None:
+            count = min(piece, len(into) - first)
+            into[first : first + count] = run(first, count)
+
+        if len(into) <= piece:
+            fill_piece(0)
+        else:
+            self.map(fill_piece, range(0, len(into), piece))
 
     def close(self) -> None:
         """Let the threads end once those that use them are done. Later calls of `map` start others."""

@@ -8,6 +8,7 @@ from gan_runtime.errors import ModelError
 from gan_runtime.generator import Generator
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import ENCODER_SUFFIX, EXPORTED, encoder_path, find_model
+from gan_runtime.parts import check_origin
 
 WITH_ENCODERS = "bigan and vae"  # recipes
 
@@ -67,9 +68,5 @@ def open_encoder_of(generator: Generator, path: str | Path | None = None) -> Enc
 
 def check_pair(encoder: ModelFile, generator: ModelFile) -> None:
     """Raise ModelError where the two were not exported together."""
-    origin = Encoder.manifest_of(encoder).training.get("generator")
-    if not isinstance(origin, dict) or origin.get("sha256") != generator.sha256:
-        raise ModelError(
-            f"{encoder.path}: was not exported together with {generator.path}; export both again with gan-export, or "
-            "name the encoder that was"
-        )
+    way_out = "export both again with gan-export, or name the encoder that was"
+    check_origin(encoder, Encoder.manifest_of(encoder), generator, way_out)

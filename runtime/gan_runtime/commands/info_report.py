@@ -12,7 +12,9 @@ from gan_runtime.manifest import (
     GenerateManifest,
     ImageToImageManifest,
     Manifest,
+    MapManifest,
     PointsManifest,
+    SynthesizeManifest,
     Tiling,
     TranslateManifest,
     UpscaleManifest,
@@ -42,6 +44,7 @@ def describe_model(path: str | Path, assumptions: Assumptions | None = None) -> 
         "producer": model.producer,
         "external_data": model.external_data,
         "inputs": [describe_port(port) for port in model.inputs],
+        "optional_inputs": [describe_port(port) for port in model.optional] or "",
         "outputs": [describe_port(port) for port in model.outputs],
     }
     return {key: value for key, value in report.items() if value not in ({}, "")} | _describe_manifest(
@@ -102,13 +105,8 @@ def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dic
 def _describe_task(manifest: Manifest) -> dict[str, Any]:
     """The inputs and outputs of the file; empty for a task that this version does not know."""
     match manifest:
-        case GenerateManifest() | PointsManifest():
-            facts: dict[str, Any] = {"latents": f"{manifest.latents.dim}, {manifest.latents.distribution}"}
-            if manifest.labels:
-                facts["classes"] = list(manifest.labels.names) or manifest.labels.classes
-            if isinstance(manifest, GenerateManifest):
-                return facts | {"images": str(manifest.output)}
-            return facts | {"points": f"{manifest.output.coordinates} coordinates, up to {manifest.output.extent:g}"}
+        case GenerateManifest() | PointsManifest() | MapManifest() | SynthesizeManifest():
+            return _describe_generator(manifest)
         case EncodeManifest():
             gives = f"latents, {manifest.latents.dim}, {manifest.latents.distribution}"
             return {"takes": f"images, {manifest.images}", "gives": gives}
@@ -117,6 +115,28 @@ def _describe_task(manifest: Manifest) -> dict[str, Any]:
         case ImageToImageManifest():
             return _describe_image_to_image(manifest)
     return {}
+
+
+def _describe_generator(
+    manifest: GenerateManifest | PointsManifest | MapManifest | SynthesizeManifest,
+) -> dict[str, Any]:
+    """The latents, classes, images, styles, truncation and noise of a generator or its part, as far as it has them."""
+    facts: dict[str, Any] = {}
+    if not isinstance(manifest, SynthesizeManifest):
+        facts["latents"] = f"{manifest.latents.dim}, {manifest.latents.distribution}"
+        if manifest.labels:
+            facts["classes"] = list(manifest.labels.names) or manifest.labels.classes
+    if isinstance(manifest, PointsManifest):
+        return facts | {"points": f"{manifest.output.coordinates} coordinates, up to {manifest.output.extent:g}"}
+    if not isinstance(manifest, MapManifest):
+        facts["images"] = str(manifest.output)
+    if manifest.styles:
+        facts["styles"] = f"{manifest.styles.layers} of {manifest.styles.dim}"
+    if not isinstance(manifest, SynthesizeManifest) and manifest.truncation:
+        facts["truncation"] = f"{manifest.truncation.default:g} if none is given"
+    if not isinstance(manifest, MapManifest) and manifest.noise:
+        facts["noise"] = f"{manifest.noise.dim} values"
+    return facts
 
 
 def _describe_image_to_image(manifest: ImageToImageManifest) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.generator import Generator
 from gan_runtime.image_to_image.model import ImageToImage
+from gan_runtime.latents import draw_latents
 from gan_runtime.manifest import Fingerprint, ImageAxes, ImageSize, Points
 
 PIXELS = 3072  # 4 KB of base64
@@ -19,14 +20,16 @@ BLOCKS = 5  # kinds of inputs: squares with a side of 1, 2, 4, 8 or 16 pixels
 def check_fingerprint(model: Generator | ImageToImage) -> int | None:
     """The largest difference in grey levels to what the exporting host saw; None if the file has no fingerprint.
 
-    Up to `TOLERANCE` is rounding. More means that the file is damaged or the device computes other values.
+    Up to `TOLERANCE` is rounding. More means that the file is damaged or the device computes other values. Truncation
+    and noise, where they are inputs, are those in the file.
     """
     fingerprint = model.manifest.fingerprint if model.manifest else None
     if fingerprint is None:
         return None
     if isinstance(model, ImageToImage):
         return difference(fingerprint, model(source_images(model.manifest.source, fingerprint.count, fingerprint.seed)))
-    drawn = model.sample(fingerprint.count, fingerprint.seed)
+    latents = model.signature.latents
+    drawn = model(draw_latents(fingerprint.seed, 0, fingerprint.count, latents.dim, latents.distribution))
     return difference(fingerprint, levels(model.size, drawn))
 
 

@@ -93,9 +93,9 @@ class ForeignSignature(GeneratorSignature):
 
     foreign: Foreign
 
-    def feeds(self, z: NDArray[np.float32], y: NDArray[np.int64] | None) -> dict[str, NDArray[Any]]:
+    def feeds(self, rows: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """As of a file with a manifest, in the shapes and types that the graph takes."""
-        return self.foreign.ports.feeds(z, y)
+        return self.foreign.ports.feeds(rows["latents"], rows.get("labels"))
 
     def read(self, output: NDArray[Any]) -> NDArray[Any]:
         """The output as images. Raises ModelError if it is not finite."""

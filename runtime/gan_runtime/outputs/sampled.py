@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gan_runtime.errors import InputError
 from gan_runtime.generator import Generator
-from gan_runtime.manifest import Points
+from gan_runtime.manifest import GenerateManifest, Points
 from gan_runtime.request import SampleRequest
 
 
@@ -79,28 +79,31 @@ class SampledImages:
     def identity(self) -> dict[str, Any]:
         """What determines the images, as JSON: the model's digest, how it is read, and the request."""
         request, read_as = self.request, self.generator.signature.read_as
-        return {
+        identity = {
             "model": self.generator.model.sha256,
             "seed": request.seed,
             "start": request.start,
             "n": request.n,
             "label": _one_or_digest(request.own_labels),
-            "latents": None if request.own_latents is None else sha256(request.own_latents.tobytes()).hexdigest(),
-        } | ({"read_as": read_as} if read_as else {})
+            "latents": _digest(request.own_latents),
+        }
+        more = {"read_as": read_as or None, "truncation": self.truncation, "styles": _digest(request.own_styles)}
+        return identity | {key: value for key, value in more.items() if value is not None}
+
+    @property
+    def truncation(self) -> float | str | None:
+        """The truncation of all images, or a digest of those of each; None for images without."""
+        about, own = self.generator.manifest, self.request.truncation
+        if not isinstance(about, GenerateManifest) or not about.truncation or self.request.own_styles is not None:
+            return None
+        found = _one_or_digest(np.array([about.truncation.default], np.float32) if own is None else own)
+        return float(str(np.float32(found))) if isinstance(found, float) else found  # 0.7, as it was given
 
     def part(self, first: int, count: int) -> "SampledImages":
         """The images first .. first + count - 1, the same ones. Raises InputError where they are not all here."""
         if not 0 <= first < first + count <= self.n:
             raise InputError(f"part {first} to {first + count}: the request has the images 0 to {self.n - 1}")
-        rows, request = slice(first, first + count), self.request
-        part = replace(
-            request,
-            n=count,
-            start=self.start + first,
-            own_labels=None if request.own_labels is None else request.own_labels[rows],
-            own_latents=None if request.own_latents is None else request.own_latents[rows],
-        )
-        return replace(self, request=part)
+        return replace(self, request=self.request.part(first, count))
 
     def labels(self, first: int, count: int) -> NDArray[np.int64] | None:
         """Labels of the images first .. first + count - 1, int64 [count]; None for an unconditional generator."""
@@ -119,14 +122,19 @@ def draw(
     labels: ArrayLike | None = None,
     latents: ArrayLike | None = None,
     batch_size: int | None = None,
+    truncation: ArrayLike | None = None,
+    styles: ArrayLike | None = None,
 ) -> SampledImages:
     """`n` images of `generator`, drawn when they are written. Arguments and errors are those of `Generator.request`."""
-    return SampledImages(generator, generator.request(n, seed, start, labels, latents, batch_size))
+    request = generator.request(n, seed, start, labels, latents, batch_size, truncation, styles)
+    return SampledImages(generator, request)
 
 
-def _one_or_digest(labels: NDArray[np.int64] | None) -> int | str | None:
-    if labels is None:
+def _one_or_digest(values: NDArray[Any] | None) -> Any:
+    if values is None:
         return None
-    if np.all(labels == labels[0]):
-        return int(labels[0])
-    return sha256(np.ascontiguousarray(labels).tobytes()).hexdigest()
+    return values[0].item() if np.all(values == values[0]) else _digest(values)
+
+
+def _digest(values: NDArray[Any] | None) -> str | None:
+    return None if values is None else sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
