@@ -57,7 +57,8 @@ class MinibatchDeviation(nn.Module):
         """Float [n, c, h, w] -> [n, c + 1, h, w]; groups of two or one if n is not divisible by four."""
         n, c, h, w = x.shape
         groups = x.view(-1, math.gcd(n, self.GROUP), c, h, w)
-        deviation = (groups.var(1, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
+        variance = (groups - groups.mean(1, keepdim=True)).square().mean(1)  # var() takes several times as long
+        deviation = (variance + 1e-8).sqrt().mean((1, 2, 3))
         channel = deviation.repeat_interleave(groups.shape[1]).view(n, 1, 1, 1).expand(n, 1, h, w)
         return torch.cat([x, channel], 1)
 

@@ -13,8 +13,8 @@ GAIN = math.sqrt(2.0)  # keeps the second moment through a leaky ReLU; folded in
 
 
 def activate(x: Tensor) -> Tensor:
-    """The leaky ReLU of all layers. GAIN belongs before it: it has the same effect there as behind it."""
-    return leaky_relu(x, SLOPE)
+    """The leaky ReLU of all layers, in place. GAIN belongs before it: it has the same effect there as behind it."""
+    return leaky_relu(x, SLOPE, inplace=True)
 
 
 class EqualisedLinear(nn.Module):
@@ -72,5 +72,6 @@ class EqualisedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Float [n, inputs, h, w] -> [n, outputs, h, w], or half of h and w."""
         weight = self.weight * self.gain
-        x = conv2d(self.smooth(x), weight, stride=2) if self.smooth else conv2d(x, weight, padding=self.margin)
-        return x if self.bias is None else activate(x + (self.bias * self.bias_gain)[:, None, None])
+        bias = None if self.bias is None else self.bias * self.bias_gain
+        x = conv2d(self.smooth(x), weight, bias, 2) if self.smooth else conv2d(x, weight, bias, 1, self.margin)
+        return x if bias is None else activate(x)

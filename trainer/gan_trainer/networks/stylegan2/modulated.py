@@ -50,26 +50,31 @@ class ModulatedConv(nn.Module):
         scale = self.affine(style)  # equation 1
         x = x * _per_channel(scale)
         if self.smooth is None:
-            x = conv2d(x, self.weight, padding=1)
+            norms, x = _norms(self.weight).t(), conv2d(x, self.weight, padding=1)
         else:
-            x = self.smooth(conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
-        gains = GAIN * demodulation(self.weight, scale)  # equation 3
-        x = finish(x, gains, noise * (self.noise_strength * GAIN), self.bias * GAIN)
+            weight = self.weight.transpose(0, 1)
+            norms, x = _norms(weight), self.smooth(conv_transpose2d(x, weight, stride=2))
+        x = finish(x, GAIN * demodulation(norms, scale), noise * (self.noise_strength * GAIN), self.bias * GAIN)
         return x.clamp(-self.clamp, self.clamp) if self.clamp else x
 
 
-def demodulation(weight: Tensor, scale: Tensor) -> Tensor:
-    """The factor that gives the modulated weights of each output channel the norm 1.
+def demodulation(norms: Tensor, scale: Tensor) -> Tensor:
+    """The factor that gives the modulated weights of each output channel the norm 1 (equation 3).
 
     Args:
-        weight: float [outputs, inputs, k, k].
+        norms: of the weights between two channels, float [inputs, outputs].
         scale: of the input channels, float [n, inputs].
 
     Returns:
         float [n, outputs].
     """
-    squares: Tensor = scale.square() @ weight.square().sum((2, 3)).t()
-    return (squares + EPSILON).rsqrt()
+    return (scale.square() @ norms.square() + EPSILON).rsqrt()
+
+
+def _norms(weight: Tensor) -> Tensor:
+    """Norms of kernels float [a, b, k, k] -> [a, b]. Of a sum of squares the exporter would keep all the squares."""
+    norms: Tensor = torch.linalg.vector_norm(weight, dim=(2, 3))
+    return norms
 
 
 def finish(x: Tensor, gains: Tensor, noise: Tensor, bias: Tensor) -> Tensor:
@@ -81,7 +86,7 @@ def finish(x: Tensor, gains: Tensor, noise: Tensor, bias: Tensor) -> Tensor:
         noise: float [n or 1, 1, h, w].
         bias: float [c].
     """
-    return activate(x * _per_channel(gains) + (noise + bias[:, None, None]))
+    return activate(torch.addcmul(bias[:, None, None], x, _per_channel(gains)).add_(noise))
 
 
 class ToImage(nn.Module):
