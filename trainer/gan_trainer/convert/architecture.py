@@ -3,12 +3,16 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
 from gan_runtime.errors import InputError
 
+DIGITS = 9  # of the number of a layer; longer ones are refused as names
 Weights = Mapping[str, Tensor]
+Beside = Mapping[str, Any]
+"""What a file says beside the weights: settings of modules by their names, or tensors beside the dictionary."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Described:
         channels: of the images that it takes, and of those that it gives.
         latent_dim: values per latent, where it takes latents.
         remarks: what the weights do not say and is assumed.
+        complete: computes what the weights lack, once the network has them.
     """
 
     description: str
@@ -34,6 +39,7 @@ class Described:
     channels: tuple[int, int] = (0, 0)
     latent_dim: int = 0
     remarks: tuple[str, ...] = ()
+    complete: Callable[[nn.Module], None] = lambda network: None
 
 
 @dataclass(frozen=True)
@@ -43,16 +49,22 @@ class Architecture:
     Args:
         name: for people.
         marks: regular expressions; each fully matches the name of at least one weight.
-        describe: weights -> the network. Raises InputError if shapes contradict each other.
+        describe: weights, and what is known beside them -> the network. Raises InputError if they contradict each
+            other.
     """
 
     name: str
     marks: tuple[str, ...]
-    describe: Callable[[Weights], Described]
+    describe: Callable[[Weights, Beside], Described]
 
     def fits(self, weights: Weights) -> bool:
         """Whether the names of the weights are those of this architecture."""
         return all(any(re.fullmatch(mark, name) for name in weights) for mark in self.marks)
+
+
+def from_shapes(describe: Callable[[Weights], Described]) -> Callable[[Weights, Beside], Described]:
+    """`describe` of an architecture whose weights say everything."""
+    return lambda weights, _: describe(weights)
 
 
 def renamed(weights: Weights, *rules: tuple[str, str]) -> dict[str, Tensor]:
@@ -71,7 +83,7 @@ def kernels(weights: Weights, name: str) -> tuple[int, int]:
 def numbers(weights: Weights, pattern: str) -> list[int]:
     """The distinct numbers that the group of a regular expression matches in the names, sorted."""
     found = (re.match(pattern, name) for name in weights)
-    return sorted({int(match[1]) for match in found if match})
+    return sorted({int(match[1]) for match in found if match and len(match[1]) <= DIGITS})
 
 
 def image_channels(inputs: int, outputs: int) -> int:

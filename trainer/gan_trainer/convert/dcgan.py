@@ -5,7 +5,15 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from gan_runtime.errors import InputError
-from gan_trainer.convert.architecture import Architecture, Described, Weights, image_channels, kernels, numbers
+from gan_trainer.convert.architecture import (
+    Architecture,
+    Described,
+    Weights,
+    from_shapes,
+    image_channels,
+    kernels,
+    numbers,
+)
 
 FIRST, EVERY = 4, 3  # pixels that a latent becomes; a layer is a convolution, its norm and a ReLU
 LARGEST = 12  # layers
@@ -58,6 +66,8 @@ def _doubling(inputs: int, outputs: int, *, first: bool) -> nn.ConvTranspose2d:
 
 GENERATORS = (
     Architecture(
-        "DCGAN (PyTorch's tutorial)", (r"main\.0\.weight", r"main\.1\.running_var", r"main\.3\.weight"), dcgan
+        "DCGAN (PyTorch's tutorial)",
+        (r"main\.0\.weight", r"main\.1\.running_var", r"main\.3\.weight"),
+        from_shapes(dcgan),
     ),
 )

@@ -51,7 +51,7 @@ def export_checkpoint(
     """Export the network whose weights are in the file `path`, which is recognised by their names and shapes.
 
     Args:
-        path: a file of `torch.save` or safetensors; only tensors are read from it.
+        path: a file of `torch.save` or safetensors, or a snapshot of StyleGAN2; only values are read from it.
         opset, name: as `gan_trainer.export`; the name is by default the stem of `path`.
         output: the file to write; by default exported/<stem of path>.onnx.
         styles: of a generator with styles: `truncation`, `noise` and `parts` of `export_styled`.

@@ -10,11 +10,13 @@ from gan_runtime.errors import InputError
 from gan_trainer.convert.architecture import Architecture, Described, Weights
 from gan_trainer.convert.checkpoint import Checkpoint, Part
 from gan_trainer.convert.dcgan import GENERATORS
+from gan_trainer.convert.rosinality import ROSINALITY
+from gan_trainer.convert.stylegan2 import AUTHORS, UNSUPPORTED
 from gan_trainer.convert.translators import TRANSLATORS
 from gan_trainer.convert.upscalers import UPSCALERS
 from gan_trainer.networks.weights import check_fit
 
-ARCHITECTURES: tuple[Architecture, ...] = (*UPSCALERS, *TRANSLATORS, *GENERATORS)
+ARCHITECTURES: tuple[Architecture, ...] = (*UPSCALERS, *TRANSLATORS, *GENERATORS, *AUTHORS, *ROSINALITY)
 SHOWN = 4  # names in the description of weights that are not recognised
 
 
@@ -40,7 +42,7 @@ def recognise(checkpoint: Checkpoint) -> Recognised:
         InputError: there is none, or its weights do not fit; the message describes them.
     """
     for part in checkpoint.parts:
-        for architecture in ARCHITECTURES:
+        for architecture in (*ARCHITECTURES, *UNSUPPORTED):
             if architecture.fits(part.weights):
                 return _built(checkpoint, part, architecture)
     seen = "; ".join(_words(part) for part in checkpoint.parts[:2])
@@ -54,7 +56,7 @@ def recognise(checkpoint: Checkpoint) -> Recognised:
 def _built(checkpoint: Checkpoint, part: Part, architecture: Architecture) -> Recognised:
     path = checkpoint.path
     try:
-        described = architecture.describe(part.weights)
+        described = architecture.describe(part.weights, part.beside)
         with torch.device("meta"):  # nothing is allocated before the shapes are known to fit
             check_fit(described.make(), described.weights, path)
     except InputError as error:
@@ -62,6 +64,7 @@ def _built(checkpoint: Checkpoint, part: Part, architecture: Architecture) -> Re
         raise InputError(f"{path}: looks like {architecture.name}, but {reason}") from None
     network = described.make()
     network.load_state_dict(described.weights, strict=False)
+    described.complete(network)
     origin = {"architecture": described.description, "weights": {"name": path.name, "sha256": checkpoint.sha256}}
     return Recognised(network.eval(), described, origin | ({"part": part.place} if part.place else {}))
 

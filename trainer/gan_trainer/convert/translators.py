@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gan_runtime.errors import InputError
-from gan_trainer.convert.architecture import Architecture, Described, Weights, kernels, numbers, renamed
+from gan_trainer.convert.architecture import Architecture, Described, Weights, from_shapes, kernels, numbers, renamed
 from gan_trainer.networks.translation_resnet import resnet_body
 from gan_trainer.networks.translator import RESNET_LEAST, RESNET_MULTIPLE, Translator
 from gan_trainer.networks.unet import Unet
@@ -121,8 +121,12 @@ def _check_channels(source: int, channels: int) -> None:
 
 
 TRANSLATORS = (
-    Architecture("ResNet generator of CycleGAN", (r"model\.1\.weight", r"model\.10\.conv_block\.1\.weight"), resnet),
     Architecture(
-        "U-Net generator of pix2pix", (r"model\.model\.0\.weight", r"model\.model\.1\.model\.1\.weight"), unet
+        "ResNet generator of CycleGAN", (r"model\.1\.weight", r"model\.10\.conv_block\.1\.weight"), from_shapes(resnet)
+    ),
+    Architecture(
+        "U-Net generator of pix2pix",
+        (r"model\.model\.0\.weight", r"model\.model\.1\.model\.1\.weight"),
+        from_shapes(unet),
     ),
 )

@@ -3,7 +3,16 @@
 import math
 
 from gan_runtime.errors import InputError
-from gan_trainer.convert.architecture import Architecture, Described, Weights, image_channels, kernels, numbers, renamed
+from gan_trainer.convert.architecture import (
+    Architecture,
+    Described,
+    Weights,
+    from_shapes,
+    image_channels,
+    kernels,
+    numbers,
+    renamed,
+)
 from gan_trainer.networks.upscaling import Compact, Rrdb
 from gan_trainer.networks.upscaling.rrdb import STAGES
 
@@ -90,10 +99,16 @@ def compact(weights: Weights) -> Described:
 
 
 UPSCALERS = (
-    Architecture("RRDBNet (BasicSR, Real-ESRGAN)", (r"conv_first\.weight", r"body\.0\.rdb1\.conv1\.weight"), rrdb),
-    Architecture("RRDBNet (ESRGAN)", (r"conv_first\.weight", r"RRDB_trunk\.0\.RDB1\.conv1\.weight"), esrgan),
     Architecture(
-        "RRDBNet (old ESRGAN)", (r"model\.0\.weight", r"model\.1\.sub\.0\.RDB1\.conv1\.0\.weight"), old_esrgan
+        "RRDBNet (BasicSR, Real-ESRGAN)", (r"conv_first\.weight", r"body\.0\.rdb1\.conv1\.weight"), from_shapes(rrdb)
     ),
-    Architecture("SRVGGNetCompact", (r"body\.0\.weight", r"body\.0\.bias", r"body\.2\.weight"), compact),
+    Architecture(
+        "RRDBNet (ESRGAN)", (r"conv_first\.weight", r"RRDB_trunk\.0\.RDB1\.conv1\.weight"), from_shapes(esrgan)
+    ),
+    Architecture(
+        "RRDBNet (old ESRGAN)",
+        (r"model\.0\.weight", r"model\.1\.sub\.0\.RDB1\.conv1\.0\.weight"),
+        from_shapes(old_esrgan),
+    ),
+    Architecture("SRVGGNetCompact", (r"body\.0\.weight", r"body\.0\.bias", r"body\.2\.weight"), from_shapes(compact)),
 )

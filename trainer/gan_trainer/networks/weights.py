@@ -1,12 +1,14 @@
 """Weights in files of others: read without running code from them, in bounded memory."""
 
 import zipfile
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.serialization import safe_globals
 
 from gan_runtime.errors import InputError
 
@@ -32,7 +34,7 @@ def load_weights(path: Path, largest: int) -> dict[str, Tensor]:
 
 
 def load_saved(path: Path, largest: int) -> Any:
-    """What `torch.save` wrote to `path`: tensors in plain containers.
+    """What `torch.save` wrote to `path`: tensors and options in plain containers.
 
     Args:
         path, largest: as `load_weights`.
@@ -42,7 +44,8 @@ def load_saved(path: Path, largest: int) -> Any:
     """
     _check_file(path, largest + MARGIN)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with safe_globals([Namespace]):  # plain values: the options of a training script
+            return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:  # torch raises whatever its zip and pickle readers do
