@@ -170,6 +170,7 @@ def train(
     features: FolderPath | None = None,
     keep_checkpoints: int = 3,
     tensorboard: bool = False,
+    profile: bool = False,
     progress: bool = False,
     stop: StopRequest | None = None,
 ) -> Run:
@@ -215,6 +216,7 @@ def train(
             None, and the general one if there is none.
         keep_checkpoints: number of checkpoints to keep, beside the best.
         tensorboard: also write TensorBoard files to the run's folder.
+        profile: write profile.txt and a trace of some steps to the run's folder: where their time goes.
         progress: show progress and remarks on stderr, as gan-train does.
         stop: ends the run at its next step once its `number` is set, which any thread may do. Ctrl-C and SIGTERM set
             it, too, and nothing is raised then.
@@ -231,7 +233,7 @@ def train(
         "size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels,
         "labels": labels, "skip_bad": skip_bad, "follow_links": follow_links,
     }  # fmt: skip
-    call = _call(callbacks, data_dir, offline, tensorboard, progress, stop)
+    call = _call(callbacks, data_dir, offline, progress, stop, tensorboard=tensorboard, profile=profile)
     with RandomNumbers(torch.device("cpu")).used():
         ended = start_run(
             _data(data, class_names),
@@ -270,6 +272,7 @@ def resume(
     data_dir: FolderPath | None = None,
     offline: bool = False,
     tensorboard: bool = False,
+    profile: bool = False,
     progress: bool = False,
     stop: StopRequest | None = None,
 ) -> Run:
@@ -281,14 +284,14 @@ def resume(
         device, threads: other ones than before; results may then differ in their last bits.
         data: the same images again, for a run whose images were in memory.
         networks: new modules of the same shapes, for a run that was given its networks; those of `run` if None.
-        class_names, callbacks, data_dir, offline, tensorboard, progress, stop: as `train`.
+        class_names, callbacks, data_dir, offline, tensorboard, profile, progress, stop: as `train`.
 
     Raises:
         GanEdgeError: there is no such run, it is damaged, or the images are no longer those that it began with.
         Otherwise as `train`.
     """
     networks = networks or (run.networks if isinstance(run, Run) else None)
-    call = _call(callbacks, data_dir, offline, tensorboard, progress, stop)
+    call = _call(callbacks, data_dir, offline, progress, stop, tensorboard=tensorboard, profile=profile)
     with RandomNumbers(torch.device("cpu")).used():
         ended = resume_run(
             run.folder if isinstance(run, Run) else Path(run),
@@ -325,12 +328,12 @@ def _call(
     callbacks: Sequence[Observer],
     data_dir: FolderPath | None,
     offline: bool,
-    tensorboard: bool,
     progress: bool,
     stop: StopRequest | None,
+    **written: bool,
 ) -> Call:
     shown, stop = EVERYTHING if progress else NOTHING, stop or StopRequest((signal.SIGINT,))
-    return Call(_path(data_dir), offline, tensorboard, shown, callbacks, stop)
+    return Call(_path(data_dir), offline, shown=shown, callbacks=callbacks, stop=stop, **written)
 
 
 def _path(value: FolderPath | None) -> Path | None:

@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, Any] = {  # settings that are not fields of a recipe
     "features": str,
     "keep_checkpoints": int,
     "tensorboard": bool,
+    "profile": bool,
 }
 
 

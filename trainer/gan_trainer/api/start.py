@@ -31,6 +31,7 @@ from gan_trainer.runs.console import open_console
 from gan_trainer.runs.continuing import Origin, describe_changes, find_origin, renamed_classes, resumed_config
 from gan_trainer.runs.folder import Run, check_name, create_run, make_runs_dir, open_run
 from gan_trainer.runs.history import has_collapsed
+from gan_trainer.runs.profiler import Profiler
 from gan_trainer.runs.settings import check_reading, check_settings, make_config, pair_options
 from gan_trainer.systems import start_state, with_networks
 from gan_trainer.tasks import task_of
@@ -54,6 +55,7 @@ class Call:
     data_dir: Path | None = None
     offline: bool = False
     tensorboard: bool = False
+    profile: bool = False
     shown: int = NOTHING
     callbacks: Sequence[Observer] = ()
     stop: StopRequest | None = None
@@ -298,6 +300,8 @@ def _observers(config: Config, run: Run, state: TrainState, call: Call) -> Itera
             console = stack.enter_context(shown)
         if call.tensorboard:
             found.append(stack.enter_context(closing(Board(run.folder, state.images_seen))))
+        if call.profile:
+            found.append(stack.enter_context(closing(Profiler(run.folder, config, console.said))))
         console.said(
             f"{run.folder}: {config.recipe_name} on {config.data.name}, from image {state.images_seen:,} of "
             f"{total:,}; {config.device}, {config.threads} threads, {config.recipe.precision}"

@@ -45,7 +45,17 @@ if TYPE_CHECKING:
     from gan_trainer.api.start import Ended
 
 CHANGED_BY_RESUME = ("images", "device", "threads")
-ALLOWED_WITH_RESUME = {"resume", "runs_dir", "data_dir", "offline", "tensorboard", "quiet", "as_json", "version"}
+ALLOWED_WITH_RESUME = {
+    "resume",
+    "runs_dir",
+    "data_dir",
+    "offline",
+    "tensorboard",
+    "profile",
+    "quiet",
+    "as_json",
+    "version",
+}
 
 
 def _option(group: str, text: str, *names: str, default: str | bool = False, **settings: Any) -> Any:
@@ -131,6 +141,14 @@ def train(
     tensorboard: Annotated[
         bool, _option(OUTPUT, "Also write TensorBoard files to runs/<name>/tensorboard.", "--tensorboard")
     ] = False,
+    profile: Annotated[
+        bool,
+        _option(
+            OUTPUT,
+            "Write where the time of a step goes to runs/<name>/profile.txt, and a trace beside it.",
+            "--profile",
+        ),
+    ] = False,
     quiet: Quiet = False,
     list_recipes: Annotated[bool, _option(GENERAL, "Print the table of recipes and exit.", "--list-recipes")] = False,
     as_json: Json = False,
@@ -148,7 +166,7 @@ def train(
     from gan_trainer.api.start import EVERYTHING, WARNINGS, Call, resume_run, start_run
     from gan_trainer.training.stop import StopRequest
 
-    call = Call(data_dir, offline, tensorboard, WARNINGS if quiet else EVERYTHING, stop=StopRequest())
+    call = Call(data_dir, offline, tensorboard, profile, WARNINGS if quiet else EVERYTHING, stop=StopRequest())
     if resume is not None:
         given = _given_with_resume(context)
         ended = resume_run(resume, runs_dir, call, **{name: given.get(name) for name in CHANGED_BY_RESUME})

@@ -1,0 +1,116 @@
+"""Where the time of a run's steps goes: an observer that counts operations and runs the profiler of torch."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan_runtime.files import atomic_write
+from gan_trainer.training.config import Config
+from gan_trainer.training.observer import Observer
+from gan_trainer.training.state import TrainState
+
+TABLE, TRACE = "profile.txt", "profile-trace.json.gz"
+LEAST, MOST = 8, 64  # steps that are profiled
+ROWS = 30
+PEAK_SIDE, PEAK_SECONDS = 1024, 0.3  # of the matrix product that the peak is measured with
+
+
+class Profiler(Observer):
+    """Write profile.txt and a trace of some steps to the run's folder.
+
+    The first steps warm up. Of as many steps as the period of the recipe's cost has, at least 8 and at most 64, the
+    operations are counted first, then their time is measured without a profiler, and then each operator is timed.
+    """
+
+    def __init__(self, folder: Path, config: Config, say: Callable[[str], None]) -> None:
+        self._folder, self._config, self._say = folder, config, say
+        self._steps = min(max(config.recipe.cycle, LEAST), MOST)
+        self._seen, self._flops, self._seconds, self._cpu_seconds, self._began = 0, 0, 0.0, 0.0, 0.0
+        self._counter, self._profile = FlopCounterMode(display=False), _profile(config.device)
+        self._running: Any = None
+
+    def stepped(self, state: TrainState) -> None:
+        """Go on to the next part when enough steps have been made."""
+        self._seen += 1
+        parts = {1: self._count, 2: self._measure, 3: self._time, 4: self._write}
+        part, rest = divmod(self._seen, self._steps)
+        if not rest and part in parts:
+            parts[part](state)
+
+    def close(self) -> None:
+        """End what is running, if the run ends before the profile is complete."""
+        if self._running is not None:
+            self._running.__exit__(None, None, None)
+            self._running = None
+            self._say(f"no profile: the run ended before {4 * self._steps} steps")
+
+    def _count(self, state: TrainState) -> None:
+        self._running = self._counter
+        self._counter.__enter__()  # type: ignore[no-untyped-call]
+
+    def _measure(self, state: TrainState) -> None:
+        self._running = None
+        self._counter.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        self._flops = self._counter.get_total_flops()
+        self._began, self._cpu_seconds = _now(self._config.device) - state.eval_seconds, -state.cpu_seconds
+
+    def _time(self, state: TrainState) -> None:
+        self._seconds = _now(self._config.device) - state.eval_seconds - self._began
+        self._cpu_seconds += state.cpu_seconds
+        self._running = self._profile
+        self._profile.__enter__()  # type: ignore[no-untyped-call]
+
+    def _write(self, state: TrainState) -> None:
+        self._running = None
+        self._profile.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        self._profile.export_chrome_trace(str(self._folder / TRACE))
+        with atomic_write(self._folder / TABLE) as file:
+            file.write(self._text().encode())
+        self._say(f"profile: {self._folder / TABLE}; the trace {TRACE} is for chrome://tracing or ui.perfetto.dev")
+
+    def _text(self) -> str:
+        config, steps = self._config, self._steps
+        step, rate = self._seconds / steps, self._flops / self._seconds
+        peak = matrix_product_peak(config.device, bf16=config.recipe.bf16)
+        kind = "CUDA" if config.device == "cuda" else "CPU"
+        table = self._profile.key_averages().table(f"self_{kind.lower()}_time_total", row_limit=ROWS)
+        return (
+            f"{config.recipe_name} on {config.data.name}: {steps} steps of {config.recipe.batch_size} images, "
+            f"{config.device}, {config.threads} threads, {config.recipe.precision}, torch {torch.__version__}\n\n"
+            f"time per step          {1e3 * step:.2f} ms, {config.recipe.batch_size / step:,.0f} images/s\n"
+            f"processor time         {1e3 * self._cpu_seconds / steps:.2f} ms per step, of all threads\n"
+            f"operations per step    {self._flops / steps / 1e9:.3f} GFLOP in convolutions and matrix products\n"
+            f"operations per second  {rate / 1e9:,.1f} GFLOP/s\n"
+            f"largest matrix product {peak / 1e9:,.1f} GFLOP/s, {PEAK_SIDE} x {PEAK_SIDE}, measured here\n"
+            f"share of that          {100 * rate / peak:.0f} %\n\n"
+            f"Time of the operators in {steps} other steps; the profiler itself takes time, too.\n\n{table}\n"
+        )
+
+
+def matrix_product_peak(device: str, *, bf16: bool = False) -> float:
+    """FLOP per second of a square matrix product, the best of as many as fit into a third of a second."""
+    a, b = (torch.randn(PEAK_SIDE, PEAK_SIDE, device=device) for _ in range(2))
+    if bf16:
+        a, b = a.bfloat16(), b.bfloat16()
+    best, end = float("inf"), time.perf_counter() + PEAK_SECONDS
+    while time.perf_counter() < end:
+        began = _now(device)
+        torch.mm(a, b)
+        best = min(best, _now(device) - began)
+    return 2 * PEAK_SIDE**3 / best
+
+
+def _profile(device: str) -> profile:
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
+    return profile(activities=activities)
+
+
+def _now(device: str) -> float:
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
