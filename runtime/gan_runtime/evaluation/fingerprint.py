@@ -20,17 +20,21 @@ BLOCKS = 5  # kinds of inputs: squares with a side of 1, 2, 4, 8 or 16 pixels
 def check_fingerprint(model: Generator | ImageToImage) -> int | None:
     """The largest difference in grey levels to what the exporting host saw; None if the file has no fingerprint.
 
-    Up to `TOLERANCE` is rounding. More means that the file is damaged or the device computes other values. Truncation
-    and noise, where they are inputs, are those in the file.
+    Up to `TOLERANCE` is rounding. More means that the file is damaged or the device computes other values.
     """
     fingerprint = model.manifest.fingerprint if model.manifest else None
     if fingerprint is None:
         return None
     if isinstance(model, ImageToImage):
         return difference(fingerprint, model(source_images(model.manifest.source, fingerprint.count, fingerprint.seed)))
-    latents = model.signature.latents
-    drawn = model(draw_latents(fingerprint.seed, 0, fingerprint.count, latents.dim, latents.distribution))
-    return difference(fingerprint, levels(model.size, drawn))
+    return difference(fingerprint, first_levels(model, fingerprint.count, fingerprint.seed))
+
+
+def first_levels(generator: Generator, count: int, seed: int) -> NDArray[np.uint8]:
+    """The levels of the latents 0 to `count` - 1 of `seed`, with the truncation and the noise in the file."""
+    latents = generator.signature.latents
+    drawn = generator(draw_latents(seed, 0, count, latents.dim, latents.distribution))
+    return levels(generator.size, drawn)
 
 
 def source_images(axes: ImageAxes, count: int, seed: int = 0) -> NDArray[np.uint8]:

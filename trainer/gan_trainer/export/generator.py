@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan_runtime.errors import GanEdgeError, InputError
-from gan_runtime.evaluation.fingerprint import PIXELS, difference, levels, spread
+from gan_runtime.evaluation.fingerprint import PIXELS, difference, first_levels, spread
 from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.generator import Generator
 from gan_runtime.images.options import PictureOptions
@@ -268,8 +268,7 @@ def fingerprinted(
         ExportError: the fingerprint does not agree with torch.
     """
     try:
-        generator = Generator.open(file, "cpu")
-        found = levels(generator.size, generator.sample(len(expected), FINGERPRINT_SEED))
+        found = first_levels(Generator.open(file, "cpu"), len(expected), FINGERPRINT_SEED)
     except GanEdgeError as error:
         raise ExportError(f"the runtime cannot draw from the file: {error}") from error
     pixels = spread(found, PIXELS).tobytes()
