@@ -122,9 +122,9 @@ def check_parity(
         rows, expected = _taken(pool, order[chosen]), _taken(again, order[chosen])
         for output, found, one in zip(outputs, network(rows), expected, strict=True):
             _check_independence(output, found, one)
-        _compare(outputs, file(rows), expected, origin)
+        compare(outputs, file(rows), expected, origin)
     for block in blocks:
-        _compare(outputs, file(block), network(block), origin)
+        compare(outputs, file(block), network(block), origin)
 
 
 def _check_independence(output: Output, found: NDArray[Any], expected: NDArray[Any]) -> None:
@@ -138,7 +138,8 @@ def _check_independence(output: Output, found: NDArray[Any], expected: NDArray[A
     )
 
 
-def _compare(outputs: Sequence[Output], found: Rows, expected: Rows, origin: str) -> None:
+def compare(outputs: Sequence[Output], found: Rows, expected: Rows, origin: str = "torch") -> None:
+    """Raise ExportError if what a file gives differs from what the network called `origin` gives for the same batch."""
     for output, here, there in zip(outputs, found, expected, strict=True):
         n = len(there)
         if here.shape != there.shape:

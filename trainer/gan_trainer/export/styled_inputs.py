@@ -5,12 +5,13 @@ import torch
 from numpy.typing import NDArray
 
 from gan_runtime.manifest import Latents
-from gan_trainer.export.inputs import FAR, LABELS, LATENTS, MAX_VALUES, generator_rows, other_blocks, usual_blocks
+from gan_trainer.export.inputs import FAR, LABELS, LATENTS, generator_rows, other_blocks, usual_blocks
 from gan_trainer.export.parity import Feeds, Rows
 from gan_trainer.export.styled_parts import NOISE, STYLES, TRUNCATION
 from gan_trainer.networks.stylegan2 import StyleGenerator
 
-MOST_ROWS, LEAST_ROWS = 16, 2  # of a batch; fewer where images are large
+MOST_ROWS, LEAST_ROWS = 16, 2  # of a batch; fewer where images are large, which take seconds each
+BATCH_VALUES = 2**20  # of its images: as many as five of 256x256 have
 BLOCKS = 4  # batches of images that seed 0 draws
 TRUNCATIONS = 1.0, 0.5, 0.0, 1.3
 
@@ -22,7 +23,7 @@ def latents_of(network: StyleGenerator) -> Latents:
 
 def rows_of_images(network: StyleGenerator) -> int:
     """The number of images in a batch."""
-    return max(LEAST_ROWS, min(MOST_ROWS, MAX_VALUES // int(np.prod(network.size.shape))))
+    return max(LEAST_ROWS, min(MOST_ROWS, BATCH_VALUES // int(np.prod(network.size.shape))))
 
 
 def image_feeds(network: StyleGenerator) -> list[Feeds]:

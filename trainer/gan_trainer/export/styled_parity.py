@@ -11,12 +11,13 @@ from torch import Tensor
 from gan_runtime.model_file import ModelFile
 from gan_trainer.data.pixels import denormalise, to_pixels
 from gan_trainer.export.generator import COMPARED
-from gan_trainer.export.parity import Feeds, Output, Rows, check_parity, file_feeds, network_rows
+from gan_trainer.export.parity import Compute, Feeds, Output, Rows, check_parity, compare, file_feeds, network_rows
 from gan_trainer.export.probe import IMAGES, values_and_outputs
 from gan_trainer.export.styled_inputs import TRUNCATIONS
-from gan_trainer.export.styled_parts import TRUNCATION, Part
+from gan_trainer.export.styled_parts import NOISE, TRUNCATION, Part
 
 FEW = 5  # rows of a batch with optional inputs
+VALUES, LEVELS = COMPARED
 STYLE_TOLERANCE = 1e-4  # relative to the largest one, or to 1 if that is larger
 
 
@@ -30,47 +31,59 @@ def check_part(part: Part, file: ModelFile, model: onnx.ModelProto, defaults: Fe
         blocks: batches of all inputs. All are compared without the optional inputs, and some rows of two of them with a
             value of these inputs for each row, and with one value for all.
     """
-    compared = _Comparison(part, _run(part, file, model), defaults, _outputs(part, defaults, blocks[0]))
+    outputs = _outputs(part, defaults, blocks[0])
+    names = [name for name in part.names if name not in defaults]
+    _Comparison(part, _values_and_pixels(part, file, model), defaults, outputs).rows(names, blocks)
+    if not defaults:
+        return
     few = [{name: x[:FEW] for name, x in block.items()} for block in blocks[:2]]
-    compared.check(blocks, {})
-    if defaults:
-        compared.check(few, None)
-        for truncation in TRUNCATIONS if TRUNCATION in defaults else TRUNCATIONS[:1]:
-            values = few[0] | {TRUNCATION: np.array([truncation], np.float32)}
-            compared.check(few, {name: values[name][:1] for name in defaults})
+    run = file_feeds(file, [*part.outputs])
+    given = _Comparison(part, run, defaults, [output for output in outputs if output.unit != VALUES.unit])
+    given.rows(part.names, few)
+    for truncation in TRUNCATIONS if TRUNCATION in defaults else TRUNCATIONS[:1]:
+        given.batch(few[0] | {TRUNCATION: np.array([truncation], np.float32), NOISE: few[0][NOISE][:1]})
 
 
 @dataclass(frozen=True)
 class _Comparison:
+    """A part in torch and its file, as a function of inputs by name that gives `outputs`."""
+
     part: Part
     run: Callable[[Feeds], Rows]
     defaults: Feeds
     outputs: Sequence[Output]
 
-    def check(self, blocks: Sequence[Feeds], alone: Feeds | None) -> None:
-        """Compare with the optional inputs `alone`, which are the same for all rows; None gives each row its own."""
-        names = [name for name in self.part.names if alone is None or name not in self.defaults]
-        alone = alone or {}
-        fixed = _tensors(self.defaults | alone)
+    def rows(self, names: Sequence[str], blocks: Sequence[Feeds]) -> None:
+        """Compare batches of the inputs `names`, whose rows belong together, by `check_parity`."""
+
+        def file(rows: Rows) -> Rows:
+            return self.run(dict(zip(names, rows, strict=True)))
+
+        check_parity(self._torch(names), file, [tuple(block[name] for name in names) for block in blocks], self.outputs)
+
+    def batch(self, feeds: Feeds) -> None:
+        """Compare one batch, of which some inputs have one row for all."""
+        given = {name: feeds[name] for name in self.part.names}
+        compare(self.outputs, self.run(given), self._torch(self.part.names)((*given.values(),)))
+
+    def _torch(self, names: Sequence[str]) -> Compute:
+        """The part as a function of the inputs `names`; the others have their defaults."""
+        fixed = _tensors(self.defaults)
 
         def network(*inputs: Tensor) -> tuple[Tensor, ...]:
             return self.part.compute(fixed | dict(zip(names, inputs, strict=True)))
 
-        def file(rows: Rows) -> Rows:
-            return self.run(alone | dict(zip(names, rows, strict=True)))
+        return network_rows(network, self._converted)
 
-        rows = [tuple(block[name] for name in names) for block in blocks]
-        check_parity(network_rows(network, self.converted), file, rows, self.outputs)
-
-    def converted(self, found: tuple[Tensor, ...]) -> list[Tensor]:
-        """What torch gives, as `run` gives it."""
+    def _converted(self, found: tuple[Tensor, ...]) -> list[Tensor]:
         if IMAGES not in self.part.outputs:
             return [*found]
         values, *others = found
-        return [values.clamp(-1, 1), to_pixels(denormalise(values)), *others]
+        floats = [values.clamp(-1, 1)] if self.outputs[0].unit == VALUES.unit else []
+        return [*floats, to_pixels(denormalise(values)), *others]
 
 
-def _run(part: Part, file: ModelFile, model: onnx.ModelProto) -> Callable[[Feeds], Rows]:
+def _values_and_pixels(part: Part, file: ModelFile, model: onnx.ModelProto) -> Callable[[Feeds], Rows]:
     """The file as a function of inputs by name. Images come as values clipped to [-1, 1], and as pixels."""
     if IMAGES not in part.outputs:
         return file_feeds(file, [*part.outputs])
@@ -91,8 +104,7 @@ def _outputs(part: Part, defaults: Feeds, block: Feeds) -> list[Output]:
     for name, values in zip(part.outputs, found, strict=True):
         largest = max(1.0, values.abs().max().item())
         if name == IMAGES:
-            floats, levels = COMPARED
-            outputs += [Output(floats.unit, floats.tolerance * largest), levels]
+            outputs += [Output(VALUES.unit, VALUES.tolerance * largest), LEVELS]
         else:
             outputs.append(Output(f"of {name}", STYLE_TOLERANCE * largest))
     return outputs
