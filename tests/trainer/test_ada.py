@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_trainer.data.ada import GROUPS, INTERVAL, Ada
-from gan_trainer.data.ada.colour import LUMA, colours, plus, recoloured, rotated
+from gan_trainer.data.ada.colour import CHANNELS, CHROMA, LUMA, OFFSET, colours, plus, recoloured, rotated
 from gan_trainer.data.ada.draw import Draw
 from gan_trainer.data.ada.geometry import blits, general, rotation, scaling, translation
 from gan_trainer.data.ada.resample import SYM6, filters, moved, resampled, transformed
@@ -152,8 +152,35 @@ def test_only_images_that_need_it_are_filtered() -> None:
     assert torch.equal(changed[[1, 4]], resampled(images[[1, 4]], turn))
 
 
+def test_it_gives_what_the_authors_code_gives() -> None:
+    """Pixels of a formula under the geometry and colour of NVlabs/stylegan2-ada-pytorch, at its percentile 0.77."""
+    x, y = torch.arange(16.0, 48.0), torch.arange(16.0, 48.0)[:, None]
+    images = torch.zeros(1, 3, 64, 64)
+    for c in range(3):
+        images[0, c, 16:48, 16:48] = torch.sin(1.7 * x + 0.3 * c) * torch.cos(1.1 * y - 0.2 * c)
+    normal, angle = (
+        0.5224436521530151,
+        number(0.54 * math.pi),
+    )  # erfinv(0.54), and that share of pi
+    scale, turn = number(2 ** (0.2 * normal)), rotation(angle.cos(), angle.sin())
+    geometry = scaling(1 / scale, 1 / scale) @ turn @ scaling(1 / scale, scale)
+    geometry = geometry @ translation(*[number(normal * 64 / 8)] * 2)
+    first = plus(number(2 ** (0.5 * normal) - 1), CHANNELS) @ plus(number(0.2 * normal), OFFSET)
+    colour = plus(number(2**normal - 1), CHROMA) @ rotated(angle) @ plus(number(-2.0), LUMA) @ first
+    changed = recoloured(transformed(images, torch.eye(3)[None], geometry), colour)
+    expected = {
+        (0, 30, 40): -0.163842,
+        (1, 24, 35): -1.056187,
+        (2, 33, 47): -0.238464,
+        (0, 40, 44): 0.260854,
+        (1, 28, 52): -1.189163,
+        (2, 20, 38): 0.153451,
+    }
+    for place, value in expected.items():
+        assert float(changed[0][place]) == pytest.approx(value, abs=1e-4)
+
+
 P = 0.5
-ONCE = 1 - math.sqrt(1 - P)  # of each of two rotations
 BLITS = {  # probabilities of what is seen in the matrices of `blits` and `general`
     "turned by a quarter": (lambda m: m[:, 0, 0] == 0, P / 2),
     "mirrored": (lambda m: torch.linalg.det(m) < 0, P / 2),

@@ -48,9 +48,10 @@ def moved(images: Tensor, matrices: Tensor) -> Tensor:
     _, channels, height, width = images.shape
     x, y = torch.arange(width) - (width - 1) / 2, torch.arange(height) - (height - 1) / 2
     grid = torch.stack([x.expand(height, -1), y[:, None].expand(-1, width), torch.ones(height, width)]).flatten(1)
-    columns, rows, _ = (matrices @ grid.to(matrices)).unbind(1)
-    index = mirrored(rows + (height - 1) / 2, height) * width + mirrored(columns + (width - 1) / 2, width)
-    return images.flatten(2).gather(2, index[:, None].expand(-1, channels, -1)).view(images.shape)
+    columns, rows = (matrices[:, :2] @ grid.to(matrices)).unbind(1)
+    rows, columns = mirrored(rows + (height - 1) / 2, height), mirrored(columns + (width - 1) / 2, width)
+    index = (rows * width + columns).round().long()[:, None]
+    return images.flatten(2).gather(2, index.expand(-1, channels, -1)).view(images.shape)
 
 
 def resampled(images: Tensor, matrices: Tensor) -> Tensor:
@@ -85,16 +86,17 @@ def filters(side: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor
     taps, pixels = torch.arange(len(SYM6)), torch.arange(side)[:, None]
     sources = torch.arange(-MARGIN, 2 * side - 1 + MARGIN)[:, None] + MIDDLE - taps  # twice the pixel
     gains = torch.where(sources % 2 == 0, SYM6 * 2**0.5, 0.0)
-    up = torch.zeros(len(sources), side, dtype=SYM6.dtype).scatter_add_(1, mirrored(sources / 2, side), gains)
+    up = torch.zeros(len(sources), side, dtype=SYM6.dtype)
+    up.scatter_add_(1, mirrored(sources // 2, side), gains)
     down = torch.zeros(side, 2 * side - 1 + 2 * BORDER, dtype=SYM6.dtype)
     down.scatter_(1, 2 * pixels + BORDER - MIDDLE + taps, (SYM6 / 2**0.5).expand(side, -1))
     return up.to(device, dtype), down.to(device, dtype)
 
 
 def mirrored(positions: Tensor, side: int) -> Tensor:
-    """Positions rounded and mirrored at the first and last of `side` pixels: int64."""
+    """Positions mirrored at the first and last of `side` pixels."""
     period = 2 * (side - 1)
-    inside = positions.round().long() % period
+    inside = positions % period
     return torch.minimum(inside, period - inside)
 
 
