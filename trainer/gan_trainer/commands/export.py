@@ -20,7 +20,7 @@ def export(
         Path | None,
         typer.Argument(
             metavar="[RUN or WEIGHTS]",
-            help="Name or folder of a run; or a .pth or .safetensors file with the weights of a published network.",
+            help="Name or folder of a run; or published weights: a .pth, .pt, .pkl or .safetensors file.",
             show_default="the newest run",
         ),
     ] = None,
@@ -76,7 +76,7 @@ def export(
     """Export the generator of a run as one ONNX file, whose outputs are compared with those of torch.
 
     Published weights are recognised by their names and shapes: RRDBNet (ESRGAN, Real-ESRGAN) and SRVGGNetCompact, the
-    generators of CycleGAN and pix2pix, and DCGAN of PyTorch's tutorial. Nothing but tensors is read from such a file.
+    generators of CycleGAN and pix2pix, StyleGAN2, and DCGAN of PyTorch's tutorial. No code in such a file is run.
     """
     require("gan-export")
     from gan_runtime.errors import InputError

@@ -13,10 +13,12 @@ from torch import Tensor
 from gan_runtime.errors import InputError
 from gan_trainer.convert.safetensors import load_safetensors
 from gan_trainer.convert.snapshots import SUFFIX, is_snapshot, read_network
+from gan_trainer.export.memory import refuse_more
 from gan_trainer.networks.weights import load_saved
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", SUFFIX)  # of files with weights
 LARGEST = 2**31  # bytes of all weights in a file
+READING = 2  # bytes of memory for each one of a file
 LONGEST = 200  # characters of a name
 DEEPEST = 3  # dictionaries within each other
 PREFERRED = ("params_ema", "g_ema", "ema", "params", "state_dict", "model_state_dict")
@@ -56,8 +58,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Wrapping dictionaries and prefixes are removed, counters of batches dropped, and half precision is converted.
 
     Raises:
-        InputError: the file cannot be read, is damaged or too large, or has no weights that are finite floats.
+        InputError: the file cannot be read, is damaged or too large, for the memory, too, or has no weights that are
+            finite floats.
     """
+    if path.is_file():
+        refuse_more(READING * path.stat().st_size, f"{path}: reading it")
     if is_snapshot(path):
         weights, settings = read_network(path, LARGEST, AVERAGE)
         return _checkpoint(path, Part(AVERAGE, _plain(path, weights), settings))

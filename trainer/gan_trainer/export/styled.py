@@ -29,6 +29,7 @@ from gan_runtime.model_file import ModelFile
 from gan_runtime.models import mapping_path, synthesis_path
 from gan_trainer.export.constants import fold_constants
 from gan_trainer.export.generator import check_request, fingerprinted, labels_of
+from gan_trainer.export.memory import check_memory
 from gan_trainer.export.network import frozen_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, ExportError, finish, to_onnx
 from gan_trainer.export.optional_inputs import make_optional
@@ -94,11 +95,12 @@ def styled_files(
 
     Raises:
         ExportError: torch cannot express the network at this opset, or a file gives other images or styles than torch.
-        InputError: an argument is out of range.
+        InputError: an argument is out of range, or less memory is available than the export takes.
     """
     network, name = _checked(network), name or path.stem
     check_request(path, opset, network.latent_dim, network.classes, class_names, name, (training, quality))
     described = _described(network, truncation, noise, class_names)
+    check_memory(network)
     settle_math_library()
     export = _Export(network, opset, _defaults(network, truncation, noise))
     about: dict[str, Any] = {"name": name, "training": training or {}, "pictures": record(pictures)}
