@@ -117,3 +117,11 @@ def test_average_relativistic_losses_compare_with_the_mean() -> None:
     real, fake = logits(8)
     expected = -(real - fake.mean()).sigmoid().log().mean() - (1 - (fake - real.mean()).sigmoid()).log().mean()
     torch.testing.assert_close(OBJECTIVES["ragan"].d_loss(real, fake), expected)
+
+
+def test_margins_are_positive_where_an_image_is_taken_for_real() -> None:
+    real, fake = torch.tensor([3.0, 0.25]), torch.tensor([-1.0, 0.0])
+    for name, expected in (("hinge", [3.0, 0.25]), ("non-saturating", [3.0, 0.25]), ("lsgan", [2.5, -0.25])):
+        assert OBJECTIVES[name].margins(real, fake).tolist() == expected
+    for name in ("wgan", "rpgan", "ragan"):
+        torch.testing.assert_close(OBJECTIVES[name].margins(real + 7, fake + 7), real - (1.625 - 0.5) / 2)
