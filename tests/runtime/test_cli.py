@@ -336,8 +336,8 @@ def test_options_are_grouped_and_defaults_and_ranges_are_words(call: Call) -> No
     text = call("gan-sample", "--help").out
     titles = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert titles == [
-        "Arguments:", "Options:", "Images to reconstruct or interpolate:", "Data:", "Output:",
-        "Files without a manifest:", "General:",
+        "Arguments:", "Options:", "Generators with styles:", "Images to reconstruct or interpolate:", "Data:",
+        "Output:", "Files without a manifest:", "General:",
     ]  # fmt: skip
     words = " ".join(text.split())
     assert "--frames INTEGER Frames of an animation. [default: 96; 2 to 100000]" in words

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 INPUT, OUTPUT = "Images to reconstruct or interpolate", "Output"  # groups in the help
+STYLES = "Generators with styles"
 
 
 def _option(text: str, *names: str, default: str | bool = False, group: str | None = None, **settings: Any) -> Any:
@@ -67,13 +68,46 @@ def sample(
     ] = None,
     latents: Annotated[
         str | None,
-        _option("File with latents [n, d]: .npy, or .npz with labels [n]. Excludes --n, --seed and --start."),
+        _option(
+            "File with latents [n, d] or styles [n, layers, d]: .npy, or .npz with labels [n]. Excludes --n, --seed "
+            "and --start."
+        ),
     ] = None,
     batch_size: Annotated[
         int | None, _option("Images per batch.", min=1, max=65536, default="as many as keep the device busy")
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
+    truncation: Annotated[
+        float | None,
+        _option(
+            "How far styles are from their mean: 1 as in training, less for more typical and less varied images.",
+            min=-1,
+            max=2,
+            group=STYLES,
+            default="as the file says, usually 1",
+        ),
+    ] = None,
+    space: Annotated[
+        str | None,
+        _option("Animations: interpolate latents (z) or their styles (w).", metavar="z|w", group=STYLES, default="z"),
+    ] = None,
+    class_walk: Annotated[
+        bool,
+        _option("Animations: images keep their latents and go from class to class.", "--class-walk", group=STYLES),
+    ] = False,
+    mix: Annotated[
+        str | None,
+        _option(
+            "A grid of so many images: coarse styles of the image at the left, fine ones of that at the top.",
+            metavar="ROWSxCOLUMNS",
+            group=STYLES,
+        ),
+    ] = None,
+    coarse: Annotated[
+        int | None,
+        _option("--mix: how many of the first layers are coarse.", min=1, group=STYLES, default="4, at most half"),
+    ] = None,
     reconstruct: Annotated[
         bool,
         _option("Show IMAGES above their reconstructions.", "--reconstruct", group=INPUT),
@@ -118,6 +152,7 @@ def sample(
 ) -> None:
     """Sample images from an exported generator with ONNX Runtime."""
     from gan_runtime.commands.open_model import open_generator
+    from gan_runtime.commands.style_options import check_space, check_style_options, parse_mix, style_report
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
     from gan_runtime.outputs.sampled import draw
     from gan_runtime.outputs.share import share_of
@@ -129,9 +164,11 @@ def sample(
     given = _given(
         rows=rows, columns=columns, padding=padding, scale=scale, by_class=by_class or None,
         frames=frames, fps=fps, shard_size=shard_size, share=None if shard is None else share_of(shard),
+        space=space, class_walk=class_walk or None, mix=parse_mix(mix), coarse=coarse,
     )  # fmt: skip
     check_options(kind, given)
-    pictures = reconstruct or interpolate
+    pictures, styling = reconstruct or interpolate, given | _given(n=n, label=label, truncation=truncation)
+    check_style_options(styling | {"reconstruct": reconstruct, "interpolate": interpolate})
     reading = _given(background=background, levels=levels, max_pixels=max_pixels, follow_links=follow_links or None)
     if images or pictures or reading or encoder is not None:
         from gan_runtime.commands.reconstruct import check_mode, encoded, write_reconstruction
@@ -145,15 +182,20 @@ def sample(
     shown = None
     if pictures:
         shown = encoded(generator, images, encoder, number, options, reading, reconstruct=reconstruct)
-    own, labels = (shown.latents if shown else None), None
+    own, labels, styles = (shown.latents if shown else None), None, None
     if latents is not None:
         from gan_runtime.images.array_files import load_latents
 
-        own, labels = load_latents(latents, labelled=bool(generator.classes) and number is None and not by_class)
+        labelled = bool(generator.classes) and number is None and not (by_class or class_walk)
+        own, labels, in_space = load_latents(latents, labelled=labelled)
+        check_space(latents, in_space, styling)
+        own, styles = (None, own) if in_space == "w" else (own, None)
     if labels is not None and not quiet:
         note(f"labels: read from {latents}; --label overrides them")
-    count = (n or _default_n(options, kind, generator)) if own is None else len(own)
-    source = draw(generator, count, seed, start, number if labels is None else labels, own, batch_size)
+    rows_given = own if styles is None else styles
+    count = (n or _default_n(options, kind, generator)) if rows_given is None else len(rows_given)
+    chosen = number if labels is None else labels
+    source = draw(generator, count, seed, start, chosen, own, batch_size, truncation, styles)
     if shown and reconstruct:
         outcome = write_reconstruction(output, shown.pictures, source, options)
     else:
@@ -161,13 +203,14 @@ def sample(
     report = {
         "output": output,
         "n": count,
-        "seed": seed if own is None else None,
+        "seed": seed if rows_given is None else None,
         **({} if shard is None else {"shard": shard}),
-        "start": start if own is None else None,
+        "start": start if rows_given is None else None,
         "label": number,
         **({"labels": latents} if labels is not None else {}),
         **_class_names(generator, number, by_class),
         "by_class": by_class,
+        **style_report(source, styling),
         **outcome.report(),
         **_describe(generator),
         **(shown.report() if shown else {}),

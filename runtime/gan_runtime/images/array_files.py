@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -19,6 +19,8 @@ from gan_runtime.errors import InputError
 SUFFIXES = (".npy", ".npz")
 ZIP, NUMPY = b"PK", b"\x93NUMPY"
 NUMBERS = "biuf"
+SPACES = {2: "z", 3: "w"}  # of latents, by the number of axes
+MOST_TEXT = 64  # bytes
 BOMB_BYTES, BOMB_RATIO = 2**30, 200  # larger and more compressed members are refused
 HEADER_ERRORS = (  # a header is a Python literal
     *(ValueError, TypeError, KeyError, AttributeError, SyntaxError, TokenError, EOFError),
@@ -102,25 +104,35 @@ def pick(arrays: list[StoredArray], name: str, fits: Callable[[tuple[int, ...]],
     return array, "" if named else f"{array.name} is taken for the {name}"
 
 
-def load_latents(path: str, *, labelled: bool = False) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
-    """The latents of a .npy, or of a .npz as gan-encode and gan-sample write it.
+class StoredLatents(NamedTuple):
+    """Latents of a file: real numbers [n, d] in the space "z", or styles [n, layers, d] in "w"; int64 [n] or None."""
+
+    values: NDArray[Any]
+    labels: NDArray[np.int64] | None
+    space: str
+
+
+def load_latents(path: str, *, labelled: bool = False) -> StoredLatents:
+    """The latents of a .npy, or of a .npz as gan-encode, gan-sample and gan-project write it.
 
     Args:
         path: of the file.
-        labelled: read the `labels` of a .npz, too, where it has some.
-
-    Returns:
-        Real numbers [n, d], and int64 [n] or None.
+        labelled: read the `labels` of a .npz of latents in z, too, where it has some.
 
     Raises:
         InputError: the file cannot be read, or holds no such arrays.
     """
-    called = f"--latents {path}"
+    called, needed = f"--latents {path}", "one array of shape [n, d], or [n, layers, d] for styles"
     with open_arrays(path, called) as arrays:
-        array, _ = pick(arrays, "latents", lambda shape: len(shape) == 2, "one array of shape [n, d]", called)
-        if len(array.shape) != 2 or array.dtype.kind not in "fiu":
-            raise InputError(f"{called}: {array}; needs one array of shape [n, d] of real numbers")
-        return array.read(None), read_labels(arrays, array.shape[0], None, called) if labelled else None
+        array, _ = pick(arrays, "latents", lambda shape: len(shape) in SPACES, needed, called)
+        if len(array.shape) not in SPACES or array.dtype.kind not in "fiu":
+            raise InputError(f"{called}: {array}; needs {needed}, of real numbers")
+        space = SPACES[len(array.shape)]
+        stated = next((other for other in arrays if other.name == "space"), None)
+        if stated is not None and (stated.dtype.kind != "U" or stated.read(None) != np.array(space)):
+            raise InputError(f"{called}: {array}, and its space is not {space!r}; [n, d] is in z, [n, layers, d] in w")
+        labels = read_labels(arrays, array.shape[0], None, called) if labelled and space == "z" else None
+        return StoredLatents(array.read(None), labels, space)
 
 
 def read_labels(
@@ -158,7 +170,8 @@ def _stored(name: str, file: Any, size: int, reopen: Callable[[], Any], called: 
         return _unreadable(name, "damaged: no header of an array that is read")
     if dtype.hasobject:
         return _unreadable(name, "holds Python objects, which are not read because they can run code; save numbers")
-    if dtype.kind not in NUMBERS or dtype.shape or min(shape, default=0) < 0:
+    text = dtype.kind == "U" and not shape and dtype.itemsize <= MOST_TEXT
+    if not text and (dtype.kind not in NUMBERS or dtype.shape or min(shape, default=0) < 0):
         return _unreadable(name, f"{dtype} {list(shape)}, no real numbers")
     start = file.tell()
     expected = math.prod(shape) * dtype.itemsize

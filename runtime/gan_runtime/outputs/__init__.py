@@ -24,6 +24,7 @@ FILES = {  # written at once
     ".gif": ("outputs.animation", "write_gif"),
     ".webp": ("outputs.animation", "write_webp"),
 }
+MIX = "outputs.mixing", "write_mix"
 POINTS = FILES | {".png": ("laboratory.output", "write_scatter")}  # for points, the kinds of `OF_POINTS`
 JOBS = {  # resumable
     ".tar": ("outputs.shards", "check_shards", "write_shards"),
@@ -91,7 +92,7 @@ def write_output(output: str, source: Source, options: Options | None = None) ->
         outcome: Outcome = _functions(JOBS[kind])[1](output, source, options)
         return outcome
     files = POINTS if source.unit == "points" else FILES
-    (write,) = _functions(files[".png" if kind == STDOUT else kind])
+    (write,) = _functions(MIX if options.mix else files[".png" if kind == STDOUT else kind])
     if kind == STDOUT:
         content = io.BytesIO()
         write(content, source, options)

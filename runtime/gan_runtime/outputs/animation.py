@@ -14,7 +14,7 @@ from gan_runtime.outputs.picture import check_by_class, labelled
 from gan_runtime.outputs.prefetch import prefetch
 from gan_runtime.outputs.sampled import SampledImages
 from gan_runtime.outputs.source import Source
-from gan_runtime.outputs.walk import Walk, walk
+from gan_runtime.outputs.walk import Walk, class_walk, walk
 from gan_runtime.terminal.progress import progress
 
 MAX_WALK_PIXELS = 100_000_000  # all frames together, which Pillow keeps in memory
@@ -70,12 +70,14 @@ def _checked(source: Source, options: Options, most_fps: int, most_side: int) ->
     if frames / fps > MAX_SECONDS:
         way = "more a second" if frames / most_fps <= MAX_SECONDS else "fewer"
         raise InputError(f"--fps {fps:g}: {frames} frames take more than {MAX_SECONDS} seconds; ask for {way}")
-    n = source.n if source.request.own_latents is None else 1
+    n = 1 if source.is_given and not options.class_walk else source.n
     layout = options.layout(source.classes)
     height, width = layout.size((n, *source.shape[1:]))
     if max(height, width) > most_side or frames * height * width > MAX_WALK_PIXELS:
         raise InputError(f"n {n}: {frames} frames of {width} x {height} pixels are too large; ask for fewer of either")
-    return walk(labelled(source, options), frames), layout
+    if options.class_walk:
+        return class_walk(source, frames), layout
+    return walk(labelled(source, options), frames, options.space), layout
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def write_npy(file: BinaryIO, source: Source, options: Options) -> None:
 
 
 def write_npz(file: BinaryIO, source: Source, options: Options) -> None:
-    """Write `images` or `points`; for a generator also `latents` float32 [n, d]; `labels` int64 [n] if they exist."""
+    """Write `images` or `points`; `latents` float32 [n, d] of a generator; `labels` int64 [n] if they exist."""
     import zipfile  # noqa: PLC0415  (only .npz pays for its import)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -35,10 +35,21 @@ def write_npz(file: BinaryIO, source: Source, options: Options) -> None:
         with batches(source, quiet=options.quiet) as images:
             add(source.unit, source.shape, source.dtype, images)
         if isinstance(source, SampledImages):
-            request = source.request
-            add("latents", (source.n, request.space.dim), np.float32, in_pieces(source.n, request.latents))
+            _add_latents(add, source)
         if source.classes:
             add("labels", (source.n,), np.int64, in_pieces(source.n, source.labels))
+
+
+def _add_latents(add: Callable[..., None], source: SampledImages) -> None:
+    """`latents`, and of a generator with styles the `space` that they are in: "z", or "w" if they are styles."""
+    request = source.request
+    if request.own_styles is None:
+        add("latents", (source.n, request.space.dim), np.float32, in_pieces(source.n, request.latents))
+    else:
+        add("latents", request.own_styles.shape, np.float32, iter([request.own_styles]))
+    if source.generator.style_space:
+        space = np.array("z" if request.own_styles is None else "w")
+        add("space", (), space.dtype, iter([space.reshape(1).view(np.uint8)]))
 
 
 def in_pieces(n: int, part: Callable[[int, int], Any]) -> Iterator[Any]:

@@ -20,6 +20,10 @@ BELONGS = {  # all other options apply to every kind
     "by_class": PICTURES,
     "frames": WALKS,
     "fps": WALKS,
+    "space": WALKS,
+    "class_walk": WALKS,
+    "mix": (".png", STDOUT),
+    "coarse": (".png", STDOUT),
     "shard_size": (".tar",),
     "share": (".tar", FOLDER),
 }
@@ -47,6 +51,14 @@ class Options:
     """Frames of a walk."""
     fps: float = 24.0
     """Frames per second."""
+    space: str = "z"
+    """Where a walk is: "z" for latents, "w" for their styles."""
+    class_walk: bool = False
+    """Each image of an animation keeps its latent and changes its class."""
+    mix: tuple[int, int] | None = None
+    """A picture of mixed styles: so many rows and columns, beside the images that they are mixed of."""
+    coarse: int | None = None
+    """The first layers, whose styles are those of the row in a picture of mixed styles; a default if None."""
     shard_size: int = 10_000
     """Images per .tar file."""
     share: Share = WHOLE
@@ -55,7 +67,7 @@ class Options:
     """Print no progress and no messages on stderr."""
 
     def __post_init__(self) -> None:
-        least = {"rows": 1, "columns": 1, "padding": 0, "scale": 1, "shard_size": 1}
+        least = {"rows": 1, "columns": 1, "padding": 0, "scale": 1, "coarse": 1, "shard_size": 1}
         for name, bound in least.items():
             value = getattr(self, name)
             if value is not None and value < bound:
@@ -71,6 +83,8 @@ class Options:
 
     def default_n(self, kind: str, classes: int) -> int:
         """The default number of images."""
+        if self.mix:
+            return sum(self.mix)
         if self.by_class and classes:
             return (self.rows or DEFAULT_ROWS) * classes
         if self.rows and self.columns:

@@ -44,10 +44,10 @@ def check_by_class(source: Source, options: Options) -> None:
     if not isinstance(source, SampledImages):
         raise InputError("--by-class: it needs a generator, and these images exist already; leave it out")
     classes, request = source.classes, source.request
+    if source.is_given:
+        raise InputError("--by-class: cannot be combined with --latents; leave one of them out")
     if not classes:
         raise InputError(f"--by-class: {source.path} is unconditional; leave it out")
-    if request.own_latents is not None:
-        raise InputError("--by-class: cannot be combined with --latents; leave one of them out")
     if request.own_labels is not None:
         raise InputError("--by-class: cannot be combined with --label; leave one of them out")
     if options.columns not in (None, classes):

@@ -67,6 +67,11 @@ class SampledImages:
         return self.generator.class_names
 
     @property
+    def is_given(self) -> bool:
+        """Whether latents or styles were given in place of a seed."""
+        return self.request.own_latents is not None or self.request.own_styles is not None
+
+    @property
     def path(self) -> Path:
         """The file that draws them, for messages."""
         return self.generator.model.path
@@ -128,6 +133,24 @@ def draw(
     """`n` images of `generator`, drawn when they are written. Arguments and errors are those of `Generator.request`."""
     request = generator.request(n, seed, start, labels, latents, batch_size, truncation, styles)
     return SampledImages(generator, request)
+
+
+def styles_of(
+    sampled: SampledImages, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
+    """Styles of latents float32 [k, n, d], for drawing: float32 [k, n, layers, d].
+
+    Labels, int64 [k * n], and truncation are those of the n images of the request unless labels are given.
+
+    Raises:
+        ModelError: the generator has no part that draws styles. It is opened before the styles are computed.
+        InputError: the generator has no styles.
+    """
+    _ = sampled.generator.synthesis
+    request = sampled.request.repeated(len(latents))
+    labels = request.own_labels if labels is None else labels
+    styles = sampled.generator.styles(latents.reshape(-1, latents.shape[-1]), labels, request.truncation)
+    return styles.reshape(*latents.shape[:2], *styles.shape[1:])
 
 
 def _one_or_digest(values: NDArray[Any] | None) -> Any:

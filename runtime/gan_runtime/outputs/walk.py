@@ -1,4 +1,4 @@
-"""Walks through the latent space: closed paths on which each image of a request changes step by step."""
+"""Walks through the latent space or through styles: closed paths on which images of a request change step by step."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gan_runtime.errors import InputError
-from gan_runtime.outputs.sampled import SampledImages
+from gan_runtime.outputs.sampled import SampledImages, styles_of
 
 NO_DIRECTION = 1e-9  # a component of a unit vector below this is rounding error
 
@@ -41,58 +41,93 @@ def slerp(a: ArrayLike, b: ArrayLike, t: float) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Walk:
-    """The images of `sampled` on closed paths through `stations`, float32 [stations, n, d], in `frames` frames."""
+    """The images of `sampled` on closed paths in `frames` frames.
+
+    `stations` are latents, float32 [stations, n, d], or styles, float32 [stations, n, layers, d].
+    """
 
     sampled: SampledImages
     stations: NDArray[np.float32]
     frames: int
 
+    def __post_init__(self) -> None:
+        stations = len(self.stations)
+        if self.frames < stations:
+            raise InputError(
+                f"--frames {self.frames}: the animation visits {stations} latents; use at least {stations} frames"
+            )
+
+    @property
+    def in_styles(self) -> bool:
+        """Whether the paths lead from style to style."""
+        return self.stations.ndim == 4
+
     def latents(self, frame: int) -> NDArray[np.float32]:
-        """Latents of the n images in one frame, float32 [n, d]; frame 0 is at the first station."""
+        """Latents or styles of the n images in one frame, as one of `stations`; frame 0 is at the first one."""
         station, rest = divmod(len(self.stations) * frame, self.frames)
         a, b = self.stations[station], self.stations[(station + 1) % len(self.stations)]
         t = rest / self.frames
-        if self.sampled.request.space.distribution == "normal":
+        if not self.in_styles and self.sampled.request.space.distribution == "normal":
             return slerp(a, b, t)
         return np.asarray((1.0 - t) * a.astype(np.float64) + t * b.astype(np.float64), np.float32)
 
     def images(self, frames: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
         """The images of these frames, uint8 [n, h, w, c] each; small frames are computed in one batch."""
         request = self.sampled.request
-        n, labels = request.n, request.labels(0, request.n)
-        at_once = max(1, request.batch_size // n)
+        at_once = max(1, request.batch_size // request.n)
         for first in range(0, len(frames), at_once):
             some = frames[first : first + at_once]
-            together = replace(
-                request,
-                n=len(some) * n,
-                own_latents=np.concatenate([self.latents(frame) for frame in some]),
-                own_labels=None if labels is None else np.tile(labels, len(some)),
-            )
+            rows = np.concatenate([self.latents(frame) for frame in some])
+            of_all = request.repeated(len(some))
+            together = replace(of_all, own_styles=rows) if self.in_styles else replace(of_all, own_latents=rows)
             yield from self.sampled.generator.array(together).reshape(len(some), *self.sampled.shape)
 
 
-def walk(sampled: SampledImages, frames: int) -> Walk:
+def walk(sampled: SampledImages, frames: int, space: str = "z") -> Walk:
     """The walk of a request.
 
     The path of image i visits a, b, -a, -b and a again, where a is its latent and b that of image i + n. Given latents
-    are the stations of a single image instead, in their order.
+    or styles are the stations of a single image instead, in their order.
+
+    Args:
+        sampled: the request and its generator.
+        frames: at least as many as there are stations.
+        space: "z" for spherical interpolation of latents, "w" for linear interpolation of their styles. Given styles
+            are always interpolated in w.
 
     Raises:
-        InputError: there is only one latent, or there are fewer frames than stations.
+        InputError: there is only one latent, there are fewer frames than stations, or the generator has no styles.
+        ModelError: it has no part that draws styles.
     """
     request = sampled.request
-    if request.own_latents is None:
+    own = request.own_latents if request.own_styles is None else request.own_styles
+    if own is None:
         a, b = np.split(request.latents(0, 2 * request.n), 2)
         steps = Walk(sampled, np.stack([a, b, -a, -b]), frames)
     elif request.n < 2:
         raise InputError("--latents: an animation needs at least two latents; the file has one")
     else:
-        steps = Walk(sampled.part(0, 1), request.own_latents[:, None], frames)
-    stations = len(steps.stations)
-    if frames < stations:
-        raise InputError(f"--frames {frames}: the animation visits {stations} latents; use at least {stations} frames")
-    return steps
+        steps = Walk(sampled.part(0, 1), own[:, None], frames)
+    if space == "z" or steps.in_styles:
+        return steps
+    return replace(steps, stations=styles_of(steps.sampled, steps.stations))
+
+
+def class_walk(sampled: SampledImages, frames: int) -> Walk:
+    """The walk of each image of a request from class to class: its latent stays the same. It is linear in w.
+
+    Raises:
+        InputError: the generator has no classes or no styles, styles were given, or there are too few frames.
+        ModelError: it has no part that draws styles.
+    """
+    request, classes = sampled.request, sampled.classes
+    if request.own_styles is not None:
+        raise InputError("--class-walk: needs latents, because styles have their class already; leave one of them out")
+    if not classes:
+        raise InputError(f"--class-walk: {sampled.path} is unconditional; leave it out")
+    steps = Walk(sampled, np.stack([request.latents(0, request.n)] * classes), frames)
+    labels = np.repeat(np.arange(classes), request.n)
+    return replace(steps, stations=styles_of(sampled, steps.stations, labels))
 
 
 def _beside(v: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.float64]:
