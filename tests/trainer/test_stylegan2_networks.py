@@ -196,7 +196,7 @@ def test_features_become_images_by_weights_that_are_not_demodulated() -> None:
 def test_features_are_clamped_where_asked() -> None:
     size, widths = ImageSize(8, 8, 3), {4: 4, 8: 4}
     torch.manual_seed(0)
-    free, clamped = (Synthesis(size, 6, widths, clamp) for clamp in (0.0, 0.5))
+    free, clamped = (Synthesis(size, 6, widths, clamp=clamp) for clamp in (0.0, 0.5))
     clamped.load_state_dict(free.state_dict())
     styles = torch.randn(2, 4, 6)
     assert free.eval()(styles).abs().max() > 1.0

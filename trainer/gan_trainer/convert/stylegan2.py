@@ -81,7 +81,7 @@ def described(name: str, ours: dict[str, Tensor], rate: float, clamp: float, rem
         "generate",
         lambda: StyleGenerator(
             Mapping(latent_dim, classes, style_dim, layers, rate),
-            Synthesis(ImageSize(side, side, colours), style_dim, channels, clamp),
+            Synthesis(ImageSize(side, side, colours), style_dim, channels, clamp=clamp),
             style_dim,
         ),
         ours,

@@ -134,6 +134,8 @@ def _described(network: StyleGenerator, truncation: float, noise: str, class_nam
     """What the manifests of a generator and of its parts say of inputs and outputs, by field."""
     if noise not in NOISES:
         raise InputError(f"--noise {noise!r:.60}: choose {' or '.join(NOISES)}")
+    if noise == INPUT and not network.noise_dim:
+        raise InputError("--noise input: the network adds no noise; leave it out")
     check_type("--truncation", truncation, (int, float))
     check_truncation("--truncation", truncation)
     return {

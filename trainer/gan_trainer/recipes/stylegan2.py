@@ -29,6 +29,9 @@ class Stylegan2Recipe(AugmentedRecipe, GenerateRecipe):
     mapping_rate: float = setting(
         0.01, "Learning rate of the mapping network, as a fraction of --lr.", above=0.0, max=1.0
     )
+    noise: bool = setting(
+        True, "Add noise with a learned strength to each convolution, for detail that is different in each image."
+    )
     mixing: float = setting(0.9, "Share of the images that are drawn with two styles.", min=0.0, max=1.0)
     gamma: float = setting(1.0, "R1 counts gamma / 2 times; 0: none.", min=0.0, max=1e6)
     r1_every: int = setting(

@@ -36,7 +36,7 @@ def networks(recipe: Stylegan2Recipe, shapes: Shapes) -> dict[str, nn.Module]:
     channels = grid_channels(shapes.size, recipe.width, recipe.max_width)
     about = recipe.mapping_layers, recipe.mapping_rate
     mapping = Mapping(recipe.latent_dim, shapes.classes, recipe.style_dim, *about)
-    synthesis = Synthesis(shapes.size, recipe.style_dim, channels)
+    synthesis = Synthesis(shapes.size, recipe.style_dim, channels, noisy=recipe.noise)
     return {
         "generator": StyleGenerator(mapping, synthesis, recipe.style_dim),
         "discriminator": StyleDiscriminator(shapes.size, channels, shapes.classes, *about),

@@ -22,27 +22,35 @@ class ModulatedConv(nn.Module):
         inputs, outputs: channels.
         style_dim: values of a style.
         doubling: double the grid by a transposed convolution and the low-pass filter.
+        noisy: add noise with a learned strength.
         clamp: the largest magnitude of an output; 0 for no limit.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, style_dim: int, *, doubling: bool = False, clamp: float = 0.0
+        self,
+        inputs: int,
+        outputs: int,
+        style_dim: int,
+        *,
+        doubling: bool = False,
+        noisy: bool = True,
+        clamp: float = 0.0,
     ) -> None:
         super().__init__()
         self.affine = EqualisedLinear(style_dim, inputs, bias=1.0)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.noise_strength = nn.Parameter(torch.zeros(())) if noisy else None
         self.smooth = Smooth(outputs, 1, gain=4.0) if doubling else None
         self.clamp = clamp
 
-    def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
         """Grids of features to the next ones.
 
         Args:
             x: float [n or 1, inputs, h, w].
             style: float [n, style_dim].
-            noise: float [n or 1, 1, h', w'], with the sides of the output.
+            noise: float [n or 1, 1, h', w'], with the sides of the output; None for a layer without.
 
         Returns:
             float [n, outputs, h', w'].
@@ -54,7 +62,9 @@ class ModulatedConv(nn.Module):
         else:
             weight = self.weight.transpose(0, 1)
             norms, x = _norms(weight), self.smooth(conv_transpose2d(x, weight, stride=2))
-        x = finish(x, GAIN * demodulation(norms, scale), noise * (self.noise_strength * GAIN), self.bias * GAIN)
+        if noise is not None and self.noise_strength is not None:
+            noise = noise * (self.noise_strength * GAIN)
+        x = finish(x, GAIN * demodulation(norms, scale), noise, self.bias * GAIN)
         return x.clamp(-self.clamp, self.clamp) if self.clamp else x
 
 
@@ -77,16 +87,17 @@ def _norms(weight: Tensor) -> Tensor:
     return norms
 
 
-def finish(x: Tensor, gains: Tensor, noise: Tensor, bias: Tensor) -> Tensor:
+def finish(x: Tensor, gains: Tensor, noise: Tensor | None, bias: Tensor) -> Tensor:
     """Demodulation, noise, bias and leaky ReLU.
 
     Args:
         x: float [n, c, h, w].
         gains: float [n, c].
-        noise: float [n or 1, 1, h, w].
+        noise: float [n or 1, 1, h, w], or None.
         bias: float [c].
     """
-    return activate(torch.addcmul(bias[:, None, None], x, _per_channel(gains)).add_(noise))
+    x = torch.addcmul(bias[:, None, None], x, _per_channel(gains))
+    return activate(x if noise is None else x.add_(noise))
 
 
 class ToImage(nn.Module):

@@ -1,7 +1,7 @@
 """The synthesis network of StyleGAN2 with skip connections (Karras et al. 2020, sections 2.2 and 4)."""
 
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
+from itertools import pairwise, repeat
 
 import torch
 from torch import Tensor, nn
@@ -19,22 +19,33 @@ class Synthesis(nn.Module):
         size: of the images, the centre of a canvas (`canvas.py`).
         style_dim: values per style.
         channels: of each grid, by its side: 4, 8, … to that of the canvas.
+        noisy: add noise to the output of each convolution.
         clamp: the largest magnitude of features; 0 for no limit.
     """
 
     constant_noise: Tensor
 
-    def __init__(self, size: ImageSize, style_dim: int, channels: Mapping[int, int], clamp: float = 0.0) -> None:
+    def __init__(
+        self,
+        size: ImageSize,
+        style_dim: int,
+        channels: Mapping[int, int],
+        *,
+        noisy: bool = True,
+        clamp: float = 0.0,
+    ) -> None:
         super().__init__()
         self.size = size
         sides = grids(canvas_side(size))
         widths = [channels[side] for side in sides]
         self.const = nn.Parameter(torch.randn(widths[0], COARSEST, COARSEST))
         self.ups = nn.ModuleList(
-            ModulatedConv(fewer, more, style_dim, doubling=True, clamp=clamp) for fewer, more in pairwise(widths)
+            ModulatedConv(fewer, more, style_dim, doubling=True, noisy=noisy, clamp=clamp)
+            for fewer, more in pairwise(widths)
         )
-        self.convs = nn.ModuleList(ModulatedConv(width, width, style_dim, clamp=clamp) for width in widths)
+        self.convs = nn.ModuleList(ModulatedConv(width, width, style_dim, noisy=noisy, clamp=clamp) for width in widths)
         self.to_images = nn.ModuleList(ToImage(width, size.channels, style_dim, clamp=clamp) for width in widths)
+        self.noisy = noisy
         self.noise_sides = [sides[0], *(side for side in sides[1:] for _ in range(2))]
         self.register_buffer("constant_noise", torch.randn(self.noise_dim))
 
@@ -48,8 +59,8 @@ class Synthesis(nn.Module):
 
     @property
     def noise_dim(self) -> int:
-        """Values of noise of an image: one for each position of each convolution's output."""
-        return sum(side**2 for side in self.noise_sides)
+        """Values of noise of an image: one for each position of each convolution's output; 0 without noise."""
+        return sum(side**2 for side in self.noise_sides) if self.noisy else 0
 
     def forward(self, styles: Tensor, noise: Tensor | None = None) -> Tensor:
         """The images of styles.
@@ -62,7 +73,7 @@ class Synthesis(nn.Module):
         Returns:
             float [n, c, h, w], around [-1, 1].
         """
-        maps = iter(self._maps(self._usual_noise(styles.shape[0]) if noise is None else noise))
+        maps = self._maps(self._usual_noise(styles.shape[0]) if noise is None else noise)
         x = self.convs[0](self.const, styles[:, 0], next(maps))
         images: Tensor = self.to_images[0](x, styles[:, 1])
         for i, (up, conv, to_image) in enumerate(zip(self.ups, self.convs[1:], self.to_images[1:], strict=True)):
@@ -76,7 +87,9 @@ class Synthesis(nn.Module):
             return torch.randn(n, self.noise_dim, device=self.constant_noise.device)
         return self.constant_noise[None]
 
-    def _maps(self, noise: Tensor) -> list[Tensor]:
+    def _maps(self, noise: Tensor) -> Iterator[Tensor | None]:
         """The noise of each convolution, float [n or 1, 1, side, side]."""
+        if not self.noisy:
+            return repeat(None, len(self.noise_sides))
         pieces = torch.split(noise, [side**2 for side in self.noise_sides], 1)
-        return [piece.reshape(-1, 1, side, side) for piece, side in zip(pieces, self.noise_sides, strict=True)]
+        return (piece.reshape(-1, 1, side, side) for piece, side in zip(pieces, self.noise_sides, strict=True))
