@@ -124,6 +124,18 @@ def test_the_parts_draw_what_the_whole_draws(size: ImageSize, noise: str) -> Non
     assert not np.array_equal(of_mixed, images)
 
 
+def test_a_network_without_noise_has_none_in_its_files() -> None:
+    network = styled_generator(noisy=False)
+    files = files_of(network, parts=True)
+    for name in ("generator", "synthesis"):
+        assert [port.name for port in files[name].optional] == (["truncation"] if name == "generator" else [])
+        assert all(
+            "noise" not in tensor.name for tensor in onnx.load_from_string(files[name].content).graph.initializer
+        )
+    with pytest.raises(InputError, match="noise input: the network adds no noise"):
+        files_of(network, noise="input")
+
+
 def test_what_the_manifests_say() -> None:
     network = styled_generator(classes=2)
     about = {"class_names": ("a", "b"), "training": {"recipe": "r"}, "name": "faces", "quality": [{"fid": 1.0}]}

@@ -203,6 +203,19 @@ def test_features_are_clamped_where_asked() -> None:
     assert clamped.eval()(styles).abs().max() <= 1.0 + 1e-6  # two grids, each at most 0.5
 
 
+def test_a_network_without_noise_draws_the_same_in_training() -> None:
+    size, widths = ImageSize(8, 8, 3), {4: 4, 8: 4}
+    torch.manual_seed(0)
+    plain = Synthesis(size, 6, widths, noisy=False)
+    noisy = Synthesis(size, 6, widths)
+    noisy.load_state_dict({name: x for name, x in plain.state_dict().items() if x.numel()}, strict=False)
+    styles = torch.randn(2, 4, 6)
+    assert (plain.noise_dim, plain.layers, noisy.layers) == (0, 4, 4)
+    torch.testing.assert_close(plain.train()(styles), plain.eval()(styles), rtol=0, atol=0)
+    torch.testing.assert_close(plain(styles), noisy.eval()(styles))  # strengths begin at 0
+    assert not [name for name, _ in plain.named_parameters() if "noise" in name]
+
+
 # The filter
 
 
