@@ -1,9 +1,10 @@
 """Find the oldest installable version of ONNX Runtime with which an exported file gives the same pixels.
 
 Versions are tried in ascending order, each in a temporary virtual environment. A few lines of numpy and onnxruntime,
-without this project, run the file on given latents, or on given images if it is no generator; their pixels are compared
-with those of `gan_runtime` on the installed ONNX Runtime. `gan_runtime` is run there as well. The search ends at the
-first version with which it gives the same pixels, which is the lower bound for pyproject.toml.
+without this project, run the file in batches of 1, 3 and the rest on given latents, with a truncation for each if it
+has styles, or on given images if it is no generator; their pixels are compared with those of `gan_runtime` on the
+installed ONNX Runtime. `gan_runtime` is run there as well. The search ends at the first version with which it gives the
+same pixels, which is the lower bound for pyproject.toml.
 """
 
 import argparse
@@ -29,13 +30,18 @@ PLAIN = """
 import sys, numpy, onnxruntime
 model, feeds, output = sys.argv[1:]
 session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-numpy.save(output, session.run(["images"], dict(numpy.load(feeds)))[0])
+feeds = dict(numpy.load(feeds))
+n = len(next(iter(feeds.values())))
+ends = sorted({0, 1, min(4, n), n})
+pieces = [{name: x[a:b] for name, x in feeds.items()} for a, b in zip(ends, ends[1:])]
+numpy.save(output, numpy.concatenate([session.run(["images"], piece)[0] for piece in pieces]))
 print(numpy.__version__)
 """
 OURS = """
 import sys, numpy, gan_runtime
 model, feeds, output = sys.argv[1:]
-numpy.save(output, gan_runtime.load(model, "cpu")(*dict(numpy.load(feeds)).values()))
+opened, feeds = gan_runtime.load(model, "cpu"), dict(numpy.load(feeds))
+numpy.save(output, opened(feeds["source"]) if "source" in feeds else opened(**feeds))
 """
 
 
@@ -64,9 +70,12 @@ def run_here(model: str) -> tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]:
         request = opened.request(N)
         labels = request.labels(0, N)
         feeds = {"latents": request.latents(0, N)} | ({} if labels is None else {"labels": labels})
+        if opened.style_space:
+            feeds["truncation"] = np.linspace(0.0, 1.3, N, dtype=np.float32)
     else:
         feeds = {"source": source_images(opened.manifest.source, 1)}
-    return opened(*feeds.values()), feeds
+        return opened(feeds["source"]), feeds
+    return opened(**feeds), feeds
 
 
 def installable() -> list[str]:
