@@ -157,9 +157,10 @@ def test_what_the_manifests_say() -> None:
     assert whole.noise.dim == network.noise_dim
     assert (whole.labels, whole.styles) == (mapping.labels, mapping.styles)
     assert (whole.output, whole.styles, whole.noise) == (synthesis.output, synthesis.styles, synthesis.noise)
-    for part in (mapping, synthesis):
+    for kind, part in {"mapping": mapping, "synthesis": synthesis}.items():
         origin = {"name": "faces", "sha256": files["generator"].sha256}
-        assert part.training == {"recipe": "r", "generator": origin}
+        assert (part.name, part.training) == (f"faces-{kind}", {"recipe": "r", "generator": origin})
+    assert about["training"] == {"recipe": "r"}
 
 
 def test_values_beyond_the_range_are_clipped() -> None:

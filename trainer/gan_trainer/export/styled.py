@@ -107,11 +107,13 @@ def styled_files(
     file = export.generator(path, GenerateManifest(**about, **described, quality=quality or []))
     if not parts:
         return {"generator": file}
-    about["training"] |= {"generator": {"name": name, "sha256": file.sha256}}
+    about["training"] = {**about["training"], "generator": {"name": name, "sha256": file.sha256}}
+    mapping = _of_part(MapManifest, about | {"name": f"{name}-mapping"}, described)
+    synthesis = _of_part(SynthesizeManifest, about | {"name": f"{name}-synthesis"}, described)
     return {
         "generator": file,
-        "mapping": export.mapping(mapping_path(path), _of_part(MapManifest, about, described)),
-        "synthesis": export.synthesis(synthesis_path(path), _of_part(SynthesizeManifest, about, described)),
+        "mapping": export.mapping(mapping_path(path), mapping),
+        "synthesis": export.synthesis(synthesis_path(path), synthesis),
     }
 
 
