@@ -24,6 +24,7 @@ WRITE = "open('executed', 'w').close()"
 SMALL = style_weights(authors(8, 3, 4, 8, 1))
 WHOLE = pickled(snapshot(SMALL))
 HOOKS = Call("collections.OrderedDict")
+DEEP = 2 * 10**5  # tuples within each other that overflow the stack where Python hashes them
 MEMORY = 2**24  # bytes that a small file may take
 
 
@@ -204,6 +205,13 @@ def test_the_storage_of_these_tests_is_one() -> None:
         stored(Call("torch.storage._load_from_bytes", (stored(Call("os.system", (TOUCH,)), []),)), ["0"]),
         stored(numel=2**40, data=b"1234"),
         stored(numel=-1, data=b"1234"),
+        stored(Raw(b"}N" + b"\x85" * DEEP + b"Ns"), ["0"]),
+        stored(Raw(code(("storage", Raw(name_code("os.system", 2)), "0", "cpu", 2, None), 2) + b"Q"), ["0"]),
+        stored(Raw(code(("storage", 3, "0", "cpu", 2, None), 2) + b"Q"), ["0"]),
+        stored(Raw(code(("storage", Raw(name_code("torch.FloatStorage", 2)), "0", "cpu", 2, ()), 2) + b"Q"), ["0"]),
+        stored(Raw(name_code("torch.FloatStorage", 2) + b")R"), ["0"]),
+        stored(3, ["0"]),
+        stored() + b"more",
         stored()[:-1],
         stored()[:40],
         b"",
@@ -214,16 +222,22 @@ def test_the_storage_of_these_tests_is_one() -> None:
     ],
 )
 def test_hostile_storages_are_refused(content: bytes) -> None:
-    assert "damaged" in refused(pickled(nested(content)))
+    text = refused(pickled(nested(content)))
+    assert "damaged" in text or "asks for " in text or "has the instruction" in text
 
 
 def test_a_storage_that_is_an_archive_is_refused() -> None:
     torch.save(torch.ones(2), "inner")
-    assert "a storage in an unknown format" in refused(pickled(nested(Path("inner").read_bytes())))
-    with zipfile.ZipFile("bomb", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("x/data.pkl", b"")
-        archive.writestr("x/data/0", bytes(2**20))
-    assert "a storage in an unknown format" in refused(pickled(nested(Path("bomb").read_bytes())))
+    assert "damaged" in refused(pickled(nested(Path("inner").read_bytes())))
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
+def test_floats_of_other_sizes_are_read(kind: torch.dtype) -> None:
+    generator = snapshot(SMALL)["G_ema"]
+    generator.arguments[0]["state"]["_buffers"].items["w"] = tensor(torch.tensor([1.5, -2.0], dtype=kind))
+    Path("network.pkl").write_bytes(pickled({"G_ema": generator}))
+    (part,) = read_checkpoint(Path("network.pkl")).parts
+    assert part.weights["w"].tolist() == [1.5, -2]
 
 
 @pytest.mark.parametrize(
@@ -252,7 +266,6 @@ def test_tensors_beyond_their_storage_are_refused(offset: int, size: tuple[Any, 
     assert "damaged" in refused(pickled({"G_ema": generator}))
 
 
-DEEP = 2 * 10**5  # tuples within each other that overflow the stack where Python hashes them
 BOMBS = {
     "bytes that are not there": b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b"ab",
     "more bytes than an address has": b"\x80\x04\x8e" + b"\xff" * 8,

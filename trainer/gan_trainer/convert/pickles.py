@@ -14,6 +14,7 @@ KEYS = (str, int, float, bool, type(None))  # types of keys; to hash nested tupl
 LONGEST = 200  # characters of a key
 SHOWN = 80  # characters of a name in a message
 
+PERSISTENT = "persistent"  # no name of Python, which has a module and a dot
 Names: TypeAlias = Mapping[str, Callable[..., Any]]
 
 
@@ -29,7 +30,7 @@ class Stateful:
 
 
 @dataclass(frozen=True)
-class _Known:
+class Known:
     """A name of the table, as a value: what is there in place of the function or class."""
 
     make: Callable[..., Any]
@@ -41,9 +42,10 @@ def read_values(file: BinaryIO, size: int, names: Names) -> Any:
     Sets become lists. The memory in use is bounded by some hundred bytes per instruction and the size of the file.
 
     Args:
-        file: at the start of the pickle.
+        file: at the start of the pickle. Nothing behind its end is read.
         size: bytes of the whole file.
-        names: what a call of a name gives, by "module.name"; it gets the arguments that the pickle gives.
+        names: what a call of a name gives, by "module.name"; it gets the arguments that the pickle gives. `PERSISTENT`
+            gets what stands for an object outside of the pickle.
 
     Raises:
         RefusedError: the pickle asks for another name, or for an instruction that values do not need.
@@ -120,7 +122,12 @@ class _Machine:
     def find(self, name: str) -> None:
         if name not in self._names:
             raise RefusedError(f"asks for {repr(name)[1:-1][:SHOWN]}, which may run code")
-        self.push(_Known(self._names[name]))
+        self.push(Known(self._names[name]))
+
+    def find_outside(self) -> None:
+        if PERSISTENT not in self._names:
+            raise RefusedError("has the instruction BINPERSID, which values do not need")
+        self.push(self._names[PERSISTENT](self.pop()))
 
     def find_on_stack(self) -> None:
         name, module = self.pop(), self.pop()
@@ -130,7 +137,7 @@ class _Machine:
 
     def call(self) -> None:
         arguments, called = self.pop(), self.pop()
-        if type(called) is not _Known or type(arguments) is not tuple:
+        if type(called) is not Known or type(arguments) is not tuple:
             raise RefusedError("calls what is no name")
         self.push(called.make(*arguments))
 
@@ -175,6 +182,7 @@ STEPS: dict[str, Step] = (
         "SETITEMS": lambda machine, _: machine.set_items(machine.pop_to_mark()),
         "GLOBAL": lambda machine, name: machine.find(name.replace(" ", ".", 1)),
         "STACK_GLOBAL": lambda machine, _: machine.find_on_stack(),
+        "BINPERSID": lambda machine, _: machine.find_outside(),
         "REDUCE": lambda machine, _: machine.call(),
         "NEWOBJ": lambda machine, _: machine.call(),
         "BUILD": lambda machine, _: machine.set_state(),

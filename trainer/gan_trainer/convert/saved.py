@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_trainer.convert.pickles import Names, Stateful
+from gan_trainer.convert.pickles import PERSISTENT, Known, Names, Stateful, read_values
 
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save begins a storage that is pickled
+MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001  # what torch.save writes before a storage that is pickled
+LENGTH = 8  # bytes of the number of values before them
 MOST_AXES = 8  # of a tensor
 NUMBERS = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")  # types of numpy's numbers
 
@@ -39,14 +40,8 @@ class SavedTensor:
     stride: tuple[int, ...]
 
     def read(self) -> Tensor:
-        """The tensor. Raises ValueError if its storage is damaged, or too small for it."""
-        if not self.storage.startswith(LEGACY):
-            raise ValueError("a storage in an unknown format")
-        try:
-            values = torch.load(io.BytesIO(self.storage), map_location="cpu", weights_only=True)
-            flat = torch.tensor([], dtype=values.dtype).set_(values)
-        except Exception as error:  # torch raises whatever its readers do
-            raise ValueError(f"a storage that torch refuses ({type(error).__name__})") from None
+        """The tensor. Raises ValueError, LookupError or TypeError if its storage is damaged, or too small for it."""
+        flat = _read_storage(self.storage)
         numbers = (self.offset, *self.size, *self.stride)
         if not len(self.size) == len(self.stride) <= MOST_AXES or not all(map(_is_length, numbers)):
             raise ValueError("a tensor without a shape")
@@ -54,6 +49,29 @@ class SavedTensor:
         if 0 in self.size or math.prod(self.size) > len(flat) or self.offset + reach >= len(flat):
             raise ValueError(f"a tensor {list(self.size)} in a storage of {len(flat)} values")
         return flat.as_strided(self.size, self.stride, self.offset)
+
+
+def _read_storage(content: bytes) -> Tensor:
+    """The values in a storage as `torch.save` writes it into a pickle: five pickles, the number of values, and they.
+
+    torch's own reader takes more than that, and overflows the stack of a process with keys that are nested tuples.
+    """
+    file = io.BytesIO(content)
+    magic, version, system, (kind, count), _ = (read_values(file, len(content), STORAGE) for _ in range(5))
+    if (magic, version) != (MAGIC, VERSION) or exactly(dict, system).get("little_endian") is not True:
+        raise ValueError("a storage in an unknown format")
+    values = file.read()
+    if int.from_bytes(values[:LENGTH], "little") != count or len(values) != LENGTH + count * kind.itemsize:
+        raise ValueError(f"a storage of {len(values)} bytes for {count} values")
+    return torch.frombuffer(bytearray(values[LENGTH:]), dtype=kind)
+
+
+def _described(about: Any) -> tuple[torch.dtype, int]:
+    """The type and the number of the values of a storage, from what torch writes of it."""
+    word, kind, _, _, count, view = exactly(tuple, about)
+    if word != "storage" or type(kind) is not Known or not _is_length(count) or not count or view is not None:
+        raise ValueError("a storage in an unknown format")
+    return kind.make(), count
 
 
 def _is_length(number: Any) -> bool:
@@ -101,6 +119,21 @@ def _scalar(dtype: Any, content: Any) -> Any:
     return np.frombuffer(content, kind)[0].item()
 
 
+STORAGE: Names = {PERSISTENT: _described} | {
+    f"torch.{name}Storage": lambda kind=kind: kind
+    for name, kind in {
+        "Double": torch.float64,
+        "Float": torch.float32,
+        "Half": torch.float16,
+        "BFloat16": torch.bfloat16,
+        "Long": torch.int64,
+        "Int": torch.int32,
+        "Short": torch.int16,
+        "Char": torch.int8,
+        "Byte": torch.uint8,
+        "Bool": torch.bool,
+    }.items()
+}
 NAMES: Names = {  # all that these snapshots ask for, and what is there in its place
     "torch_utils.persistence._reconstruct_persistent_obj": _module,
     "collections.OrderedDict": _dictionary,

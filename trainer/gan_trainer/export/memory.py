@@ -10,16 +10,17 @@ from gan_trainer.networks.stylegan2 import StyleGenerator
 from gan_trainer.networks.stylegan2.canvas import COARSEST
 
 # Fitted to the growth of the process in exports of 64, 256 and 1,024 pixels: docs/models.md, Generators of StyleGAN2.
-COPIES = 15  # of the weights: of torch, the graph and the file, and of ONNX Runtime, which reorders them, too
-TRACED = EXAMPLE_ROWS - 2  # images of the second trace
-MAPS = 8  # of features of the largest grid, for each image of a batch; a trace keeps all that it computes
+FIXED = 4 * 10**8  # bytes, for any network
+COPIES = 17  # of the weights: of torch, the graph and the file, and of ONNX Runtime, which reorders them, too
+OF_TRACE = 11 * (EXAMPLE_ROWS - 2)  # features of the largest grid: a trace keeps all that it computes of its images
+OF_IMAGE = 10  # the same, for each image of a batch that is compared
 
 
 def needed_memory(network: StyleGenerator) -> int:
     """Bytes that the export of a generator with styles takes, about."""
     weights = sum(value.nbytes for value in network.state_dict().values())
-    rows = max(rows_of_images(network), TRACED)
-    return int(COPIES * weights + MAPS * rows * _largest_maps(network))
+    maps = max(OF_TRACE, OF_IMAGE * rows_of_images(network))
+    return int(FIXED + COPIES * weights + maps * _largest_maps(network))
 
 
 def _largest_maps(network: StyleGenerator) -> int:
