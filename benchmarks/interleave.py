@@ -40,15 +40,23 @@ class Times:
 PAUSE_SECONDS = 0.05  # OpenMP threads of the previous variant spin for a while, on processors that the next one needs
 
 
-def interleave(sides: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1) -> dict[str, Times]:
-    """Time each variant once per round, in turn; the first `warm_up` rounds are discarded."""
+def interleave(
+    sides: Mapping[str, Callable[[], object]],
+    rounds: int,
+    warm_up: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Times]:
+    """Time each variant once per round, in turn; the first `warm_up` rounds are discarded.
+
+    `clock` gives seconds: of the wall, or of the processor (`time.process_time`) where other load would keep it.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(warm_up + rounds):
         for name, side in sides.items():
             time.sleep(PAUSE_SECONDS)
-            began = time.perf_counter()
+            began = clock()
             side()
-            elapsed = time.perf_counter() - began
+            elapsed = clock() - began
             if number >= warm_up:
                 seconds[name].append(elapsed)
     return {name: Times(tuple(values)) for name, values in seconds.items()}

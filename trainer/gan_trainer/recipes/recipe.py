@@ -208,6 +208,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "stylegan2": Stylegan2Recipe(
         source="StyleGAN2 (Karras et al. 2020) with the settings of its authors for 256 x 256 pixels",
+        batch_size=64,
         lr=2.5e-3,
         betas=(0.0, 0.99),
         images=25_000_000,
