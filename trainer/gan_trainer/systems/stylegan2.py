@@ -17,7 +17,7 @@ from gan_trainer.training.step import autocast, descend, draw_latents, frozen
 from gan_trainer.training.system import Shapes, System
 
 MEAN_SHARE = 0.005  # of a batch in the mean style
-PATH_SHARE = 0.01  # of a batch in the mean path length
+PATH_SHARE = 0.01  # of a batch in the mean path length, which the first hundred batches have equal parts of
 Condition = tuple[Tensor, ...]
 
 
@@ -101,7 +101,8 @@ def path_step(state: TrainState, recipe: Stylegan2Recipe, real: Tensor, conditio
     styles = draw_styles(state, recipe, real[:half], tuple(labels[:half] for labels in condition))
     lengths = path_lengths(synthesise(state, recipe, styles), styles)
     mean = cast(PathLength, state.extra["path_length"]).mean
-    penalty, average = path_penalty(lengths, mean, PATH_SHARE)
+    share = max(PATH_SHARE, 1 / (state.step // recipe.path_every + 1))  # a mean that begins at 0 would shorten all paths
+    penalty, average = path_penalty(lengths, mean, share)
     descend(state, "g", recipe.path_every * recipe.path_weight * penalty)
     mean.copy_(average)
     return penalty.detach()
