@@ -81,6 +81,23 @@ def test_a_run_tracks_its_path_length() -> None:
     assert 0 < means[0] == means[1] < means[2] == means[3]
 
 
+def test_the_mean_of_the_first_path_lengths_is_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = small(path_every=1)
+    state = begin(recipe)
+    lengths: list[float] = []
+
+    def recorded(images: Tensor, styles: Tensor) -> Tensor:
+        found = path_lengths(images, styles)
+        lengths.append(found.mean().item())
+        return found
+
+    monkeypatch.setattr(stylegan2, "path_lengths", recorded)
+    for state.step in range(3):
+        stylegan2.step(state, recipe, *batch())
+        mean = state.extra["path_length"].state_dict()["mean"].item()
+        assert mean == pytest.approx(sum(lengths) / len(lengths), rel=1e-5)
+
+
 # Lazy regularisation
 
 

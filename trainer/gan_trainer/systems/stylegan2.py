@@ -101,7 +101,9 @@ def path_step(state: TrainState, recipe: Stylegan2Recipe, real: Tensor, conditio
     styles = draw_styles(state, recipe, real[:half], tuple(labels[:half] for labels in condition))
     lengths = path_lengths(synthesise(state, recipe, styles), styles)
     mean = cast(PathLength, state.extra["path_length"]).mean
-    share = max(PATH_SHARE, 1 / (state.step // recipe.path_every + 1))  # a mean that begins at 0 would shorten all paths
+    share = max(
+        PATH_SHARE, 1 / (state.step // recipe.path_every + 1)
+    )  # a mean that begins at 0 would shorten all paths
     penalty, average = path_penalty(lengths, mean, share)
     descend(state, "g", recipe.path_every * recipe.path_weight * penalty)
     mean.copy_(average)
