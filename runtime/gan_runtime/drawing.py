@@ -3,13 +3,15 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.devices.memory import available_memory, check_memory
 from gan_runtime.errors import InputError, ModelError
-from gan_runtime.manifest import ImageSize, Points
+from gan_runtime.manifest import GenerateManifest, ImageSize, Points, SynthesizeManifest
 from gan_runtime.onnx_model import OnnxModel
 from gan_runtime.request import pad
 from gan_runtime.signature import DrawnSignature
@@ -23,6 +25,9 @@ MAX_BATCH_SIZE = 65536
 # threads of one operator do not, and an image cannot depend on their number. A piece is worth a thread from so many
 # output values on, and leaves the caches beyond so many.
 PIECE_VALUES = 32 * 28 * 28, 256 * 28 * 28
+# Memory of images drawn at once, as measured of StyleGAN2 (benchmarks/generator_memory.py): bytes per value of the
+# largest tensor and per value of noise, the share of the free memory that is used, and what is always there.
+PER_ACTIVATION, PER_NOISE, SHARE, LITTLE = 32, 64, 0.5, 2**28
 
 
 class Request(Protocol):
@@ -82,13 +87,38 @@ class Drawing(OnnxModel):
         return images
 
     def batch_size(self, wanted: int | None = None) -> int:
-        """The batch size to use: `wanted`, checked, or what keeps the device busy."""
+        """The batch size to use: `wanted`, checked, or what keeps the device busy and fits into memory.
+
+        Raises:
+            InputError: it is out of range.
+            DeviceError: so many images, or even one of them, need more memory than is free.
+        """
         if wanted is not None and not 1 <= wanted <= MAX_BATCH_SIZE:
             raise InputError(f"batch size {wanted}: must be between 1 and {MAX_BATCH_SIZE}")
-        if self.session.device == "cpu":
-            most = self.threads * max(1, PIECE_VALUES[1] // math.prod(self.image_shape))
-            return wanted or min(most, MAX_BATCH_SIZE)
-        return wanted or BATCH_SIZE
+        if self.session.device != "cpu":
+            return wanted or BATCH_SIZE
+        usual = min(self.threads * max(1, PIECE_VALUES[1] // math.prod(self.image_shape)), MAX_BATCH_SIZE)
+        at_once, each = min(wanted or usual, usual), self.image_bytes
+        if at_once * each <= LITTLE:
+            return wanted or usual
+        needs = f"{self.model.path}: drawing {{}} x {self.size}"
+        check_memory(needs.format(1), each, self._free)
+        if wanted is not None:
+            check_memory(needs.format(at_once), at_once * each, self._free)
+        return wanted or (usual if self._free is None else max(1, min(usual, int(SHARE * self._free / each))))
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes that are needed to draw one image; 0 if the file does not say how large its activations are."""
+        about = self.manifest
+        if not isinstance(about, GenerateManifest | SynthesizeManifest):
+            return 0
+        return PER_ACTIVATION * about.activations + (PER_NOISE * about.noise.dim if about.noise else 0)
+
+    @cached_property
+    def _free(self) -> int | None:
+        """Bytes that were free before the first image: ONNX Runtime keeps what it has once used."""
+        return available_memory()
 
     def piece_size(self, n: int) -> int:
         """How many of n rows there are in each run."""

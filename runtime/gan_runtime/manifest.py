@@ -117,9 +117,11 @@ class GenerateManifest(_GeneratorManifest):
     Attributes:
         truncation, styles: of a generator whose latents become styles first; its graph gives those, too.
         noise: what it adds to its layers, if that is an input. Without it the graph adds noise that does not change.
+        activations: values of the largest tensor between two layers, of one image; 0 if that is not known.
     """
 
     task: str = field(default="generate", init=False)
+    activations: int = 0
     output: ImageSize = field(metadata=_at("output", ImageSize))
     truncation: Truncation | None = field(default=None, metadata=_at("inputs.truncation", Truncation))
     noise: Noise | None = field(default=None, metadata=_at("inputs.noise", Noise))
@@ -127,6 +129,7 @@ class GenerateManifest(_GeneratorManifest):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_count("activations", self.activations, least=0)
         if (self.truncation is None) != (self.styles is None):
             raise InputError("inputs.truncation and styles: a generator has both or neither")
 
@@ -152,12 +155,17 @@ class MapManifest(Manifest):
 
 @dataclass(frozen=True, kw_only=True)
 class SynthesizeManifest(Manifest):
-    """The part of a generator that draws images from styles. `noise` is that of `GenerateManifest`."""
+    """The part of a generator that draws images from styles. `noise` and `activations` are as in `GenerateManifest`."""
 
     task: str = field(default="synthesize", init=False)
+    activations: int = 0
     styles: Styles = field(metadata=_at("inputs.styles", Styles))
     noise: Noise | None = field(default=None, metadata=_at("inputs.noise", Noise))
     output: ImageSize = field(metadata=_at("output", ImageSize))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count("activations", self.activations, least=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,7 @@ def create_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = log_severity
+    options.enable_mem_pattern = False  # a second plan for the same memory, which doubles it and is not faster
     options.add_session_config_entry("session.load_model_format", "ONNX")  # the only format that is checked
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must cost nothing
     options.add_session_config_entry("session.set_denormal_as_zero", "1")

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from gan_runtime.devices.memory import available_memory, check_memory
 from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile
@@ -11,6 +12,7 @@ from gan_runtime.onnx_runtime import CPU, CUDA, Providers, import_onnxruntime, l
 
 DEVICES = ("auto", "cpu", "cuda")
 MAX_THREADS = 1024
+LARGE, OPENING = 2**26, 2.2  # bytes of a file; how many times as many ONNX Runtime needs meanwhile, beside the file
 
 
 @dataclass
@@ -36,7 +38,7 @@ def open_session(
 
     Raises:
         ModelError: the model has external data, or ONNX Runtime cannot load it.
-        DeviceError: CUDA or a provider was asked for and cannot run the model.
+        DeviceError: CUDA or a provider was asked for and cannot run the model, or there is too little memory.
         InputError: unknown device, both device and providers, or a number of threads out of range.
     """
     gpu = _gpu(device)
@@ -46,6 +48,8 @@ def open_session(
             f"{model.path}: refers to data in other files, which may be anywhere on this host; "
             "make it one file, with external_data=False of torch.onnx.export, or onnx.save(onnx.load(path), path)"
         )
+    if model.size > LARGE:
+        check_memory(f"{model.path}: opening it", OPENING * model.size, available_memory())
     threads = threads or available_cpus()
     if providers is not None:
         if device != "auto":

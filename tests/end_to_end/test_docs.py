@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from helpers import Result, idx_source
 from PIL import Image
+from styled_formula import Styled
 from upscalers import upscaler
 
 from gan_runtime.data.registry import SOURCES
@@ -141,6 +142,7 @@ def test_python_blocks_run(document: Path, reader: Path, monkeypatch: pytest.Mon
         "my_generator = new_generator('gan', latent_dim=128)\n"
     )
     shutil.copy(ROOT / "exported" / "mnist.onnx", "exported/photos-quick.onnx")
+    Styled(layers=10, classes=3).write(Path("exported/animals.onnx"))
     shutil.copy("photos/ape/00.png", "photo.png")
     done = subprocess.run(
         [sys.executable, "-c", prelude + code], cwd=reader, capture_output=True, text=True, timeout=100, check=False

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from gan_runtime.errors import DeviceError
+
 ROOT = Path("/")
 
 
@@ -18,6 +20,15 @@ def available_memory(root: Path = ROOT) -> int | None:
 def resident_memory(root: Path = ROOT) -> int | None:
     """Bytes of this process that are in memory now; None where they are not known."""
     return _kilobytes(root / "proc/self/status", "VmRSS")
+
+
+def check_memory(what: str, needed: float, free: int | None) -> None:
+    """Raise DeviceError if `what` needs more bytes than are free. Nothing is refused where that is not known."""
+    if free is not None and needed > free:
+        raise DeviceError(
+            f"{what}: needs about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; free some, or use "
+            "a host that has more"
+        )
 
 
 def _of_system(root: Path) -> int | None:

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 
 from gan_runtime import __version__
 from gan_runtime.errors import GanEdgeError, InputError
-from gan_runtime.manifest import METADATA_KEY, Manifest
+from gan_runtime.manifest import METADATA_KEY, GenerateManifest, Manifest, SynthesizeManifest
 from gan_runtime.model_file import ModelFile, parse_model
+from gan_trainer.export.activations import largest_activation
 from gan_trainer.export.manifest import to_json
 
 OPSETS = range(13, 21)
@@ -246,6 +248,8 @@ def finish(
         node.doc_string = ""
         del node.metadata_props[:]
     del model.metadata_props[:]
+    if isinstance(manifest, GenerateManifest | SynthesizeManifest) and manifest.styles:
+        manifest = replace(manifest, activations=largest_activation(model))
     onnx.helper.set_model_props(model, {METADATA_KEY: to_json(manifest)})
     try:
         onnx.checker.check_model(model, full_check=True)
