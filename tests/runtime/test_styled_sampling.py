@@ -110,6 +110,13 @@ def test_an_animation_in_w(sample: Callable[..., Result], conditional: Generator
             np.testing.assert_array_equal(shown, arrange(images, Options().layout(3)))
 
 
+def test_a_walk_in_w_of_given_latents_visits_each_with_its_label_and_truncation(conditional: Generator) -> None:
+    z, labels, truncation = draw_latents(4, 0, 3, CONDITIONAL.latent_dim), [2, 0, 1], [1.0, 0.5, 0.0]
+    steps = walk(draw(conditional, 3, labels=labels, latents=z, truncation=truncation), 3, "w")
+    visited = np.concatenate(list(steps.images([0, 1, 2])))
+    np.testing.assert_array_equal(visited, conditional(z, labels, truncation))
+
+
 def test_a_class_walk_keeps_the_latents(sample: Callable[..., Result], conditional: Generator) -> None:
     steps = class_walk(draw(conditional, 2, seed=4), 6)
     for label in range(3):

@@ -20,7 +20,7 @@ from gan_runtime.manifest import GenerateManifest, ImageSize, MapManifest, Synth
 from gan_runtime.model_file import ModelFile
 from gan_runtime.signature import check_signature
 from gan_trainer.data.pixels import denormalise, to_pixels
-from gan_trainer.export import ExportError, export_styled, styled
+from gan_trainer.export import ExportError, export, export_styled, styled
 from gan_trainer.export.constants import fold_constants
 from gan_trainer.networks.stylegan2 import StyleGenerator
 
@@ -212,6 +212,12 @@ def test_bad_settings_are_refused(settings: dict[str, Any], words: str) -> None:
         export_styled(styled_generator(), PATH, **settings)
     assert words in str(refused.value)
     assert "--" not in str(refused.value)
+
+
+def test_an_export_without_its_styles_is_refused() -> None:
+    with pytest.raises(InputError, match="export it with gan_trainer.export.export_styled"):
+        export(styled_generator(), PATH, latent_dim=6, clip=True)
+    assert not PATH.exists()
 
 
 def test_networks_that_do_not_fit_are_refused() -> None:

@@ -55,6 +55,8 @@ def test_the_command_writes_the_parts_and_notes_old_ones(call: Call, run: Path) 
     assert isinstance(manifest, MapManifest)
     assert manifest.truncation.default == 0.5
     assert manifest.training["generator"] == {"name": "tiny", "sha256": report["sha256"]}
+    done = call("gan-export", run, "-o", "x.onnx", "--truncation", 0.5, "--noise", "input")
+    assert "is no part" not in done.err  # the same generator again
     done = call("gan-export", run, "-o", "x.onnx")
     assert done.out == "x.onnx\n"
     for kind in ("mapping", "synthesis"):

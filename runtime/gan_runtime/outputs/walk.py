@@ -87,7 +87,7 @@ def walk(sampled: SampledImages, frames: int, space: str = "z") -> Walk:
     """The walk of a request.
 
     The path of image i visits a, b, -a, -b and a again, where a is its latent and b that of image i + n. Given latents
-    or styles are the stations of a single image instead, in their order.
+    or styles are the stations of a single image instead, in their order. In z, all have the label of the first.
 
     Args:
         sampled: the request and its generator.
@@ -110,6 +110,8 @@ def walk(sampled: SampledImages, frames: int, space: str = "z") -> Walk:
         steps = Walk(sampled.part(0, 1), own[:, None], frames)
     if space == "z" or steps.in_styles:
         return steps
+    if own is not None:  # each with its own label and truncation
+        return replace(steps, stations=styles_of(sampled, own[None])[0][:, None])
     return replace(steps, stations=styles_of(steps.sampled, steps.stations))
 
 

@@ -128,10 +128,27 @@ def _note_old_parts(files: Mapping[str, Any]) -> None:
     """Say which files beside a new generator are parts of another one: they stay as they are."""
     from gan_runtime.models import mapping_path, synthesis_path
 
-    new, *others = [file.path for file in files.values()]
-    for path in (mapping_path(new), synthesis_path(new)):
-        if path.exists() and path not in others:
-            note(f"{path}: is no part of the new {new.name}; delete it, or write a new one with --parts")
+    new, *others = files.values()
+    for path in (mapping_path(new.path), synthesis_path(new.path)):
+        if path.exists() and path not in [other.path for other in others] and not _is_part(path, new):
+            note(f"{path}: is no part of the new {new.path.name}; delete it, or write a new one with --parts")
+
+
+def _is_part(path: Path, generator: Any) -> bool:
+    """Whether the file was exported together with an equal generator."""
+    from gan_runtime.errors import ModelError
+    from gan_runtime.manifest import read_manifest
+    from gan_runtime.model_file import read_model_file
+    from gan_runtime.parts import check_origin
+
+    try:
+        model = read_model_file(path)
+        manifest = read_manifest(model)
+        if manifest is not None:
+            check_origin(model, manifest, generator, "")
+    except ModelError:
+        return False
+    return manifest is not None
 
 
 def _export_weights(

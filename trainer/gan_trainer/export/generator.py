@@ -27,6 +27,7 @@ from gan_trainer.export.onnx_file import EXAMPLE_ROWS, OPSETS, ExportError, chec
 from gan_trainer.export.parity import Output, batch_rows, check_parity, network_rows
 from gan_trainer.export.probe import values_and_pixels
 from gan_trainer.export.range import ValueRange
+from gan_trainer.networks.stylegan2 import StyleGenerator
 from gan_trainer.training.determinism import settle_math_library
 
 __all__ = ["OPSETS", "Deployed", "ExportError", "export", "generator_file"]
@@ -102,7 +103,7 @@ def export(
     Raises:
         ExportError: torch cannot express the network at this opset, its values are outside of the range, it draws
             random numbers, its images depend on each other, or the file generates other images than `module`.
-        InputError: an argument is out of range.
+        InputError: an argument is out of range, or `module` is a generator with styles.
         OutputError: `path` cannot be written. After any error an older file at `path` is unchanged.
     """
     path = Path(path)
@@ -144,6 +145,8 @@ def generator_file(
     quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
     """The verified file of `export`, which is not written yet."""
+    if isinstance(module, StyleGenerator):  # its truncation, styles and noise would be lost
+        raise InputError("module: a StyleGenerator; export it with gan_trainer.export.export_styled")
     check_request(path, opset, latent_dim, classes, class_names, name or path.stem, (training, quality))
     latents = Latents(latent_dim, distribution)
     labels = labels_of(classes, class_names)
