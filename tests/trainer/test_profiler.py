@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 import torch
 from helpers import Result
 
@@ -50,8 +51,18 @@ def test_a_profiled_run_has_the_same_weights(call: Call) -> None:
     assert all(torch.equal(plain[name], profiled[name]) for name in plain)
 
 
-def test_a_run_that_ends_before_says_that_there_is_no_profile(call: Call) -> None:
-    ended = call("gan-train", *(one for one in SHORT if one != "--quiet"), "--images", 64, "--profile")
+def test_pictures_and_checkpoints_between_steps_are_not_counted(call: Call) -> None:
+    for name, flags in (("plain", []), ("often", ["--preview-every", 120, "--checkpoint-every", 200])):
+        assert call("gan-train", *SHORT, "--images", 480, "--profile", "--name", name, *flags).code == 0
+    plain, often = (
+        number(Path(f"runs/{name}/profile.txt").read_text(), "operations per step") for name in ("plain", "often")
+    )
+    assert plain == often
+
+
+@pytest.mark.parametrize("images", [32, 64, 160])
+def test_a_run_that_ends_before_says_that_there_is_no_profile(call: Call, images: int) -> None:
+    ended = call("gan-train", *(one for one in SHORT if one != "--quiet"), "--images", images, "--profile")
     assert ended.code == 0
     assert "no profile: the run ended before 32 steps" in ended.err
     assert not list(Path("runs").glob("*/profile*"))

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -24,7 +26,8 @@ class Profiler(Observer):
     """Write profile.txt and a trace of some steps to the run's folder.
 
     The first steps warm up. Of as many steps as the period of the recipe's cost has, at least 8 and at most 64, the
-    operations are counted first, then their time is measured without a profiler, and then each operator is timed.
+    operations are counted first, then their time is measured without a profiler, and then each operator is timed. Each
+    of these parts begins again if an evaluation, a checkpoint or a picture was made within it.
     """
 
     def __init__(self, folder: Path, config: Config, say: Callable[[str], None]) -> None:
@@ -33,44 +36,73 @@ class Profiler(Observer):
         self._seen, self._flops, self._seconds, self._cpu_seconds, self._began = 0, 0, 0.0, 0.0, 0.0
         self._counter, self._profile = FlopCounterMode(display=False), _profile(config.device)
         self._running: Any = None
+        self._interrupted = self._done = False
 
     def stepped(self, state: TrainState) -> None:
         """Go on to the next part when enough steps have been made."""
         self._seen += 1
-        parts = {1: self._count, 2: self._measure, 3: self._time, 4: self._write}
+        again = self._interrupted and self._steps < self._seen <= 4 * self._steps
+        self._interrupted = False
+        if again:
+            self._stop()
+            self._seen = (self._seen - 1) // self._steps * self._steps
+        begins = {1: self._count, 2: self._measure, 3: self._time}
+        ends = {2: self._counted, 3: self._measured, 4: self._write}
         part, rest = divmod(self._seen, self._steps)
-        if not rest and part in parts:
-            parts[part](state)
+        if not rest and not again and part in ends:
+            ends[part](state)
+        if not rest and part in begins:
+            begins[part](state)
+
+    def logged(self, state: TrainState, entry: dict[str, Any]) -> None:
+        """An evaluation interrupts."""
+        self._interrupted |= "n" in entry
+
+    def saved(self, state: TrainState, path: Path) -> None:
+        """A checkpoint interrupts."""
+        self._interrupted = True
+
+    def previewed(self, state: TrainState, picture: NDArray[np.uint8], path: Path) -> None:
+        """A picture interrupts."""
+        self._interrupted = True
 
     def close(self) -> None:
         """End what is running, if the run ends before the profile is complete."""
+        self._stop()
+        if not self._done:
+            between = f"each {self._steps} in a row without an evaluation, a checkpoint or a picture"
+            self._say(f"no profile: the run ended before {4 * self._steps} steps, {between}")
+
+    def _stop(self) -> None:
         if self._running is not None:
             self._running.__exit__(None, None, None)
             self._running = None
-            self._say(f"no profile: the run ended before {4 * self._steps} steps")
 
     def _count(self, state: TrainState) -> None:
         self._running = self._counter
         self._counter.__enter__()  # type: ignore[no-untyped-call]
 
-    def _measure(self, state: TrainState) -> None:
-        self._running = None
-        self._counter.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+    def _counted(self, state: TrainState) -> None:
+        self._stop()
         self._flops = self._counter.get_total_flops()
-        self._began, self._cpu_seconds = _now(self._config.device) - state.eval_seconds, -state.cpu_seconds
+
+    def _measure(self, state: TrainState) -> None:
+        self._began, self._cpu_seconds = _now(self._config.device), -state.cpu_seconds
+
+    def _measured(self, state: TrainState) -> None:
+        self._seconds = _now(self._config.device) - self._began
+        self._cpu_seconds += state.cpu_seconds
 
     def _time(self, state: TrainState) -> None:
-        self._seconds = _now(self._config.device) - state.eval_seconds - self._began
-        self._cpu_seconds += state.cpu_seconds
-        self._running = self._profile
+        self._running = self._profile = _profile(self._config.device)
         self._profile.__enter__()  # type: ignore[no-untyped-call]
 
     def _write(self, state: TrainState) -> None:
-        self._running = None
-        self._profile.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        self._stop()
         self._profile.export_chrome_trace(str(self._folder / TRACE))
         with atomic_write(self._folder / TABLE) as file:
             file.write(self._text().encode())
+        self._done = True
         self._say(f"profile: {self._folder / TABLE}; the trace {TRACE} is for chrome://tracing or ui.perfetto.dev")
 
     def _text(self) -> str:
