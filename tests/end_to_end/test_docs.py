@@ -61,7 +61,7 @@ LONG = "gan-compare"  # an hour or so; tests/trainer/test_compare.py runs it wit
 NEED_FASHION = ("gan-train fashion-mnist", "gan-export runs/fashion-mnist")
 SHORT = ("--images", "192", "--batch-size", "32", "--threads", "1")
 LONGER = ("--images", "256")  # than what SHORT has
-OTHER_TOOLS = {"--extra-index-url"}  # options of pip and the like that the text may mention
+OTHER_TOOLS = {"--extra-index-url", "--cfg"}  # options of pip and of the trainings of others that the text may mention
 
 
 def blocks(document: Path, language: str) -> list[str]:
