@@ -22,11 +22,12 @@ from gan_trainer.commands.compare import compare  # noqa: E402
 from gan_trainer.commands.export import export  # noqa: E402
 from gan_trainer.commands.features import features  # noqa: E402
 from gan_trainer.commands.flags import RecipeCommand  # noqa: E402
+from gan_trainer.commands.project import project  # noqa: E402
 from gan_trainer.commands.train import train  # noqa: E402
 
 app = new_app()
 app.command(cls=RecipeCommand)(train)
-for command in (export, sample, translate, upscale, info, data, encode, compare, features):
+for command in (export, sample, translate, upscale, info, data, encode, compare, features, project):
     app.command(cls=GroupedCommand)(command)
 app.command("eval", cls=GroupedCommand)(evaluate)
 

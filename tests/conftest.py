@@ -43,6 +43,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     from gan_trainer.commands import compare as cli_compare
     from gan_trainer.commands import export as cli_export
     from gan_trainer.commands import features as cli_features
+    from gan_trainer.commands import project as cli_project
     from gan_trainer.commands import train as cli_train
 
     mains = {
@@ -57,6 +58,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         "gan-eval": cli_eval.eval_main,
         "gan-compare": cli_compare.compare_main,
         "gan-features": cli_features.features_main,
+        "gan-project": cli_project.project_main,
     }
 
     def call(command: str, *arguments: object) -> Result:

@@ -31,6 +31,7 @@ COMMANDS = (
     "gan-export",
     "gan-compare",
     "gan-features",
+    "gan-project",
     "gan-sample",
     "gan-translate",
     "gan-upscale",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from gan_runtime import __version__
 
 if TYPE_CHECKING:
-    from gan_trainer.api import Observer, Run, load_settings, recipe, resume, train
+    from gan_trainer.api import Observer, Run, load_settings, project, recipe, resume, train
 
-__all__ = ["Observer", "Run", "__version__", "load_settings", "recipe", "resume", "train"]
+__all__ = ["Observer", "Run", "__version__", "load_settings", "project", "recipe", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:

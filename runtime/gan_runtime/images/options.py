@@ -88,11 +88,16 @@ def pictures_as(source: str, size: ImageSize, like: PictureOptions | None = None
     """Options that decode the pictures of `source` to images of this size, and otherwise are those of `like`.
 
     Raises:
-        InputError: the size is not that of a square grey or RGB image.
+        InputError: the size is not that of a square grey or RGB image, or is none that pictures are decoded to.
     """
     mode = next((mode for mode, channels in CHANNELS.items() if channels == size.channels), "")
     if size.height != size.width or not mode:
         raise InputError(
             f"{source}: pictures are decoded to grey or RGB squares, but the file takes {size}; use a .npy"
+        )
+    if size.height not in SIZES:
+        raise InputError(
+            f"{source}: pictures are decoded to sides of {SIZES[0]} to {SIZES[-1]}, but the model takes {size}; use a "
+            ".npy"
         )
     return replace(like or PictureOptions(), size=size.height, mode=mode, labels="none", skip_bad=True)

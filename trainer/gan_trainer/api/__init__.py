@@ -1,4 +1,4 @@
-"""The trainer as a library: `train`, `resume`, `recipe`, `load_settings` and `Run`, which `gan_trainer` exports.
+"""The trainer as a library: `train`, `resume`, `recipe`, `load_settings`, `project`, `Run`; `gan_trainer` exports them.
 
 Nothing is printed unless `progress=True`, and nothing exits the program. torch's random number generators and its
 number of threads are set for a run while it trains, and are as before when the call returns or raises.
@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.data import Dataset
@@ -18,6 +20,8 @@ from gan_runtime.errors import InputError
 from gan_trainer.api.settings_file import read_settings
 from gan_trainer.api.start import EVERYTHING, NOTHING, Call, Data, Ended, resume_run, start_run
 from gan_trainer.data.arrays import in_memory
+from gan_trainer.projection import STEPS, Projection, project_images
+from gan_trainer.projection.generators import open_generator
 from gan_trainer.recipes.checks import check_changes
 from gan_trainer.recipes.recipe import Recipe, changeable, changes_of
 from gan_trainer.recipes.recipe import recipe as changed_recipe
@@ -30,7 +34,7 @@ from gan_trainer.training.loop import Outcome
 from gan_trainer.training.observer import Observer
 from gan_trainer.training.stop import StopRequest
 
-__all__ = ["Observer", "Run", "load_settings", "recipe", "resume", "train"]
+__all__ = ["Observer", "Run", "load_settings", "project", "recipe", "resume", "train"]
 
 FolderPath = str | Path
 
@@ -304,6 +308,41 @@ def resume(
             networks=networks,
         )
     return _returned(ended, networks, stop)
+
+
+@in_python
+def project(
+    source: Run | FolderPath,
+    images: NDArray[np.uint8],
+    *,
+    space: str | None = None,
+    label: str | None = None,
+    steps: int = STEPS,
+    seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    runs_dir: FolderPath = "runs",
+) -> Projection:
+    """Find what draws given images: styles, or latents of a generator without styles.
+
+    Args:
+        source: what `train` returned, a run folder, the name of a run in `runs_dir`, or a file with published weights
+            of StyleGAN2. Of a run, the best checkpoint is taken.
+        images: uint8 [n, h, w, c], of the generator's size.
+        space, label, steps, seed, device, threads: as `gan_trainer.projection.project_images` takes them.
+        runs_dir: the folder of the runs.
+
+    Returns:
+        Latents as `Generator.sample` and gan-sample take them, what they draw, and its PSNR.
+
+    Raises:
+        GanEdgeError: there is no such run, or it is damaged.
+        InputError: the images or the source cannot be used, or an argument is out of range or has no effect.
+        DeviceError: CUDA is asked for and does not work.
+    """
+    folder, own = (source.folder, source.networks) if isinstance(source, Run) else (Path(source), {})
+    generator = open_generator(folder, Path(runs_dir), own)
+    return project_images(generator, images, space, label, steps, seed, device, threads)
 
 
 @in_python

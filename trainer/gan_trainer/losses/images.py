@@ -17,8 +17,12 @@ def perceptual_loss(features: Features, images: Tensor, truth: Tensor) -> Tensor
         images: gradients pass to them.
         truth: no gradients pass to it.
     """
-    there = features(truth.detach())
-    distances = [l1_loss(here, other.detach()) for here, other in zip(features(images), there, strict=True)]
+    return feature_distance(features(images), features(truth.detach()))
+
+
+def feature_distance(maps: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
+    """The mean L1 distance of maps float [n, d, h', w'] of one or more layers, which count alike."""
+    distances = [l1_loss(here, there.detach()) for here, there in zip(maps, others, strict=True)]
     return sum(distances[1:], distances[0]) / len(distances)
 
 

@@ -81,8 +81,8 @@ def export_run(
         ExportError, InputError, OutputError: as `export`. All files are verified before the first is written.
     """
     path = checkpoint or choose_checkpoint(run)[0]
-    config, saved = _opened(path)
-    loaded = _load_networks(config, saved, path, networks or {})
+    config, saved = open_checkpoint(path)
+    loaded = load_networks(config, saved, path, networks or {})
     check_styles(loaded.get("generator"), styles or {})
     model_name = run.folder.resolve().name + ("-blend" if blend else "")
     output = output or default_output(model_name)
@@ -121,23 +121,33 @@ def best_of(run: Run, amount: float) -> Blend:
     return Blend(run, choose_checkpoint(run)[0], amount)
 
 
-def _opened(path: Path) -> tuple[Config, dict[str, Any]]:
+def open_checkpoint(path: Path) -> tuple[Config, dict[str, Any]]:
+    """The configuration and the content of a checkpoint. Raises GanEdgeError where it is damaged."""
     saved = load_checkpoint(path)
     return Config.from_dict(saved["config"], str(path)), saved
 
 
 def _blended(networks: dict[str, nn.Module], config: Config, blend: Blend) -> dict[str, Any]:
     """Mix the weights of another run into `networks`, and say where they come from."""
-    other, saved = _opened(blend.checkpoint)
+    other, saved = open_checkpoint(blend.checkpoint)
     check_blend(config, other, blend.name)
-    mix(networks, _load_networks(other, saved, blend.checkpoint, {}), blend.amount)
+    mix(networks, load_networks(other, saved, blend.checkpoint, {}), blend.amount)
     return {"run": blend.name, "amount": blend.amount} | _training(other, saved)
 
 
-def _load_networks(
+def load_networks(
     config: Config, saved: dict[str, Any], path: Path, own: Mapping[str, nn.Module]
 ) -> dict[str, nn.Module]:
-    """The networks that the task deploys, with averaged weights if the run has them."""
+    """The networks that the task deploys, with averaged weights if the run has them.
+
+    Args:
+        config, saved: the content of the checkpoint at `path` (`open_checkpoint`).
+        path: for messages.
+        own: the networks that the run trained in place of the recipe's, if any.
+
+    Raises:
+        GanEdgeError: the weights do not fit, or networks of the user's own are missing.
+    """
     if missing := [name for name in config.own_networks if name not in own]:
         raise GanEdgeError(
             f"{path}: was trained with a {' and a '.join(missing)} given in Python; export it there: "
