@@ -32,6 +32,7 @@ REMARKS = (
     "device: ",
     "features: ",
     "run: ",
+    "generator: ",
     "checkpoint: ",
     "blend: ",
     "skipped: ",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gan_runtime.terminal.commandline import print_result, run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Threads, Version
+from gan_runtime.terminal.flags import Json, Quiet, Threads, Version
 from gan_runtime.terminal.picture_flags import FollowLinks, Force, MaxPixels, OwnBackground, OwnLevels
 from gan_runtime.terminal.text import note
 from gan_trainer.commands.flags import RUNS_DIR, RUNS_HELP
@@ -67,7 +67,7 @@ def project(
     follow_links: FollowLinks = False,
     force: Force = False,
     runs_dir: Annotated[Path, typer.Option(help=RUNS_HELP)] = RUNS_DIR,
-    device: Device = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: Json = False,
