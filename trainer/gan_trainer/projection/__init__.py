@@ -110,6 +110,6 @@ def _project(
     device: str,
 ) -> tuple[Tensor, NDArray[np.uint8]]:
     """What is found for one picture, and the images on the way to it."""
-    target = normalise(torch.from_numpy(picture[None]).to(device))
+    target = normalise(torch.tensor(picture[None], device=device))
     found, way = descend(search, distance_to(target, features), steps, seed, shown, advance)
     return found, to_pixels(denormalise(torch.cat([*way, drawn(search, found)]))).cpu().numpy()

@@ -62,7 +62,7 @@ def descend(
         noise = torch.randn(found.shape, generator=random).to(found.device)
         loss = distance(search.draw(found + search.deviation * strength(step / steps) * noise))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         advance(1)
     return found.detach(), images
