@@ -123,6 +123,14 @@ def test_an_adaptive_augmentation_is_shown(plain: Run) -> None:
     assert (r["name"], r["values"]) == ("mean sign of real logits", [-0.5, -0.5])
 
 
+def test_regularisers_are_shown_where_they_were_measured(plain: Run) -> None:
+    for images, measured in ((24, {"r1": 1e-4, "path_length": 0.5}), (48, {"path_length": 0.25})):
+        plain.log(loss(images) | measured)
+    plots = plots_of(write_report(plain))
+    assert plots["R1"]["lines"][0]["values"] == [1e-4]
+    assert plots["Path length"]["lines"][0]["values"] == [0.5, 0.25]
+
+
 def test_lines_never_mix_numbers_of_images(run: Run) -> None:
     plots = plots_of(write_report(run))
     course, end, best = plots["FID"]["lines"]
@@ -134,7 +142,7 @@ def test_lines_never_mix_numbers_of_images(run: Run) -> None:
     assert plots["KID x 1000"]["lines"][0]["deviations"] == [2.0] * 3
     assert "Label accuracy" not in plots
     assert [line["name"] for line in plots["Losses"]["lines"]] == ["discriminator", "generator"]
-    assert "Adaptive augmentation" not in plots
+    assert not {"Adaptive augmentation", "R1", "Path length"} & set(plots)
     assert plots["Losses"]["lines"][0]["values"] == [0.6, 0.6, 0.6, None, 0.6]
 
 

@@ -12,6 +12,10 @@ LOSSES = {
     "perceptual_loss": "perceptual",
     "phase_loss": "grid",
 }
+REGULARISERS = {
+    "r1": ("R1", "squared gradients of real images, without weight"),
+    "path_length": ("Path length", "squared deviations from the mean, without weight"),
+}
 
 
 def plots(records: Records) -> list[Entry]:
@@ -20,6 +24,7 @@ def plots(records: Records) -> list[Entry]:
     speeds = {"images_per_second": ("Speed", "images per second"), "lr": ("Learning rate", "of the generator")}
     found = [
         _plot("Losses", "means between two entries", "main", _losses(records)),
+        *(_plot(*words, "main", [_line(records.losses, key)]) for key, words in REGULARISERS.items()),
         _plot("Adaptive augmentation", "means between two entries", "main", _measures(records)),
         *(_metric(records, metric) for metric in records.task.metrics),
         *(_plot(*words, last, [_line(records.losses, key)]) for key, words in speeds.items()),
