@@ -284,8 +284,8 @@ def test_files_that_differ_where_seeds_seldom_come_are_refused(change: Callable[
 
 
 def test_a_wrong_fingerprint_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = Generator.sample
-    monkeypatch.setattr(Generator, "sample", lambda *given: honest(*given) ^ np.uint8(128))
+    honest = Generator.__call__
+    monkeypatch.setattr(Generator, "__call__", lambda *given: honest(*given) ^ np.uint8(128))
     Path("x.onnx").write_bytes(b"old")
     with pytest.raises(ExportError, match="fingerprint would differ from torch by 128 grey levels"):
         export(values(nn.Tanh()), "x.onnx", latent_dim=DIM)
@@ -301,8 +301,8 @@ def test_points_are_checked_alike(monkeypatch: pytest.MonkeyPatch) -> None:
         export_points(nn.Sequential(Centred(), *points), "x.onnx", extent=3.0, latent_dim=DIM)
     with pytest.raises(ExportError, match=r"gives \[128\], not points"):
         export_points(nn.Sequential(*points, nn.Flatten(0)), "x.onnx", extent=3.0, latent_dim=DIM)
-    honest = Generator.sample
-    monkeypatch.setattr(Generator, "sample", lambda *given: -honest(*given))
+    honest = Generator.__call__
+    monkeypatch.setattr(Generator, "__call__", lambda *given: -honest(*given))
     with pytest.raises(ExportError, match="fingerprint would differ"):
         export_points(points, "x.onnx", extent=3.0, latent_dim=DIM)
     assert not list(Path().iterdir())
