@@ -185,3 +185,16 @@ def test_films_that_cannot_be_are_refused(
     with pytest.raises(InputError, match=words):
         write_output(output, draw(generator, n), options)
     assert not list(Path().iterdir())
+
+
+def test_a_walk_through_latents_of_several_classes_is_refused(
+    call: Callable[..., Result], conditional_model: Path
+) -> None:
+    latents = np.random.default_rng(0).normal(size=(3, 16)).astype(np.float32)
+    words = ("gan-sample", "--model", conditional_model, "--frames", 8)
+    np.savez("mixed.npz", latents=latents, labels=[1, 2, 1])
+    refused = call(*words, "--latents", "mixed.npz", "walk.gif")
+    assert refused.refused("latents of several classes", "--label")
+    assert call(*words, "--latents", "mixed.npz", "--label", 2, "walk.gif").code == 0
+    np.savez("same.npz", latents=latents, labels=[1, 1, 1])
+    assert call(*words, "--latents", "same.npz", "walk.gif").code == 0

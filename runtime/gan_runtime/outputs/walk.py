@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gan_runtime.errors import InputError
 from gan_runtime.outputs.sampled import SampledImages, styles_of
+from gan_runtime.request import SampleRequest
 
 NO_DIRECTION = 1e-9  # a component of a unit vector below this is rounding error
 
@@ -87,7 +88,7 @@ def walk(sampled: SampledImages, frames: int, space: str = "z") -> Walk:
     """The walk of a request.
 
     The path of image i visits a, b, -a, -b and a again, where a is its latent and b that of image i + n. Given latents
-    or styles are the stations of a single image instead, in their order. In z, all have the label of the first.
+    or styles are the stations of a single image instead, in their order. In z, all have the same label.
 
     Args:
         sampled: the request and its generator.
@@ -96,7 +97,8 @@ def walk(sampled: SampledImages, frames: int, space: str = "z") -> Walk:
             are always interpolated in w.
 
     Raises:
-        InputError: there is only one latent, there are fewer frames than stations, or the generator has no styles.
+        InputError: there is only one latent, there are fewer frames than stations, the generator has no styles, or
+            latents of a walk in z have different labels.
         ModelError: it has no part that draws styles.
     """
     request = sampled.request
@@ -109,10 +111,21 @@ def walk(sampled: SampledImages, frames: int, space: str = "z") -> Walk:
     else:
         steps = Walk(sampled.part(0, 1), own[:, None], frames)
     if space == "z" or steps.in_styles:
+        _check_one_label(request)
         return steps
     if own is not None:  # each with its own label and truncation
         return replace(steps, stations=styles_of(sampled, own[None])[0][:, None])
     return replace(steps, stations=styles_of(steps.sampled, steps.stations))
+
+
+def _check_one_label(request: SampleRequest) -> None:
+    """Raise InputError if given latents have different labels: between classes there are no labels."""
+    labels = request.own_labels
+    if request.own_latents is not None and labels is not None and len(np.unique(labels)) > 1:
+        raise InputError(
+            "--latents: the file has latents of several classes, and a walk in z has one; name it with --label, or "
+            "walk from class to class with --space w, if the generator has styles"
+        )
 
 
 def class_walk(sampled: SampledImages, frames: int) -> Walk:

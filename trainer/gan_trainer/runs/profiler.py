@@ -99,7 +99,9 @@ class Profiler(Observer):
 
     def _write(self, state: TrainState) -> None:
         self._stop()
-        self._profile.export_chrome_trace(str(self._folder / TRACE))
+        incomplete = self._folder / f".{TRACE}"
+        self._profile.export_chrome_trace(str(incomplete))
+        incomplete.replace(self._folder / TRACE)
         with atomic_write(self._folder / TABLE) as file:
             file.write(self._text().encode())
         self._done = True
