@@ -95,7 +95,7 @@ class Drawing(OnnxModel):
         """
         if wanted is not None and not 1 <= wanted <= MAX_BATCH_SIZE:
             raise InputError(f"batch size {wanted}: must be between 1 and {MAX_BATCH_SIZE}")
-        if self.session.device != "cpu":
+        if not self.on_cpu:
             return wanted or BATCH_SIZE
         usual = min(self.threads * max(1, PIECE_VALUES[1] // math.prod(self.image_shape)), MAX_BATCH_SIZE)
         at_once, each = min(wanted or usual, usual), self.image_bytes
@@ -124,7 +124,7 @@ class Drawing(OnnxModel):
         """How many of n rows there are in each run."""
         if self.signature.fixed_batch:
             return self.signature.fixed_batch
-        if self.session.device != "cpu":
+        if not self.on_cpu:
             return n
         least, most = (max(1, values // math.prod(self.image_shape)) for values in PIECE_VALUES)
         return min(max(-(-n // self.threads), least), most)
@@ -132,7 +132,7 @@ class Drawing(OnnxModel):
     def _draw_batch(self, request: Request, first: int, into: Images) -> None:
         """Draw the images of `request` from `first` on into an array, in pieces for the threads."""
         rows = self.signature.fixed_batch or 0
-        if self.on_cuda and request.n > request.batch_size:  # CUDA tunes itself for each shape: show it only one
+        if not self.on_cpu and request.n > request.batch_size:  # a GPU tunes itself for each shape: show it only one
             rows = rows or request.batch_size
 
         def draw(at: int, count: int) -> Images:

@@ -1,8 +1,8 @@
 """Models that take images and give vectors: what encoders and feature networks have in common."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -47,15 +47,15 @@ class ImageReader(OnnxModel):
             ModelError: a value is not finite.
         """
 
-        def run(images: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
-            return keep(*self.run(outputs, {IMAGES: images}, len(images)))
+        def run(images: NDArray[np.uint8], chunk: int) -> tuple[NDArray[Any], ...]:
+            return keep(*self.run(outputs, {IMAGES: images}, len(images), chunk))
 
         if n is None:
             batches = list(batches)
             n = sum(map(len, batches))
         found: list[NDArray[Any]] = []
         first = 0
-        for piece in chain.from_iterable(self.workers.map(run, self._cut(batch)) for batch in batches):
+        for piece in self._in_pieces(batches, run):
             found = found or [np.empty((n, *part.shape[1:]), part.dtype) for part in piece]
             for whole, part in zip(found, piece, strict=True):
                 whole[first : first + len(part)] = part
@@ -63,6 +63,16 @@ class ImageReader(OnnxModel):
         if not first:
             raise InputError(f"there are no images for {self.model.path}")
         return [whole[:first] for whole in found]
+
+    def _in_pieces(
+        self, batches: Iterable[NDArray[np.uint8]], run: Callable[..., tuple[NDArray[Any], ...]]
+    ) -> Iterator[tuple[NDArray[Any], ...]]:
+        """What `run` gives for each piece of the batches, and the number of images in the largest piece until then."""
+        chunk = 0
+        for batch in batches:
+            pieces = self._cut(batch)
+            chunk = max(chunk, *map(len, pieces), 0)
+            yield from self.workers.map(run, pieces, repeat(chunk))
 
     def check_size(self, size: ImageSize, what: str) -> None:
         """Raise InputError where images of `size` are not what the file takes."""
@@ -78,5 +88,5 @@ class ImageReader(OnnxModel):
 
     def _piece(self, values: int) -> int:
         """Images of `values` values each per run."""
-        most = PIECE if self.on_cuda or self.model.size < LARGE else FEW
+        most = PIECE if not self.on_cpu or self.model.size < LARGE else FEW
         return max(1, min(most, PIXELS // max(1, values)))

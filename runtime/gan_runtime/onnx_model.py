@@ -12,6 +12,7 @@ from gan_runtime.errors import InputError, ModelError
 from gan_runtime.manifest import Manifest
 from gan_runtime.model_file import ModelFile, check_repeatable, read_model_file
 from gan_runtime.onnx_runtime import Providers
+from gan_runtime.request import pad
 from gan_runtime.session import Session, check_threads, open_session, run_session
 from gan_runtime.threads import Workers
 
@@ -91,9 +92,16 @@ class OnnxModel:
         return self.workers.threads
 
     @property
-    def on_cuda(self) -> bool:
-        """Whether it runs on a GPU by ONNX Runtime's CUDA provider."""
-        return self.session.device.startswith("cuda")
+    def on_cpu(self) -> bool:
+        """Whether ONNX Runtime's CPU provider runs it. All others prepare themselves anew for each shape of inputs."""
+        return self.session.device == "cpu"
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Arguments of `open` for another file that is to run where this one does."""
+        device, providers = self.arguments["device"], self.arguments.get("providers")
+        chosen = self.session.device if device == "auto" and providers is None else device
+        return {"device": chosen, "threads": self.threads, "providers": providers}
 
     @property
     def closed(self) -> bool:
@@ -127,15 +135,26 @@ class OnnxModel:
             raise InputError(f"{path}: no such file, and a model is pickled as its path; write it to one and load that")
         return _reopen, (type(self), str(path.resolve()), self.model.sha256, dict(self.arguments))
 
-    def run(self, outputs: list[str], feeds: dict[str, Any], n: int) -> list[Any]:
+    def run(self, outputs: list[str], feeds: dict[str, Any], n: int, chunk: int = 0) -> list[Any]:
         """The `outputs` of one run on n rows.
+
+        Args:
+            outputs: names of outputs.
+            feeds: the inputs by name, n rows each.
+            n: at least 1.
+            chunk: the number of rows of other runs, which this one is padded to, unless it has more or the CPU runs it:
+                a GPU tunes itself for each shape.
 
         Raises:
             DeviceError: the device fails.
             ModelError: a value of a result float32 is not finite.
             InputError: the model is closed.
         """
-        found = run_session(self.model, self.session, outputs, feeds, n)
+        rows = n if self.on_cpu else max(n, chunk)
+        padded = {name: pad(values, rows) for name, values in feeds.items()} if rows > n else feeds
+        found = run_session(self.model, self.session, outputs, padded, rows)
+        if rows > n:
+            found = [output[:n] for output in found]
         if self.manifest and not all(array.dtype != np.float32 or np.isfinite(array).all() for array in found):
             raise ModelError(f"{self.model.path}: gives values that are not finite")
         return found

@@ -112,7 +112,7 @@ def styles_of(model: OnnxModel, request: SampleRequest, space: Styles, piece: in
     styles = np.empty((request.n, space.layers, space.dim), np.float32)
 
     def run(first: int, count: int) -> NDArray[np.float32]:
-        (found,) = model.run(["styles"], request.feeds(first, count), count)
+        (found,) = model.run(["styles"], request.feeds(first, count), count, min(piece, request.n))
         if found.shape != (expected := (count, *styles.shape[1:])):
             raise ModelError(
                 f"{model.model.path}: gives styles {list(found.shape)} where {list(expected)} was declared; "
@@ -137,9 +137,7 @@ def open_part(kind: type[P], path: Path, generator: OnnxModel) -> P:
         )
     model = read_model_file(path)
     check_origin(model, kind.manifest_of(model), generator.model, "write all of them again with gan-export --parts")
-    providers = generator.arguments.get("providers")
-    device = generator.session.device if providers is None else "auto"
-    return kind.open(model, device, generator.threads, providers=providers)
+    return kind.open(model, **generator.place)
 
 
 def check_origin(part: ModelFile, manifest: Manifest, generator: ModelFile, way_out: str) -> None:

@@ -10,7 +10,7 @@ from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile
 from gan_runtime.onnx_runtime import CPU, CUDA, Providers, import_onnxruntime, load_model, one_line
 
-DEVICES = ("auto", "cpu", "cuda")
+DEVICE = r"auto|cpu|cuda(?::0*(\d{1,3}))?"  # with the number of a GPU; anything else names execution providers
 MAX_THREADS = 1024
 LARGE, OPENING = 2**26, 2.2  # bytes of a file; how many times as many ONNX Runtime needs meanwhile, beside the file
 
@@ -20,7 +20,8 @@ class Session:
     """A model that is ready to run.
 
     `device` is "cpu", "cuda", "cuda:1", or the name of another execution provider. `reason` says why it was chosen
-    where the choice was left open. `onnx` is ONNX Runtime's session; None once it is closed.
+    where the choice was left open. `onnx` is ONNX Runtime's session, or one that runs alike (`devices/bound.py`); None
+    once it is closed.
     """
 
     onnx: Any
@@ -39,9 +40,8 @@ def open_session(
     Raises:
         ModelError: the model has external data, or ONNX Runtime cannot load it.
         DeviceError: CUDA or a provider was asked for and cannot run the model, or there is too little memory.
-        InputError: unknown device, both device and providers, or a number of threads out of range.
+        InputError: unknown device or provider, both device and providers, or a number of threads out of range.
     """
-    gpu = _gpu(device)
     check_threads(threads)
     if model.external_data:  # refused before ONNX Runtime sees the bytes
         raise ModelError(
@@ -51,20 +51,21 @@ def open_session(
     if model.size > LARGE:
         check_memory(f"{model.path}: opening it", OPENING * model.size, available_memory())
     threads = threads or available_cpus()
-    if providers is not None:
-        if device != "auto":
-            raise InputError(f"device {device!r} and providers: both say where to run; leave one of the two out")
-        from gan_runtime.devices.providers import open_on  # noqa: PLC0415
+    if providers is not None and device != "auto":
+        raise InputError(f"device {device!r} and providers: both say where to run; leave one of the two out")
+    ort, is_device = import_onnxruntime(), re.fullmatch(DEVICE, device, re.ASCII)
+    if providers is not None or not is_device:
+        from gan_runtime.devices.providers import open_on, parse_providers  # noqa: PLC0415
 
-        return Session(*open_on(import_onnxruntime(), model, providers, threads), threads, "providers were given")
-    ort = import_onnxruntime()
+        chosen = parse_providers(ort, device) if providers is None else providers
+        return Session(*open_on(ort, model, chosen, threads), threads, "providers were given")
     if device == "cpu":
         return Session(load_model(ort, model, [CPU], threads), "cpu", threads, "")
     reason = f"this ONNX Runtime {ort.__version__} was built without CUDA (gan-edge[cuda] has it)"
     if CUDA in ort.get_available_providers():
         from gan_runtime.devices.cuda import cuda_providers, open_on_cuda  # noqa: PLC0415  (only such builds need it)
 
-        session, reason = open_on_cuda(ort, model, cuda_providers(gpu), threads)
+        session, reason = open_on_cuda(ort, model, cuda_providers(is_device[1] or "0"), threads)
         if session is not None:
             return Session(session, "cuda" if device == "auto" else device, threads, "CUDA works here")
     if device != "auto":
@@ -80,21 +81,12 @@ def run_session(model: ModelFile, session: Session, outputs: list[str], feeds: d
     try:
         return onnx.run(outputs, feeds)  # type: ignore[no-any-return]
     except Exception as error:  # ONNX Runtime derives straight from Exception
-        reason = one_line(str(error))
-        raise DeviceError(
-            f"{model.path}: failed on {session.device} with {n} image{'s' * (n != 1)}: {reason}"
-        ) from None
+        from gan_runtime.devices.advice import failure  # noqa: PLC0415
+
+        raise DeviceError(f"{model.path}: {failure(session.device, n, one_line(str(error)))}") from None
 
 
 def check_threads(threads: int | None) -> None:
     """Raise InputError where a number of threads makes no sense."""
     if threads is not None and not 1 <= threads <= MAX_THREADS:
         raise InputError(f"threads {threads}: must be between 1 and {MAX_THREADS}")
-
-
-def _gpu(device: str) -> str:
-    """The number of the GPU that a device names, "0" where it names none. Raises InputError for an unknown device."""
-    numbered = re.fullmatch(r"cuda:(\d{1,3})", device, re.ASCII)
-    if device not in DEVICES and not numbered:
-        raise InputError(f"device {device!r}: choose one of {', '.join(DEVICES)}, or cuda:1 for the second GPU")
-    return str(int(numbered[1])) if numbered else "0"

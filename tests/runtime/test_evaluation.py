@@ -468,7 +468,7 @@ def test_large_networks_and_images_get_few_images_per_run(tmp_path: Path, monkey
     network = FeatureNetwork.load(any_features(tmp_path / "any.onnx"), "cpu")
     runs: list[int] = []
 
-    def run(self: FeatureNetwork, outputs: list[str], feeds: dict[str, Any], n: int) -> list[Any]:
+    def run(self: FeatureNetwork, outputs: list[str], feeds: dict[str, Any], n: int, chunk: int) -> list[Any]:
         runs.append(n)
         return [np.zeros((n, self.dim), np.float32)]
 

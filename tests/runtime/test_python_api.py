@@ -13,6 +13,7 @@ import onnx
 import pytest
 
 import gan_runtime
+from gan_runtime.devices.providers import parse_providers
 from gan_runtime.onnx_runtime import CPU, CUDA
 
 
@@ -134,7 +135,7 @@ def test_a_numbered_gpu_without_cuda_says_so(conditional_model: Path) -> None:
 
 
 def test_providers_are_passed_on(generator: gan_runtime.Generator, conditional_model: Path) -> None:
-    for providers in ([CPU], [(CPU, {"use_arena": "0"})]):
+    for providers in ([CPU], [(CPU, {"use_arena": "0"})], ["cpu"]):
         other = gan_runtime.load(conditional_model, providers=providers)
         assert other.session.onnx.get_providers() == [CPU]
         assert other.session.device == "cpu"
@@ -155,3 +156,32 @@ def test_providers_are_passed_on(generator: gan_runtime.Generator, conditional_m
 def test_bad_providers_are_refused(conditional_model: Path, options: dict, kind: type, message: str) -> None:
     with pytest.raises(kind, match=message):
         gan_runtime.load(conditional_model, **options)
+
+
+def test_a_device_may_name_providers(generator: gan_runtime.Generator, conditional_model: Path) -> None:
+    for device in (CPU, f"{CPU}:use_arena=0", "cpu:use_arena=0,x=y=z:1"):
+        other = gan_runtime.load(conditional_model, device)
+        assert (other.session.device, other.session.reason) == ("cpu", "providers were given")
+        np.testing.assert_array_equal(other.sample(9, seed=2), generator.sample(9, seed=2))
+        assert pickle.loads(pickle.dumps(other)) == other
+
+
+def test_the_syntax_of_providers() -> None:
+    import onnxruntime
+
+    text = "tensorrt:trt_fp16_enable=1,trt_engine_cache_path=C:\\a=b,CUDAExecutionProvider:device_id=1,cpu"
+    assert parse_providers(onnxruntime, text) == [
+        ("tensorrt", {"trt_fp16_enable": "1", "trt_engine_cache_path": "C:\\a=b"}),
+        (CUDA, {"device_id": "1"}),
+        ("cpu", {}),
+    ]
+    for wrong in ("", ",", "cpu,", "cpu,cuda:1", "cpu:=1", "=1", "a=1", "cpu:a", "cpu:a=1,nobody:b=1"):
+        with pytest.raises(gan_runtime.InputError, match="or name providers of ONNX Runtime"):
+            parse_providers(onnxruntime, wrong)
+
+
+def test_a_provider_of_another_build_is_named_with_it(conditional_model: Path) -> None:
+    with pytest.raises(
+        gan_runtime.DeviceError, match=r"provider 'openvino': this .* has .*cpu .*onnxruntime-openvino, in"
+    ):
+        gan_runtime.load(conditional_model, "openvino:device_type=GPU")

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-from gan_runtime.devices.cuda import MODEL, why_not_cuda
+from gan_runtime.devices import trial
 from gan_runtime.devices.processors import _cgroup_quota, available_cpus
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile, parse_model, read_model_file
@@ -85,9 +85,9 @@ def gpu_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Insta
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
 
-    why_not_cuda.cache_clear()
+    trial.forget()
     yield install
-    why_not_cuda.cache_clear()
+    trial.forget()
 
 
 def test_no_silent_cpu_session(gpu_wheel: Install, file: ModelFile, capfd: pytest.CaptureFixture[str]) -> None:
@@ -95,7 +95,8 @@ def test_no_silent_cpu_session(gpu_wheel: Install, file: ModelFile, capfd: pytes
     with pytest.raises(DeviceError) as refused:
         open_session(file, "cuda")
     reason = "libcublasLt.so.13: cannot open; Require cuDNN 9.* and CUDA 13.*"
-    assert str(refused.value) == f"device cuda: cannot be used: {reason}"
+    advice = "pip install 'gan-edge[cuda]' brings CUDA's and cuDNN's libraries"
+    assert str(refused.value) == f"device cuda: cannot be used: {reason}; {advice}"
     assert capfd.readouterr() == ("", "")
 
 
@@ -113,9 +114,12 @@ def test_auto_falls_back_and_says_why(gpu_wheel: Install, file: ModelFile, capfd
         ("pass", "without a reason"),
         (
             "os.write(2, b'2026-11-01 10:00:00.1 [E:onnxruntime:, x.cc:9 F] CUDA failure 100: no device\\n')",
-            "100: no dev",
+            "100: no device; there is no NVIDIA driver or no GPU here",
         ),
-        ("raise RuntimeError('CUDA failure 35: old driver')", "CUDA failure 35: old driver"),
+        (
+            "raise RuntimeError('CUDA failure 35: old driver')",
+            "CUDA failure 35: old driver; install a newer NVIDIA driver",
+        ),
         ("os.kill(os.getpid(), 11)", "ended by signal 11"),
     ],
 )
@@ -127,7 +131,7 @@ def test_another_reason_is_passed_on(gpu_wheel: Install, file: ModelFile, compla
 
 def test_a_trial_that_hangs_is_given_up(gpu_wheel: Install, file: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:
     gpu_wheel("import time; time.sleep(60)")
-    monkeypatch.setattr("gan_runtime.devices.cuda.TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("gan_runtime.devices.trial.TIMEOUT_SECONDS", 0.5)
     with pytest.raises(DeviceError, match=r"did not start within 0\.5 seconds"):
         open_session(file, "cuda")
 
@@ -142,8 +146,8 @@ def test_where_no_child_can_be_started_cuda_is_tried_in_the_process(
 
 
 def test_the_model_that_tries_cuda_is_valid(file: ModelFile) -> None:
-    onnx.checker.check_model(onnx.load_from_string(MODEL), full_check=True)
-    session = open_session(parse_model(MODEL, Path("probe.onnx")), "cpu")
+    onnx.checker.check_model(onnx.load_from_string(trial.MODEL), full_check=True)
+    session = open_session(parse_model(trial.MODEL, Path("probe.onnx")), "cpu")
     assert session.onnx.run(None, {"x": np.ones(1, np.float32)})[0].tolist() == [2.0]
 
 

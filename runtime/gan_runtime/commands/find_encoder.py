@@ -63,7 +63,7 @@ def open_encoder_of(generator: Generator, path: str | Path | None = None) -> Enc
         )
     model = read_model_file(path or beside)
     check_pair(model, generator.model)
-    return Encoder.open(model, generator.session.device, generator.threads)
+    return Encoder.open(model, **generator.place)
 
 
 def check_pair(encoder: ModelFile, generator: ModelFile) -> None:

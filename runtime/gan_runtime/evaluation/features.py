@@ -118,7 +118,7 @@ class FeatureNetwork(ImageReader):
     def _piece(self, values: int) -> int:
         """Images per run. Fewer of large images: memory is bounded, and a small network is not slower with few."""
         most = super()._piece(values)
-        if self.on_cuda or self.model.size >= LARGE:
+        if not self.on_cpu or self.model.size >= LARGE:
             return most
         return max(1, min(most, VALUES // max(1, values)))
 

@@ -327,7 +327,7 @@ def _inverse(translator: Translator, quiet: bool) -> Translator | None:
             why = "is of another training" if path.is_file() else "is missing"
             note(f"{path}: {why}; the cycle error of {translator.model.path} is not measured")
         return None
-    return Translator.load(path, str(translator.arguments["device"]), translator.threads)
+    return Translator.load(path, **translator.place)
 
 
 def _draw(path: Path, rows: list[Pictures]) -> None:

@@ -111,9 +111,10 @@ class ImageToImage(OnnxModel):
         n, height, width = images.shape[:3]
         if max(height, width) > self._window(tile, max(height, width)):
             return np.stack([self.run_picture(image, tile) for image in images])
-        piece = max(1, min(-(-n // self.threads), PIECE // (height * width * self.scale**2)))
+        share = -(-n // self.threads) if self.on_cpu else n
+        piece = max(1, min(share, PIECE // (height * width * self.scale**2)))
         pieces = [images[first : first + piece] for first in range(0, n, piece)]
-        return np.concatenate(list(self._mapped(self._run, pieces)))
+        return np.concatenate(list(self._mapped(lambda part: self._run(part, piece), pieces)))
 
     def _window(self, tile: int | None, side: int) -> int:
         """The side of tiles for images whose longer side is `side`; `side` or more for the whole images."""
@@ -134,7 +135,7 @@ class ImageToImage(OnnxModel):
 
     def _mapped(self, run: Run, inputs: Iterable[Pixels]) -> Iterator[Pixels]:
         """As `map`, so many inputs at a time as there are threads. A GPU computes one at a time."""
-        if self.session.device != "cpu":
+        if not self.on_cpu:
             yield from map(run, inputs)
             return
         waiting = iter(inputs)
@@ -145,8 +146,8 @@ class ImageToImage(OnnxModel):
         image: Pixels = self._run(picture[None])[0]
         return image
 
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        found: NDArray[np.uint8] = self.run([IMAGES], {SOURCE: np.ascontiguousarray(images)}, len(images))[0]
+    def _run(self, images: NDArray[np.uint8], chunk: int = 0) -> NDArray[np.uint8]:
+        found: NDArray[np.uint8] = self.run([IMAGES], {SOURCE: np.ascontiguousarray(images)}, len(images), chunk)[0]
         n, height, width, _ = images.shape
         expected = (n, self.scale * height, self.scale * width, self.manifest.output.channels)
         if found.shape != expected:

@@ -8,7 +8,15 @@ import typer
 from gan_runtime.terminal.commandline import VERSION_OPTION
 from gan_runtime.terminal.help import DATA, GENERAL, OUTPUT
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or cuda:1 for the second GPU.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        "--providers",
+        help="auto, cpu, cuda, or cuda:1 for the second GPU; or execution providers of ONNX Runtime, the preferred one "
+        "first, with options: tensorrt:trt_fp16_enable=1,cuda.",
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, max=1024, help="Number of CPU threads.", show_default="all allowed")
 ]
