@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT / "runtime"), str(ROOT / "trainer")]
 
+from gan_runtime.commands.bench import bench  # noqa: E402
 from gan_runtime.commands.data import data  # noqa: E402
 from gan_runtime.commands.encode import encode  # noqa: E402
 from gan_runtime.commands.evaluate import evaluate  # noqa: E402
@@ -27,7 +28,7 @@ from gan_trainer.commands.train import train  # noqa: E402
 
 app = new_app()
 app.command(cls=RecipeCommand)(train)
-for command in (export, sample, translate, upscale, info, data, encode, compare, features, project):
+for command in (export, sample, translate, upscale, info, data, encode, bench, compare, features, project):
     app.command(cls=GroupedCommand)(command)
 app.command("eval", cls=GroupedCommand)(evaluate)
 

@@ -33,6 +33,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run a command within this process: its exit code and what it printed."""
+    from gan_runtime.commands import bench as cli_bench
     from gan_runtime.commands import data as cli_data
     from gan_runtime.commands import encode as cli_encode
     from gan_runtime.commands import evaluate as cli_eval
@@ -54,6 +55,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         "gan-data": cli_data.data_main,
         "gan-translate": cli_translate.translate_main,
         "gan-upscale": cli_upscale.upscale_main,
+        "gan-bench": cli_bench.bench_main,
         "gan-encode": cli_encode.encode_main,
         "gan-eval": cli_eval.eval_main,
         "gan-compare": cli_compare.compare_main,

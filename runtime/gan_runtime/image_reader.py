@@ -74,6 +74,11 @@ class ImageReader(OnnxModel):
             chunk = max(chunk, *map(len, pieces), 0)
             yield from self.workers.map(run, pieces, repeat(chunk))
 
+    def piece_size(self, values: int) -> int:
+        """Images of `values` values each per run."""
+        most = PIECE if not self.on_cpu or self.model.size < LARGE else FEW
+        return max(1, min(most, PIXELS // max(1, values)))
+
     def check_size(self, size: ImageSize, what: str) -> None:
         """Raise InputError where images of `size` are not what the file takes."""
         if not self.size.takes(size):
@@ -83,10 +88,5 @@ class ImageReader(OnnxModel):
         if batch.dtype != np.uint8 or batch.ndim != 4:
             raise InputError(f"images {batch.dtype} {list(batch.shape)}: {self.model.path} takes uint8 [n, h, w, c]")
         self.check_size(ImageSize(*batch.shape[1:]), "images")
-        piece = self._piece(batch[:1].size)
+        piece = self.piece_size(batch[:1].size)
         return [batch[first : first + piece] for first in range(0, len(batch), piece)]
-
-    def _piece(self, values: int) -> int:
-        """Images of `values` values each per run."""
-        most = PIECE if not self.on_cpu or self.model.size < LARGE else FEW
-        return max(1, min(most, PIXELS // max(1, values)))

@@ -75,6 +75,8 @@ class Manifest:
         training: where the model comes from, free form.
         quality: what was measured of it, free form.
         pictures: how pictures became the training images (`gan_runtime.images.recorded`); empty if they were arrays.
+        flops: floating-point operations of one image in convolutions and matrix products, two per multiplication and
+            addition; of a network that takes images of any size, per pixel of its input. 0 if that is not known.
     """
 
     name: str
@@ -82,10 +84,12 @@ class Manifest:
     training: dict[str, Any] = field(default_factory=dict)
     quality: list[dict[str, Any]] = field(default_factory=list)
     pictures: dict[str, Any] = field(default_factory=dict)
+    flops: int = 0
 
     def __post_init__(self) -> None:
         for key, kind in {"name": str, "task": str, "training": dict, "quality": list, "pictures": dict}.items():
             check_type(key, getattr(self, key), kind)
+        check_count("flops", self.flops, most=None, least=0)
         if not self.task:
             raise InputError("task: is empty")
         for entry in self.quality:

@@ -1,8 +1,8 @@
 """Every command of the documentation is run, in order, as a reader would; every option that it names exists.
 
 The commands of blocks marked `sh` are run in a folder with the shipped model and some photos. They run in this process:
-processes of their own would import torch again and again, and other tests start those. gan-train is shortened; what
-cannot be run there is listed below, with the place where it is run.
+processes of their own would import torch again and again, and other tests start those. gan-train and gan-bench are
+shortened; what cannot be run there is listed below, with the place where it is run.
 """
 
 import re
@@ -36,6 +36,7 @@ COMMANDS = (
     "gan-translate",
     "gan-upscale",
     "gan-encode",
+    "gan-bench",
     "gan-info",
     "gan-data",
     "gan-eval",
@@ -61,6 +62,7 @@ FASHION = ROOT.parent / "shared" / "data" / "fashion-mnist"  # on some machines
 LONG = "gan-compare"  # an hour or so; tests/trainer/test_compare.py runs it with few digits
 NEED_FASHION = ("gan-train fashion-mnist", "gan-export runs/fashion-mnist")
 SHORT = ("--images", "192", "--batch-size", "32", "--threads", "1")
+BRIEF = ("--seconds", "0.01", "--batches", "8", "--threads", "1")
 LONGER = ("--images", "256")  # than what SHORT has
 OTHER_TOOLS = {"--extra-index-url", "--cfg"}  # options of pip and of the trainings of others that the text may mention
 
@@ -121,12 +123,14 @@ def test_every_command_runs(document: Path, reader: Path, small_mnist: None, cal
     for command in wanted:
         assert not set(command) & set("|&;<>$`*?~\\"), "a shell would read it in another way"
         program, *arguments = shlex.split(command)
-        done = call(program, *arguments, *(shortened(arguments) if program == "gan-train" else ()))
+        done = call(program, *arguments, *shortened(program, arguments))
         assert done.code == 0, (command, done.err[-3000:])
 
 
-def shortened(arguments: list[str]) -> tuple[str, ...]:
-    """What is added to the arguments of gan-train, so that it does not take minutes."""
+def shortened(program: str, arguments: list[str]) -> tuple[str, ...]:
+    """What is added to the arguments of gan-train and gan-bench, so that they do not take minutes."""
+    if program != "gan-train":
+        return BRIEF if program == "gan-bench" else ()
     if "--resume" in arguments:
         return LONGER if "--images" in arguments else ()
     return SHORT

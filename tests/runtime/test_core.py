@@ -41,6 +41,6 @@ def test_the_core_imports_no_room_above_it(path: Path) -> None:
 
 def test_the_rooms_are_all_known() -> None:
     assert {
-        "commands", "data", "datasets", "evaluation", "image_to_image", "images", "laboratory", "outputs", "terminal",
-        "transform",
+        "bench", "commands", "data", "datasets", "evaluation", "image_to_image", "images", "laboratory", "outputs",
+        "terminal", "transform",
     } == ROOMS  # fmt: skip

@@ -90,9 +90,9 @@ def encoded(
         InputError, DataError: an image cannot be read, there are too many for one picture, or the generator
             is conditional and `label` is None.
     """
-    from gan_runtime.commands.encoding import encode_images
     from gan_runtime.commands.find_encoder import open_encoder_of
     from gan_runtime.images.recorded import pictures_for
+    from gan_runtime.outputs.encoded import encode_images
     from gan_runtime.outputs.reconstructions import reconstruction_layout
 
     opened = open_encoder_of(generator, encoder)

@@ -22,6 +22,11 @@ def resident_memory(root: Path = ROOT) -> int | None:
     return _kilobytes(root / "proc/self/status", "VmRSS")
 
 
+def peak_memory(root: Path = ROOT) -> int | None:
+    """The most bytes of this process that were in memory at a time; None where they are not known."""
+    return _kilobytes(root / "proc/self/status", "VmHWM")
+
+
 def check_memory(what: str, needed: float, free: int | None) -> None:
     """Raise DeviceError if `what` needs more bytes than are free. Nothing is refused where that is not known."""
     if free is not None and needed > free:

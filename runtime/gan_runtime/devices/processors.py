@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import time
 from math import ceil
 from pathlib import Path
 
@@ -27,6 +28,35 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
         return None
 
 
+class Others:
+    """The processor time of other programs since this object was made."""
+
+    def __init__(self, path: Path = Path("/proc/stat")) -> None:
+        self._path = path
+        self._began, self._busy = time.monotonic(), _busy_seconds(path)
+        self._own = time.process_time()
+
+    def share(self) -> float | None:
+        """Which part of the processors that this process may use they had, 0 to 1; None if that is not known."""
+        busy = _busy_seconds(self._path)
+        if busy is None or self._busy is None:
+            return None
+        own, seconds = time.process_time() - self._own, time.monotonic() - self._began
+        return min(1.0, max(0.0, (busy - self._busy - own) / (seconds * len(os.sched_getaffinity(0)))))
+
+
+def _busy_seconds(path: Path) -> float | None:
+    """Processor time of all programs, and what the host of a virtual machine took, on the processors of this one."""
+    try:
+        lines = [line.split() for line in path.read_text().splitlines()]
+        allowed = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        counts = [list(map(int, values)) for name, *values in lines if name in allowed]
+        ticks = sum(sum(values[:3]) + sum(values[5:8]) for values in counts)  # without idle, iowait and guests
+    except (AttributeError, OSError, ValueError):  # Linux alone has it
+        return None
+    return ticks / os.sysconf("SC_CLK_TCK") if counts else None
+
+
 def cpu_kind() -> str:
     """The kind of processor: on another one the last digits of floating-point results may be others."""
     about = _cpuinfo()
@@ -34,6 +64,12 @@ def cpu_kind() -> str:
     vectors = re.findall(r"\b(?:avx|fma|amx|sve|asimd)\w*", about)  # virtual machines hide the model
     known = sorted({*models, *vectors}) or [platform.processor()]
     return " ".join((platform.machine(), *known))
+
+
+def cpu_name() -> str:
+    """The name of the processor, for people."""
+    names = re.findall(r"^model name\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _cpuinfo(path: Path = Path("/proc/cpuinfo")) -> str:

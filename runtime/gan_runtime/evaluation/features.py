@@ -115,9 +115,9 @@ class FeatureNetwork(ImageReader):
                 "--features"
             ) from None
 
-    def _piece(self, values: int) -> int:
+    def piece_size(self, values: int) -> int:
         """Images per run. Fewer of large images: memory is bounded, and a small network is not slower with few."""
-        most = super()._piece(values)
+        most = super().piece_size(values)
         if not self.on_cpu or self.model.size >= LARGE:
             return most
         return max(1, min(most, VALUES // max(1, values)))

@@ -1,5 +1,6 @@
 """Flags shared by several commands."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,22 @@ import typer
 
 from gan_runtime.terminal.commandline import VERSION_OPTION
 from gan_runtime.terminal.help import DATA, GENERAL, OUTPUT
+
+AUTO = "auto"
+
+
+def auto_or(least: int, most: int, what: str) -> Callable[[str], int | None]:
+    """A parser of numbers in a range; None for "auto". `what` describes them in the message about others."""
+
+    def parse(text: str) -> int | None:
+        if text == AUTO:
+            return None
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise typer.BadParameter(f"{text!r} is neither {AUTO} nor {what}")
+        return int(text)
+
+    return parse
+
 
 Device = Annotated[
     str,
@@ -18,7 +35,13 @@ Device = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None, typer.Option(min=1, max=1024, help="Number of CPU threads.", show_default="all allowed")
+    int | None,
+    typer.Option(
+        help="Number of CPU threads, 1 to 1024: auto takes all processors that affinity and container allow.",
+        show_default=AUTO,
+        parser=auto_or(1, 1024, "a number from 1 to 1024"),
+        metavar="auto|N",
+    ),
 ]
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder with the files of the data set.", show_default=False, rich_help_panel=DATA)

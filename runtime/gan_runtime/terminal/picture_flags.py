@@ -4,23 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
+from gan_runtime.terminal.flags import AUTO, auto_or
 from gan_runtime.terminal.help import DATA, OUTPUT
 
-AUTO = "auto"
 AS_TRAINED = "as the model was trained"
 
 
 def _option(text: str, *names: str, default: str | bool = False, group: str | None = DATA, **settings: Any) -> Any:
     return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
-
-
-def _tile(text: str) -> int | None:
-    """The side of a tile; None for "auto"."""
-    if text == AUTO:
-        return None
-    if not text.isdecimal():
-        raise typer.BadParameter(f"{text!r} is neither auto nor a number of pixels")
-    return int(text)
 
 
 Size = Annotated[
@@ -63,7 +54,7 @@ Tile = Annotated[
     _option(
         "Largest side in pixels of the tiles that large images are run in: auto chooses it by the memory, 0 runs the "
         "whole image.",
-        "--tile", default=AUTO, group=None, parser=_tile, metavar="auto|N",
+        "--tile", default=AUTO, group=None, parser=auto_or(0, 2**31 - 1, "a number of pixels"), metavar="auto|N",
     ),
 ]  # fmt: skip
 Format = Annotated[

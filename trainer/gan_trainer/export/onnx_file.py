@@ -20,6 +20,7 @@ from gan_runtime.manifest import METADATA_KEY, GenerateManifest, Manifest, Synth
 from gan_runtime.model_file import ModelFile, parse_model
 from gan_trainer.export.activations import largest_activation
 from gan_trainer.export.manifest import to_json
+from gan_trainer.export.operations import operations_of
 
 OPSETS = range(13, 21)
 RANDOM = {  # evaluation mode removes a Dropout from the graph, unless it is active
@@ -250,6 +251,7 @@ def finish(
     del model.metadata_props[:]
     if isinstance(manifest, GenerateManifest | SynthesizeManifest) and manifest.styles:
         manifest = replace(manifest, activations=largest_activation(model))
+    manifest = replace(manifest, flops=operations_of(model, manifest))
     onnx.helper.set_model_props(model, {METADATA_KEY: to_json(manifest)})
     try:
         onnx.checker.check_model(model, full_check=True)

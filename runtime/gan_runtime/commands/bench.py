@@ -1,0 +1,132 @@
+"""gan-bench: measure what this host does with a model. Heavy modules are imported when the command runs."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gan_runtime.terminal.commandline import print_result, run
+from gan_runtime.terminal.flags import Device, Json, Quiet, Version
+from gan_runtime.terminal.foreign_flags import with_assumptions
+
+if TYPE_CHECKING:
+    from gan_runtime.foreign import Assumptions
+    from gan_runtime.onnx_model import OnnxModel
+
+
+def _numbers(least: int, most: int) -> Any:
+    """A parser of numbers with commas between them."""
+
+    def parse(text: str) -> tuple[int, ...]:
+        words = [word.strip() for word in text.split(",")]
+        if not all(word.isdecimal() and least <= int(word) <= most for word in words):
+            raise typer.BadParameter(f"{text!r} must be numbers from {least} to {most}, with commas between them")
+        return tuple(map(int, words))
+
+    return parse
+
+
+def _option(text: str, *names: str, default: str | bool = False, **settings: Any) -> Any:
+    return typer.Option(*names, help=text, show_default=default, **settings)
+
+
+@with_assumptions
+def bench(
+    model: Annotated[
+        str, typer.Argument(help="A .onnx file, or the name of a shipped model.", metavar="MODEL", show_default=False)
+    ],
+    batches: Annotated[
+        Any,
+        _option(
+            "Batch sizes.", "--batches", metavar="N,N…", parser=_numbers(1, 65536), default="1, and those around auto"
+        ),
+    ] = None,
+    threads: Annotated[
+        Any,
+        _option(
+            "Numbers of CPU threads.", "--threads", metavar="N,N…", parser=_numbers(1, 1024),
+            default="1, and half and all that are allowed",
+        ),
+    ] = None,
+    tiles: Annotated[
+        Any,
+        _option(
+            "Networks for pictures of any size: sides of tiles.", "--tiles", metavar="N,N…",
+            parser=_numbers(1, 65536), default="those around auto",
+        ),
+    ] = None,
+    picture: Annotated[
+        tuple[int, int],
+        _option(
+            "Networks for pictures of any size: the picture that auto chooses the tiles for.", "--size",
+            metavar="WIDTH HEIGHT", min=1, max=65536, default="1920 1080",
+        ),
+    ] = (1920, 1080),
+    seconds: Annotated[
+        float, _option("How long each setting is measured.", "--seconds", min=0.01, max=3600, default=True)
+    ] = 1.0,
+    chart: Annotated[
+        Path | None, _option("Write a .png: a bar chart of the results.", "--picture", metavar="FILE")
+    ] = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    as_json: Json = False,
+    version: Version = False,
+    *,
+    assumptions: "Assumptions | None",
+) -> None:  # fmt: skip
+    """Measure the speed and the memory of a model on this host, and recommend a batch size, threads and tiles.
+
+    Batches, numbers of threads and sides of tiles are measured in turn, beside the limits of the host: the peak of
+    matrix products in float32, and the bandwidth of the memory. The setting that the other commands take by themselves
+    (auto) is one of them.
+    """
+    from gan_runtime.bench.measured import measure, steps
+    from gan_runtime.bench.plan import settings_of
+    from gan_runtime.bench.report import report_of, text_of
+    from gan_runtime.bench.work import work_of
+    from gan_runtime.errors import InputError
+    from gan_runtime.files import check_writable
+    from gan_runtime.terminal.progress import progress
+
+    if chart is not None:
+        if chart.suffix.lower() != ".png":
+            raise InputError(f"{chart}: --picture writes PNG files; end the name in .png")
+        check_writable(chart)
+    opened = _open(model, device, quiet, assumptions)
+    work = work_of(opened, picture)
+    automatic = work.automatic()
+    settings = settings_of(work, automatic, batches or (), threads or (), tiles or ())
+    with progress("measuring", steps(settings), "measurements", quiet=quiet) as advance:
+        report = report_of(work, measure(work, automatic, settings, seconds, picture, advance))
+    if chart is not None:
+        from gan_runtime.bench.chart import chart as drawn
+        from gan_runtime.images.grids import save_png
+
+        save_png(chart, drawn(report))
+    print_result(text_of(report), report if as_json else None)
+
+
+def bench_main() -> None:
+    """Entry point of gan-bench."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each thread has a matrix product of its own
+    run(bench, "gan-bench")
+
+
+def _open(name: str, device: str, quiet: bool, assumptions: "Assumptions | None") -> "OnnxModel":
+    """The model, of any task."""
+    from gan_runtime.commands.open_model import open_generator
+    from gan_runtime.manifest import read_manifest
+    from gan_runtime.model_file import read_model_file
+    from gan_runtime.models import find_model
+    from gan_runtime.opening import open_model
+    from gan_runtime.terminal.text import note
+
+    model = read_model_file(find_model(name))
+    if read_manifest(model) is None:
+        return open_generator(name, device, None, quiet, assumptions)
+    opened: OnnxModel = open_model(model, device)
+    if device == "auto" and not quiet:
+        note(f"device: {opened.session.device}, {opened.session.reason}")
+    return opened
