@@ -95,12 +95,20 @@ def check_indices(seed: int, start: int, n: int) -> None:
 def inverse_normal_cdf(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """Quantiles of N(0, 1) at 0 < p < 1, any shape, to about 16 digits (Wichura 1988, AS 241)."""
     q = p - 0.5
-    normal = q * _ratio(_CENTRE, 0.180625 - q * q)
+    normal = _ratio(_CENTRE, 0.180625 - q * q)
+    normal *= q
     outer = np.abs(q) > 0.425
-    distance = np.sqrt(-_log(np.where(q < 0, p, 1.0 - p)[outer]))
-    magnitude = np.where(distance <= 5.0, _ratio(_SHOULDER, distance - 1.6), _ratio(_TAIL, distance - 5.0))
-    normal[outer] = np.copysign(magnitude, q[outer])
+    normal[outer] = _outer_quantiles(p[outer], q[outer])
     return normal
+
+
+def _outer_quantiles(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
+    distance = np.sqrt(-_log(np.where(q < 0, p, 1.0 - p)))
+    magnitude = _ratio(_SHOULDER, distance - 1.6)
+    far = distance > 5.0  # a few values in 10^11
+    if far.any():
+        magnitude[far] = _ratio(_TAIL, distance[far] - 5.0)
+    return np.copysign(magnitude, q)
 
 
 def default_labels(start: int, n: int, classes: int) -> NDArray[np.int64]:
@@ -110,13 +118,15 @@ def default_labels(start: int, n: int, classes: int) -> NDArray[np.int64]:
 
 def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: NDArray[np.float64]) -> NDArray[np.float64]:
     numerator, denominator = (_polynomial(row, x) for row in coefficients)
-    return numerator / denominator
+    numerator /= denominator
+    return numerator
 
 
 def _polynomial(coefficients: tuple[float, ...], x: NDArray[np.float64]) -> NDArray[np.float64]:
     value = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
-        value = value * x + coefficient
+    for coefficient in coefficients[1:]:  # in place: new arrays of this size would leave the caches
+        value *= x
+        value += coefficient
     return value
 
 

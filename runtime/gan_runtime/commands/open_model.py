@@ -3,15 +3,14 @@
 from typing import TYPE_CHECKING
 
 from gan_runtime.generator import Generator
-from gan_runtime.image_to_image.model import ImageToImage
 from gan_runtime.manifest import ImageToImageManifest, read_manifest
 from gan_runtime.model_file import read_model_file
 from gan_runtime.models import find_model
-from gan_runtime.opening import open_model
 from gan_runtime.terminal.text import note
 
 if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions
+    from gan_runtime.image_to_image.model import ImageToImage
 
 
 def open_generator(
@@ -43,12 +42,14 @@ def open_generator(
     return generator
 
 
-def open_with_fingerprint(path: str, device: str, threads: int | None) -> Generator | ImageToImage:
+def open_with_fingerprint(path: str, device: str, threads: int | None) -> "Generator | ImageToImage":
     """Open the generator, translator or upscaler at `path`, for a comparison with its fingerprint.
 
     Raises:
         ModelError, DeviceError, InputError: as `Generator.open`.
     """
+    from gan_runtime.opening import open_model
+
     model = read_model_file(find_model(path))
     if not isinstance(read_manifest(model), ImageToImageManifest):
         return open_generator(path, device, threads)

@@ -14,6 +14,7 @@ from gan_runtime.errors import OutputError
 from gan_runtime.files.places import check_writable
 
 TEMPORARY = ".gan-edge-*.tmp"
+BUFFER = 2**16  # bytes: each call of the system has a price
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
         with _blaming(path):
             raw = _Target(temporary, "xb")
             raw.path = path
-        with closing(io.BufferedWriter(raw)) as file:
+        with closing(io.BufferedWriter(raw, BUFFER)) as file:
             yield file
             with _blaming(path):
                 file.flush()

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write
+from gan_runtime.images import png_writing
+from gan_runtime.images.bands import banded
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -101,9 +103,9 @@ def to_pillow(picture: NDArray[np.uint8]) -> "Image.Image":
     return Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)
 
 
-def write_png(file: BinaryIO, picture: NDArray[np.uint8], compress_level: int = 6) -> None:
-    """Write uint8 [h, w, c], grey or RGB, as PNG; `compress_level` is 0 (fast) to 9 (small)."""
-    to_pillow(picture).save(file, "png", compress_level=compress_level)
+def write_png(file: BinaryIO, picture: NDArray[np.uint8]) -> None:
+    """Write uint8 [h, w, c], grey or RGB, as PNG."""
+    png_writing.write_png(file, banded(picture), level=png_writing.SMALL_LEVEL)
 
 
 def save_png(path: Path, picture: NDArray[np.uint8]) -> None:

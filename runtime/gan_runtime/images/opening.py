@@ -15,10 +15,10 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from gan_runtime.errors import DataError
+from gan_runtime.images.png_writing import PNG
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")  # none that starts another program
 MAX_PROFILE = 8 * 2**20  # bytes of a colour profile; profiles of printers have up to 4 MB
-PNG = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"tRNS", b"eXIf")  # ancillary chunks that are kept for Pillow
 PNG_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 PNG_COLOUR = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")

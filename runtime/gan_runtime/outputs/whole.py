@@ -2,11 +2,12 @@
 
 import struct
 import zlib
+from functools import cache
 from typing import BinaryIO
 
-BLOCK, RECORD_SIZE = 512, 10240  # POSIX.1-1988 (ustar)
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
+from gan_runtime.images.png_writing import COLOUR_TYPES, PNG
+
+BLOCK, RECORD_SIZE, NAME = 512, 10240, 100  # bytes of POSIX.1-1988 (ustar)
 
 
 def is_png(content: bytes, shape: tuple[int, ...]) -> bool:
@@ -17,9 +18,9 @@ def is_png(content: bytes, shape: tuple[int, ...]) -> bool:
     """
     height, width, channels = shape
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[channels], 0, 0, 0)
-    if not content.startswith(SIGNATURE + struct.pack(">I", 13) + header):
+    if not content.startswith(PNG + struct.pack(">I", 13) + header):
         return False
-    at = len(SIGNATURE)
+    at = len(PNG)
     while at + 12 <= len(content):
         end = at + 12 + int.from_bytes(content[at : at + 4])
         if end > len(content) or zlib.crc32(content[at + 4 : end - 4]) != int.from_bytes(content[end - 4 : end]):
@@ -31,12 +32,24 @@ def is_png(content: bytes, shape: tuple[int, ...]) -> bool:
 
 
 def tar_header(name: str, size: int) -> bytes:
-    """The header of a member, without owner and time. (TarFile would keep all headers in memory.)"""
+    """The header of a member, without owner and time: as of `tarfile.TarInfo`, in a tenth of its time.
+
+    (TarFile would keep all headers in memory.)
+    """
+    owner, time, rest, checksum = _fixed_fields()
+    name_field, size_field = name.encode(errors="surrogateescape"), b"%011o\0" % size
+    checksum += sum(name_field) + sum(size_field)
+    return name_field.ljust(NAME, b"\0") + owner + size_field + time + b"%06o\0 " % checksum + rest
+
+
+@cache
+def _fixed_fields() -> tuple[bytes, bytes, bytes, int]:
+    """What stands between name and size, between size and checksum, after it, and the sum of it all."""
     import tarfile  # noqa: PLC0415
 
-    info = tarfile.TarInfo(name)
-    info.size = size
-    return info.tobuf(tarfile.USTAR_FORMAT)
+    empty = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
+    owner, time, rest = empty[NAME:124], empty[136:148], empty[156:]
+    return owner, time, rest, sum(owner + time + b" " * 8 + rest)  # a checksum counts as spaces in itself
 
 
 def next_member(file: BinaryIO, name: str) -> bytes | None:
