@@ -135,6 +135,10 @@ class OnnxModel:
             raise InputError(f"{path}: no such file, and a model is pickled as its path; write it to one and load that")
         return _reopen, (type(self), str(path.resolve()), self.model.sha256, dict(self.arguments))
 
+    def sent_to(self, device: str, threads: int) -> Self:
+        """This model, which is opened on `device` with so many threads where it is unpickled."""
+        return replace(self, arguments={**self.arguments, "device": device, "threads": threads})
+
     def run(self, outputs: list[str], feeds: dict[str, Any], n: int, chunk: int = 0) -> list[Any]:
         """The `outputs` of one run on n rows.
 

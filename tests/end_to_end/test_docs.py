@@ -56,6 +56,8 @@ ELSEWHERE = {
     "gan-eval photos.onnx photos/ --features inception.onnx --n 50000": "by hand: it takes hours",
     "python benchmarks/quality.py --check": "by hand before a model is shipped: it trains for 12 minutes",
     "gan-eval exported/stacked-mnist-quick.onnx stacked-mnist --n 26000": "benchmarks/laboratory.py, minutes long",
+    "gan-sample --n 1000000 --ray digits.tar": "tests/end_to_end/test_ray.py, with fewer images",
+    "gan-upscale photos/ --ray 10.0.0.1:6379 large/": "tests/end_to_end/test_ray.py, on another host",
     "ls dist": "tests/end_to_end/test_installation.py",
 }
 FASHION = ROOT.parent / "shared" / "data" / "fashion-mnist"  # on some machines
@@ -64,7 +66,7 @@ NEED_FASHION = ("gan-train fashion-mnist", "gan-export runs/fashion-mnist")
 SHORT = ("--images", "192", "--batch-size", "32", "--threads", "1")
 BRIEF = ("--seconds", "0.01", "--batches", "8", "--threads", "1")
 LONGER = ("--images", "256")  # than what SHORT has
-OTHER_TOOLS = {"--extra-index-url", "--cfg"}  # options of pip and of the trainings of others that the text may mention
+OTHER_TOOLS = {"--extra-index-url", "--cfg", "--array", "--gres", "--requeue"}  # of pip, trainings of others, Slurm
 
 
 def blocks(document: Path, language: str) -> list[str]:

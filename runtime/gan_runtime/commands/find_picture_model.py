@@ -1,7 +1,7 @@
 """Which translator or upscaler a command takes: the one that is named, or the newest in ./exported."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from gan_runtime.commands.find_model import newest_of
 from gan_runtime.errors import ModelError
@@ -13,6 +13,9 @@ from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import EXPORTED, INVERSE_SUFFIX, find_model
 from gan_runtime.terminal.text import note
 
+if TYPE_CHECKING:
+    from gan_runtime.outputs.cluster import Cluster
+
 Kind = TypeVar("Kind", bound=ImageToImage)
 WANTED: dict[type[ImageToImage], tuple[type[ImageToImageManifest], str, str]] = {  # manifest, name, recipes
     Translator: (TranslateManifest, "translator", "pix2pix or cyclegan"),
@@ -21,7 +24,12 @@ WANTED: dict[type[ImageToImage], tuple[type[ImageToImageManifest], str, str]] = 
 
 
 def open_picture_model(
-    kind: type[Kind], path: str | None, device: str, threads: int | None, quiet: bool = False
+    kind: type[Kind],
+    path: str | None,
+    device: str,
+    threads: int | None,
+    quiet: bool = False,
+    cluster: "Cluster | None" = None,
 ) -> Kind:
     """Open the model at `path`, or the newest one; print the chosen model and device on stderr unless `quiet`.
 
@@ -30,13 +38,17 @@ def open_picture_model(
         path: of the file, or None.
         device, threads: as for `gan_runtime.load`.
         quiet: print nothing.
+        cluster: where it is used, if not here. It is opened on the CPU here, and as the parts need it there.
 
     Raises:
         ModelError, DeviceError, InputError: as `OnnxModel.open`; also if no file is named and there is none.
     """
     model, remarks = (read_model_file(find_model(path)), []) if path else newest(kind)
-    opened = kind.open(model, device, threads)
-    if device == "auto":
+    if cluster:
+        opened = kind.open(model, "cpu", cluster.cpus).sent_to(cluster.device, cluster.cpus)
+    else:
+        opened = kind.open(model, device, threads)
+    if device == "auto" and not cluster:
         remarks.append(f"device: {opened.session.device}, {opened.session.reason}")
     for remark in () if quiet else remarks:
         note(remark)

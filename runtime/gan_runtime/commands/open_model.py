@@ -11,12 +11,20 @@ from gan_runtime.terminal.text import note
 if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions
     from gan_runtime.image_to_image.model import ImageToImage
+    from gan_runtime.outputs.cluster import Cluster
 
 
 def open_generator(
-    path: str | None, device: str, threads: int | None, quiet: bool = False, assumptions: "Assumptions | None" = None
+    path: str | None,
+    device: str,
+    threads: int | None,
+    quiet: bool = False,
+    assumptions: "Assumptions | None" = None,
+    cluster: "Cluster | None" = None,
 ) -> Generator:
     """Open the generator at `path`, or the default model; print the chosen model and device on stderr unless `quiet`.
+
+    For a cluster it is opened on the CPU here, and as the parts need it there.
 
     Raises:
         ModelError, DeviceError, InputError: as `Generator.open`.
@@ -34,10 +42,13 @@ def open_generator(
         model, remarks = default_model()
         for remark in remarks:
             say(remark)
-    generator = Generator.open(model, device, threads, assumptions)
+    if cluster:
+        generator = Generator.open(model, "cpu", 1, assumptions).sent_to(cluster.device, cluster.cpus)
+    else:
+        generator = Generator.open(model, device, threads, assumptions)
     if generator.signature.assumed:
         say(f"model: {model.path}, {generator.signature.assumed}")
-    if device == "auto":
+    if device == "auto" and not cluster:
         say(f"device: {generator.session.device}, {generator.session.reason}")
     return generator
 

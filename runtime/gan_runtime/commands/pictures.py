@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_runtime import __version__
 from gan_runtime.errors import IncompleteError, InputError
@@ -19,6 +19,9 @@ from gan_runtime.transform.places import Place, check_apart, check_free, place_o
 from gan_runtime.transform.report import Report
 from gan_runtime.transform.settings import Settings
 from gan_runtime.transform.transform import Transform
+
+if TYPE_CHECKING:
+    from gan_runtime.outputs.cluster import Cluster
 
 TRANSLATION, UPSCALING = ("prepare", "size", "compare"), ("alpha", "metadata")  # settings in reports
 
@@ -42,6 +45,7 @@ class Asked:
     compare: bool = False
     keep_metadata: bool = False
     shard: str | None = None
+    cluster: "Cluster | None" = None
 
     @property
     def share(self) -> Share:
@@ -68,6 +72,8 @@ def checked(asked: Asked) -> Place:
         raise InputError("--json: cannot be combined with an image on stdout; name an output file")
     if asked.share != WHOLE and not place.is_folder:
         raise InputError(f"--shard {asked.shard}: divides the images of a folder; name a folder as the output")
+    if asked.cluster and not place.is_folder:
+        raise InputError("--ray: divides the images of a folder; name a folder as the output")
     if asked.truth == STDIN:
         raise InputError("--truth -: the truth is not read from stdin; name a file or a folder")
     if asked.truth is not None and not asked.compare:
@@ -92,6 +98,7 @@ def transform(asked: Asked, place: Place, model: PictureModel, settings: Setting
         truth=asked.truth,
         recursive=asked.recursive,
         share=asked.share,
+        cluster=asked.cluster,
         quiet=asked.quiet,
     )
     failed = bool(report.bad) and not asked.skip_bad
@@ -133,6 +140,7 @@ def _as_json(asked: Asked, report: Report, model: PictureModel, settings: Settin
         "scale": model.scale,
         "device": model.device,
         "threads": model.threads,
+        **(asked.cluster.report() if asked.cluster else {}),
         "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},
         "seconds": round(seconds, 3),
         "megapixels": round(report.pixels / 1e6, 3),

@@ -8,7 +8,7 @@ import typer
 
 from gan_runtime import __version__
 from gan_runtime.terminal.commandline import print_result, run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Shard, Threads, Version
+from gan_runtime.terminal.flags import Device, Json, Quiet, Ray, Shard, Threads, Version
 from gan_runtime.terminal.foreign_flags import with_assumptions
 from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
 from gan_runtime.terminal.text import note
@@ -144,6 +144,7 @@ def sample(
         int | None, _option("Images per .tar file.", min=1, max=10**9, group=OUTPUT, default="10,000")
     ] = None,
     shard: Shard = None,
+    ray: Ray = None,
     quiet: Quiet = False,
     as_json: Json = False,
     version: Version = False,
@@ -151,6 +152,7 @@ def sample(
     assumptions: "Assumptions | None",
 ) -> None:
     """Sample images from an exported generator with ONNX Runtime."""
+    from gan_runtime.commands.cluster_option import cluster_of
     from gan_runtime.commands.open_model import open_generator
     from gan_runtime.commands.style_options import check_space, check_style_options, parse_mix, style_report
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
@@ -160,10 +162,11 @@ def sample(
     began = time.perf_counter()
     *images, output = files
     _check_alone(as_json and output == STDOUT, latents is not None and bool(n is not None or seed or start))
-    kind = kind_of(output)
+    kind, cluster = kind_of(output), cluster_of(ray, device, threads, quiet)
     given = _given(
         rows=rows, columns=columns, padding=padding, scale=scale, by_class=by_class or None,
         frames=frames, fps=fps, shard_size=shard_size, share=None if shard is None else share_of(shard),
+        cluster=cluster,
         space=space, class_walk=class_walk or None, mix=parse_mix(mix), coarse=coarse,
     )  # fmt: skip
     check_options(kind, given)
@@ -177,7 +180,7 @@ def sample(
         check_mode(images, output, kind, reconstruct=reconstruct, interpolate=interpolate, given=asked)
     check_output(output)
     options = Options(**given, quiet=quiet)
-    generator = open_generator(model, device, threads, quiet, assumptions)
+    generator = open_generator(model, device, threads, quiet, assumptions, cluster)
     number = None if label is None else _class_of(generator, label, quiet)
     shown = None
     if pictures:
@@ -213,6 +216,7 @@ def sample(
         **style_report(source, styling),
         **outcome.report(),
         **_describe(generator),
+        **(cluster.report() if cluster else {}),
         **(shown.report() if shown else {}),
         "seconds": round(time.perf_counter() - began, 3),
     }

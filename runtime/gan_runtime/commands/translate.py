@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gan_runtime.terminal.commandline import run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Shard, Threads, Version
+from gan_runtime.terminal.flags import Device, Json, Quiet, Ray, Shard, Threads, Version
 from gan_runtime.terminal.help import OUTPUT
 from gan_runtime.terminal.picture_flags import (
     FollowLinks,
@@ -76,12 +76,14 @@ def translate(
     max_pixels: MaxPixels = None,
     skip_bad: SkipBad = False,
     shard: Shard = None,
+    ray: Ray = None,
     follow_links: FollowLinks = False,
     quiet: Quiet = False,
     as_json: Json = False,
     version: Version = False,
 ) -> None:  # fmt: skip
     """Translate images with an exported pix2pix or CycleGAN and ONNX Runtime: one image, a folder, an animation."""
+    from gan_runtime.commands.cluster_option import cluster_of
     from gan_runtime.commands.find_picture_model import open_picture_model
     from gan_runtime.commands.pictures import TRANSLATION, Asked, checked, transform
     from gan_runtime.image_to_image.translator import Translator
@@ -105,9 +107,10 @@ def translate(
         truth=truth,
         compare=compare,
         shard=shard,
+        cluster=cluster_of(ray, device, threads, quiet),
     )
     place = checked(asked)
-    translator = open_picture_model(Translator, model, device, threads, quiet)
+    translator = open_picture_model(Translator, model, device, threads, quiet, asked.cluster)
     given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}
     like = pictures_for([translator.model], given, (lambda remark: None) if quiet else note)
     settings = Settings(Encoding(place.suffix, quality, like.background), like, size, tile, prepare or "", compare)

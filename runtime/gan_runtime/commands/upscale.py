@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gan_runtime.terminal.commandline import run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Shard, Threads, Version
+from gan_runtime.terminal.flags import Device, Json, Quiet, Ray, Shard, Threads, Version
 from gan_runtime.terminal.help import OUTPUT
 from gan_runtime.terminal.picture_flags import (
     FollowLinks,
@@ -73,12 +73,14 @@ def upscale(
     max_pixels: MaxPixels = None,
     skip_bad: SkipBad = False,
     shard: Shard = None,
+    ray: Ray = None,
     follow_links: FollowLinks = False,
     quiet: Quiet = False,
     as_json: Json = False,
     version: Version = False,
 ) -> None:  # fmt: skip
     """Enlarge images with an exported super-resolution network and ONNX Runtime: one image of any size, a folder."""
+    from gan_runtime.commands.cluster_option import cluster_of
     from gan_runtime.commands.find_picture_model import open_picture_model
     from gan_runtime.commands.pictures import UPSCALING, Asked, checked, transform
     from gan_runtime.image_to_image.upscaler import Upscaler
@@ -101,9 +103,10 @@ def upscale(
         UPSCALING,
         keep_metadata=keep_metadata,
         shard=shard,
+        cluster=cluster_of(ray, device, threads, quiet),
     )
     place = checked(asked)
-    upscaler = open_picture_model(Upscaler, model, device, threads, quiet)
+    upscaler = open_picture_model(Upscaler, model, device, threads, quiet, asked.cluster)
     given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}
     like = pictures_for([upscaler.model], given, (lambda remark: None) if quiet else note)
     encoding = Encoding(place.suffix, quality, like.background, keep_metadata)

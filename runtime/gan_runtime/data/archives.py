@@ -7,8 +7,11 @@ import zipfile
 import zlib
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from gan_runtime.data.entries import (
     Bad,
@@ -72,13 +75,6 @@ def list_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
         else:
             entries[name] = info
 
-    def read(name: str) -> bytes:
-        try:
-            with archive.open(entries[name]) as file:
-                return read_limited(file)
-        except DAMAGE as error:
-            raise DataError(f"damaged in the archive: {error or 'it ends too early'}") from None
-
     return Listing(
         path=path,
         names=tuple(sorted(name for name in entries if is_picture(name))),
@@ -88,8 +84,32 @@ def list_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
         left_out=dict(sorted(Counter(left_out.values()).items())),
         label_file=shallowest(label_files),
         stamp=stamp_of(path.resolve(), {"": stat_stamp(path)}),
-        read=read,
+        read=_Members(path, archive, entries),
     )
+
+
+@dataclass(frozen=True)
+class _Members:
+    """Reads the members of an open archive by name. It is pickled as the path of the archive, which is opened again."""
+
+    path: Path
+    archive: zipfile.ZipFile
+    entries: dict[str, zipfile.ZipInfo]
+
+    def __call__(self, name: str) -> bytes:
+        try:
+            with self.archive.open(self.entries[name]) as file:
+                return read_limited(file)
+        except DAMAGE as error:
+            raise DataError(f"damaged in the archive: {error or 'it ends too early'}") from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened_again, (self.path.absolute(),)
+
+
+@lru_cache(maxsize=2)  # a job reads pictures, and perhaps their truths
+def _opened_again(path: Path) -> Any:
+    return list_archive(path, zipfile.ZipFile(path)).read
 
 
 def _outermost_left_out(path: PurePosixPath) -> PurePosixPath | None:

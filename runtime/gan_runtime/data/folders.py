@@ -3,6 +3,7 @@
 import os
 import stat
 from collections import Counter
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from gan_runtime.data.entries import (
@@ -39,10 +40,6 @@ def list_folder(folder: Path, follow_links: bool) -> Listing:
         else:
             stamps[name] = stat_stamp(path)
 
-    def read(name: str) -> bytes:
-        with (root / name).open("rb") as file:
-            return read_limited(file)
-
     return Listing(
         path=folder,
         names=tuple(sorted(stamps)),
@@ -52,8 +49,13 @@ def list_folder(folder: Path, follow_links: bool) -> Listing:
         left_out=dict(sorted(left_out.items())),
         label_file=shallowest(label_files),
         stamp=stamp_of(root, stamps),
-        read=read,
+        read=partial(_read, root),
     )
+
+
+def _read(root: Path, name: str) -> bytes:
+    with (root / name).open("rb") as file:
+        return read_limited(file)
 
 
 def _walk(root: Path, follow_links: bool, bad: list[Bad], left_out: Counter[str]) -> tuple[list[str], list[str]]:

@@ -1,8 +1,9 @@
 """A folder with one PNG per image, and a table of the labels."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import chain
@@ -19,11 +20,13 @@ from gan_runtime.outputs.arrays import in_pieces
 from gan_runtime.outputs.names import Names, file_names
 from gan_runtime.outputs.options import Options, Outcome
 from gan_runtime.outputs.pipeline import batches, png_encoder
-from gan_runtime.outputs.share import WHOLE, Share, of_all_shares
+from gan_runtime.outputs.share import WHOLE, of_all_shares
 from gan_runtime.outputs.source import Source
 from gan_runtime.outputs.whole import is_png
+from gan_runtime.terminal.progress import progress
 
 RECORD, LABELS = "request.json", "labels.csv"
+PART = 1000  # images of a part on a cluster
 Ranges: TypeAlias = list[tuple[int, int]]
 """Images as (first, count)."""
 
@@ -53,7 +56,7 @@ def write_folder(output: str, source: Source, options: Options) -> Outcome:
     made = partial(_files_in, folder) if share == WHOLE else partial(_images_in, folder, names, own)
     with made_folder(output), resume.claimed(output, folder / RECORD, wanted, made, share):
         missing, damaged = _missing(folder, source, names, own)
-        _remove_leftovers(folder, names, missing, share)
+        _remove_leftovers(folder, names, missing, alone=share == WHOLE)
         table = source.classes and not _is_whole(folder / LABELS, source, names)
         if table and (folder / LABELS).exists():
             damaged.append(LABELS)
@@ -62,7 +65,8 @@ def write_folder(output: str, source: Source, options: Options) -> Outcome:
         resume.say_kept(output, kept, len(own), options.quiet)
         resume.say_empty(output, share, own, options.quiet)
         if missing:
-            _write_images(folder, source, names, missing, (kept, len(own)), options)
+            write = _write_on_cluster if options.cluster else _write_images
+            write(folder, source, missing, (kept, len(own)), options)
         if table:  # the last file: the job is complete
             _write_labels(folder / LABELS, source, names)
     return Outcome(output, kept)
@@ -75,10 +79,8 @@ def others(folder: Path) -> Iterator[str]:
     return (name for name in names if name not in records and not fnmatchcase(name, TEMPORARY))
 
 
-def _write_images(
-    folder: Path, source: Source, names: Names, missing: Ranges, done: tuple[int, int], options: Options
-) -> None:
-    images = _each(missing)
+def _write_images(folder: Path, source: Source, missing: Ranges, done: tuple[int, int], options: Options) -> None:
+    images, names = _each(missing), file_names(str(folder), source)
     with png_encoder(source) as encode, batches(source, missing, done=done, quiet=options.quiet) as made:
         for png in chain.from_iterable(map(encode, made)):
             path = folder / names[next(images)]
@@ -88,13 +90,32 @@ def _write_images(
                 file.write(png)
 
 
+def _write_on_cluster(folder: Path, source: Source, missing: Ranges, done: tuple[int, int], options: Options) -> None:
+    assert options.cluster
+    work = partial(_part, folder.absolute(), source, replace(options, cluster=None, quiet=True))
+    images = list(_each(missing))
+    with progress("sampling", done[1], source.unit, done[0], options.quiet) as advance:
+        for part, _ in options.cluster.map(work, images, PART):
+            advance(len(part))
+
+
+def _part(folder: Path, source: Source, options: Options, images: Sequence[int]) -> None:
+    """Write these images, in a process of a cluster."""
+    first = images[0]
+    wanted = np.zeros(images[-1] - first + 1, bool)
+    wanted[np.subtract(images, first)] = True
+    missing = [(first + image, count) for image, count in ranges(wanted)]
+    _remove_leftovers(folder, file_names(str(folder), source), missing, alone=False)
+    _write_images(folder, source, missing, (0, 0), options)
+
+
 def _each(images: Ranges) -> Iterator[int]:
     return chain.from_iterable(range(first, first + count) for first, count in images)
 
 
-def _remove_leftovers(folder: Path, names: Names, missing: Ranges, share: Share) -> None:
-    """Remove what a killed process left; of a share only what is its own, because others may be writing theirs."""
-    if share == WHOLE:
+def _remove_leftovers(folder: Path, names: Names, missing: Ranges, *, alone: bool) -> None:
+    """Remove what a killed process left; of a part only what is its own, because others may be writing theirs."""
+    if alone:
         for part in names.folders(folder):
             remove_leftovers(part)
         return

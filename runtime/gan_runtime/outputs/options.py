@@ -2,11 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_runtime.errors import InputError
 from gan_runtime.images.grids import Layout
 from gan_runtime.outputs.share import WHOLE, Share
+
+if TYPE_CHECKING:
+    from gan_runtime.outputs.cluster import Cluster
 
 FOLDER, STDOUT = "/", "-"  # kinds of output without a suffix
 WALKS = (".gif", ".webp")
@@ -26,7 +29,9 @@ BELONGS = {  # all other options apply to every kind
     "coarse": (".png", STDOUT),
     "shard_size": (".tar",),
     "share": (".tar", FOLDER),
+    "cluster": (".tar", FOLDER),
 }
+FLAGS = {"share": "--shard", "cluster": "--ray"}  # of options with other names
 DEFAULT_N, DEFAULT_WALKS, DEFAULT_ROWS, DEFAULT_POINTS = 64, 16, 8, 10_000
 MOST_CLASSES_SHOWN = 20  # default number of images of an animation
 
@@ -63,6 +68,8 @@ class Options:
     """Images per .tar file."""
     share: Share = WHOLE
     """The part of a folder or of shards that is written; other processes write the others."""
+    cluster: "Cluster | None" = None
+    """Where the parts of a folder or of shards are computed and written; in this process if None."""
     quiet: bool = False
     """Print no progress and no messages on stderr."""
 
@@ -133,7 +140,7 @@ def check_points(output: str, kind: str, options: Options) -> None:
 
 def flag(name: str) -> str:
     """The option as it is written on a command line."""
-    return "--shard" if name == "share" else f"--{name.replace('_', '-')}"
+    return FLAGS.get(name, f"--{name.replace('_', '-')}")
 
 
 def _listed(kinds: tuple[str, ...]) -> str:

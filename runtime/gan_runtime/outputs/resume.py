@@ -97,11 +97,11 @@ def is_made(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
-def say_damaged(output: str, names: list[str], quiet: bool) -> None:
-    """Print the names of damaged files, which will be written again."""
+def say_damaged(output: str, names: list[str], quiet: bool, *, written: bool = False) -> None:
+    """Print the names of damaged files, which will be, or have been, written again."""
     if names and not quiet:
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-        note(f"{output}: damaged, will be written again: {', '.join(names[:SHOWN])}{more}")
+        note(f"{output}: damaged, {'' if written else 'will be '}written again: {', '.join(names[:SHOWN])}{more}")
 
 
 def say_without_input(output: str, names: list[str], quiet: bool) -> None:

@@ -1,7 +1,8 @@
 """Write shards: tar files in the layout of WebDataset, with a fixed number of images each."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,7 @@ from gan_runtime.outputs.options import Options, Outcome
 from gan_runtime.outputs.pipeline import Encode, Images, batches, png_encoder
 from gan_runtime.outputs.source import Source
 from gan_runtime.outputs.whole import BLOCK, is_png, next_member, tar_end, tar_header
+from gan_runtime.terminal.progress import progress
 
 
 def check_shards(output: str) -> None:
@@ -27,34 +29,77 @@ def check_shards(output: str) -> None:
     resume.check_place(output, _record(path), iter(sorted(shard.name for shard in _existing(path).values())))
 
 
+@dataclass(frozen=True)
+class _State:
+    """The state of some shards: the numbers of those to write, the names of damaged ones, the images of the others."""
+
+    missing: list[int]
+    damaged: list[str]
+    kept: int
+
+
 def write_shards(output: str, source: Source, options: Options) -> Outcome:
     """Write out-00000.tar and so on for out.tar, or the contiguous part of them that `options.share` names.
 
     Existing shards are kept.
     """
     check_shards(output)
-    path, size, names = Path(output), options.shard_size, file_names(output, source, in_shards=True)
+    path, size = Path(output), options.shard_size
+    file_names(output, source, in_shards=True)
     numbers = options.share.part(-(-source.n // size))
-    paths = {number: path.with_name(shard_name(path, number)) for number in numbers}
-    n = sum(_images_in(number, source.n, size) for number in numbers)
     wanted, made = resume.request(source, shard_size=size), partial(_made, path, numbers)
     with resume.claimed(output, _record(path), wanted, made, options.share):
-        missing = [number for number, shard in paths.items() if not _is_whole(shard, source, names, number, size)]
-        kept = n - sum(_images_in(number, source.n, size) for number in missing)
-        resume.say_damaged(output, [paths[number].name for number in missing if paths[number].exists()], options.quiet)
-        resume.say_kept(output, kept, n, options.quiet)
         resume.say_empty(output, options.share, numbers, options.quiet)
-        if missing:
-            remove_leftovers_of(path.parent, [paths[number].name for number in missing])
-            _write_missing(path, source, names, missing, (kept, n), options)
-    return Outcome(_pattern(path, numbers), kept, tuple(map(str, paths.values())))
+        kept = (_on_cluster if options.cluster else _here)(output, source, numbers, options)
+    shards = tuple(str(path.with_name(shard_name(path, number))) for number in numbers)
+    return Outcome(_pattern(path, numbers), kept, shards)
+
+
+def _here(output: str, source: Source, numbers: Sequence[int], options: Options) -> int:
+    """Write the shards that are missing or damaged. How many images the others have."""
+    path, n = Path(output), _images_in(numbers, source.n, options.shard_size)
+    state = _state(path, source, numbers, options.shard_size)
+    resume.say_damaged(output, state.damaged, options.quiet)
+    resume.say_kept(output, state.kept, n, options.quiet)
+    _write(path, source, state.missing, (state.kept, n), options)
+    return state.kept
+
+
+def _on_cluster(output: str, source: Source, numbers: Sequence[int], options: Options) -> int:
+    """As `_here`, each shard as a part of its own."""
+    assert options.cluster
+    size, kept, damaged = options.shard_size, 0, list[str]()
+    work = partial(_part, Path(output).absolute(), source, replace(options, cluster=None, quiet=True))
+    n = _images_in(numbers, source.n, size)
+    with progress("sampling", n, source.unit, quiet=options.quiet) as advance:
+        for part, state in options.cluster.map(work, numbers):
+            kept, damaged = kept + state.kept, damaged + state.damaged
+            advance(_images_in(part, source.n, size))
+    resume.say_damaged(output, sorted(damaged), options.quiet, written=True)
+    resume.say_kept(output, kept, n, options.quiet)
+    return kept
+
+
+def _part(path: Path, source: Source, options: Options, numbers: Sequence[int]) -> _State:
+    """Write the shards that are missing or damaged, in a process of a cluster. The state that they were in."""
+    state = _state(path, source, numbers, options.shard_size)
+    _write(path, source, state.missing, (0, 0), options)
+    return state
+
+
+def _state(path: Path, source: Source, numbers: Sequence[int], size: int) -> _State:
+    names = file_names(str(path), source, in_shards=True)
+    paths = {number: path.with_name(shard_name(path, number)) for number in numbers}
+    missing = [number for number, shard in paths.items() if not _is_whole(shard, source, names, number, size)]
+    damaged = [paths[number].name for number in missing if paths[number].exists()]
+    return _State(missing, damaged, _images_in(set(numbers) - set(missing), source.n, size))
 
 
 def _is_whole(path: Path, source: Source, names: Names, number: int, size: int) -> bool:
     """Whether a shard exists and is complete."""
     if not resume.is_made(path):
         return False
-    first, count = number * size, _images_in(number, source.n, size)
+    first, count = number * size, _images_in([number], source.n, size)
     labels = source.labels(first, count)
     with path.open("rb") as file:
         for i in range(count):
@@ -74,15 +119,18 @@ def shard_name(path: Path, number: int | str) -> str:
     return f"{path.stem}-{digits}{path.suffix}"
 
 
-def _write_missing(
-    path: Path, source: Source, names: Names, missing: list[int], done: tuple[int, int], options: Options
-) -> None:
-    size = options.shard_size
-    wanted = ((number * size, _images_in(number, source.n, size)) for number in missing)
+def _write(path: Path, source: Source, missing: list[int], done: tuple[int, int], options: Options) -> None:
+    """Write shards. `done` is what the progress bar begins with, and its length."""
+    if not missing:
+        return
+    size, names = options.shard_size, file_names(str(path), source, in_shards=True)
+    paths = {number: path.with_name(shard_name(path, number)) for number in missing}
+    remove_leftovers_of(path.parent, [shard.name for shard in paths.values()])
+    wanted = ((number * size, _images_in([number], source.n, size)) for number in missing)
     with png_encoder(source) as encode, batches(source, wanted, done=done, quiet=options.quiet) as images:
-        for number in missing:
-            with atomic_write(path.with_name(shard_name(path, number))) as file:
-                _write_shard(file, source, names, number * size, _images_in(number, source.n, size), images, encode)
+        for number, shard in paths.items():
+            with atomic_write(shard) as file:
+                _write_shard(file, source, names, number * size, _images_in([number], source.n, size), images, encode)
 
 
 def _write_shard(
@@ -110,8 +158,9 @@ def _label_name(name: str) -> str:
     return f"{Path(name).stem}.cls"
 
 
-def _images_in(number: int, n: int, size: int) -> int:
-    return min(size, n - number * size)
+def _images_in(numbers: Collection[int], n: int, size: int) -> int:
+    """How many of n images these shards have."""
+    return sum(min(size, n - number * size) for number in numbers)
 
 
 def _record(path: Path) -> Path:

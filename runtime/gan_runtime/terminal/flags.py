@@ -62,4 +62,15 @@ Shard = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="[HOST:PORT]",
+        help="Folder or shards: hand the parts to a Ray cluster: the one at this address, else that of RAY_ADDRESS or "
+        "of this host. --threads and --device are those of a part: 1, and the CPU unless cuda is given.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
 Version = Annotated[bool, VERSION_OPTION]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import click
 from typer.core import TyperCommand
@@ -10,6 +11,8 @@ DATA, GENERAL, OUTPUT = "Data", "General", "Output"  # groups of options shared 
 RANGE = re.compile(r"(?:([\d.]+)<=)?x(?:<=([\d.]+)|>=([\d.]+))")
 WORDS = re.compile(r"\[default: \((.*?)\)(?=[\];])")  # a default that is described, in typer's parentheses
 ENDLESS = 10**12  # bounds of this size or more are not shown
+RAY = "--ray"  # its value may be left out, which typer knows no way to say
+ADDRESS = re.compile(r"auto|local|\S+:\d+|\S+://\S+")
 
 
 class GroupedCommand(TyperCommand):
@@ -22,6 +25,12 @@ class GroupedCommand(TyperCommand):
         """The parameters that are listed."""
         return self.get_params(ctx)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the words of a command line. Called by click."""
+        return super().make_context(info_name, with_addresses(args), parent, **extra)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the lists of arguments and options. Called by click."""
         groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
@@ -32,6 +41,15 @@ class GroupedCommand(TyperCommand):
             if groups[title]:
                 with formatter.section(title):
                     formatter.write_dl(groups[title])
+
+
+def with_addresses(args: list[str]) -> list[str]:
+    """The words of a command line, in which `RAY` has a value: "" if no address follows."""
+    following = [*args[1:], ""]
+    return [
+        f"{RAY}=" if word == RAY and not ADDRESS.fullmatch(after) else word
+        for word, after in zip(args, following, strict=True)
+    ]
 
 
 def _group(parameter: click.Parameter) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from gan_runtime.data.entries import Bad
 from gan_runtime.data.entries import in_order as by_name
@@ -25,8 +25,12 @@ from gan_runtime.transform.running import Made
 from gan_runtime.transform.table import Row, Table, digest, digest_of
 from gan_runtime.transform.transform import Transform
 
+if TYPE_CHECKING:
+    from gan_runtime.outputs.cluster import Cluster
+
 TABLE = "files.jsonl"
 REQUEST_VERSION = 1
+PART = 16  # pictures of a part on a cluster, at most
 Notices = list[tuple[str, float]]
 
 
@@ -45,12 +49,15 @@ class Task:
 
 @dataclass(frozen=True)
 class _Result:
-    """What became of a task: a file, or the reason why there is none."""
+    """What became of a task: a file and its row in the table, or the reason why there is none."""
 
-    task: Task
-    made: Made | None
-    reason: str
-    notices: Notices
+    made: Made | None = None
+    row: Row | None = None
+    reason: str = ""
+    notices: Notices = field(default_factory=list)
+
+
+Results: TypeAlias = Iterator[tuple[Task, _Result]]
 
 
 def transform_folder(
@@ -59,6 +66,7 @@ def transform_folder(
     truths: Sequence[Input | None],
     transform: Transform,
     share: Share = WHOLE,
+    cluster: "Cluster | None" = None,
     *,
     quiet: bool,
 ) -> Report:
@@ -73,6 +81,7 @@ def transform_folder(
         truths: of each picture, the one that its output should be, or None.
         transform: what is done with each picture.
         share: the part of the pictures that is written; other processes write the others.
+        cluster: where they are computed and written; in this process if None.
         quiet: no progress and no messages on stderr.
 
     Raises:
@@ -93,19 +102,31 @@ def transform_folder(
             note(f"{entry.name}: {entry.reason}")
         resume.say_empty(place.output, share, tasks, quiet)
         table, missing = _missing(place.output, tasks, share, transform.workers, quiet)
-        results = _run(folder, table, tasks, missing, transform, quiet)
+        work = (
+            _on_cluster(folder, table, transform, missing, cluster)
+            if cluster
+            else _here(folder, table, transform, missing)
+        )
+        results = _run(work, transform.model.doing, tasks, missing, quiet)
     return _report(place, len(tasks), bad, len(tasks) - len(missing), results)
 
 
 def _remove_leftovers(folder: Path, tasks: list[Task], share: Share) -> None:
     """Remove what a killed process left; of a share only what is its own, because others may be writing theirs."""
-    paths = [folder / task.name for task in tasks]
-    for part in {folder, *(path.parent for path in paths)}:
-        if share == WHOLE:
+    if share == WHOLE:
+        for part in {folder, *((folder / task.name).parent for task in tasks)}:
             remove_leftovers(part)
-        else:
-            table = share.beside(folder / TABLE).name
-            remove_leftovers_of(part, [table, *(path.name for path in paths if path.parent == part)])
+        return
+    remove_leftovers_of(folder, [share.beside(folder / TABLE).name])
+    _remove_leftovers_of(folder, tasks)
+
+
+def _remove_leftovers_of(folder: Path, tasks: Sequence[Task]) -> None:
+    names: dict[Path, list[str]] = {}
+    for path in (folder / task.name for task in tasks):
+        names.setdefault(path.parent, []).append(path.name)
+    for part, own in names.items():
+        remove_leftovers_of(part, own)
 
 
 def _missing(output: str, tasks: list[Task], share: Share, threads: int, quiet: bool) -> tuple[Table, list[Task]]:
@@ -148,32 +169,56 @@ def _state(folder: Path, table: Table, task: Task) -> str:
         return "changed"
 
 
-def _run(
-    folder: Path, table: Table, tasks: list[Task], missing: list[Task], transform: Transform, quiet: bool
-) -> list[_Result]:
-    results = []
-    kept, work = len(tasks) - len(missing), partial(_finish, folder, table, transform)
-    with progress(transform.model.doing, len(tasks), "images", kept, quiet) as advance:
-        for result in in_order(work, missing, transform.workers, transform.stop):
-            results.append(result)
+def _run(made: Results, doing: str, tasks: list[Task], missing: list[Task], quiet: bool) -> list[tuple[Task, _Result]]:
+    """Follow the work on the `missing` tasks. What became of each, in their order."""
+    results = {}
+    with progress(doing, len(tasks), "images", len(tasks) - len(missing), quiet) as advance:
+        for task, result in made:
+            results[task.name] = result
             if not result.made and not quiet:
-                note(f"{result.task.file.shown}: {result.reason}")
+                note(f"{task.file.shown}: {result.reason}")
             advance(1)
-    return results
+    return [(task, results[task.name]) for task in missing]
 
 
-def _finish(folder: Path, table: Table, transform: Transform, task: Task) -> _Result:
-    """Write the file of a task, and its row in the table."""
+def _here(folder: Path, table: Table, transform: Transform, missing: list[Task]) -> Results:
+    """Write the files of tasks, several at a time."""
+
+    def work(task: Task) -> _Result:
+        result = _finish(folder, transform, task)
+        if result.row:
+            table.add(result.row)
+        return result
+
+    yield from zip(missing, in_order(work, missing, transform.workers, transform.stop), strict=True)
+
+
+def _on_cluster(folder: Path, table: Table, transform: Transform, missing: list[Task], cluster: "Cluster") -> Results:
+    """As `_here`, on a cluster: the rows are added as the parts end."""
+    for part, results in cluster.map(partial(_part, folder.absolute(), transform), missing, PART):
+        for task, result in zip(part, results, strict=True):
+            if result.row:
+                table.add(result.row)
+            yield task, result
+
+
+def _part(folder: Path, transform: Transform, tasks: Sequence[Task]) -> list[_Result]:
+    """Write the files of these tasks, in a process of a cluster."""
+    _remove_leftovers_of(folder, tasks)
+    return list(in_order(partial(_finish, folder, transform), tasks, transform.workers))
+
+
+def _finish(folder: Path, transform: Transform, task: Task) -> _Result:
+    """Write the file of a task."""
     notices: Notices = []
     try:
         content, truth = task.read()
         made = transform(content, partial(_written, folder, task), truth, notice=lambda *notice: notices.append(notice))
     except (DataError, InputError) as error:
-        return _Result(task, None, str(error), [])
+        return _Result(reason=str(error))
     except DeviceError as error:  # which would fail again
         raise DeviceError(f"{task.file.shown}: {error}") from None
-    table.add(Row(task.name, digest(content, truth), digest_of(folder / task.name)))
-    return _Result(task, made, "", notices)
+    return _Result(made, Row(task.name, digest(content, truth), digest_of(folder / task.name)), "", notices)
 
 
 @contextmanager
@@ -199,13 +244,13 @@ def _files(path: Path) -> Iterator[Path]:
     return (below for below in path.rglob("*") if below.is_file()) if path.is_dir() else iter([path])
 
 
-def _report(place: Place, n: int, bad: list[Bad], kept: int, results: list[_Result]) -> Report:
-    failed = [Bad(result.task.file.shown, result.reason) for result in results if not result.made]
+def _report(place: Place, n: int, bad: list[Bad], kept: int, results: list[tuple[Task, _Result]]) -> Report:
+    failed = [Bad(task.file.shown, result.reason) for task, result in results if not result.made]
     return Report.of(
         place.output,
         n + len(bad),
-        [result.made for result in results if result.made],
+        [result.made for _, result in results if result.made],
         kept=kept,
         bad=by_name([*bad, *failed]),
-        remarks=summarise([result.task.file.shown for result in results], [result.notices for result in results]),
+        remarks=summarise([task.file.shown for task, _ in results], [result.notices for _, result in results]),
     )

@@ -102,7 +102,7 @@ def _list(source: str, stack: ExitStack, follow_links: bool, recursive: bool) ->
     if not path.is_file():
         reason = "is not a regular file" if path.exists() else "no such file; name a picture that is there"
         raise DataError(f"{source}: {reason}")
-    return Inputs((Input(source, path.name, partial(_read_path, path)),))
+    return Inputs((Input(source, path.name, partial(_read_path, path.absolute())),))
 
 
 def _listed(source: str, listing: Listing) -> Inputs:

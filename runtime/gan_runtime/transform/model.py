@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from gan_runtime.errors import InputError
 from gan_runtime.image_to_image.model import ImageToImage
@@ -39,6 +39,7 @@ class PictureModel:
         prepared: how the inputs of its training were made, a key of `PREPARATIONS`; "" if they were pictures.
         keeps_grey: grey pictures give grey results and colour pictures colour ones, whatever the model takes.
         run: the model itself, which any number of threads may call at once.
+        opened: what it was made of. A model is pickled as this, and opened again.
     """
 
     task: str
@@ -55,6 +56,10 @@ class PictureModel:
     prepared: str
     keeps_grey: bool
     run: Run
+    opened: ImageToImage | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return model_of, (self.opened,)
 
     @property
     def mode(self) -> str:
@@ -115,4 +120,5 @@ def model_of(opened: ImageToImage) -> PictureModel:
         prepared=manifest.prepared if isinstance(manifest, TranslateManifest) else "",
         keeps_grey=opened.KEEPS_GREY,
         run=opened.bands,
+        opened=opened,
     )

@@ -1,6 +1,7 @@
 """Pictures from anywhere to a file, a folder or stdout."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gan_runtime.outputs.share import WHOLE, Share
 from gan_runtime.transform.folder import transform_folder
@@ -11,6 +12,9 @@ from gan_runtime.transform.single import transform_file
 from gan_runtime.transform.transform import Transform
 from gan_runtime.transform.truths import open_truths
 
+if TYPE_CHECKING:
+    from gan_runtime.outputs.cluster import Cluster
+
 
 def transform_pictures(
     place: Place,
@@ -20,6 +24,7 @@ def transform_pictures(
     truth: str | None = None,
     recursive: bool = True,
     share: Share = WHOLE,
+    cluster: "Cluster | None" = None,
     quiet: bool = False,
 ) -> Report:
     """Write the outputs of the pictures in `sources`.
@@ -31,6 +36,7 @@ def transform_pictures(
         truth: the picture that the output should be, or a folder or .zip of such pictures, to be shown beside outputs.
         recursive: also the pictures in sub-folders of folders and archives.
         share: the part of the pictures that is written, if the output is a folder.
+        cluster: where they are computed and written, if the output is a folder; in this process if None.
         quiet: no progress and no messages on stderr.
 
     Raises:
@@ -46,5 +52,5 @@ def transform_pictures(
         open_truths(truth, inputs, many=many, follow_links=follow_links) as truths,
     ):
         if place.is_folder:
-            return transform_folder(place, inputs, truths, transform, share, quiet=quiet)
+            return transform_folder(place, inputs, truths, transform, share, cluster, quiet=quiet)
         return transform_file(place, inputs.files[0], truths[0], transform, quiet=quiet)

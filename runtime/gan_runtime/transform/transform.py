@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -34,7 +34,10 @@ Out = Callable[[], AbstractContextManager[BinaryIO]]
 
 
 class Transform:
-    """A model and what else is done with each picture. Any number of threads may use it at once."""
+    """A model and what else is done with each picture. Any number of threads may use it at once.
+
+    It is pickled as the path of the model, which is opened again, and the settings.
+    """
 
     def __init__(self, model: PictureModel, settings: Settings) -> None:
         """Check the settings.
@@ -50,6 +53,9 @@ class Transform:
         self._auto, self._runner = AutoTile(model), Runner(model, alpha_by_network=settings.alpha == NETWORK)
         self._memory = Budget(MOST_PIXELS)
         self._animations = threading.BoundedSemaphore(MOST_ANIMATIONS)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Transform, (self.model, self.settings)
 
     @property
     def workers(self) -> int:

@@ -1,0 +1,137 @@
+"""Jobs on a local Ray cluster of two nodes, of which one is killed while it works."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import BIN
+from helpers import Result, leftovers
+from PIL import Image
+from translators import translator
+from upscalers import upscaler
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-edge[ray]'")
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+
+STORE = 80 * 2**20  # bytes of shared memory per node
+Call = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head with one processor; tests add nodes."""
+    from ray.cluster_utils import Cluster
+
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": STORE})
+    yield found
+    found.shutdown()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def workers(raylet: int) -> list[Path]:
+    """The processes that a node has started."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int((process / "stat").read_text().rpartition(")")[2].split()[1]) == raylet:
+                found.append(process)
+    return found
+
+
+def is_writing(process: Path) -> bool:
+    """Whether a process has a temporary file open."""
+    with suppress(OSError):
+        return any(path.readlink().name.endswith(".tmp") for path in (process / "fd").iterdir())
+    return False
+
+
+def kill_in_the_middle(cluster: Any, node: Any, job: subprocess.Popen[str]) -> None:
+    """Kill a node and the process in it that is writing a file, as a loss of power would."""
+    raylet = node.all_processes["raylet"][0].process.pid
+    while job.poll() is None:
+        for process in filter(is_writing, workers(raylet)):
+            os.kill(int(process.name), signal.SIGSTOP)
+            if is_writing(process):
+                os.kill(int(process.name), signal.SIGKILL)
+                cluster.remove_node(node, allow_graceful=False)
+                return
+            os.kill(int(process.name), signal.SIGCONT)
+        time.sleep(0.005)
+    raise AssertionError("the job ended before the node had work")
+
+
+def test_a_killed_node_loses_nothing(cluster: Any, process: Call, conditional_model: Path, tmp_path: Path) -> None:
+    request = ("--n", "4000", "--shard-size", "500", "--model", str(conditional_model), "--json")
+    node = cluster.add_node(num_cpus=1, object_store_memory=STORE)
+    Path("two").mkdir()
+    command = [str(BIN / "gan-sample"), *request, "--ray", cluster.address, "two/x.tar"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as job:
+        kill_in_the_middle(cluster, node, job)
+        out, err = job.communicate(timeout=300)
+    assert job.returncode == 0, err
+    assert "ray: 2 parts at a time, on cpu" in err
+    report = json.loads(out)
+    assert (report["kept"], report["shards"]["count"], report["ray"]) == (0, 8, cluster.address)
+    assert not leftovers(Path("two")), "also those of the process that was killed"
+    Path("one").mkdir()
+    alone = process("gan-sample", *request, "--threads", 1, "one/x.tar")
+    assert alone.code == 0, alone.err
+    assert files(Path("one")) == files(Path("two")), "the records, too"
+
+
+def test_a_folder_is_that_of_a_run_alone_and_is_continued(cluster: Any, call: Call, conditional_model: Path) -> None:
+    words = ("gan-sample", "--n", 50, "--model", conditional_model)
+    assert call(*words, "one/").code == 0
+    assert call(*words, "two/").code == 0
+    for name in ("00000007.png", "00000008.png", "labels.csv"):
+        Path("two", name).unlink()
+    Path("two/00000030.png").write_bytes(b"damaged")
+    done = call(*words, "--ray", cluster.address, "two/")
+    assert done.code == 0, done.err
+    assert {"two/: damaged, will be written again: 00000030.png", "two/: 47 of 50 images exist already"} <= set(
+        done.err.splitlines()
+    )
+    assert files(Path("one")) == files(Path("two"))
+
+
+@pytest.mark.parametrize("source", ["photos", "photos.zip"])
+def test_pictures_are_those_of_a_run_alone(cluster: Any, call: Call, source: str) -> None:
+    translator("invert.onnx")
+    rng = np.random.default_rng(0)
+    Path("photos/sub").mkdir(parents=True)
+    for name in ("a.png", "b.png", "sub/c.png", "d.png"):
+        Image.fromarray(rng.integers(0, 256, (9, 11, 3), np.uint8)).save(f"photos/{name}")
+    Path("photos/bad.png").write_bytes(b"not a picture")
+    shutil.make_archive("photos", "zip", "photos")
+    words = ("gan-translate", source, "--model", "invert.onnx", "--skip-bad", "--json")
+    alone, there = (call(*words, *more) for more in (("one/",), ("--ray", cluster.address, "two/")))
+    assert alone.code == there.code == 0, there.err
+    assert "bad.png" in there.err
+    same = ("n", "bad", "kept", "frames", "tiles", "model", "device")
+    assert [json.loads(alone.out)[key] for key in same] == [json.loads(there.out)[key] for key in same]
+    assert {name: sorted(content.splitlines()) for name, content in files(Path("one")).items()} == {
+        name: sorted(content.splitlines()) for name, content in files(Path("two")).items()
+    }, "the order of rows in the table is that in which the parts end"
+    assert json.loads(call(*words, "--ray", cluster.address, "two/").out)["kept"] == 4
+
+
+def test_what_a_part_refuses_is_one_line(cluster: Any, call: Call) -> None:
+    model = upscaler("x2.onnx", 2)
+    Path("photos").mkdir()
+    Image.new("RGB", (8, 8)).save("photos/a.png")
+    words = ("gan-upscale", "photos", "--model", model, "out/", "--ray", cluster.address)
+    assert call(*words, "--device", "cuda").refused("none of the cluster's 1 nodes has", "a GPU")
+    assert call(*words, "--threads", 64).refused("none of the cluster's 1 nodes has", "processors: 64")
