@@ -7,16 +7,15 @@ missed.
 """
 
 import hashlib
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from interleave import Row, machine, new_parser, publish
 from PIL import Image
+from processes import measured_process
 
 from gan_trainer.export.upscaler import upscaler_file
 from gan_trainer.networks.upscaling import new_upscaler
@@ -24,15 +23,6 @@ from gan_trainer.networks.upscaling import new_upscaler
 SCALE = 4
 PATTERN = 1000  # pixels, the side of the photo that large ones repeat
 CODE = "from gan_runtime.commands.upscale import upscale_main; upscale_main()"
-# A process begins with the largest memory of the one that it was forked from: this one is small.
-LAUNCHER = """
-import os, sys
-process = os.fork()
-if not process:
-    os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
-_, status, used = os.wait4(process, 0)
-print(status, used.ru_maxrss, used.ru_utime + used.ru_stime)
-"""
 
 
 def main() -> None:
@@ -81,18 +71,13 @@ def measured(folder: Path, size: str, tile: str, suffix: str, threads: int) -> R
     """A row: what a process of gan-upscale took."""
     out = folder / f"out{suffix}"
     arguments = ["--model", folder / "x.onnx", folder / "in.jpg", out, "--tile", tile, "--threads", threads]
-    began = time.perf_counter()
-    command = [sys.executable, "-I", "-S", "-c", LAUNCHER, "-c", CODE, *map(str, arguments), "--force", "--quiet"]
-    *_, last = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
-    status, kilobytes, cpu = last.split()
-    if status != "0":
-        sys.exit(f"gan-upscale ended with status {status}")
+    used = measured_process([sys.executable, "-c", CODE, *map(str, arguments), "--force", "--quiet"])
     return {
         "picture": size,
         "tiles": tile,
-        "peak MB": round(int(kilobytes) * 1024 / 1e6),
-        "CPU s": f"{float(cpu):.1f}",
-        "s": f"{time.perf_counter() - began:.1f}",
+        "peak MB": round(used.peak / 1e6),
+        "CPU s": f"{used.cpu_seconds:.1f}",
+        "s": f"{used.seconds:.1f}",
         "output MB": round(out.stat().st_size / 1e6, 1),
     }
 

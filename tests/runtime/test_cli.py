@@ -341,7 +341,7 @@ def test_options_are_grouped_and_defaults_and_ranges_are_words(call: Call) -> No
     ]  # fmt: skip
     words = " ".join(text.split())
     assert "--frames INTEGER Frames of an animation. [default: 96; 2 to 100000]" in words
-    assert "--device TEXT auto, cpu, cuda, or cuda:1 for the second GPU. [default: auto]" in words
+    assert "--device, --providers TEXT auto, cpu, cuda, or cuda:1 for the second GPU; or execution providers" in words
     assert "--rows INTEGER Rows of a grid. [1 to 1000000]" in words
     assert "--max-pixels INTEGER Refuse images with more pixels than this. [default: 200,000,000; at least 1]" in words
 

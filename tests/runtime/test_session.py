@@ -250,7 +250,8 @@ def test_threads_respect_affinity() -> None:
     ],
 )
 def test_container_quota(files: dict[str, str], quota: float | None, tmp_path: Path) -> None:
-    (tmp_path / "cpu").mkdir()
     for name, text in files.items():
-        (tmp_path / name).write_text(text + "\n")
+        path = tmp_path / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
     assert _cgroup_quota(tmp_path) == quota

@@ -1,6 +1,5 @@
 """gan-bench: measure what this host does with a model. Heavy modules are imported when the command runs."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,7 +109,6 @@ def bench(
 
 def bench_main() -> None:
     """Entry point of gan-bench."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each thread has a matrix product of its own
     run(bench, "gan-bench")
 
 

@@ -1,6 +1,5 @@
 """gan-eval: measure exported models and collections of images, next to reference values of real images."""
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -199,7 +198,6 @@ def evaluate(
 
 def eval_main() -> None:
     """Entry point of gan-eval."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the blocks are small: more threads only wait for each other
     run(evaluate, "gan-eval")
 
 

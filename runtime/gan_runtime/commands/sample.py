@@ -1,6 +1,5 @@
 """gan-sample: sample images with ONNX Runtime. Heavy modules are imported when the command runs."""
 
-import os
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -226,7 +225,6 @@ def sample(
 
 def sample_main() -> None:
     """Entry point of gan-sample."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix products here, and starting threads costs 18 ms
     run(sample, "gan-sample")
 
 

@@ -1,6 +1,5 @@
 """gan-translate: translate pictures with ONNX Runtime. Heavy modules are imported when the command runs."""
 
-import os
 import time
 from typing import Annotated, Any
 
@@ -122,7 +121,6 @@ def translate(
 
 def translate_main() -> None:
     """Entry point of gan-translate."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix products here, and starting threads costs 18 ms
     run(translate, "gan-translate")
 
 

@@ -1,6 +1,5 @@
 """gan-upscale: enlarge pictures with ONNX Runtime. Heavy modules are imported when the command runs."""
 
-import os
 import time
 from enum import StrEnum
 from typing import Annotated, Any
@@ -116,7 +115,6 @@ def upscale(
 
 def upscale_main() -> None:
     """Entry point of gan-upscale."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix products here, and starting threads costs 18 ms
     run(upscale, "gan-upscale")
 
 

@@ -3,13 +3,14 @@
 import re
 from pathlib import Path
 
+from gan_runtime.devices.cgroups import groups
 from gan_runtime.errors import DeviceError
 
 ROOT = Path("/")
 
 
 def available_memory(root: Path = ROOT) -> int | None:
-    """Bytes that this process can still use, by the system and the limit of its container (cgroup v2 or v1).
+    """Bytes that this process can still use, by the system and the limits of its control groups.
 
     None where neither is known: Linux alone has these files.
     """
@@ -41,15 +42,16 @@ def _of_system(root: Path) -> int | None:
 
 
 def _of_container(root: Path) -> int | None:
-    """What is left of the limit. Files that the system caches in memory count as free."""
-    groups = root / "sys/fs/cgroup"
-    for folder, limit, usage in (
-        (groups, "memory.max", "memory.current"),
-        (groups / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-    ):
+    """The least of what is left of the limits of the control groups of this process."""
+    return min((free for group in groups("memory", root) if (free := _left(group)) is not None), default=None)
+
+
+def _left(group: Path) -> int | None:
+    """What is left of the limit of a group. Files that the system caches in memory count as free."""
+    for limit, usage in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
         try:
-            most, used = (int((folder / name).read_text()) for name in (limit, usage))
-            cached = re.search(r"^(?:total_)?inactive_file (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE)
+            most, used = (int((group / name).read_text()) for name in (limit, usage))
+            cached = re.search(r"^(?:total_)?inactive_file (\d+)$", (group / "memory.stat").read_text(), re.MULTILINE)
         except (OSError, ValueError):  # not there, or "max"
             continue
         return max(0, most - used + (int(cached[1]) if cached else 0))

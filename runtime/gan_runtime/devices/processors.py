@@ -7,22 +7,29 @@ import time
 from math import ceil
 from pathlib import Path
 
+from gan_runtime.devices.cgroups import groups
+
 
 def available_cpus() -> int:
-    """Processors that affinity mask and container quota (cgroup v2 or v1) leave to this process, at least 1."""
+    """Processors that the affinity mask and the quotas of control groups leave to this process, at least 1."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cgroup_quota()
     return max(1, min(count, ceil(quota)) if quota else count)
 
 
-def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
+def _cgroup_quota(root: Path = Path("/")) -> float | None:
+    """The least quota of the control groups of this process, in processors; None if there is none."""
+    return min((quota for group in groups("cpu", root) if (quota := _quota(group))), default=None)
+
+
+def _quota(group: Path) -> float | None:
     try:
-        quota, period = (root / "cpu.max").read_text().split()
+        quota, period = (group / "cpu.max").read_text().split()
         return None if quota == "max" else int(quota) / int(period)
     except (OSError, ValueError):
         pass
     try:
-        quota, period = ((root / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
         return int(quota) / int(period) if int(quota) > 0 else None
     except (OSError, ValueError):
         return None

@@ -59,6 +59,9 @@ def leave(code: int) -> NoReturn:
 def run_app(app: typer.Typer, name: str) -> int:
     """Run `app` and return the exit code. Sets signal handlers, streams and environment variables of the process."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reads it when it is imported
+    # Matrix products of NumPy are small here, or in threads of their own: more threads would only wait for each other.
+    # To start them takes 18 ms, and there would be one per processor of the host, whatever its container allows.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, _on_sigterm)
     hangup = getattr(signal, "SIGHUP", None)  # the terminal was closed; nohup ignores the signal
     if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:

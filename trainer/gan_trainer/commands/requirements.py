@@ -16,4 +16,3 @@ def require(command: str, tensorboard: bool = False) -> None:
         raise GanEdgeError("--tensorboard: TensorBoard is not installed here: pip install tensorboard")
     if "torch" not in sys.modules:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in gan-eval
