@@ -45,10 +45,9 @@ class GroupedCommand(TyperCommand):
 
 def with_addresses(args: list[str]) -> list[str]:
     """The words of a command line, in which `RAY` has a value: "" if no address follows."""
-    following = [*args[1:], ""]
     return [
         f"{RAY}=" if word == RAY and not ADDRESS.fullmatch(after) else word
-        for word, after in zip(args, following, strict=True)
+        for word, after in zip(args, [*args, ""][1:], strict=True)
     ]
 
 
