@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from gan_runtime.devices import trial
-from gan_runtime.devices.processors import _cgroup_quota, available_cpus
+from gan_runtime.devices.processors import _cgroup_quota, available_cpus, idle_cpus
 from gan_runtime.errors import DeviceError, InputError, ModelError
 from gan_runtime.model_file import ModelFile, parse_model, read_model_file
 from gan_runtime.onnx_runtime import CPU, CUDA
@@ -255,3 +255,10 @@ def test_container_quota(files: dict[str, str], quota: float | None, tmp_path: P
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n")
     assert _cgroup_quota(tmp_path) == quota
+
+
+def test_idle_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gan_runtime.devices.processors.available_cpus", lambda: 4)
+    for share, expected in ((0.0, 4.0), (0.25, 3.0), (1.0, 0.0), (None, None)):
+        monkeypatch.setattr("gan_runtime.devices.processors.Others.share", lambda _, share=share: share)
+        assert idle_cpus(seconds=0.0) == expected

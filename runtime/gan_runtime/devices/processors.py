@@ -64,6 +64,14 @@ def _busy_seconds(path: Path) -> float | None:
     return ticks / os.sysconf("SC_CLK_TCK") if counts else None
 
 
+def idle_cpus(seconds: float = 0.25, path: Path = Path("/proc/stat")) -> float | None:
+    """How many processors others leave to this process in so many seconds, which this waits; None if not known."""
+    others = Others(path)
+    time.sleep(seconds)
+    share = others.share()
+    return None if share is None else (1 - share) * available_cpus()
+
+
 def cpu_kind() -> str:
     """The kind of processor: on another one the last digits of floating-point results may be others."""
     about = _cpuinfo()

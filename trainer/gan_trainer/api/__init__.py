@@ -195,7 +195,7 @@ def train(
         epochs: length in passes over the data, in place of the recipe's `images`.
         seed: of everything random, 0 to 2**32 - 1.
         device: "auto", "cpu" or "cuda".
-        threads: CPU threads per operator; all that this process may use if None.
+        threads: CPU threads per operator; if None, `OMP_NUM_THREADS`, or as many as there are idle processors.
         name: of the run; <data>-<recipe>, numbered, if None.
         runs_dir: the folder of the runs; it is made where it is missing.
         init_from: a run or checkpoint file whose weights the run starts with.

@@ -43,6 +43,7 @@ from gan_trainer.training.meter import Diverged
 from gan_trainer.training.observer import Observer
 from gan_trainer.training.state import TrainState
 from gan_trainer.training.stop import StopRequest
+from gan_trainer.training.threads import fewer_threads
 
 Data = str | Dataset | Mapping[str, Dataset]
 NOTHING, WARNINGS, EVERYTHING = range(3)  # what is shown on stderr
@@ -148,6 +149,8 @@ def start_run(
         call.say(f"device: {chosen}, {reason}")
     if held_out := held_out_words(dataset, described.hold_out):
         call.say(held_out)
+    if threads is None and (remark := fewer_threads(config.threads)):
+        call.say(remark)
     if features is not None:
         config = replace(config, features=str(Path(features).resolve()) if features != ANY else ANY)
     if networks:

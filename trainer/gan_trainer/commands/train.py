@@ -95,7 +95,7 @@ def train(
     device: Annotated[str, _option(RUN, "auto, cpu or cuda.", default=True)] = "auto",
     threads: Annotated[
         int | None,
-        _option(RUN, "Number of CPU threads per operator.", default="all allowed", click_type=_shown("threads")),
+        _option(RUN, "Number of CPU threads per operator.", default="all idle ones", click_type=_shown("threads")),
     ] = None,
     name: Annotated[str | None, _option(RUN, "Name of the run.", default="<data>-<recipe>, numbered")] = None,
     runs_dir: Annotated[Path, _option(RUN, RUNS_HELP, default=True)] = RUNS_DIR,

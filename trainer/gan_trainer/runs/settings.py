@@ -6,7 +6,6 @@ from typing import Any
 
 from gan_runtime.data import KNOWN
 from gan_runtime.data.domains import PairOptions
-from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import InputError
 from gan_runtime.images.options import CHANNELS, PictureOptions
 from gan_runtime.manifest import ImageSize
@@ -19,6 +18,7 @@ from gan_trainer.systems import SYSTEMS, new_networks
 from gan_trainer.tasks import find_task
 from gan_trainer.training.config import Config, choose_augmentation, choose_precision
 from gan_trainer.training.system import Shapes, System
+from gan_trainer.training.threads import choose_threads
 
 
 def pair_options(recipe_name: str, source: str, **given: Any) -> PairOptions | None:
@@ -85,7 +85,7 @@ def make_config(
         changes: new values of fields of the recipe; None keeps a field's value.
         seed: of all random numbers.
         device: cpu or cuda, as `choose_device` returns it.
-        threads: None for all processors that this process may use.
+        threads: None for those that `choose_threads` chooses.
         keep_checkpoints: number of latest checkpoints to keep.
         system: replaces the recipe's system, as in `start_state`.
 
@@ -107,7 +107,7 @@ def make_config(
         precision=choose_precision(recipe.precision, device),
         eval_every=choose_evaluation(recipe, data.source, changes.get("eval_every")),
     )
-    threads = available_cpus() if threads is None else threads
+    threads = choose_threads() if threads is None else threads
     requested = {name: value for name, value in changes.items() if value is not None}
     config = Config(data, recipe_name, recipe, seed, device, threads, keep_checkpoints, requested)
     (system or SYSTEMS[recipe.system]).networks(config.recipe, config.shapes)  # InputError if they cannot be built
