@@ -109,9 +109,9 @@ def sides(path: Path, variants: dict[str, str], missed: list[str]) -> Iterator[l
             try:
                 other = stack.enter_context(gan_runtime.load(path, device))
             except GanEdgeError as error:
-                print(f"{path.name}, {name}: {error}", file=sys.stderr)
+                print(f"{_shown(path)}, {name}: {error}", file=sys.stderr)
                 if name == "CUDA":
-                    missed.append(f"{path.name}, {name}: {error}")
+                    missed.append(f"{_shown(path)}, {name}: {error}")
                 continue
             opened.append(Side(name, bound(other) if name == BOUND else other))
         yield opened
@@ -131,10 +131,10 @@ def compare(path: Path, opened: list[Side], n: int, missed: list[str]) -> list[R
         apart = max(parity.difference(expected, side.run(inputs)) for _ in range(3))
         differs = parity.in_words(apart, expected)
         rows.append(
-            {"file": path.name, "inputs": n, "outputs": str(expected.dtype), "on": side.name, "differs": differs}
+            {"file": _shown(path), "inputs": n, "outputs": str(expected.dtype), "on": side.name, "differs": differs}
         )
         if side.name in CHECKED and not parity.agrees(apart, expected):
-            missed.append(f"{path.name}, {side.name}: differs by {differs}")
+            missed.append(f"{_shown(path)}, {side.name}: differs by {differs}")
     return rows
 
 
@@ -149,7 +149,7 @@ def time_batches(path: Path, opened: list[Side], options: argparse.Namespace) ->
         for name, found in times.items():
             rows.append(
                 {
-                    "file": path.name,
+                    "file": _shown(path),
                     "batch": batch,
                     "on": name,
                     "images/s": f"{batch / found.median:,.0f}",
@@ -193,6 +193,10 @@ def _gpu_name(number: str) -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _shown(path: Path) -> str:
+    return "/".join(path.parts[-2:])
 
 
 def _seconds(run: Callable[[], Any]) -> float:
