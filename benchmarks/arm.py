@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from fresh_models import compared_files, shown
 from interleave import Row, machine, new_parser, publish
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,9 +37,9 @@ def main() -> None:
     if options.draw:
         draw(options.models, options.n, Path(options.draw))
         return
-    models = [str(Path(name).resolve()) for name in options.models or shipped()]
     folder = Path(options.folder).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "fresh").mkdir(parents=True, exist_ok=True)
+    models = list(map(str, compared_files(options.models, folder / "fresh")))
     arm = emulated(folder, options.onnxruntime)
     here, there = folder / "here.npz", folder / "arm.npz"
     run([sys.executable, __file__, *models, "--n", str(options.n), "--draw", str(here)])
@@ -53,11 +54,6 @@ import json, platform, numpy, onnxruntime
 versions = {"onnxruntime": onnxruntime.__version__, "numpy": numpy.__version__, "python": platform.python_version()}
 print(json.dumps({f"{platform.machine()} {name}": version for name, version in versions.items()}))
 """
-
-
-def shipped() -> list[Path]:
-    """The files in ./exported that ship."""
-    return [*sorted((ROOT / "exported").glob("*.onnx")), *sorted((ROOT / "exported" / "features").glob("*.onnx"))]
 
 
 def draw(models: list[str], n: int, output: Path) -> None:
@@ -84,7 +80,7 @@ def compare(models: list[str], here: Path, there: Path) -> tuple[list[Row], list
         for number, path in enumerate(models):
             a, b = ours[str(number)], theirs[str(number)]
             apart = parity.difference(a, b)
-            name = os.path.relpath(path, ROOT)
+            name = shown(Path(path))
             values = f"{(a != b).mean():.1e}" if a.shape == b.shape else "all"
             rows.append(
                 {
@@ -179,7 +175,9 @@ def run(command: list[str], **variables: str) -> str:
 
 def _options() -> argparse.Namespace:
     parser = new_parser(__doc__)
-    parser.add_argument("models", nargs="*", help="exported files of any task; those that ship if none")
+    parser.add_argument(
+        "models", nargs="*", help="exported files of any task; those that ship and fresh small ones if none"
+    )
     parser.add_argument("--n", type=int, default=4, help="inputs per file: the emulation is slow")
     parser.add_argument("--onnxruntime", default="1.23.2", help="version on the Arm host")
     parser.add_argument("--folder", default=str(ROOT / "build" / "arm"), help="what is downloaded stays here")

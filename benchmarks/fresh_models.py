@@ -1,10 +1,26 @@
 """Small exported files of the tasks that no shipped file has, of networks with random weights. Needs torch."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parents[1]
 WIDTH, SIDE, LATENTS, STYLES = 16, 64, 32, 32
+
+
+def compared_files(named: list[str], folder: Path) -> list[Path]:
+    """The files that are named; if there are none, those that ship, and fresh ones in `folder` if torch is here."""
+    if named:
+        return [Path(name).resolve() for name in named]
+    exported = ROOT / "exported"
+    shipped = [*sorted(exported.glob("*.onnx")), *sorted((exported / "features").glob("*.onnx"))]
+    return [*shipped, *(write_fresh_models(folder) if find_spec("torch") else [])]
+
+
+def shown(path: Path) -> str:
+    """A file in a table."""
+    return "/".join(path.parts[-2:])
 
 
 def write_fresh_models(folder: Path) -> list[Path]:

@@ -22,12 +22,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import parity
-from fresh_models import write_fresh_models
+from fresh_models import compared_files, shown
 from interleave import Row, interleave, machine, markdown, new_parser
 
 import gan_runtime
@@ -37,7 +36,6 @@ from gan_runtime.errors import GanEdgeError
 from gan_runtime.generator import Generator
 from gan_runtime.onnx_runtime import import_onnxruntime
 
-ROOT = Path(__file__).resolve().parents[1]
 PLAIN = "CPU"
 BOUND = "CPU, bound"
 VARIANTS = {  # names, and devices as --device and --providers take them
@@ -80,24 +78,12 @@ def main() -> None:
     same: list[Row] = []
     fast: list[Row] = []
     missed: list[str] = []
-    with files(options) as paths:
-        for path in paths:
+    with tempfile.TemporaryDirectory() as folder:
+        for path in compared_files(options.models, Path(folder)):
             with sides(path, variants, missed) as opened:
                 same += compare(path, opened, options.n, missed)
                 fast += time_batches(path, opened, options)
     publish(host, same, fast, missed, options)
-
-
-@contextmanager
-def files(options: argparse.Namespace) -> Iterator[list[Path]]:
-    """The files that are compared."""
-    named = [Path(name) for name in options.models]
-    with tempfile.TemporaryDirectory() as folder:
-        if not named:
-            named = [*sorted((ROOT / "exported").glob("*.onnx")), *sorted((ROOT / "exported/features").glob("*.onnx"))]
-            if find_spec("torch"):
-                named += write_fresh_models(Path(folder))
-        yield named
 
 
 @contextmanager
@@ -109,9 +95,9 @@ def sides(path: Path, variants: dict[str, str], missed: list[str]) -> Iterator[l
             try:
                 other = stack.enter_context(gan_runtime.load(path, device))
             except GanEdgeError as error:
-                print(f"{_shown(path)}, {name}: {error}", file=sys.stderr)
+                print(f"{shown(path)}, {name}: {error}", file=sys.stderr)
                 if name == "CUDA":
-                    missed.append(f"{_shown(path)}, {name}: {error}")
+                    missed.append(f"{shown(path)}, {name}: {error}")
                 continue
             opened.append(Side(name, bound(other) if name == BOUND else other))
         yield opened
@@ -131,10 +117,10 @@ def compare(path: Path, opened: list[Side], n: int, missed: list[str]) -> list[R
         apart = max(parity.difference(expected, side.run(inputs)) for _ in range(3))
         differs = parity.in_words(apart, expected)
         rows.append(
-            {"file": _shown(path), "inputs": n, "outputs": str(expected.dtype), "on": side.name, "differs": differs}
+            {"file": shown(path), "inputs": n, "outputs": str(expected.dtype), "on": side.name, "differs by": differs}
         )
         if side.name in CHECKED and not parity.agrees(apart, expected):
-            missed.append(f"{_shown(path)}, {side.name}: differs by {differs}")
+            missed.append(f"{shown(path)}, {side.name}: differs by {differs}")
     return rows
 
 
@@ -149,7 +135,7 @@ def time_batches(path: Path, opened: list[Side], options: argparse.Namespace) ->
         for name, found in times.items():
             rows.append(
                 {
-                    "file": _shown(path),
+                    "file": shown(path),
                     "batch": batch,
                     "on": name,
                     "images/s": f"{batch / found.median:,.0f}",
@@ -193,10 +179,6 @@ def _gpu_name(number: str) -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def _shown(path: Path) -> str:
-    return "/".join(path.parts[-2:])
 
 
 def _seconds(run: Callable[[], Any]) -> float:

@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from gan_runtime.bench.rounds import Times, interleave
 from gan_runtime.devices.processors import available_cpus, cpu_name
+
+__all__ = ["Row", "Times", "interleave", "machine", "markdown", "new_parser", "publish"]
 
 Row = dict[str, Any]
 

@@ -56,6 +56,8 @@ def agrees(found: float, outputs: Outputs) -> bool:
 
 def in_words(found: float, outputs: Outputs) -> str:
     """A difference for a table."""
+    if found == 0:
+        return "nothing"
     if outputs.dtype == np.uint8:
-        return "nothing" if found == 0 else f"{found:g} grey level{'s' * (found != 1)}"
+        return f"{found:g} grey level{'s' * (found != 1)}"
     return f"{found:.1e} of the largest value"

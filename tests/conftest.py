@@ -17,6 +17,7 @@ from gan_runtime.data.registry import SOURCES
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # how many threads a run has must not depend on the load
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
 
 

@@ -175,6 +175,7 @@ def train(
     keep_checkpoints: int = 3,
     tensorboard: bool = False,
     profile: bool = False,
+    compile: bool = False,
     progress: bool = False,
     stop: StopRequest | None = None,
 ) -> Run:
@@ -220,6 +221,8 @@ def train(
             None, and the general one if there is none.
         keep_checkpoints: number of checkpoints to keep, beside the best.
         tensorboard: also write TensorBoard files to the run's folder.
+        compile: compile the networks with torch.compile, which changes the last bits of results; slow to start. Not
+            for recipes with gradient penalties.
         profile: write profile.txt and a trace of some steps to the run's folder: where their time goes.
         progress: show progress and remarks on stderr, as gan-train does.
         stop: ends the run at its next step once its `number` is set, which any thread may do. Ctrl-C and SIGTERM set
@@ -237,7 +240,8 @@ def train(
         "size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels,
         "labels": labels, "skip_bad": skip_bad, "follow_links": follow_links,
     }  # fmt: skip
-    call = _call(callbacks, data_dir, offline, progress, stop, tensorboard=tensorboard, profile=profile)
+    switches = {"tensorboard": tensorboard, "profile": profile, "compile": compile}
+    call = _call(callbacks, data_dir, offline, progress, stop, **switches)
     with RandomNumbers(torch.device("cpu")).used():
         ended = start_run(
             _data(data, class_names),
@@ -277,6 +281,7 @@ def resume(
     offline: bool = False,
     tensorboard: bool = False,
     profile: bool = False,
+    compile: bool = False,
     progress: bool = False,
     stop: StopRequest | None = None,
 ) -> Run:
@@ -288,14 +293,15 @@ def resume(
         device, threads: other ones than before; results may then differ in their last bits.
         data: the same images again, for a run whose images were in memory.
         networks: new modules of the same shapes, for a run that was given its networks; those of `run` if None.
-        class_names, callbacks, data_dir, offline, tensorboard, profile, progress, stop: as `train`.
+        class_names, callbacks, data_dir, offline, tensorboard, profile, compile, progress, stop: as `train`.
 
     Raises:
         GanEdgeError: there is no such run, it is damaged, or the images are no longer those that it began with.
         Otherwise as `train`.
     """
     networks = networks or (run.networks if isinstance(run, Run) else None)
-    call = _call(callbacks, data_dir, offline, progress, stop, tensorboard=tensorboard, profile=profile)
+    switches = {"tensorboard": tensorboard, "profile": profile, "compile": compile}
+    call = _call(callbacks, data_dir, offline, progress, stop, **switches)
     with RandomNumbers(torch.device("cpu")).used():
         ended = resume_run(
             run.folder if isinstance(run, Run) else Path(run),
@@ -369,10 +375,10 @@ def _call(
     offline: bool,
     progress: bool,
     stop: StopRequest | None,
-    **written: bool,
+    **switches: bool,
 ) -> Call:
     shown, stop = EVERYTHING if progress else NOTHING, stop or StopRequest((signal.SIGINT,))
-    return Call(_path(data_dir), offline, shown=shown, callbacks=callbacks, stop=stop, **written)
+    return Call(_path(data_dir), offline, shown=shown, callbacks=callbacks, stop=stop, **switches)
 
 
 def _path(value: FolderPath | None) -> Path | None:

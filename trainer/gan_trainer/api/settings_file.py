@@ -40,6 +40,7 @@ ARGUMENTS: dict[str, Any] = {  # settings that are not fields of a recipe
     "keep_checkpoints": int,
     "tensorboard": bool,
     "profile": bool,
+    "compile": bool,
 }
 
 

@@ -36,6 +36,7 @@ from gan_trainer.runs.settings import check_reading, check_settings, make_config
 from gan_trainer.systems import start_state, with_networks
 from gan_trainer.tasks import task_of
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged, save_checkpoint
+from gan_trainer.training.compiling import NO_SECOND_DERIVATIVE, check_compiler, compile_networks
 from gan_trainer.training.config import Config, choose_device
 from gan_trainer.training.logbook import Logbook
 from gan_trainer.training.loop import Evaluator, Outcome, run_loop
@@ -60,6 +61,7 @@ class Call:
     shown: int = NOTHING
     callbacks: Sequence[Observer] = ()
     stop: StopRequest | None = None
+    compile: bool = False
 
     @property
     def quiet(self) -> bool:
@@ -133,6 +135,8 @@ def start_run(
     options = _options(source, pictures, learns_from)
     domains = pair_options(recipe, source, **(pairs or {}))
     chosen, reason = choose_device(device)
+    if call.compile:
+        check_compiler(chosen)
     check_settings(source, recipe, changes, None if networks else options, domains)
     check_name(runs_dir, name)
     origin = None if init_from is None else find_origin(init_from, runs_dir)
@@ -206,6 +210,8 @@ def resume_run(
     else:
         dataset = config.data.checked(_in_memory(data, config.data.pairs, config.recipe.learns_from))
     judge = _judge(config, dataset, call, run.floors())
+    if call.compile:
+        check_compiler(config.device)
     state = _state_of(config, run, saved, networks or {})
     return _train(config, dataset, run, state, judge, call, keep=config != before)
 
@@ -288,6 +294,8 @@ def _train(
         if keep:
             save_checkpoint(run.checkpoints, state, config, run.best_images())
             run.write_config(config)
+        if call.compile:
+            compile_networks(state)
         evaluator = None if judge is None else RunEvaluator(config, run, judge)
         outcome = _loop_or_explain(config, dataset, state, Logbook(run, observers), evaluator, call.stop)
     return Ended(run, outcome, vars(state))
@@ -330,6 +338,9 @@ def _loop_or_explain(
         book.write(state, {"warning": str(error)})
         raise Diverged(f"{run.folder}: {error}; {kept}; try a lower --lr in a new run") from None
     except RuntimeError as error:
+        if NO_SECOND_DERIVATIVE in str(error):
+            reason = "torch.compile has no derivatives of gradients, which the penalties of this recipe are made of"
+            raise InputError(f"--compile: {reason}; leave it out") from None
         if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
             raise
         reason = f"not enough memory on {config.device} for --batch-size {config.recipe.batch_size}"

@@ -52,6 +52,7 @@ ALLOWED_WITH_RESUME = {
     "offline",
     "tensorboard",
     "profile",
+    "compile",
     "quiet",
     "as_json",
     "version",
@@ -141,6 +142,10 @@ def train(
     tensorboard: Annotated[
         bool, _option(OUTPUT, "Also write TensorBoard files to runs/<name>/tensorboard.", "--tensorboard")
     ] = False,
+    compile: Annotated[
+        bool,
+        _option(RUN, "Compile the networks with torch.compile: slow to start, perhaps faster later.", "--compile"),
+    ] = False,
     profile: Annotated[
         bool,
         _option(
@@ -166,7 +171,8 @@ def train(
     from gan_trainer.api.start import EVERYTHING, WARNINGS, Call, resume_run, start_run
     from gan_trainer.training.stop import StopRequest
 
-    call = Call(data_dir, offline, tensorboard, profile, WARNINGS if quiet else EVERYTHING, stop=StopRequest())
+    shown = WARNINGS if quiet else EVERYTHING
+    call = Call(data_dir, offline, tensorboard, profile, shown, stop=StopRequest(), compile=compile)
     if resume is not None:
         given = _given_with_resume(context)
         ended = resume_run(resume, runs_dir, call, **{name: given.get(name) for name in CHANGED_BY_RESUME})

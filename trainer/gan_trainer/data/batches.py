@@ -7,6 +7,8 @@ from torch import Tensor
 
 from gan_runtime.data import Dataset
 
+SHARE = 0.5  # of the free memory of a GPU that a data set may take
+
 
 class Order:
     """An endless sequence of the indices `rows`. Each epoch has its own permutation of them.
@@ -60,13 +62,23 @@ class Batches:
     def at(self, images_seen: int) -> dict[str, Tensor]:
         """The batch after `images_seen` images: `images` float [n, c, h, w] in [-1, 1], and `labels` int64 [n]."""
         chosen = self._order.at(images_seen, self._batch_size)
-        images = to_floats(self._images.index_select(0, chosen))
+        images = to_floats(rows_of(self._images, chosen))
         return {"images": images, "labels": self._labels.index_select(0, chosen)}
 
 
 def on_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """The images as a tensor; on a CPU, a memory-mapped array is not copied."""
+    """The images as a tensor on the device, or on the host if they would take most of a GPU's free memory.
+
+    On a CPU, a memory-mapped array is not copied.
+    """
+    if device.type == "cuda" and images.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
+        device = torch.device("cpu")
     return torch.from_numpy(images if images.flags.writeable else images.copy()).to(device)
+
+
+def rows_of(images: Tensor, chosen: Tensor) -> Tensor:
+    """Rows of images that may be elsewhere than their indices int64 [n], on the device of these."""
+    return images.index_select(0, chosen.to(images.device)).to(chosen.device)
 
 
 def to_floats(images: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gan_runtime.data.domain_split import Rows
 from gan_runtime.data.domains import Domains
-from gan_trainer.data.batches import Order, on_device, to_floats
+from gan_trainer.data.batches import Order, on_device, rows_of, to_floats
 
 TARGETS, SOURCES, CHANGES, CHANGES_OF_SOURCES = range(4)  # streams of random numbers
 WORDS = 4  # of a block of Philox
@@ -47,8 +47,8 @@ class DomainBatches:
         Row i of `source` belongs to row i of `images` if the domains are paired. Otherwise both have orders, flips and
         shifts of their own.
         """
-        sources = self._sources.index_select(0, self._source_order.at(images_seen, self._batch_size))
-        targets = self._targets.index_select(0, self._target_order.at(images_seen, self._batch_size))
+        sources = rows_of(self._sources, self._source_order.at(images_seen, self._batch_size))
+        targets = rows_of(self._targets, self._target_order.at(images_seen, self._batch_size))
         return {
             "source": to_floats(self._changed(sources, images_seen, self._source_changes)),
             "images": to_floats(self._changed(targets, images_seen, CHANGES)),

@@ -13,7 +13,7 @@ from gan_runtime.data import Dataset
 from gan_trainer.training.batches import batches_of
 from gan_trainer.training.checkpoint import save_checkpoint
 from gan_trainer.training.config import Config
-from gan_trainer.training.determinism import number_of_threads
+from gan_trainer.training.determinism import fast_on_gpu, number_of_threads
 from gan_trainer.training.logbook import Logbook
 from gan_trainer.training.schedule import set_learning_rate
 from gan_trainer.training.state import TrainState
@@ -101,7 +101,7 @@ def run_loop(
         Diverged: a loss or weight is not finite; the last good checkpoint remains.
         OutputError: the disk is full; the last good checkpoint remains.
     """
-    with number_of_threads(config.threads), state.random.used():
+    with number_of_threads(config.threads), fast_on_gpu(state.device), state.random.used():
         return _run(config, dataset, state, book, preview, evaluator, stop or StopRequest())
 
 

@@ -1,0 +1,30 @@
+"""Networks compiled by torch.compile, which changes their speed and the last bits of their results."""
+
+import torch
+from torch import Tensor
+
+from gan_runtime.errors import DeviceError
+from gan_trainer.training.state import TrainState
+
+BACKEND = "inductor"  # torch's default: C++ for a CPU, Triton for a GPU
+NO_SECOND_DERIVATIVE = "does not currently support double backward"  # in torch's message
+
+
+def check_compiler(device: str) -> None:
+    """Raise DeviceError, with torch's reason, if torch.compile does not work here: it compiles a small function."""
+    try:
+        torch.compile(_double, backend=BACKEND)(torch.ones(2, device=device))
+    except Exception as error:  # errors of dynamo, of its backends and of compilers share no base class of their own
+        reason = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__).rstrip(".")
+        advice = "install g++, or leave it out"
+        raise DeviceError(f"--compile: torch.compile does not work here: {reason}; {advice}") from None
+
+
+def compile_networks(state: TrainState) -> None:
+    """Let the networks that are trained be compiled when they are first called. Their averages stay as they are."""
+    for network in state.networks.values():
+        network.compile(backend=BACKEND)
+
+
+def _double(x: Tensor) -> Tensor:
+    return x + x
