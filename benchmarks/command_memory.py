@@ -75,12 +75,11 @@ def make_inputs(folder: Path) -> None:
 
 
 def measured(words: list[str], folder: Path) -> Row:
-    """A row: what the process of a command took, which prints nothing on the way."""
-    quiet = [] if words[0] in ("gan-info", "gan-data") else ["--quiet"]
+    """A row: what the process of a command took."""
     environment = os.environ | {
         "GAN_EDGE_DATA": str(ROOT / "data"), "GAN_EDGE_OFFLINE": "1", "XDG_CACHE_HOME": str(folder / "cache")
     }  # fmt: skip
-    used = measured_process([str(BIN / words[0]), *words[1:], *quiet], folder, environment)
+    used = measured_process([str(BIN / words[0]), *words[1:]], folder, environment)
     print(f"{' '.join(words)}: {used.peak / 1e6:.0f} MB", file=sys.stderr)
     return {
         "command": f"`{' '.join(words)}`",

@@ -20,9 +20,11 @@ from upscalers import upscaler
 
 from gan_runtime import Generator, load
 from gan_runtime.bench.chart import WIDTH, chart
-from gan_runtime.bench.limits import METERS, PRODUCT, best, meters_of
+from gan_runtime.bench.gpu_limits import SUM, gpu_meters
+from gan_runtime.bench.limits import METERS, best, meters_of
 from gan_runtime.bench.measured import Limit, Measured, Row
 from gan_runtime.bench.memory import peak_of
+from gan_runtime.bench.meter import PRODUCT
 from gan_runtime.bench.plan import settings_of
 from gan_runtime.bench.recommend import is_busy, recommended
 from gan_runtime.bench.report import report_of, text_of
@@ -46,7 +48,7 @@ SHORT = ("--seconds", 0.01, "--device", "cpu", "--quiet")
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits are measured for a moment, by small copies."""
     monkeypatch.setattr("gan_runtime.bench.limits.COPIED", 2**20)
-    monkeypatch.setattr("gan_runtime.bench.limits.SECONDS", 0.001)
+    monkeypatch.setattr("gan_runtime.bench.meter.SECONDS", 0.001)
     monkeypatch.setattr("gan_runtime.bench.limits.SIDES", (128, 256))
 
 
@@ -257,12 +259,36 @@ def test_a_file_of_an_older_version_says_no_operations(call: Call, conditional_m
     assert done.code == 0
 
 
-def test_the_limits_are_those_of_a_product_and_a_copy() -> None:
+def of_x_and_x(operator: str) -> bytes:
     ports = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", "n"]) for name in "xy"]
-    graph = onnx.helper.make_graph([onnx.helper.make_node("MatMul", ["x", "x"], ["y"])], "g", ports[:1], ports[1:])
+    graph = onnx.helper.make_graph([onnx.helper.make_node(operator, ["x", "x"], ["y"])], "g", ports[:1], ports[1:])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
-    assert model.SerializeToString() == PRODUCT
-    (meters,) = meters_of([2]).values()
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def test_the_limits_of_a_gpu(monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
+    monkeypatch.setattr("gan_runtime.bench.gpu_limits.SIDES", (64, 128))
+    monkeypatch.setattr("gan_runtime.bench.gpu_limits.SUMMED", 256)
+    meters = gpu_meters(0, "cpu")
+    assert [meter.work for meter in meters] == [2 * 64**3, 2 * 128**3, 8 * 256**2]
+    for meter in meters:
+        meter.measure()
+        assert 0 < meter.best < 60
+    monkeypatch.setattr("gan_runtime.bench.gpu_limits.gpu_meters", lambda gpu: [gpu])
+    assert meters_of("cuda:1", [1]) == {1: [1]}
+    assert meters_of("cuda", [1]) == {1: [0]}
+    assert meters_of("openvino", [1]) == {}
+    report = report_of(work(unconditional_model), replace(measured((0.8, 0.81, 0.82)), limits={}))
+    assert report["limits"] == []
+    assert report["rows"][0]["of_peak"] is None
+    assert text_of(report).count("?") == 2 * 3  # of two rows: memory, of peak, of bandwidth
+
+
+def test_the_limits_are_those_of_a_product_and_a_copy() -> None:
+    assert of_x_and_x("MatMul") == PRODUCT
+    assert of_x_and_x("Add") == SUM
+    (meters,) = meters_of("cpu", [2]).values()
     assert len(meters) == METERS - 2  # of three sides, two are left here
     for meter in meters:
         assert meter.best == math.inf

@@ -6,14 +6,13 @@ product wait for each other. NumPy's library of matrix products and ONNX Runtime
 depends on the processor.
 """
 
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.bench.meter import PRODUCT, Meter
 from gan_runtime.devices.memory import available_memory
 from gan_runtime.onnx_runtime import CPU, create_session, import_onnxruntime
 from gan_runtime.threads import Workers
@@ -21,49 +20,16 @@ from gan_runtime.threads import Workers
 SIDES = (256, 512, 1024)  # of square matrices
 METERS = 2 * len(SIDES) + 1  # for each number of threads
 COPIED, SHARE = 2**27, 1 / 8  # bytes that are copied, beyond all caches, and what share of the free memory that may be
-SECONDS = 0.03  # of one measurement
-
-# y = x @ x for float32 x [n, n], opset 17
-PRODUCT = (
-    b'\x08\x08:D\n\x11\n\x01x\n\x01x\x12\x01y"\x06MatMul\x12\x01gZ\x15\n\x01x\x12\x10\n\x0e\x08\x01\x12\n\n\x03\x12'
-    b"\x01n\n\x03\x12\x01nb\x15\n\x01y\x12\x10\n\x0e\x08\x01\x12\n\n\x03\x12\x01n\n\x03\x12\x01nB\x04\n\x00\x10\x11"
-)
 
 
-@dataclass
-class Meter:
-    """The least seconds of a call, each time that `measure` is called and so far.
+def meters_of(device: str, numbers: Iterable[int]) -> dict[int, list[Meter]]:
+    """By number of threads: the meters of products, and last that of copies. None for devices but CPU and CUDA."""
+    if device.startswith("cuda"):
+        from gan_runtime.bench.gpu_limits import gpu_meters  # noqa: PLC0415
 
-    Attributes:
-        name: what is called, for people.
-        work: of one call: floating-point operations, or bytes that are read and written.
-        call: the work of all threads.
-    """
-
-    name: str
-    work: float
-    call: Callable[[], object]
-    best: float = float("inf")
-
-    def measure(self) -> None:
-        """Call it for a short time, at least once."""
-        end = time.perf_counter() + SECONDS
-        while True:
-            began = time.perf_counter()
-            self.call()
-            now = time.perf_counter()
-            self.best = min(self.best, now - began)
-            if now >= end:
-                return
-
-    @property
-    def rate(self) -> float:
-        """The most work per second."""
-        return self.work / self.best
-
-
-def meters_of(numbers: Iterable[int]) -> dict[int, list[Meter]]:
-    """By number of threads: the meters of products, and last that of copies."""
+        return dict.fromkeys(numbers, gpu_meters(int(device.partition(":")[2] or 0)))
+    if device != "cpu":
+        return {}
     free = available_memory()
     size = COPIED if free is None else max(1, min(COPIED, int(SHARE * free)))
     source, target = np.ones(size, np.uint8), np.ones(size, np.uint8)

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gan_runtime.bench.limits import METERS, Meter, best, meters_of
+from gan_runtime.bench.limits import METERS, best, meters_of
 from gan_runtime.bench.memory import peak_of
+from gan_runtime.bench.meter import Meter
 from gan_runtime.bench.rounds import Times, interleave, repeated
 from gan_runtime.bench.setting import Setting
 from gan_runtime.bench.work import Call, Work
@@ -68,7 +69,7 @@ class Measured:
     Attributes:
         rows: in the order of their settings.
         automatic: the setting of `auto`.
-        limits: of the host, by threads.
+        limits: of the device, by threads; empty for devices whose limits are not measured.
         left_out: settings whose calls take too long.
         others: the share of the processors that other programs had meanwhile; None if that is not known.
     """
@@ -111,7 +112,7 @@ def measure(
         advance(1)
     rounds = FEW_ROUNDS if max(took.values()) > seconds / ROUNDS else ROUNDS
     repeats = {setting: max(1, round(seconds / rounds / took[setting])) for setting in calls}
-    meters = meters_of(sorted({setting.threads for setting in calls}))
+    meters = meters_of(work.model.session.device, sorted({setting.threads for setting in calls}))
     sides: dict[object, Callable[[], object]] = {
         (threads, meter.name): meter.measure for threads, found in meters.items() for meter in found
     }

@@ -53,7 +53,7 @@ def report_of(work: Work, measured: Measured) -> dict[str, Any]:
 
 
 def _row(row: Row, measured: Measured) -> dict[str, Any]:
-    limit, seconds = measured.limits[row.setting.threads], row.times.median
+    limit, seconds = measured.limits.get(row.setting.threads), row.times.median
     return {
         **_setting(row.setting),
         "seconds": seconds,
@@ -62,9 +62,9 @@ def _row(row: Row, measured: Measured) -> dict[str, Any]:
         "per_second": row.rate,
         "memory": row.memory,
         "flops": row.operations / seconds or None,
-        "of_peak": row.operations / seconds / limit.operations or None,
+        "of_peak": limit and (row.operations / seconds / limit.operations or None),
         "weights_per_second": row.read / seconds,
-        "of_bandwidth": row.read / seconds / limit.bandwidth,
+        "of_bandwidth": limit and row.read / seconds / limit.bandwidth,
         "marks": [
             mark
             for mark, setting in ((AUTO, measured.automatic), (BEST, recommended(measured).setting))
@@ -133,7 +133,7 @@ def _cells(row: dict[str, Any], first: list[str]) -> list[str]:
         "?" if row["memory"] is None else f"{row['memory'] / 1e6:,.0f} MB",
         "?" if row["flops"] is None else f"{row['flops'] / 1e9:,.1f}",
         "?" if row["of_peak"] is None else f"{100 * row['of_peak']:.0f} %",
-        f"{100 * row['of_bandwidth']:.0f} %",
+        "?" if row["of_bandwidth"] is None else f"{100 * row['of_bandwidth']:.0f} %",
         ", ".join(row["marks"]),
     ]
 
