@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from gan_runtime.bench.rounds import Times, interleave
+from gan_runtime.bench.rounds import Times, interleave, repeated
 from gan_runtime.devices.processors import available_cpus, cpu_name
 
-__all__ = ["Row", "Times", "interleave", "machine", "markdown", "new_parser", "publish"]
+__all__ = ["Row", "Times", "interleave", "machine", "markdown", "new_parser", "publish", "repeated"]
 
 Row = dict[str, Any]
 

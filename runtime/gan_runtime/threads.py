@@ -1,6 +1,7 @@
 """Threads for the pieces of a batch."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,9 +16,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Workers:
-    """So many threads, started when they are first needed, and anew in a process that was forked.
+    """So many threads, that of the caller included: to wait for threads alone takes longer than a small piece.
 
-    They end with `close`, or when nothing refers to this object any more.
+    The others are started when they are first needed, and anew in a process that was forked. They end with `close`, or
+    when nothing refers to this object any more. Several callers share them, and each works itself.
     """
 
     threads: int
@@ -25,13 +27,35 @@ class Workers:
 
     def map(self, function: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
         """What `function` returns for each of the arguments, in their order."""
+        calls = list(zip(*arguments, strict=False))  # the shortest counts, as for the builtin
+        found: dict[int, T] = {}
+        numbers = iter(range(len(calls)))  # shared by the threads: each takes the next one
+
+        def work() -> None:
+            try:
+                for number in numbers:
+                    found[number] = function(*calls[number])
+            except BaseException:
+                deque(numbers, 0)  # nothing is left for the others
+                raise
+
+        helpers = [self._pool().submit(work) for _ in range(min(self.threads, len(calls)) - 1)]
+        try:
+            work()
+        finally:
+            begun = [helper for helper in helpers if not helper.cancel()]  # busy for another caller, the rest is done
+        for helper in begun:
+            helper.result()
+        return [found[number] for number in range(len(calls))]
+
+    def _pool(self) -> "ThreadPoolExecutor":
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (one small batch does without)
 
         pool = self._pools.get(os.getpid())
         if pool is None:
             # Without a lock, which a fork might copy while it is held: one pool wins, the others have no threads yet.
-            pool = self._pools.setdefault(os.getpid(), ThreadPoolExecutor(self.threads))
-        return list(pool.map(function, *arguments))
+            pool = self._pools.setdefault(os.getpid(), ThreadPoolExecutor(self.threads - 1))
+        return pool
 
     def fill(self, into: "NDArray[Any]", piece: int, run: "Callable[[int, int], NDArray[Any]]") -> None:
         """Fill `into` with what `run(first, count)` returns for its rows, `piece` of them at a time."""

@@ -298,6 +298,25 @@ def test_another_request_in_the_same_place_is_refused(output: str, generator: Ge
         write_output(output, draw(generator, 12))
 
 
+@BOTH
+def test_another_compression_gives_the_same_images_and_is_another_request(generator: Generator, output: str) -> None:
+    sizes = []
+    for level in (0, 9):
+        write_output(output, draw(generator, 8), Options(compression=level))
+        record = json.loads(Path("out/request.json" if output == "out/" else "out-request.json").read_text())
+        assert record["compression"] == level
+        sizes.append(sum(map(len, contents().values())))
+        with pytest.raises(OutputError, match=f"compression {level}, not None"):
+            write_output(output, draw(generator, 8))
+        if output == "out/":
+            np.testing.assert_array_equal(images_in(Path("out")), generator.sample(8))
+            shutil.rmtree("out")
+        else:
+            for path in Path().glob("out-*"):
+                path.unlink()
+    assert sizes[0] > sizes[1] or output == "out.tar"  # whose members are padded
+
+
 def test_another_shard_size_is_another_request(generator: Generator) -> None:
     write_output("out.tar", draw(generator, 12))
     with pytest.raises(OutputError, match="shard_size 10000, not 6"):

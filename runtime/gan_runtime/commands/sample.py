@@ -142,6 +142,16 @@ def sample(
     shard_size: Annotated[
         int | None, _option("Images per .tar file.", min=1, max=10**9, group=OUTPUT, default="10,000")
     ] = None,
+    compression: Annotated[
+        int | None,
+        _option(
+            "Folder or shards: of the PNG files, 0 (none, fastest) to 9 (smallest).",
+            min=0,
+            max=9,
+            group=OUTPUT,
+            default="1",
+        ),
+    ] = None,
     shard: Shard = None,
     ray: Ray = None,
     quiet: Quiet = False,
@@ -164,8 +174,8 @@ def sample(
     kind, cluster = kind_of(output), cluster_of(ray, device, threads, quiet)
     given = _given(
         rows=rows, columns=columns, padding=padding, scale=scale, by_class=by_class or None,
-        frames=frames, fps=fps, shard_size=shard_size, share=None if shard is None else share_of(shard),
-        cluster=cluster,
+        frames=frames, fps=fps, shard_size=shard_size, compression=compression,
+        share=None if shard is None else share_of(shard), cluster=cluster,
         space=space, class_walk=class_walk or None, mix=parse_mix(mix), coarse=coarse,
     )  # fmt: skip
     check_options(kind, given)

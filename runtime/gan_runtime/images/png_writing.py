@@ -41,12 +41,12 @@ def write_png(file: BinaryIO, picture: Banded, exif: bytes = b"", level: int = L
     file.write(_chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b""))
 
 
-def png_files(images: NDArray[np.uint8]) -> Iterator[bytes]:
-    """The PNG files of images uint8 [n, h, w, c], one after the other."""
+def png_files(images: NDArray[np.uint8], level: int = LEVEL) -> Iterator[bytes]:
+    """The PNG files of images uint8 [n, h, w, c], one after the other. `level` is that of `write_png`."""
     _, height, width, channels = images.shape
     head, end = _head(height, width, channels), _chunk(b"IEND", b"")
     for rows in _rows_of(images):
-        yield head + _chunk(b"IDAT", zlib.compress(rows.data, LEVEL)) + end
+        yield head + _chunk(b"IDAT", zlib.compress(rows.data, level)) + end
 
 
 def _rows_of(images: NDArray[np.uint8]) -> Iterable[NDArray[np.uint8]]:

@@ -52,7 +52,7 @@ def write_folder(output: str, source: Source, options: Options) -> Outcome:
     What is there already is kept. `options.share` names a contiguous part of the images; each share writes labels.csv.
     """
     folder, names, share = Path(output), file_names(output, source), options.share
-    wanted, own = resume.request(source), share.part(source.n)
+    wanted, own = resume.request(source, compression=options.compression), share.part(source.n)
     made = partial(_files_in, folder) if share == WHOLE else partial(_images_in, folder, names, own)
     with made_folder(output), resume.claimed(output, folder / RECORD, wanted, made, share):
         missing, damaged = _missing(folder, source, names, own)
@@ -81,7 +81,10 @@ def others(folder: Path) -> Iterator[str]:
 
 def _write_images(folder: Path, source: Source, missing: Ranges, done: tuple[int, int], options: Options) -> None:
     images, names = _each(missing), file_names(str(folder), source)
-    with png_encoder(source) as encode, batches(source, missing, done=done, quiet=options.quiet) as made:
+    with (
+        png_encoder(source, options.compression) as encode,
+        batches(source, missing, done=done, quiet=options.quiet) as made,
+    ):
         for png in chain.from_iterable(map(encode, made)):
             path = folder / names[next(images)]
             if path.parent != folder:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_runtime.errors import InputError
 from gan_runtime.images.grids import Layout
+from gan_runtime.images.png_writing import LEVEL
 from gan_runtime.outputs.share import WHOLE, Share
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ BELONGS = {  # all other options apply to every kind
     "mix": (".png", STDOUT),
     "coarse": (".png", STDOUT),
     "shard_size": (".tar",),
+    "compression": (".tar", FOLDER),
     "share": (".tar", FOLDER),
     "cluster": (".tar", FOLDER),
 }
@@ -66,6 +68,8 @@ class Options:
     """The first layers, whose styles are those of the row in a picture of mixed styles; a default if None."""
     shard_size: int = 10_000
     """Images per .tar file."""
+    compression: int = LEVEL
+    """Of the PNG files in a folder or in shards: 0, none and fastest, to 9, smallest."""
     share: Share = WHOLE
     """The part of a folder or of shards that is written; other processes write the others."""
     cluster: "Cluster | None" = None
@@ -79,6 +83,8 @@ class Options:
             value = getattr(self, name)
             if value is not None and value < bound:
                 raise InputError(f"{flag(name)} {value}: must be at least {bound}")
+        if self.compression not in range(10):
+            raise InputError(f"--compression {self.compression}: must be 0 to 9")
 
     def changed(self) -> list[str]:
         """Names of the options that do not have their default values."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from itertools import chain
 from typing import TypeAlias
 
@@ -52,17 +53,17 @@ def batches(
 
 
 @contextmanager
-def png_encoder(source: Source) -> Iterator[Encode]:
-    """The encoder for the batches of `source`, in threads."""
+def png_encoder(source: Source, level: int) -> Iterator[Encode]:
+    """The encoder for the batches of `source`, in threads, with this level of compression."""
     threads, piece = min(source.threads, MOST_THREADS), max(1, PIECE_VALUES // math.prod(source.shape[1:]))
     if threads == 1 or source.n <= piece:
-        yield png_files
+        yield partial(png_files, level=level)
         return
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (few small images do without)
 
     def encode(images: Images) -> Iterator[bytes]:
         pieces = (images[first : first + piece] for first in range(0, len(images), piece))
-        return chain.from_iterable(pool.map(lambda some: list(png_files(some)), pieces))
+        return chain.from_iterable(pool.map(lambda some: list(png_files(some, level)), pieces))
 
     with ThreadPoolExecutor(threads) as pool:
         yield encode

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from gan_runtime.errors import ModelError, OutputError
 from gan_runtime.files import check_writable, lock
+from gan_runtime.images.png_writing import LEVEL
 from gan_runtime.outputs.share import WHOLE, Share, of_all_shares
 from gan_runtime.outputs.source import Source
 from gan_runtime.terminal.text import note
@@ -21,6 +22,8 @@ SHOWN = 3  # number of damaged files that a message names
 
 def request(source: Source, **more: Any) -> dict[str, Any]:
     """What determines the files of a job: not the batch size, the device or the number of threads."""
+    if more.get("compression") == LEVEL:  # what records of older versions imply
+        del more["compression"]
     wanted = {"request_version": REQUEST_VERSION, **source.identity(), **more}
     if source.names is not None:
         wanted["names"] = sha256("\0".join(source.names).encode(errors="surrogateescape")).hexdigest()

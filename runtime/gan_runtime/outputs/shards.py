@@ -47,7 +47,10 @@ def write_shards(output: str, source: Source, options: Options) -> Outcome:
     path, size = Path(output), options.shard_size
     file_names(output, source, in_shards=True)
     numbers = options.share.part(-(-source.n // size))
-    wanted, made = resume.request(source, shard_size=size), partial(_made, path, numbers)
+    wanted, made = (
+        resume.request(source, shard_size=size, compression=options.compression),
+        partial(_made, path, numbers),
+    )
     with resume.claimed(output, _record(path), wanted, made, options.share):
         resume.say_empty(output, options.share, numbers, options.quiet)
         kept = (_on_cluster if options.cluster else _here)(output, source, numbers, options)
@@ -127,7 +130,10 @@ def _write(path: Path, source: Source, missing: list[int], done: tuple[int, int]
     paths = {number: path.with_name(shard_name(path, number)) for number in missing}
     remove_leftovers_of(path.parent, [shard.name for shard in paths.values()])
     wanted = ((number * size, _images_in([number], source.n, size)) for number in missing)
-    with png_encoder(source) as encode, batches(source, wanted, done=done, quiet=options.quiet) as images:
+    with (
+        png_encoder(source, options.compression) as encode,
+        batches(source, wanted, done=done, quiet=options.quiet) as images,
+    ):
         for number, shard in paths.items():
             with atomic_write(shard) as file:
                 _write_shard(file, source, names, number * size, _images_in([number], source.n, size), images, encode)

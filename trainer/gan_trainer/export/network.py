@@ -18,6 +18,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 from gan_runtime.errors import InputError
 from gan_trainer.export.onnx_file import ExportError, first_line
 from gan_trainer.export.parity import Rows, network_rows
+from gan_trainer.export.shuffled import merge_shuffles
 
 FIRST = 2  # rows of the first call of a copy
 ALIKE = 1e-4  # largest difference of a folded network from the original, relative to the largest value
@@ -147,7 +148,9 @@ def _give_own_class(part: nn.Module) -> None:
 
 
 def fold_batch_norm(module: nn.Module) -> nn.Module:
-    """Fold each batch norm into the layer before it, in place. ONNX Runtime does not do so for transposed convolutions.
+    """Fold each batch norm into the layer before it, and merge pixel shuffles, in place.
+
+    ONNX Runtime does not fold batch norms into transposed convolutions.
 
     Only layers of a plain Sequential are folded. `plain_copy` compares the results with those of the original.
     """
@@ -160,6 +163,7 @@ def fold_batch_norm(module: nn.Module) -> nn.Module:
             if fused is not None:
                 setattr(parent, layer_name, fused)
                 setattr(parent, norm_name, nn.Identity())
+        merge_shuffles(parent)
     return module
 
 
