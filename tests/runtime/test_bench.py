@@ -326,6 +326,20 @@ def test_the_processor_time_of_other_programs(tmp_path: Path, monkeypatch: pytes
     assert others.share() == pytest.approx(0.4)
 
 
+def test_other_programs_may_have_what_a_quota_forbids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1}, raising=False)
+    monkeypatch.setattr("os.sysconf", lambda name: 100, raising=False)
+    monkeypatch.setattr("gan_runtime.devices.processors.available_cpus", lambda: 1)
+    for busy, share in ((1000, 0.0), (1500, 0.5)):
+        monkeypatch.setattr("time.monotonic", iter([0.0, 10.0]).__next__)
+        monkeypatch.setattr("time.process_time", iter([1.0, 1.0]).__next__)
+        stat = tmp_path / "stat"
+        stat.write_text(STAT.format(busy=0, stolen=0))
+        others = Others(stat)
+        stat.write_text(STAT.format(busy=busy, stolen=0))
+        assert others.share() == pytest.approx(share)
+
+
 def test_processor_time_that_is_not_known(tmp_path: Path) -> None:
     assert Others(tmp_path / "missing").share() is None
 

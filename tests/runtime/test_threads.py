@@ -1,10 +1,19 @@
 import gc
+import json
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from helpers import Result
+from PIL import Image
+from styled_formula import Styled
+from translators import translator
+from upscalers import upscaler
 
+import gan_runtime
 from gan_runtime.threads import Workers
 
 
@@ -87,3 +96,30 @@ def test_threads_end_with_the_last_reference() -> None:
     for thread in others:
         thread.join(5)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def _one_processor() -> Iterator[None]:
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system has no CPU affinity")
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.usefixtures("_one_processor")
+def test_models_and_commands_have_a_thread_for_each_processor_that_they_may_use(
+    call: Callable[..., Result], tmp_path: Path, random_features: Path
+) -> None:
+    styled, x2 = Styled().write(tmp_path / "styled.onnx"), upscaler(tmp_path / "x2.onnx")
+    invert = translator(tmp_path / "invert.onnx")
+    for path in (styled, x2, invert, random_features, tmp_path / "styled-mapping.onnx"):
+        assert gan_runtime.load(path, "cpu").threads == 1
+    Image.new("RGB", (8, 8)).save("in.png")
+    for command, *words in (
+        ("gan-sample", "--model", styled, "out.png"),
+        ("gan-upscale", "--model", x2, "in.png", "large.png"),
+        ("gan-translate", "--model", invert, "in.png", "other.png"),
+    ):
+        assert json.loads(call(command, *words, "--device", "cpu", "--json").out)["threads"] == 1

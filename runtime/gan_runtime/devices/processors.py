@@ -44,12 +44,13 @@ class Others:
         self._own = time.process_time()
 
     def share(self) -> float | None:
-        """Which part of the processors that this process may use they had, 0 to 1; None if that is not known."""
+        """Which part of the processors that this process may use they kept from it, 0 to 1; None if not known."""
         busy = _busy_seconds(self._path)
         if busy is None or self._busy is None:
             return None
         own, seconds = time.process_time() - self._own, time.monotonic() - self._began
-        return min(1.0, max(0.0, (busy - self._busy - own) / (seconds * len(os.sched_getaffinity(0)))))
+        left = len(os.sched_getaffinity(0)) - (busy - self._busy - own) / seconds
+        return min(1.0, max(0.0, 1 - left / available_cpus()))  # a quota may be less than what is left
 
 
 def _busy_seconds(path: Path) -> float | None:
