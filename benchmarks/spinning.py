@@ -103,24 +103,13 @@ def ask(process: "subprocess.Popen[str]") -> tuple[float, float]:
 def train_on_request(recipe_name: str, threads: int, steps: int) -> None:
     """For each line on stdin, make some steps of a recipe and print their seconds."""
     import torch
-
-    from gan_runtime.manifest import ImageSize
-    from gan_trainer.recipes.recipe import RECIPES
-    from gan_trainer.systems import SYSTEMS
-    from gan_trainer.training.state import new_state
-    from gan_trainer.training.system import Shapes
+    from steps import Steps
 
     torch.set_num_threads(threads)
-    recipe = RECIPES[recipe_name]
-    system = SYSTEMS[recipe.system]
-    state = new_state(system, system.networks(recipe, Shapes(ImageSize(28, 28, 1))), recipe, torch.device("cpu"))
-    images, labels = torch.rand(recipe.batch_size, 1, 28, 28) * 2 - 1, torch.zeros(recipe.batch_size, dtype=torch.int64)
+    training = Steps(recipe_name)
     for _ in sys.stdin:
         wall, cpu = time.perf_counter(), time.process_time()
-        for _ in range(steps):
-            state.meter.add(state.system.step(state, recipe, images, labels))
-            state.step, state.images_seen = state.step + 1, state.images_seen + recipe.batch_size
-            state.meter.check(state.step)
+        training.run(steps)
         print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu]), flush=True)
 
 

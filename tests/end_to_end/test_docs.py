@@ -66,7 +66,14 @@ NEED_FASHION = ("gan-train fashion-mnist", "gan-export runs/fashion-mnist")
 SHORT = ("--images", "192", "--batch-size", "32", "--threads", "1")
 BRIEF = ("--seconds", "0.01", "--batches", "8", "--threads", "1")
 LONGER = ("--images", "256")  # than what SHORT has
-OTHER_TOOLS = {"--extra-index-url", "--cfg", "--array", "--gres", "--requeue"}  # of pip, trainings of others, Slurm
+OTHER_TOOLS = {
+    "--gpus",
+    "--extra-index-url",
+    "--cfg",
+    "--array",
+    "--gres",
+    "--requeue",
+}  # of pip, trainings of others, Slurm
 
 
 def blocks(document: Path, language: str) -> list[str]:

@@ -353,3 +353,16 @@ def test_a_missing_onnxruntime_names_the_extras(call: Call, monkeypatch: pytest.
 
 def test_the_shipped_model_passes_its_own_check(call: Call) -> None:
     assert call("gan-info", shipped_model("mnist"), "--check", "--device", "cpu").code == 0
+
+
+def test_providers_are_named_on_the_command_line(call: Call, conditional_model: Path) -> None:
+    model = ("--model", conditional_model, "--n", 4, "--quiet", "--json")
+    plain, other = (
+        call("gan-sample", f"{number}.npy", *model, *flags)
+        for number, flags in enumerate((["--device", "cpu"], ["--providers", "CPUExecutionProvider:use_arena=0"]))
+    )
+    assert [json.loads(done.out)["device"] for done in (plain, other)] == ["cpu", "cpu"]
+    np.testing.assert_array_equal(np.load("0.npy"), np.load("1.npy"))
+    assert call("gan-sample", "x.npy", *model, "--providers", "tpu").refused(
+        "device 'tpu': choose one of auto, cpu, cuda"
+    )

@@ -11,13 +11,13 @@ from gan_runtime.onnx_runtime import CPU, CUDA, Providers, load_model
 
 SUFFIX = "ExecutionProvider"
 SHORT = {CUDA: "cuda", CPU: "cpu"}
-BUILDS = {  # which build of ONNX Runtime has a provider
+BUILDS = {  # the package with a provider, which takes the place of onnxruntime
     "cuda": "gan-edge[cuda]",
     "tensorrt": "gan-edge[cuda]",
-    "openvino": "onnxruntime-openvino, in place of onnxruntime",
-    "dml": "onnxruntime-directml, in place of onnxruntime",
+    "openvino": "onnxruntime-openvino",
+    "dml": "onnxruntime-directml",
     "qnn": "onnxruntime-qnn",
-    "migraphx": "onnxruntime-migraphx, in place of onnxruntime",
+    "migraphx": "onnxruntime-migraphx",
 }
 
 
@@ -96,7 +96,7 @@ def _full_name(ort: ModuleType, name: str) -> str:
             return str(one)
     known = ", ".join(f"{_short(one)} ({one})" for one in here)
     build = BUILDS.get(_short(name))
-    advice = f"; {build} has it" if build else ""
+    advice = f"; install {build} in place of this one" if build else ""
     raise DeviceError(f"provider {name!r}: this ONNX Runtime {ort.__version__} has {known}{advice}")
 
 
