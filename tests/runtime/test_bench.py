@@ -34,7 +34,7 @@ from gan_runtime.bench.work import Work, strip, work_of
 from gan_runtime.devices.memory import peak_memory
 from gan_runtime.devices.processors import Others, available_cpus
 from gan_runtime.errors import InputError
-from gan_runtime.manifest import METADATA_KEY, ImageSize, Tiling
+from gan_runtime.manifest import METADATA_KEY, GenerateManifest, ImageSize, Tiling
 from gan_runtime.tiling import spans
 from gan_trainer.export.manifest import to_json
 
@@ -228,6 +228,18 @@ def test_settings_without_work_for_all_threads_are_left_out(conditional_model: P
     assert [one.threads for one in settings if one.batch == auto.batch] == [1, 4, 8]
     asked = settings_of(found, auto, batches=[1], threads=[2, 3])
     assert asked == [Setting(1, 2), Setting(1, 3), auto]
+
+
+def test_batches_that_do_not_fit_are_not_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path
+) -> None:
+    many = work(unconditional_model, threads=300)
+    assert max(setting.batch for setting in settings_of(many, many.automatic())) == 65536
+    model = Generator.load(Styled(size=ImageSize(256, 256, 3), layers=2, dim=2).write(tmp_path / "x.onnx"), "cpu", 4)
+    assert isinstance(model.manifest, GenerateManifest)
+    monkeypatch.setattr("gan_runtime.drawing.available_memory", lambda: 2.5e9)
+    large = work_of(replace(model, manifest=replace(model.manifest, activations=10**9 // 32)), PICTURE)  # 1 GB an image
+    assert {setting.batch for setting in settings_of(large, large.automatic())} == {1}
 
 
 def test_what_does_not_fit_the_model_is_refused(call: Call, conditional_model: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gan_runtime.bench.setting import Setting
 from gan_runtime.drawing import Drawing
 from gan_runtime.encoder import Encoder
-from gan_runtime.errors import InputError
+from gan_runtime.errors import DeviceError, InputError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.generator import Generator
 from gan_runtime.image_reader import ImageReader
@@ -110,7 +110,16 @@ def _draw(model: Drawing) -> Work:
         prepare=prepare,
         runs=lambda setting: _parts(setting.batch, with_threads(model, setting.threads).piece_size(setting.batch)),
         unit="points" if model.points else "images",
+        near=lambda automatic: [one for one in batches_near(automatic) if _fits(model, one.batch)],
     )
+
+
+def _fits(model: Drawing, batch: int) -> bool:
+    """Whether a batch is within the limits of batches and of the memory."""
+    try:
+        return model.batch_size(batch) == batch
+    except (DeviceError, InputError):
+        return False
 
 
 def _map(model: Mapping) -> Work:
