@@ -22,6 +22,7 @@ from gan_runtime.manifest_parts import (
     Measures,
     Noise,
     Points,
+    Precision,
     Styles,
     Tiling,
     Truncation,
@@ -51,6 +52,7 @@ __all__ = [
     "Noise",
     "Points",
     "PointsManifest",
+    "Precision",
     "Styles",
     "SynthesizeManifest",
     "Tiling",
@@ -77,6 +79,7 @@ class Manifest:
         pictures: how pictures became the training images (`gan_runtime.images.recorded`); empty if they were arrays.
         flops: floating-point operations of one image in convolutions and matrix products, two per multiplication and
             addition; of a network that takes images of any size, per pixel of its input. 0 if that is not known.
+        precision: what the network computes in, if that is not fp32.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Manifest:
     quality: list[dict[str, Any]] = field(default_factory=list)
     pictures: dict[str, Any] = field(default_factory=dict)
     flops: int = 0
+    precision: Precision | None = field(default=None, metadata={"path": "precision", "kind": Precision})
 
     def __post_init__(self) -> None:
         for key, kind in {"name": str, "task": str, "training": dict, "quality": list, "pictures": dict}.items():

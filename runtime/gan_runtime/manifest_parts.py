@@ -203,14 +203,47 @@ class Counterpart:
 
 
 @dataclass(frozen=True)
+class Precision:
+    """The numbers that most of a network computes in, if not fp32, and what that costs.
+
+    Attributes:
+        name: "int8" or "fp16", free form.
+        metric: what was measured of the file, a key of `gan_runtime.evaluation.table.METRICS`, such as "fid".
+        before, after: its values, of the file in fp32 and of this one.
+        n: the number of samples that were measured.
+        bytes: the size of the file in fp32.
+    """
+
+    name: str
+    metric: str
+    before: float
+    after: float
+    n: int
+    bytes: int
+
+    def __post_init__(self) -> None:
+        for key in ("name", "metric"):
+            check_type(f"precision.{key}", getattr(self, key), str)
+        for key in ("before", "after"):
+            check_type(f"precision.{key}", getattr(self, key), (int, float))
+        for key in ("n", "bytes"):
+            check_count(f"precision.{key}", getattr(self, key))
+
+
+@dataclass(frozen=True)
 class Fingerprint:
-    """Pixels that the exporting host saw, of the images 0 to count - 1 of `seed` (`evaluation/fingerprint.py`)."""
+    """Pixels that the exporting host saw, of the images 0 to count - 1 of `seed` (`evaluation/fingerprint.py`).
+
+    Other hosts and devices may differ from them by `tolerance` grey levels.
+    """
 
     seed: int
     count: int
     pixels: bytes = field(repr=False)
+    tolerance: int = 1
 
     def __post_init__(self) -> None:
+        check_count("fingerprint.tolerance", self.tolerance, 255)
         check_count("fingerprint.seed", self.seed, 2**64 - 1, least=0)
         check_count("fingerprint.count", self.count, MAX_FINGERPRINT_IMAGES)
         check_type("fingerprint.pixels", self.pixels, bytes)
@@ -220,7 +253,8 @@ class Fingerprint:
     @classmethod
     def from_json(cls, section: dict[str, Any]) -> "Fingerprint":
         """The fingerprint in a manifest. Raises InputError, ValueError, KeyError or TypeError if it is damaged."""
-        return cls(section["seed"], section["count"], base64.b64decode(section["pixels"], validate=True))
+        pixels = base64.b64decode(section["pixels"], validate=True)
+        return cls(section["seed"], section["count"], pixels, section.get("tolerance", cls.tolerance))
 
 
 def check_names(what: str, names: tuple[str, ...], classes: int) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from gan_runtime import __version__
 from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import GanEdgeError
-from gan_runtime.evaluation.fingerprint import TOLERANCE, check_fingerprint
+from gan_runtime.evaluation.fingerprint import check_fingerprint
 from gan_runtime.generator import Generator
+from gan_runtime.manifest import Fingerprint
 from gan_runtime.models import DEFAULT, shipped_model
 from gan_runtime.onnx_runtime import CUDA, import_onnxruntime
 
@@ -55,7 +56,7 @@ def _try(device: str, problems: list[str]) -> str:
         if device == "cpu" or CUDA in import_onnxruntime().get_available_providers():
             problems.append(str(error))
         return f"does not work: {error}"
-    if difference is None or difference > TOLERANCE:
+    if difference is None or difference > Fingerprint.tolerance:
         problems.append(f"{device}: the shipped model gives wrong images")
         return f"gives wrong images (they differ by {difference} grey levels)"
     return "works"

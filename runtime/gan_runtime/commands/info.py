@@ -60,16 +60,18 @@ def info_main() -> None:
 def _check(path: str, device: str, threads: int | None) -> tuple[bool, dict[str, Any]]:
     from gan_runtime.commands.open_model import open_with_fingerprint
     from gan_runtime.errors import ModelError
-    from gan_runtime.evaluation.fingerprint import TOLERANCE, check_fingerprint
+    from gan_runtime.evaluation.fingerprint import check_fingerprint
 
     opened = open_with_fingerprint(path, device, threads)
+    fingerprint = opened.manifest.fingerprint if opened.manifest else None
     difference = check_fingerprint(opened)
-    if difference is None:
+    if fingerprint is None or difference is None:
         raise ModelError(f"{path}: has no fingerprint to compare with; export it with gan-export")
-    passed = difference <= TOLERANCE
+    passed = difference <= fingerprint.tolerance
     return passed, {
         "device": opened.session.device,
         "largest_difference": difference,
+        "tolerance": fingerprint.tolerance,
         "verdict": "the pictures of the exporting host"
         if passed
         else "OTHER PICTURES: a damaged file, or a faulty device",

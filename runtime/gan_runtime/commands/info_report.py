@@ -9,11 +9,13 @@ from gan_runtime.foreign.shapes import describe_port
 from gan_runtime.manifest import (
     EncodeManifest,
     FeaturesManifest,
+    Fingerprint,
     GenerateManifest,
     ImageToImageManifest,
     Manifest,
     MapManifest,
     PointsManifest,
+    Precision,
     SynthesizeManifest,
     Tiling,
     TranslateManifest,
@@ -95,11 +97,28 @@ def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dic
     facts |= _describe_task(manifest)
     if manifest.pictures:
         facts["pictures"] = manifest.pictures
+    if manifest.precision:
+        facts["precision"] = describe_precision(manifest.precision, len(model.content))
     facts |= {"training": manifest.training, "quality": manifest.quality}
     if isinstance(manifest, GenerateManifest | PointsManifest | ImageToImageManifest) and manifest.fingerprint:
         what = ("coordinates", "points") if isinstance(manifest, PointsManifest) else ("pixels", "images")
         facts["fingerprint"] = f"{len(manifest.fingerprint.pixels)} {what[0]} of {manifest.fingerprint.count} {what[1]}"
+        if manifest.fingerprint.tolerance > Fingerprint.tolerance:
+            facts["fingerprint"] += f", within {manifest.fingerprint.tolerance} grey levels on other hosts"
     return facts
+
+
+def describe_precision(precision: Precision, size: int) -> dict[str, Any]:
+    """What the network computes in, what that costs and what it saves."""
+    from gan_runtime.evaluation.table import METRICS, Shown
+
+    shown = METRICS.get(precision.metric, Shown(precision.metric, 4, ""))
+    before, after = shown.text(precision.before), shown.text(precision.after)
+    return {
+        "computes_in": precision.name,
+        "costs": f"{shown.title} {after} instead of {before}, of {precision.n:,} samples",
+        "saves": f"{1 - size / precision.bytes:.0%} of {precision.bytes:,} bytes in fp32",
+    }
 
 
 def _describe_task(manifest: Manifest) -> dict[str, Any]:

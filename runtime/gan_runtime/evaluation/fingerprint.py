@@ -12,7 +12,6 @@ from gan_runtime.latents import draw_latents
 from gan_runtime.manifest import Fingerprint, ImageAxes, ImageSize, Points
 
 PIXELS = 3072  # 4 KB of base64
-TOLERANCE = 1  # grey level: rounding of other processors and devices
 ANY_HEIGHT, ANY_WIDTH = 67, 65  # of the inputs of a network that takes any size: multiples of no stride
 BLOCKS = 5  # kinds of inputs: squares with a side of 1, 2, 4, 8 or 16 pixels
 
@@ -20,7 +19,8 @@ BLOCKS = 5  # kinds of inputs: squares with a side of 1, 2, 4, 8 or 16 pixels
 def check_fingerprint(model: Generator | ImageToImage) -> int | None:
     """The largest difference in grey levels to what the exporting host saw; None if the file has no fingerprint.
 
-    Up to `TOLERANCE` is rounding. More means that the file is damaged or the device computes other values.
+    Up to the fingerprint's `tolerance` is rounding. More means that the file is damaged or the device computes other
+    values.
     """
     fingerprint = model.manifest.fingerprint if model.manifest else None
     if fingerprint is None:

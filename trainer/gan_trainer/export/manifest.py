@@ -21,6 +21,8 @@ def to_json(manifest: Manifest) -> str:
         section, _, key = entry.metadata["path"].partition(".")
         content = asdict(value)
         if isinstance(value, Fingerprint):
+            if value.tolerance == Fingerprint.tolerance:
+                del content["tolerance"]
             content["pixels"] = base64.b64encode(value.pixels).decode()
         document.setdefault(section, {}).update({key: content} if key else content)
     return json.dumps(document, ensure_ascii=False, allow_nan=False)

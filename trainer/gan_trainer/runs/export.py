@@ -17,6 +17,7 @@ from gan_trainer.runs.blend import Blend, check_blend, mix
 from gan_trainer.runs.folder import Run, software
 from gan_trainer.systems import with_networks
 from gan_trainer.tasks import task_of
+from gan_trainer.tasks.precision import Asked, check_asked, reduce_files
 from gan_trainer.tasks.task import Files
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, averaged_weights, damaged, list_checkpoints, load_checkpoint
 from gan_trainer.training.config import Config
@@ -60,6 +61,8 @@ def export_run(
     networks: Mapping[str, nn.Module] | None = None,
     blend: Blend | None = None,
     styles: Mapping[str, Any] | None = None,
+    precision: Asked | None = None,
+    data_dir: Path | None = None,
 ) -> Files:
     """Export `run` to `output`, by default exported/<run>.onnx, and the other files of its task to the same folder.
 
@@ -71,6 +74,8 @@ def export_run(
         blend: another run, whose weights are mixed with those of this one; the output is exported/<run>-blend.onnx by
             default.
         styles: of a generator with styles: `truncation`, `noise` and `parts` of `export_styled`.
+        precision: int8 or fp16, and what it may cost (`reduce_files`); None for fp32.
+        data_dir: where the data of the run are now, which another precision is measured on; None: where they were.
 
     Returns:
         The files as written, by name, the main one first: "generator", "encoder" where the run has one, "mapping" and
@@ -78,7 +83,8 @@ def export_run(
 
     Raises:
         GanEdgeError: no usable checkpoint, or networks of the user's own that are not given here.
-        ExportError, InputError, OutputError: as `export`. All files are verified before the first is written.
+        ExportError, InputError, OutputError: as `export`. InputError also if `precision` costs too much, and DataError
+            if the data that show this are missing. All files are verified before the first is written.
     """
     path = checkpoint or choose_checkpoint(run)[0]
     config, saved = open_checkpoint(path)
@@ -97,7 +103,11 @@ def export_run(
         about["training"] |= {"blend": _blended(loaded, config, blend)}
     check_name(output)
     check_writable(output)
+    if precision:
+        check_asked(precision, task_of(config), config)
     files = task_of(config).export(loaded, config, output, about)
+    if precision:
+        files = reduce_files(files, precision, task_of(config), config, data_dir, run.floors())
     write_together([*files.values()][::-1])
     return files
 

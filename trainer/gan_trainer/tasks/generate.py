@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.data import Dataset
+from gan_runtime.encoder import Encoder
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.evaluation.features import FeatureNetwork
+from gan_runtime.evaluation.metrics.pixels import psnr
 from gan_runtime.evaluation.networks import find_features
-from gan_runtime.evaluation.reference import LEAST, Reference, load_reference, split_reference
-from gan_runtime.evaluation.scores import TEST, TRAIN, Scores, floors, score
+from gan_runtime.evaluation.reference import FULL, LEAST, Reference, load_reference, split_reference
+from gan_runtime.evaluation.scores import TEST, TRAIN, Scores, feature_distances, floors, score, score_test
 from gan_runtime.files import check_writable
 from gan_runtime.generator import Generator
+from gan_runtime.images.choice import some_in_order, some_of
 from gan_runtime.images.grids import Layout, arrange, grid
+from gan_runtime.latents import default_labels, draw_latents
 from gan_runtime.manifest import Latents
 from gan_runtime.model_file import ModelFile
 from gan_runtime.models import encoder_path
@@ -28,7 +33,8 @@ from gan_trainer.networks.stylegan2 import StyleGenerator
 from gan_trainer.recipes.latents import latents_of
 from gan_trainer.tasks.drawing import draw
 from gan_trainer.tasks.features import judge_unless_impossible, open_features
-from gan_trainer.tasks.task import Best, Comparison, Files, Metric, Task
+from gan_trainer.tasks.file_network import FileNetwork, in_batches
+from gan_trainer.tasks.task import Best, Comparison, Feeds, Files, Measured, Metric, Task
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
 
@@ -36,6 +42,8 @@ PREVIEW_IMAGES, PREVIEW_COLUMNS = 100, 10
 BESIDE = ("precision", "recall", "coverage")
 FID, KID = Best("fid", "FID", beside=BESIDE), Best("kid", "KID", beside=BESIDE)
 COMPARED_IMAGES = 20
+TYPICAL, TYPICAL_SEED = 256, 1  # latents and images that ranges are taken from; what is measured has seed 0
+RECONSTRUCTED = 500  # images that an encoder is measured with
 MANY = 2_000  # images that evaluations during training measure, if there are no fewer test images
 METRICS = (
     Metric("fid", "FID", "distance to the training images; 0 is best", TEST, log=True),
@@ -216,6 +224,37 @@ def _encoder(encoder: nn.Module, generator: ModelFile, config: Config, about: di
     )
 
 
+def typical(config: Config, dataset: Dataset) -> dict[str, list[Feeds]]:
+    """Latents of a seed that nothing is measured with, and images of the training for an encoder."""
+    recipe, classes = latents_of(config.recipe), len(config.conditions)
+    latents = draw_latents(TYPICAL_SEED, 0, TYPICAL, recipe.latent_dim, recipe.latents)
+    feeds = {"latents": latents} | ({"labels": default_labels(0, TYPICAL, classes)} if classes else {})
+    rows = some_in_order(len(dataset.images), TYPICAL)
+    images = np.ascontiguousarray(dataset.images[rows])
+    return {"generator": in_batches(feeds), "encoder": in_batches({"images": images})}
+
+
+def measured(judge: Judge, files: Files, config: Config, dataset: Dataset) -> dict[str, Measured]:
+    """The distance of the generator's images; of an encoder, how close its images are to those that it encoded."""
+    network, n, reference = FileNetwork(files["generator"]), judge.most or FULL, judge.reference
+    features = judge.network.measure(draw_images(network, config, n), n).features
+    distances = feature_distances(features, reference.train.measured.features, reference.moments)
+    key = "kid" if reference.small else "fid"
+    real = getattr(score_test(reference, n), key)
+    found = {"generator": Measured(key, distances[key], n, real or 0.0)}
+    if "encoder" in files:
+        found["encoder"] = _reconstructed(network, files["encoder"], dataset)
+    return found
+
+
+def _reconstructed(generator: FileNetwork, encoder: ModelFile, dataset: Dataset) -> Measured:
+    """PSNR in dB of images that were encoded and drawn again: others than `typical` ones."""
+    rows = some_of(len(dataset.images), TYPICAL + RECONSTRUCTED)[-RECONSTRUCTED:]
+    images = np.ascontiguousarray(dataset.images[np.sort(rows)])
+    drawn = generator(torch.from_numpy(Encoder.open(encoder, "cpu")(images)))
+    return Measured("psnr", float(psnr(to_pixels(denormalise(drawn)).numpy(), images).mean()), len(images))
+
+
 def samples(file: Path, *_: Any) -> NDArray[np.uint8]:
     """Images 0 .. 19 of seed 0 in one row."""
     return arrange(Generator.load(file, "cpu").sample(COMPARED_IMAGES), Layout(rows=1))
@@ -258,6 +297,8 @@ OF_MANY = Task(
     best=FID,
     floors=(TEST, TRAIN),
     comparison=COMPARISON,
+    measured=measured,
+    typical=typical,
 )
 OF_FEW = replace(OF_MANY, best=KID, comparison=replace(COMPARISON, columns=("kid", *COLUMNS)))
 TASK = replace(OF_MANY, of_few=OF_FEW)

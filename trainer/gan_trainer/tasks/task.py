@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from gan_trainer.training.state import TrainState
 
 Entry = dict[str, Any]  # a line of metrics.jsonl
 Files = dict[str, ModelFile]
+Feeds = dict[str, NDArray[Any]]  # inputs of a file by name
 
 
 class Judge(Protocol):
@@ -95,6 +96,15 @@ class Best:
         return -value if self.higher else value
 
 
+class Measured(NamedTuple):
+    """A number that says how good a file is: a key of METRICS, its value of n samples, and that of real ones or 0."""
+
+    metric: str
+    value: float
+    n: int
+    real: float = 0.0
+
+
 @dataclass(frozen=True)
 class Comparison:
     """How gan-compare measures and shows the exported files of a task.
@@ -114,6 +124,10 @@ class Comparison:
     samples: Callable[[Path, Dataset, Config], NDArray[np.uint8]]
     features: Callable[[DataSource, str | None, int], str] = lambda data, named, n: ""
     beside: Callable[[Dataset, Config], dict[str, NDArray[np.uint8]]] = lambda data, config: {}
+
+
+def _nothing_typical(config: Config, dataset: Dataset) -> dict[str, list[Feeds]]:
+    return {}
 
 
 def _not_judged(config: Config, dataset: Dataset, data_dir: Path | None, **_: Any) -> Judge | None:
@@ -149,6 +163,9 @@ class Task:
         tiles: (evaluation, configuration) -> label, value and detail of the report's figures, besides those of `best`.
         check_blend: (configuration, another) -> how their networks differ, "" if the weights of both can be
             interpolated; None: those of no two runs can.
+        measured: (judge, files, configuration, data) -> for each of the files the number that must not get much worse
+            where it is made in int8 or fp16; None: these are not offered.
+        typical: (configuration, data) -> for each of the files inputs that show the ranges of its activations.
         of_recipe: recipe -> the task as it is for that recipe; None: the same for all.
         of_few: the task for data without test images and with fewer than 10,000 training images; None: the same.
     """
@@ -170,5 +187,7 @@ class Task:
     comparison: Comparison | None = None
     tiles: Callable[[Entry, Config], list[tuple[str, str, str]]] = lambda entry, config: []
     check_blend: Callable[[Config, Config], str] | None = None
+    measured: Callable[[Any, Files, Config, Dataset], dict[str, Measured]] | None = None
+    typical: Callable[[Config, Dataset], dict[str, list[Feeds]]] = _nothing_typical
     of_recipe: Callable[[Recipe], "Task"] | None = None
     of_few: "Task | None" = None

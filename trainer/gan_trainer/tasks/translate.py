@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from gan_runtime.data import Dataset
+from gan_runtime.data.domain_split import split_domains
 from gan_runtime.data.domains import DIRECTIONS, Domains
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork
@@ -21,17 +22,21 @@ from gan_runtime.evaluation.translation import (
     with_channels,
 )
 from gan_runtime.image_to_image.translator import Translator
+from gan_runtime.images.choice import some_in_order
 from gan_runtime.images.grids import grid
 from gan_runtime.manifest import ImageSize
+from gan_trainer.data.pixels import denormalise, to_pixels
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.base import Recipe
-from gan_trainer.tasks.task import Best, Comparison, Entry, Files, Metric, Task
+from gan_trainer.tasks.file_network import FileNetwork, in_batches
+from gan_trainer.tasks.task import Best, Comparison, Entry, Feeds, Files, Measured, Metric, Task
 from gan_trainer.tasks.translating import Unseen, translate, unseen
-from gan_trainer.tasks.translation_judge import open_judge
+from gan_trainer.tasks.translation_judge import RETURNED, Judge, open_judge
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
 
 PREVIEWED = 10  # pictures of each domain
+TYPICAL = 64  # pictures that ranges are taken from
 COMPARED = 20  # pictures of each file in a comparison
 SHORTEST = 1_000  # images of a run that is evaluated by default
 FID, KID = Best("fid", "FID"), Best("kid", "KID")
@@ -105,6 +110,34 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
     return {"generator": translator_file(networks["generator"], output, **sizes, prepared=prepared, **about)}
 
 
+def typical(config: Config, dataset: Dataset) -> dict[str, list[Feeds]]:
+    """Pictures of the training: of the input domain, and of the target domain for the opposite direction."""
+    assert isinstance(dataset, Domains)
+    rows = split_domains(dataset, config.data.hold_out).train
+    domains = {"generator": (dataset.source.images, rows.source), "inverse": (dataset.images, rows.images)}
+    return {
+        name: in_batches({"source": np.asarray(images[known[some_in_order(len(known), TYPICAL)]])})
+        for name, (images, known) in domains.items()
+    }
+
+
+def measured(judge: Judge, files: Files, config: Config, dataset: Dataset) -> dict[str, Measured]:
+    """PSNR of translated held-out pictures; the distance to the target domain, and the cycle error, without a truth."""
+    networks = {name: FileNetwork(file, _pixels) for name, file in files.items()}
+    (scores,) = judge.scores(networks, config, judge.most)
+    if scores.psnr is not None:
+        return {"generator": Measured("psnr", scores.psnr, judge.most)}
+    key = "kid" if scores.fid is None else "fid"
+    real = judge.floors(judge.most)["floors"][str(judge.most)][TEST][key]
+    found = {"generator": Measured(key, getattr(scores, key), judge.most, real or 0.0)}
+    assert scores.cycle is not None
+    return found | {"inverse": Measured("cycle", scores.cycle, min(RETURNED, judge.most))}
+
+
+def _pixels(values: Tensor) -> Tensor:
+    return to_pixels(denormalise(values))
+
+
 def subject(config: Config) -> str:
     """How many pictures, of which size, and what becomes of what."""
     data = config.data
@@ -172,6 +205,8 @@ SHARED: dict[str, Any] = {
     "evaluated_from": SHORTEST,
     "floors": (TEST, NOTHING),
     "tiles": tiles,
+    "measured": measured,
+    "typical": typical,
 }
 PAIRED = _task(metrics=(*OF_DOMAIN, *OF_PAIRS, *OF_ANY), **SHARED)
 UNPAIRED = _task(metrics=(*OF_DOMAIN, *OF_CYCLES, *OF_ANY), networks=("generator", "inverse"), **SHARED)

@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from gan_runtime.data import Dataset
+from gan_runtime.data.split import split_by_content
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation import upscaling
 from gan_runtime.evaluation.features import FeatureNetwork
@@ -16,19 +17,23 @@ from gan_runtime.evaluation.networks import ANY, find_features
 from gan_runtime.evaluation.scores import TEST
 from gan_runtime.evaluation.upscaling import BICUBIC, Pair, Picture
 from gan_runtime.image_to_image.upscaler import Upscaler
+from gan_runtime.images.choice import some_in_order
 from gan_runtime.images.grids import grid
 from gan_runtime.images.resample import enlarged
+from gan_trainer.data.pixels import from_pixels, to_levels, to_pixels
 from gan_trainer.data.source import DataSource
 from gan_trainer.recipes.base import Recipe
 from gan_trainer.recipes.checks import flag
 from gan_trainer.recipes.upscaling import UpscalingRecipe
-from gan_trainer.tasks.task import Best, Comparison, Entry, Files, Metric, Task
-from gan_trainer.tasks.upscaling_judge import enlarge, held_out, open_judge, pairs_of, recipe_and_photos
+from gan_trainer.tasks.file_network import FileNetwork
+from gan_trainer.tasks.task import Best, Comparison, Entry, Feeds, Files, Measured, Metric, Task
+from gan_trainer.tasks.upscaling_judge import Judge, enlarge, held_out, open_judge, pairs_of, recipe_and_photos
 from gan_trainer.training.config import Config
 from gan_trainer.training.state import TrainState
 
 PREVIEWED, SHOWN_SIDE = 6, 128  # squares of a preview, and their largest side
 COMPARED = 8  # squares of each file in a comparison
+TYPICAL, TYPICAL_SIDE = 24, 256  # squares that ranges are taken from, and their side in high resolution
 CONSIDERED = 4  # times as many photos: small ones are not shown
 LESS_GRID = "a higher --phase-weight or a lower --gan-weight avoids it"
 PSNR, PATCHES = Best("psnr", "PSNR", higher=True), Best("patches", "FID of patches")
@@ -86,6 +91,21 @@ def export(networks: dict[str, nn.Module], config: Config, output: Path, about: 
     options = about | {"training": training, "pictures": data.pictures}
     file = upscaler_file(networks["generator"], output, channels=data.size.channels, scale=recipe.scale, **options)
     return {"generator": file}
+
+
+def typical(config: Config, dataset: Dataset) -> dict[str, list[Feeds]]:
+    """Squares in low resolution of training photos."""
+    recipe, photos = recipe_and_photos(config, dataset)
+    known = split_by_content(photos, config.data.hold_out or 0.0).train
+    rows = known[some_in_order(len(known), TYPICAL)]
+    return {"generator": [{"source": pair.low[None]} for pair in pairs_of(photos, rows, recipe, TYPICAL_SIDE)]}
+
+
+def measured(judge: Judge, files: Files, config: Config, dataset: Dataset) -> dict[str, Measured]:
+    """PSNR of enlarged held-out photos, on luma."""
+    network = FileNetwork(files["generator"], lambda values: to_pixels(to_levels(values)), from_pixels)
+    (scores,) = judge.scores({"generator": network}, config, judge.most)
+    return {"generator": Measured("psnr", scores.psnr, judge.most)}
 
 
 def difference(config: Config, other: Config) -> str:
@@ -168,5 +188,7 @@ TASK = Task(
     comparison=Comparison(("psnr", "ssim", "grid", "gradient", "patches"), samples, features_for, beside),
     tiles=tiles,
     check_blend=difference,
+    measured=measured,
+    typical=typical,
     of_recipe=_of_recipe,
 )
