@@ -172,6 +172,15 @@ def test_points_stay_in_fp32(call) -> None:
     assert call("gan-export", "runs/x", "--precision", "int8").refused(words)
 
 
+def test_generators_with_styles_stay_in_fp32(digits: str, call) -> None:
+    small = ("--latent-dim", 8, "--style-dim", 8, "--max-width", 8, "--mapping-layers", 1, "--size", 32)
+    train = ("gan-train", digits, "--recipe", "stylegan2", "--images", 16, "--batch-size", 8, "--name", "x")
+    done = call(*train, *small[:-2], "--eval-every", 0, *HERE)
+    assert done.code == 0, done
+    words = "--precision int8: is not offered for generators with styles"
+    assert call("gan-export", "runs/x", "--precision", "int8", "--output", "x.onnx").refused(words)
+
+
 def test_runs_on_arrays_stay_in_fp32(dataset, make) -> None:
     from dataclasses import replace
 

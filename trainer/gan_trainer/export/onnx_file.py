@@ -251,7 +251,7 @@ def finish(
     del model.metadata_props[:]
     if isinstance(manifest, GenerateManifest | SynthesizeManifest) and manifest.styles:
         manifest = replace(manifest, activations=largest_activation(model))
-    manifest = replace(manifest, flops=operations_of(model, manifest))
+    manifest = replace(manifest, flops=manifest.flops or operations_of(model, manifest))
     onnx.helper.set_model_props(model, {METADATA_KEY: to_json(manifest)})
     try:
         onnx.checker.check_model(model, full_check=True)

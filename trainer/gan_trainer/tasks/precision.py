@@ -69,7 +69,7 @@ def reduce_files(
         before: floors.json of the run, which says what it was measured with.
 
     Raises:
-        InputError: `check_asked`, or the file would be worse than allowed.
+        InputError: `check_asked`, or a generator has styles, or the file would be worse than allowed.
         DataError: the images of the run are missing.
         GanEdgeError: they cannot be measured.
     """
@@ -77,6 +77,11 @@ def reduce_files(
 
     check_asked(asked, task, config)
     assert task.measured
+    if any(file.optional for file in files.values()):
+        raise InputError(
+            f"--precision {asked.name}: is not offered for generators with styles, which scale the activations of each "
+            "image by other numbers; leave it out"
+        )
     dataset = config.data.load(data_dir, quiet=True)
     judge, config = _judge(task, config, dataset, data_dir, before)
     typical = task.typical(config, dataset)
