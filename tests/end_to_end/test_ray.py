@@ -19,6 +19,9 @@ from PIL import Image
 from translators import translator
 from upscalers import upscaler
 
+from gan_runtime import Generator
+from gan_trainer.compare.processes import Done, Processes
+
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-edge[ray]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
@@ -28,10 +31,13 @@ Call = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A head with one processor; tests add nodes."""
+    """A head that does no work, and a node with one processor."""
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": STORE})
+    found = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
+    )
+    found.add_node(num_cpus=1, object_store_memory=STORE)
     yield found
     found.shutdown()
 
@@ -40,46 +46,52 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def workers(raylet: int) -> list[Path]:
-    """The processes that a node has started."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
+def started(process: int) -> list[int]:
+    """The processes that a process has started."""
+    found: list[int] = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
         with suppress(OSError):
-            if int((process / "stat").read_text().rpartition(")")[2].split()[1]) == raylet:
-                found.append(process)
+            found += map(int, path.read_text().split())
     return found
 
 
-def is_writing(process: Path) -> bool:
+def is_writing(process: int) -> bool:
     """Whether a process has a temporary file open."""
     with suppress(OSError):
-        return any(path.readlink().name.endswith(".tmp") for path in (process / "fd").iterdir())
+        return any(path.readlink().name.endswith(".tmp") for path in Path(f"/proc/{process}/fd").iterdir())
     return False
 
 
-def kill_in_the_middle(cluster: Any, node: Any, job: subprocess.Popen[str]) -> None:
-    """Kill a node and the process in it that is writing a file, as a loss of power would."""
-    raylet = node.all_processes["raylet"][0].process.pid
+def is_training(process: int) -> bool:
+    """Whether a process runs a command of gan-compare in another one."""
+    return bool(started(process))
+
+
+def kill_in_the_middle(cluster: Any, job: subprocess.Popen[str], works: Callable[[int], bool]) -> list[int]:
+    """Kill a node and the process in it that works, as a loss of power would. What that process had started."""
+    nodes = {raylet.process.pid: node for node in cluster.worker_nodes for raylet in node.all_processes["raylet"]}
     while job.poll() is None:
-        for process in filter(is_writing, workers(raylet)):
-            os.kill(int(process.name), signal.SIGSTOP)
-            if is_writing(process):
-                os.kill(int(process.name), signal.SIGKILL)
-                cluster.remove_node(node, allow_graceful=False)
-                return
-            os.kill(int(process.name), signal.SIGCONT)
-        time.sleep(0.005)
-    raise AssertionError("the job ended before the node had work")
+        for raylet, node in nodes.items():
+            for process in filter(works, started(raylet)):
+                os.kill(process, signal.SIGSTOP)
+                if works(process):
+                    children = started(process)
+                    os.kill(process, signal.SIGKILL)
+                    cluster.remove_node(node, allow_graceful=False)
+                    return children
+                os.kill(process, signal.SIGCONT)
+        time.sleep(0.01)
+    raise AssertionError("the job ended before a node had work")
 
 
 def test_a_killed_node_loses_nothing(cluster: Any, process: Call, conditional_model: Path, tmp_path: Path) -> None:
     request = ("--n", "4000", "--shard-size", "500", "--model", str(conditional_model), "--json")
-    node = cluster.add_node(num_cpus=1, object_store_memory=STORE)
+    cluster.add_node(num_cpus=1, object_store_memory=STORE)
     Path("two").mkdir()
     command = [str(BIN / "gan-sample"), *request, "--ray", cluster.address, "two/x.tar"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as job:
-        kill_in_the_middle(cluster, node, job)
+        kill_in_the_middle(cluster, job, is_writing)
         out, err = job.communicate(timeout=300)
     assert job.returncode == 0, err
     assert "ray: 2 parts at a time, on cpu" in err
@@ -133,5 +145,30 @@ def test_what_a_part_refuses_is_one_line(cluster: Any, call: Call) -> None:
     Path("photos").mkdir()
     Image.new("RGB", (8, 8)).save("photos/a.png")
     words = ("gan-upscale", "photos", "--model", model, "out/", "--ray", cluster.address)
-    assert call(*words, "--device", "cuda").refused("none of the cluster's 1 nodes has", "a GPU")
-    assert call(*words, "--threads", 64).refused("none of the cluster's 1 nodes has", "processors: 64")
+    assert call(*words, "--device", "cuda").refused("none of the cluster's 2 nodes has", "a GPU")
+    assert call(*words, "--threads", 64).refused("none of the cluster's 2 nodes has", "processors: 64")
+
+
+def test_a_comparison_goes_on_without_a_node(cluster: Any, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    Path("a").mkdir()
+    for i in range(24):
+        Image.fromarray(rng.integers(0, 256, (28, 28, 3), np.uint8)).save(f"a/{i:02d}.png")
+    run = ("--recipes", "gan", "--seeds", "1", "--images", "64", "--batch-size", "8", "--size", "28", "--quiet")
+    cluster.add_node(num_cpus=1, object_store_memory=STORE)
+    command = [str(BIN / "gan-compare"), "a", *run, "--output", "two", "--ray", cluster.address, "--json"]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as job:
+        children = kill_in_the_middle(cluster, job, is_training)
+        out, err = job.communicate(timeout=300)
+    assert job.returncode == 0, err
+    assert not any(Path(f"/proc/{child}").exists() for child in children), "a training ends with its node"
+    assert [(run["seed"], run["images"], run["outcome"]) for run in json.loads(out)["runs"]] == [(0, 64, "finished")]
+
+    def here(self: Processes, name: str, *arguments: object) -> Done:
+        done = call(name, *arguments)
+        return Done(name, done.code, done.out, done.err)
+
+    monkeypatch.setattr(Processes, "run", here)
+    assert call("gan-compare", "a", *run, "--output", "one", "--jobs", 1).code == 0
+    one, two = (Generator.load(f"{folder}/models/gan-0.onnx", "cpu") for folder in ("one", "two"))
+    np.testing.assert_array_equal(one.sample(8), two.sample(8))

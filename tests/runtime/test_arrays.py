@@ -287,6 +287,14 @@ def arrays_in(path: str) -> dict[str, np.ndarray]:
         return dict(archive)
 
 
+def test_labels_without_a_use_are_told(call: Call, unconditional_model: Path) -> None:
+    np.savez("z.npz", latents=np.zeros((3, 100)), labels=np.arange(3))
+    done = call("gan-sample", "--model", unconditional_model, "--latents", "z.npz", "x.npz", "--json")
+    assert "labels: those in z.npz are not used, because" in done.err
+    assert "unconditional" in done.err
+    assert "labels" not in json.loads(done.out)
+
+
 def test_latents_keep_their_labels(call: Call, conditional_model: Path) -> None:
     sample = ("gan-sample", "--model", conditional_model)
     call(*sample, "--n", 6, "--start", 3, "seen.npz")

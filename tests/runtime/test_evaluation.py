@@ -14,6 +14,7 @@ from helpers import DIGITS_TEST as TEST
 from helpers import DIGITS_TRAIN as TRAIN
 from helpers import Result, small_generator
 from PIL import Image
+from styled_formula import Styled
 
 from gan_runtime import Generator
 from gan_runtime.data import load_dataset
@@ -23,7 +24,7 @@ from gan_runtime.evaluation.networks import find_features, general_features
 from gan_runtime.evaluation.reference import Reference, load_reference, measure_split
 from gan_runtime.evaluation.scores import Scores, check_n, floors, score, score_test, score_train
 from gan_runtime.images.choice import some_in_order
-from gan_runtime.manifest import METADATA_KEY, FeaturesManifest, ImageAxes, Measures
+from gan_runtime.manifest import METADATA_KEY, FeaturesManifest, ImageAxes, ImageSize, Measures
 from gan_runtime.models import shipped_features
 from gan_trainer.export.manifest import to_json
 
@@ -46,6 +47,25 @@ def reference(network: FeatureNetwork) -> Reference:
 
 def measure(network: FeatureNetwork, images: np.ndarray, reference: Reference) -> Scores:
     return score(network.measure(iter([images])), reference)
+
+
+def test_a_generator_with_styles_is_measured_at_a_truncation(call: Call, random_features: Path) -> None:
+    Styled(size=ImageSize(28, 28, 1)).write(Path("x.onnx"))
+    words = ("gan-eval", "digits", "--n", 130, "--features", random_features, "--json", "--quiet")
+    usual, less = (json.loads(call(words[0], "x.onnx", *words[1:], *more).out) for more in ((), ("--truncation", 0.5)))
+    sampled = ("gan-sample", "--model", "x.onnx", "--n", 130, "less.npz", "--quiet", "--truncation", 0.5)
+    assert call(*sampled).code == 0
+    array = json.loads(call(words[0], "less.npz", *words[1:]).out)
+    found = [report["results"][name] for report, name in ((usual, "x.onnx"), (less, "x.onnx"), (array, "less.npz"))]
+    assert found[1]["fid"] == found[2]["fid"] != found[0]["fid"]
+    assert [result.get("truncation") for result in found] == [None, 0.5, None]
+    refused = call(words[0], "less.npz", *words[1:], "--truncation", 0.5)
+    assert refused.refused("--truncation 0.5: less.npz is no generator")
+
+
+def test_truncation_needs_styles(call: Call, conditional_model: Path, random_features: Path) -> None:
+    done = call("gan-eval", conditional_model, "digits", "--features", random_features, "--truncation", 0.5)
+    assert done.refused("--truncation 0.5: ", "has no styles")
 
 
 def test_features_do_not_depend_on_batches_and_threads(random_features: Path) -> None:

@@ -262,14 +262,14 @@ def test_a_space_that_is_no_text_is_refused(sample: Callable[..., Result]) -> No
 def test_styles_for_a_generator_without_are_refused(call: Call, conditional_model: Path) -> None:
     np.save("w.npy", np.zeros((2, 4, 6)))
     for arguments, word in (
-        (["--latents", "w.npy", "x.png"], "styles"),
-        (["--truncation", "0.5", "x.png"], "truncation"),
-        (["--mix", "2x2", "x.png"], "synthesis"),
-        (["--space", "w", "x.gif"], "synthesis"),
-        (["--class-walk", "x.gif"], "synthesis"),
+        (["--latents", "w.npy", "x.png"], "--latents w.npy"),
+        (["--truncation", "0.5", "x.png"], "--truncation 0.5"),
+        (["--mix", "2x2", "x.png"], "--mix 2x2"),
+        (["--space", "w", "x.gif"], "--space w"),
+        (["--class-walk", "x.gif"], "--class-walk"),
     ):
         done = call("gan-sample", "--model", conditional_model, *arguments)
-        assert done.refused(f"{word}: ", "conditional.onnx has no styles; name a generator that has")
+        assert done.refused(f"error: {word}: ", "conditional.onnx has no styles; name a generator that has")
 
 
 @pytest.mark.parametrize("arguments", [["--mix", "2x2", "x.png"], ["--space", "w", "x.gif"]])

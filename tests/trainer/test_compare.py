@@ -86,7 +86,7 @@ def test_a_comparison_is_kept_and_only_what_is_new_is_run(call: Call, ran: Comma
         assert (result(name)["images"], result(name)["outcome"]) == (512, "finished")
     assert json.loads((FOLDER / "plan.json").read_text())["lengths"] == {"gan": 512, "bigan": 512}
     assert {path.name for path in FOLDER.iterdir() if path.is_file()} == {
-        "comparison.html", "comparison.md", "comparison.json", "samples.png", "plan.json",
+        "comparison.html", "comparison.md", "comparison.json", "samples.png", "plan.json", ".lock",
     }  # fmt: skip
     text = (FOLDER / "comparison.md").read_text()
     assert "512 images per run, seeds 0; 1 thread per run on cpu." in text
@@ -103,6 +103,20 @@ def test_a_comparison_is_kept_and_only_what_is_new_is_run(call: Call, ran: Comma
     assert call(*TWO, "--recipes", "vae,gan,bigan", "--quiet").code == 0
     assert names_of(ran) == ["vae-0"]
     assert {row["recipe"] for row in document()["recipes"]} == {"vae", "gan", "bigan"}
+
+
+def test_parts_of_a_comparison_are_the_whole(call: Call, ran: Commands) -> None:
+    assert "part 1/3 has no runs" in call(*TWO, "--shard", "1/3").err
+    assert call(*TWO, "--shard", "2/2", "--quiet").code == 0
+    assert names_of(ran) == ["bigan-0"]
+    assert [row["recipe"] for row in document()["recipes"]] == ["bigan"]
+    done = call(*TWO, "--shard", "1/2", "--json", "--quiet")
+    assert names_of(ran) == ["bigan-0", "gan-0"]
+    assert json.loads(done.out) == document(), "the last part has the table of all"
+    assert {row["recipe"] for row in document()["recipes"]} == {"gan", "bigan"}
+    ran.clear()
+    assert json.loads(call(*TWO, "--json").out) == document()
+    assert ran == []
 
 
 def test_numbers_are_those_of_gan_eval(call: Call) -> None:

@@ -1,6 +1,7 @@
 """gan-project: pictures become the styles or latents that draw them."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,6 +155,11 @@ def test_gan_sample_draws_what_the_command_finds(call: Call, digits: str, pictur
     source = np.asarray(Image.open("out.png"))[None, :, :28, None]
     assert (project("tiny", source, steps=6, device="cpu", threads=1).latents == found).all()
     assert call("gan-project", "--from", "tiny", picture, "out.npz", *FAST).refused("out.npz: exists", "--force")
+    Path("photos").mkdir()
+    kept = Path(shutil.copy(picture, "photos/a.png")).read_bytes()
+    into = call("gan-project", "--from", "tiny", "photos", "photos/a.npz", *FAST, "--force")
+    assert into.refused("photos/a.png: is also one of the images")
+    assert Path("photos/a.png").read_bytes() == kept
     again = call("gan-project", "--from", "tiny", picture, "out.npz", *FAST, "--force", "--no-strip", "--space", "w+")
     assert again.out == "out.npz\n"
     assert np.ptp(load_latents("out.npz").values, axis=1).max() > 0

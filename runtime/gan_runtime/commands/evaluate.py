@@ -46,6 +46,15 @@ def evaluate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Seed of the latents.")] = 0,
+    truncation: Annotated[
+        float | None,
+        typer.Option(
+            min=-1,
+            max=2,
+            help="Generators with styles: how far styles are from their mean, as of gan-sample.",
+            show_default="as the file says, usually 1",
+        ),
+    ] = None,
     features: Annotated[
         str | None,
         typer.Option(
@@ -132,7 +141,12 @@ def evaluate(
     from gan_runtime.errors import InputError
     from gan_runtime.evaluation.image_files import check_options, shared_task
     from gan_runtime.evaluation.reference import FULL, samples_for
-    from gan_runtime.evaluation.sources import check_assumptions, open_source, open_sources, recorded_hold_out
+    from gan_runtime.evaluation.sources import (
+        check_assumptions,
+        open_source,
+        open_sources,
+        recorded_hold_out,
+    )
     from gan_runtime.evaluation.table import card_path, table, write_card
     from gan_runtime.evaluation.translators import Asked, evaluate_translators
     from gan_runtime.evaluation.upscalers import PhotosAsked, evaluate_upscalers
@@ -154,13 +168,14 @@ def evaluate(
             "features": features,
             "size": size,
             "hold_out": hold_out,
+            "truncation": truncation,
             **reading,
             "data_dir": data_dir,
             "offline": offline or None,
         }
         own.check_options(data, given, assumptions)
     task = "" if own else shared_task(names)
-    check_options(names[0], task, inputs=inputs, truth=truth, degradation=degradation, size=size)
+    check_options(names[0], task, inputs=inputs, truth=truth, degradation=degradation, size=size, truncation=truncation)
     for path in (*([picture] if picture else []), *(card_path(name) for name in names if write)):
         check_writable(path)  # before the measurement, which takes long
     if picture is not None and picture.suffix.lower() != ".png":
@@ -185,7 +200,9 @@ def evaluate(
         opened, network = open_sources(
             names,
             network,
-            lambda name, network: open_source(name, data, n, seed, network, device, threads, quiet, like, assumptions),
+            lambda name, network: open_source(
+                name, data, n, seed, network, device, threads, quiet, like, assumptions, truncation
+            ),
         )
         check_assumptions(opened, assumptions)
         report = _measure_images(opened, data, network, data_dir, offline, quiet, picture, like, share)

@@ -13,6 +13,9 @@ from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackgr
 from gan_runtime.terminal.text import note
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from gan_runtime.foreign import Assumptions
     from gan_runtime.generator import Generator
     from gan_runtime.outputs import Options
@@ -163,7 +166,13 @@ def sample(
     """Sample images from an exported generator with ONNX Runtime."""
     from gan_runtime.commands.cluster_option import cluster_of
     from gan_runtime.commands.open_model import open_generator
-    from gan_runtime.commands.style_options import check_space, check_style_options, parse_mix, style_report
+    from gan_runtime.commands.style_options import (
+        check_space,
+        check_style_options,
+        check_styled,
+        parse_mix,
+        style_report,
+    )
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
     from gan_runtime.outputs.sampled import draw
     from gan_runtime.outputs.share import share_of
@@ -194,16 +203,16 @@ def sample(
     shown = None
     if pictures:
         shown = encoded(generator, images, encoder, number, options, reading, reconstruct=reconstruct)
-    own, labels, styles = (shown.latents if shown else None), None, None
+    own, labels, styles, in_space = (shown.latents if shown else None), None, None, ""
     if latents is not None:
         from gan_runtime.images.array_files import load_latents
 
-        labelled = bool(generator.classes) and number is None and not (by_class or class_walk)
+        labelled = number is None and not (by_class or class_walk)
         own, labels, in_space = load_latents(latents, labelled=labelled)
         check_space(latents, in_space, styling)
         own, styles = (None, own) if in_space == "w" else (own, None)
-    if labels is not None and not quiet:
-        note(f"labels: read from {latents}; --label overrides them")
+        labels = _usable(labels, latents, generator, quiet)
+    check_styled(generator, latents, in_space, styling)
     rows_given = own if styles is None else styles
     count = (n or _default_n(options, kind, generator)) if rows_given is None else len(rows_given)
     chosen = number if labels is None else labels
@@ -263,6 +272,16 @@ def _class_of(generator: "Generator", label: str, quiet: bool) -> int:
     if generator.class_names and not quiet:
         note(f"label: {number}, class {generator.class_names[number]!r}")
     return number
+
+
+def _usable(
+    labels: "NDArray[np.int64] | None", path: str, generator: "Generator", quiet: bool
+) -> "NDArray[np.int64] | None":
+    """The labels of the latents in a file, if the generator has classes; prints on stderr what becomes of them."""
+    if labels is not None and not quiet:
+        unused = f"those in {path} are not used, because {generator.model.path} is unconditional"
+        note(f"labels: {f'read from {path}; --label overrides them' if generator.classes else unused}")
+    return labels if generator.classes else None
 
 
 def _class_names(generator: "Generator", number: int | None, by_class: bool) -> dict[str, Any]:

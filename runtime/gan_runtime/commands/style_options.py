@@ -8,6 +8,7 @@ from gan_runtime.manifest_parts import check_truncation
 from gan_runtime.outputs.options import flag
 
 if TYPE_CHECKING:
+    from gan_runtime.generator import Generator
     from gan_runtime.outputs.sampled import SampledImages
 
 MOST_MIXED = 1000  # rows or columns
@@ -49,6 +50,24 @@ def check_style_options(given: dict[str, Any]) -> None:
         if given.get(name) is not None:
             mode = "--reconstruct" if given.get("reconstruct") else "--interpolate"
             raise InputError(f"{flag(name)}: cannot be combined with {mode}; leave it out")
+
+
+def check_styled(generator: "Generator", latents: str | None, space: str, given: dict[str, Any]) -> None:
+    """Refuse what a generator without styles cannot do, by the option: `space` is that of the file `latents`.
+
+    Raises:
+        InputError: the message names the option.
+    """
+    rows, columns = given.get("mix") or (0, 0)
+    asked = {
+        f"--latents {latents}": space == "w",
+        f"--truncation {given.get('truncation')}": given.get("truncation") is not None,
+        "--space w": given.get("space") == "w",
+        f"--mix {rows}x{columns}": given.get("mix") is not None,
+        "--class-walk": given.get("class_walk"),
+    }
+    for option in (option for option, is_given in asked.items() if is_given):
+        generator.inputs.check_styled(option)
 
 
 def check_space(path: str, space: str, given: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.data import KNOWN, Dataset, load_dataset
-from gan_runtime.data.entries import read_limited
+from gan_runtime.data.entries import is_picture, read_limited
 from gan_runtime.data.listing import packed_otherwise
 from gan_runtime.data.pictures import is_pictures
 from gan_runtime.errors import DataError, InputError
@@ -73,9 +73,11 @@ def load_pictures_as(source: str, size: ImageSize, quiet: bool = False, like: Pi
 
 
 def check_output_is_new(sources: Sequence[str], output: str) -> None:
-    """Raise InputError if the output is one of the images, as when the output was forgotten."""
-    for source in sources:
-        if Path(source).exists() and Path(output).exists() and Path(source).samefile(output):
+    """Raise InputError if the output is one of the images, as when the output was forgotten, or one in a folder."""
+    path = Path(output)
+    for source in map(Path, sources) if path.exists() else ():
+        within = source.is_dir() and is_picture(output) and path.resolve().is_relative_to(source.resolve())
+        if within or (source.exists() and source.samefile(path)):
             raise InputError(f"{output}: is also one of the images; name another file to write")
 
 

@@ -27,7 +27,7 @@ def check_options(name: str, task: str, **given: Any) -> None:
     Args:
         name: the first file or other source.
         task: of all, as `shared_task` gives it.
-        given: inputs, truth, degradation and size; None where not given.
+        given: inputs, truth, degradation, size and truncation; None where not given.
     """
     refused = {
         "inputs": "" if task in KINDS else f"{name} translates no images; leave it out",
@@ -36,6 +36,7 @@ def check_options(name: str, task: str, **given: Any) -> None:
         ),
         "degradation": "" if task == UPSCALE else f"{name} is no upscaler; leave it out",
         "size": "photos keep their sizes; leave it out" if task == UPSCALE else "",
+        "truncation": f"{name} is no generator; leave it out" if task in KINDS else "",
     }
     for option, reason in refused.items():
         if reason and given[option] is not None:

@@ -48,6 +48,8 @@ class Source:
     images: NDArray[np.uint8] | None
     seed: int
     rows: NDArray[np.int64] | None = None
+    truncation: float | None = None
+    """Of the styles of a generator; None for that of the file."""
 
     @property
     def size(self) -> ImageSize:
@@ -61,7 +63,8 @@ class Source:
     def measure(self, network: FeatureNetwork, quiet: bool) -> Measured:
         """Generate or read the images in batches and measure them."""
         if self.generator is not None:
-            with batches(draw(self.generator, self.n, self.seed), quiet=quiet) as drawn:
+            request = draw(self.generator, self.n, self.seed, truncation=self.truncation)
+            with batches(request, quiet=quiet) as drawn:
                 return network.measure(drawn, self.n)
         with progress(f"measuring {self.name}", self.n, "images", quiet=quiet) as advance:
             return network.measure(self._read(advance), self.n)
@@ -76,13 +79,14 @@ class Source:
     def first(self, count: int) -> NDArray[np.uint8]:
         """The first images of a generator, or a random choice of other images, uint8 [at most count, h, w, c]."""
         if self.generator is not None:
-            return self.generator.sample(min(count, self.n), self.seed)
+            return self.generator.sample(min(count, self.n), self.seed, truncation=self.truncation)
         return self._at(some_in_order(self.n, count))
 
     def at(self, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The measured images with these indices, uint8 [n, h, w, c]."""
         if self.generator is not None:
-            return np.concatenate([self.generator.sample(1, self.seed, int(index)) for index in chosen])
+            each = (self.generator.sample(1, self.seed, int(index), truncation=self.truncation) for index in chosen)
+            return np.concatenate(list(each))
         return self._at(chosen)
 
     def _read(self, advance: Any) -> Iterator[NDArray[np.uint8]]:
@@ -107,11 +111,12 @@ def open_source(
     quiet: bool,
     like: PictureOptions | None = None,
     assumptions: Assumptions | None = None,
+    truncation: float | None = None,
 ) -> Source:
     """Open a generator (.onnx), an array of images (.npy, .npz), or a folder or .zip of pictures.
 
     `data` is the data set to measure it against. `like` has the options of decoding except for the size; `assumptions`
-    are about a generator without a manifest.
+    are about a generator without a manifest, `truncation` is that of a generator with styles.
 
     Raises:
         ModelError, DeviceError: as `Generator.load`.
@@ -124,12 +129,16 @@ def open_source(
                 f"{source}: draws {generator.signature.output_name}, and {data} has images; "
                 "name the data that it imitates"
             )
+        if truncation is not None:
+            generator.inputs.check_styled(f"--truncation {truncation:g}")
         network.check_size(generator.size, source)
         _refuse_other_data(generator, data)
         labels = _labels_of(generator, data, network, n, quiet)
         about = {"sha256": generator.model.sha256, "seed": seed, "device": generator.session.device}
-        about |= generator.signature.report()
-        return Source(source, n, labels, about, generator, None, seed)
+        about |= generator.signature.report() | ({} if truncation is None else {"truncation": truncation})
+        return Source(source, n, labels, about, generator, None, seed, truncation=truncation)
+    if truncation is not None:
+        raise InputError(f"--truncation {truncation:g}: {source} is no generator; measure it separately")
     return _open_images(source, network, n, seed, quiet, like)
 
 

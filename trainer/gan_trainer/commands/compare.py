@@ -1,7 +1,7 @@
 """gan-compare: compare recipes with one budget."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,10 @@ from gan_runtime.terminal.picture_flags import (
 from gan_runtime.terminal.text import note
 from gan_trainer.commands.flags import Direction, Features, HoldOut, Input, InputMode, with_recipe_flags
 from gan_trainer.commands.requirements import require
+
+if TYPE_CHECKING:
+    from gan_runtime.outputs.cluster import Cluster
+    from gan_runtime.outputs.share import Share
 
 
 @with_recipe_flags
@@ -53,6 +57,26 @@ def compare(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads per run.")] = 1,
     device: Device = "auto",
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="k/N",
+            help="Run part k of N of the runs, 1/N to N/N, into the same folder as the others. The last one to end has "
+            "the table of all.",
+            show_default=False,
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="[HOST:PORT]",
+            help="Hand the runs to a Ray cluster: the one at this address, else that of RAY_ADDRESS or of this host. "
+            "Each run has --threads processors, or a GPU. --jobs has no effect.",
+            show_default=False,
+        ),
+    ] = None,
     mixed_versions: Annotated[
         bool, typer.Option("--mixed-versions", help="Continue a comparison that other versions began.")
     ] = False,
@@ -91,7 +115,7 @@ def compare(
     from gan_runtime.evaluation.reference import samples_for
     from gan_trainer.compare import command
     from gan_trainer.compare.cells import Place, known_results
-    from gan_trainer.compare.plan import Cell, Settings
+    from gan_trainer.compare.plan import Settings
     from gan_trainer.data.source import DataSource, load_source
     from gan_trainer.training.config import choose_device, choose_precision
 
@@ -99,10 +123,11 @@ def compare(
         "size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels,
         "labels": labels, "skip_bad": skip_bad, "follow_links": follow_links,
     }  # fmt: skip
+    part, cluster = _where(shard, ray, device, threads, quiet)
     command.check_data(data, hold_out, {"features": features, "data_dir": data_dir, "offline": offline or None})
     pictures = picture_options(data, **reading)
     given = {name: value for name, value in changes.items() if value is not None}
-    chosen, _ = choose_device(device)
+    chosen, _ = choose_device(cluster.device if cluster else device)
     fields = given | {"precision": choose_precision(given.get("precision", "fp32"), chosen)}
     command.check_budget(given.get("images"), seconds, chosen)
     between = {"input": input, "direction": direction, "input_mode": input_mode}
@@ -135,11 +160,12 @@ def compare(
     if settings.unmeasured and not quiet:
         note(f"no metrics: {settings.unmeasured}")
     plan = command.planned(place, settings, dataset, configs, quiet=quiet, mixed=mixed_versions)
-    cells = [Cell(recipe, seed) for seed in range(first_seed, first_seed + seeds) for recipe in names]
-    jobs = jobs or max(1, available_cpus() // threads)
-    failures = command.compare_all(place, plan, cells, comparison.columns, jobs, quiet=quiet)
-    if failures and not known_results(place, plan):
-        raise failures[0]
+    cells = command.cells_of(names, range(first_seed, first_seed + seeds), part)
+    where_run = cluster or jobs or max(1, available_cpus() // threads)
+    failures = command.compare_all(place, plan, cells, comparison.columns, where_run, quiet=quiet)
+    if not known_results(place, plan):
+        note(f"{folder}: part {part} has no runs, and no run of another part is finished; there is no table yet")
+        return
     text, document = command.report(place, plan, task, comparison, dataset, configs[names[0]])
     if not quiet:
         note(f"written: {folder}/comparison.html, comparison.md, comparison.json and samples.png")
@@ -149,6 +175,16 @@ def compare(
             f"{failures[0]}{others}; the table has the finished runs; the same command tries the others again"
         )
     print_result(text, document if as_json else None)
+
+
+def _where(
+    shard: str | None, ray: str | None, device: str, threads: int, quiet: bool
+) -> tuple["Share", "Cluster | None"]:
+    """Which runs are this command's, and the cluster that they run on, if there is one."""
+    from gan_runtime.commands.cluster_option import cluster_of
+    from gan_runtime.outputs.share import WHOLE, share_of
+
+    return WHOLE if shard is None else share_of(shard), cluster_of(ray, device, threads, quiet)
 
 
 def compare_main() -> None:

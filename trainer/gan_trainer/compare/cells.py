@@ -1,13 +1,14 @@
 """One run of a comparison: train, export, and measure the exported file. Finished steps are not repeated."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gan_runtime.errors import GanEdgeError, InputError
-from gan_runtime.files import atomic_write
+from gan_runtime.files import atomic_write, lock
 from gan_runtime.terminal.exit_codes import COLLAPSED as EXIT_COLLAPSED
 from gan_trainer.compare.plan import Cell, Plan, software
 from gan_trainer.compare.processes import Done
@@ -16,6 +17,7 @@ from gan_trainer.runs import history
 from gan_trainer.runs.folder import Run
 
 RUNS, MODELS, RESULTS = "runs", "models", "results"
+LOCK = ".lock"
 OPSET = 17
 DIVERGED, COLLAPSED, FINISHED = "diverged", "collapsed", "finished"
 OUTCOMES = (DIVERGED, COLLAPSED, FINISHED)
@@ -40,6 +42,25 @@ class Place:
     flags: tuple[str, ...]
     device: str
     features: str | None = None
+
+    def absolute(self) -> "Place":
+        """The same place for processes that work in other folders."""
+        features = self.features
+        if features is not None and Path(features).exists():
+            features = str(Path(features).absolute())
+        return replace(self, folder=self.folder.absolute(), features=features)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folders, and let no other process plan or report this comparison during the block.
+
+        Raises:
+            GanEdgeError: the folders cannot be made.
+        """
+        make_folders(self.folder)
+        with (self.folder / LOCK).open("ab") as file:
+            lock(file.fileno(), wait=True)
+            yield
 
     @property
     def begun(self) -> bool:

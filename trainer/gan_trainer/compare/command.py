@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from gan_runtime.errors import DataError, GanEdgeError, InputError, ModelError
 from gan_runtime.evaluation.table import METRICS
 from gan_runtime.files import atomic_write
 from gan_runtime.images.options import PictureOptions
+from gan_runtime.outputs.cluster import Cluster
+from gan_runtime.outputs.share import Share
 from gan_runtime.terminal.text import note
 from gan_trainer.compare import table
-from gan_trainer.compare.cells import DIVERGED, Place, finish, known_result, known_results, make_folders
+from gan_trainer.compare.cells import DIVERGED, Place, finish, known_result, known_results
 from gan_trainer.compare.page import write_comparison
 from gan_trainer.compare.pictures import save_samples
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
@@ -151,7 +154,6 @@ def planned(
     Raises:
         InputError, GanEdgeError: as `make_plan`, or the budget is too short for a recipe.
     """
-    make_folders(place.folder)
 
     def length(recipe: str) -> int:
         if settings.images is not None:
@@ -167,27 +169,47 @@ def planned(
             note(f"{recipe}: {settings.budget} are {images:,} images")
         return images
 
-    return make_plan(place.folder, settings, list(configs), length, begun=place.begun, mixed=mixed)
+    with place.locked():  # of several processes, the first one measures the speed
+        return make_plan(place.folder, settings, list(configs), length, begun=place.begun, mixed=mixed)
+
+
+def cells_of(recipes: Sequence[str], seeds: range, share: Share) -> list[Cell]:
+    """The runs of a comparison, or the part of them that `share` names: as far as possible all recipes of a seed."""
+    cells = [Cell(recipe, seed) for seed in seeds for recipe in recipes]
+    return [cells[number] for number in share.part(len(cells))]
 
 
 def compare_all(
-    place: Place, plan: Plan, cells: Sequence[Cell], columns: Sequence[str], jobs: int, *, quiet: bool
+    place: Place, plan: Plan, cells: Sequence[Cell], columns: Sequence[str], jobs: int | Cluster, *, quiet: bool
 ) -> list[GanEdgeError]:
     """Run all cells that are not finished. If one fails, the others continue.
 
+    Args:
+        place, plan: of the comparison.
+        cells: the runs.
+        columns: metrics, the leading one first.
+        jobs: how many run at the same time on this host; or the cluster that they run on.
+        quiet: no messages on stderr.
+
     Returns:
         The errors of the runs that failed. A diverged run has not failed.
+
+    Raises:
+        GanEdgeError: the first of these errors, if no run of the comparison is finished.
     """
     missing = [cell for cell in cells if known_result(place, plan, cell) is None]
     if len(missing) < len(cells) and not quiet:
         note(f"{len(cells) - len(missing)} of {len(cells)} runs are finished already")
     failures: list[GanEdgeError] = []
-    for done, (cell, result) in enumerate(_run(place, plan, missing, jobs), len(cells) - len(missing) + 1):
+    run = _on_cluster(place, plan, missing, jobs) if isinstance(jobs, Cluster) else _run(place, plan, missing, jobs)
+    for done, (cell, result) in enumerate(run, len(cells) - len(missing) + 1):
         if isinstance(result, GanEdgeError):
             failures.append(result)
         if not quiet:
             said = f"failed: {result}" if isinstance(result, GanEdgeError) else f"{cell.name}: {_said(result, columns)}"
             note(f"{said} ({done} of {len(cells)})")
+    if failures and not known_results(place, plan):
+        raise failures[0]
     return failures
 
 
@@ -196,6 +218,7 @@ def report(
 ) -> tuple[str, dict[str, Any]]:
     """Write table, samples, page and JSON of all finished runs into the folder.
 
+    Of several processes, each writes them when its runs are finished: the last one has those of all.
     The samples are those of `dataset` if the task needs inputs; `config` is that of one of the recipes.
 
     Returns:
@@ -204,6 +227,13 @@ def report(
     Raises:
         OutputError: they cannot be written.
     """
+    with place.locked():
+        return _report(place, plan, task, comparison, dataset, config)
+
+
+def _report(
+    place: Place, plan: Plan, task: Task, comparison: Comparison, dataset: Dataset, config: Config
+) -> tuple[str, dict[str, Any]]:
     results, columns = known_results(place, plan), comparison.columns
     rows = table.summarise(results, columns)
     cells = table.lines(rows, results, columns)
@@ -230,13 +260,7 @@ def _run(
 ) -> Iterator[tuple[Cell, dict[str, Any] | GanEdgeError]]:
     """Run `cells`, several at once, and give each result or error as it comes."""
     processes = Processes()
-
-    def work(cell: Cell) -> dict[str, Any] | GanEdgeError:
-        try:
-            return finish(place, plan, cell, processes.run)
-        except GanEdgeError as error:
-            return error
-
+    work = partial(_finish, place, plan, processes)
     if jobs == 1:
         try:
             yield from ((cell, work(cell)) for cell in cells)
@@ -251,6 +275,31 @@ def _run(
         finally:
             processes.stop()
             pool.shutdown(cancel_futures=True)
+
+
+def _on_cluster(
+    place: Place, plan: Plan, cells: Sequence[Cell], cluster: Cluster
+) -> Iterator[tuple[Cell, dict[str, Any] | GanEdgeError]]:
+    """As `_run`, each cell as a part of its own."""
+    work = partial(_part, place.absolute(), plan)
+    for (cell,), result in cluster.map(work, cells):
+        yield cell, result
+
+
+def _part(place: Place, plan: Plan, cells: Sequence[Cell]) -> dict[str, Any] | GanEdgeError:
+    """Run a cell, in a process of a cluster. What it starts ends with it."""
+    (cell,), processes = cells, Processes(ends_with_parent=True)
+    try:
+        return _finish(place, plan, processes, cell)
+    finally:
+        processes.stop()
+
+
+def _finish(place: Place, plan: Plan, processes: Processes, cell: Cell) -> dict[str, Any] | GanEdgeError:
+    try:
+        return finish(place, plan, cell, processes.run)
+    except GanEdgeError as error:
+        return error
 
 
 def _said(result: dict[str, Any], columns: Sequence[str]) -> str:

@@ -12,6 +12,10 @@ from gan_runtime.errors import GanEdgeError
 from gan_runtime.files import atomic_write
 from gan_runtime.terminal.exit_codes import INTERRUPTED, TERMINATED
 
+BOUND = (  # "-m", after prctl(PR_SET_PDEATHSIG, SIGKILL)
+    "import ctypes, runpy, sys; ctypes.CDLL(None).prctl(1, 9); sys.argv = sys.argv[1:]; "
+    "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+)
 MODULES = {
     "gan-train": "gan_trainer.commands.train",
     "gan-export": "gan_trainer.commands.export",
@@ -48,7 +52,9 @@ class Done:
 class Processes:
     """Those that run now. `stop` ends them in good order: a training saves a checkpoint first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ends_with_parent: bool = False) -> None:
+        """With `ends_with_parent`, those that run are killed by Linux if this process is."""
+        self._start = ["-c", BOUND] if ends_with_parent and sys.platform == "linux" else ["-m"]
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
@@ -60,7 +66,7 @@ class Processes:
             if self._stopped:
                 return Done(command, 128 + signal.SIGTERM, "", "")
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", MODULES[command], *map(str, arguments)],
+                [sys.executable, "-P", *self._start, MODULES[command], *map(str, arguments)],
                 env=here,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
