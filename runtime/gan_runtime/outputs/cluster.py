@@ -22,6 +22,7 @@ R = TypeVar("R")
 WAITING = 1000  # parts that Ray knows of at a time: enough for its autoscaler, and a constant amount of memory
 PER_PLACE = 4  # parts for each that can run at once, if they may be small: those that are slow do not come last
 PATIENCE = 5.0  # seconds that a cluster may take to answer, and interrupted parts to remove their temporary files
+NO_IMPORT = "failed to import on the worker"  # in Ray's message
 ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1", "OPENBLAS_NUM_THREADS": "1"}  # as in the commands
 
 
@@ -92,8 +93,8 @@ class Cluster:
         if not places:
             gpu = ", a GPU" if self.gpus else ""
             raise DeviceError(
-                f"--ray: none of the cluster's {len(nodes)} nodes has what a part needs, processors: {self.cpus}{gpu}; "
-                "add such a node, or choose --threads and --device"
+                f"--ray: no node of the cluster has what a part needs, processors: {self.cpus}{gpu}; add such a node, "
+                "or choose --threads and --device"
             )
         return places
 
@@ -177,9 +178,10 @@ def _result(ray: Any, task: Any) -> Any:
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, GanEdgeError):
             raise error.cause from None
-        if isinstance(error.cause, ModuleNotFoundError):
+        if isinstance(error.cause, ModuleNotFoundError) or NO_IMPORT in str(error.cause):
+            reason = str(error.cause).strip().splitlines()[-1]
             raise DeviceError(
-                f"--ray: a node does not have all packages ({error.cause}); install gan-edge in the same way on all"
+                f"--ray: a node does not have all packages ({reason}); install gan-edge in the same way on all"
             ) from None
         raise
     except ray.exceptions.RayError as error:
