@@ -91,8 +91,11 @@ def section(name: str) -> str:
         return f"Not run on this machine: `python benchmarks/{name}.py`."
     found = json.loads(path.read_text())
     tables = [value for value in found.values() if _is_table(value)]
-    made = f"`{found['command']}`" if "command" in found else f"`python benchmarks/{name}.py`"
-    parts = [f"{made}, {found.get('date', 'no date')}: {_machine(found.get('machine', {}))}."]
+    command = found.get("command", f"python benchmarks/{name}.py")
+    parts = [
+        f"```\n{command}\n```",
+        f"Measured in {found.get('date', 'an unknown month')}: {_machine(found['machine'])}.",
+    ]
     parts += [markdown([_complete(row, table) for row in table]) for table in tables]
     parts += (
         ["\n".join(["Missed:", "", *(f"- {target}" for target in missed)])] if (missed := found.get("missed")) else []
