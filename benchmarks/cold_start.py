@@ -73,7 +73,7 @@ def _with_torch(folder: Path) -> dict[str, list[str]]:
         SAMPLE: (workloads.generator("quick", 1, folder), str(IMAGES), "torch.png", []),
         "gan-translate in.png out.png": (workloads.translator("cyclegan-quick", SIDE, folder), picture, "t.png", force),
         "gan-upscale in.png out.png": (workloads.upscaler(SIDE, folder, 32, 4), picture, "u.png", force),
-        "gan-encode in.npy out.npy": (workloads.encoder(1, folder), images, "e.npy", []),
+        "gan-encode in.npy out.npz": (workloads.encoder(1, folder), images, "e.npz", []),
     }
     found = {}
     for name, (load, source, output, flags) in loads.items():

@@ -18,7 +18,7 @@ def main(network: str, source: str, output: str) -> None:
     with torch.inference_mode():
         found = module(*_inputs(source, dim))
     if found.ndim == 2:
-        np.save(output, found.numpy())
+        np.savez(output, latents=found.numpy())
         return
     from PIL import Image
 
