@@ -58,6 +58,14 @@ ELSEWHERE = {
     "gan-eval exported/stacked-mnist-quick.onnx stacked-mnist --n 26000": "benchmarks/laboratory.py, minutes long",
     "gan-sample --n 1000000 --ray digits.tar": "tests/end_to_end/test_ray.py, with fewer images",
     "gan-upscale photos/ --ray 10.0.0.1:6379 large/": "tests/end_to_end/test_ray.py, on another host",
+    "torchrun --nproc-per-node 2 -m gan_trainer mnist --recipe quick": (
+        "tests/trainer/test_distributed.py, with a folder of pictures"
+    ),
+    "torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint first:29400 --rdzv-id 1 -m gan_trainer "
+    "photos/ --recipe stylegan2 --batch-size 64": "by nobody: it needs two hosts with GPUs",
+    "torchrun --nproc-per-node 2 -m gan_trainer mnist --threads 1 --images 100000 --name two": (
+        "tests/trainer/test_distributed.py, with a folder of pictures"
+    ),
     "ls dist": "tests/end_to_end/test_installation.py",
 }
 FASHION = ROOT.parent / "shared" / "data" / "fashion-mnist"  # on some machines
@@ -66,14 +74,8 @@ NEED_FASHION = ("gan-train fashion-mnist", "gan-export runs/fashion-mnist")
 SHORT = ("--images", "192", "--batch-size", "32", "--threads", "1")
 BRIEF = ("--seconds", "0.01", "--batches", "8", "--threads", "1")
 LONGER = ("--images", "256")  # than what SHORT has
-OTHER_TOOLS = {
-    "--gpus",
-    "--extra-index-url",
-    "--cfg",
-    "--array",
-    "--gres",
-    "--requeue",
-}  # of pip, trainings of others, Slurm
+# Options of pip, docker, trainings of others, Slurm and torchrun that the text may mention.
+OTHER_TOOLS = {"--gpus", "--extra-index-url", "--cfg", "--array", "--gres", "--requeue", "--max-restarts"}
 
 
 def blocks(document: Path, language: str) -> list[str]:

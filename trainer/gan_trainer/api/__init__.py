@@ -375,10 +375,13 @@ def _call(
     offline: bool,
     progress: bool,
     stop: StopRequest | None,
-    **switches: bool,
+    *,
+    tensorboard: bool,
+    profile: bool,
+    compile: bool,
 ) -> Call:
     shown, stop = EVERYTHING if progress else NOTHING, stop or StopRequest((signal.SIGINT,))
-    return Call(_path(data_dir), offline, shown=shown, callbacks=callbacks, stop=stop, **switches)
+    return Call(_path(data_dir), offline, tensorboard, profile, shown, callbacks, stop, compile)
 
 
 def _path(value: FolderPath | None) -> Path | None:

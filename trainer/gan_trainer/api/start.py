@@ -20,6 +20,7 @@ from gan_runtime.errors import DeviceError, GanEdgeError, InputError
 from gan_runtime.evaluation.networks import ANY
 from gan_runtime.terminal.text import note
 from gan_trainer.api.own_networks import check_networks
+from gan_trainer.api.together import settings_of_first
 from gan_trainer.data.arrays import two_domains
 from gan_trainer.data.source import IN_MEMORY, DataSource, has_test_images, held_out_words, load_source
 from gan_trainer.evaluation.run import RunEvaluator
@@ -38,6 +39,7 @@ from gan_trainer.tasks import task_of
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged, save_checkpoint
 from gan_trainer.training.compiling import NO_SECOND_DERIVATIVE, check_compiler, compile_networks
 from gan_trainer.training.config import Config, choose_device
+from gan_trainer.training.distributed.processes import ALONE, EndedElsewhere, LostProcess, Processes
 from gan_trainer.training.logbook import Logbook
 from gan_trainer.training.loop import Evaluator, Outcome, run_loop
 from gan_trainer.training.meter import Diverged
@@ -62,6 +64,7 @@ class Call:
     callbacks: Sequence[Observer] = ()
     stop: StopRequest | None = None
     compile: bool = False
+    processes: Processes = ALONE
 
     @property
     def quiet(self) -> bool:
@@ -130,7 +133,7 @@ def start_run(
     check_run(epochs=epochs, seed=seed, threads=threads, keep_checkpoints=keep_checkpoints)
     if changes.get("images") is not None and epochs is not None:
         raise InputError("--images and --epochs: both give the length; choose one")
-    source = data if isinstance(data, str) else IN_MEMORY
+    source, processes = data if isinstance(data, str) else IN_MEMORY, call.processes
     learns_from = find_recipe(recipe).learns_from
     options = _options(source, pictures, learns_from)
     domains = pair_options(recipe, source, **(pairs or {}))
@@ -138,9 +141,9 @@ def start_run(
     if call.compile:
         check_compiler(chosen)
     check_settings(source, recipe, changes, None if networks else options, domains)
-    check_name(runs_dir, name)
-    origin = None if init_from is None else find_origin(init_from, runs_dir)
-    dataset = _load(data, options, domains, call, learns_from)
+    processes.of_first(lambda: check_name(runs_dir, name))
+    origin = None if init_from is None else processes.of_first(lambda: find_origin(init_from, runs_dir))
+    dataset = processes.in_turn(lambda: _load(data, options, domains, call, learns_from))
     if hold_out is not None and has_test_images(dataset, source):
         raise InputError(f"--hold-out: {source} has test images of its own; leave it out")
     share = SHARE if hold_out is None else hold_out
@@ -148,7 +151,9 @@ def start_run(
     if epochs is not None:
         changes = changes | {"images": max(1, round(epochs * described.images))}
     system = with_networks(find_recipe(recipe), networks or {})
-    config = make_config(described, recipe, changes, seed, chosen, threads, keep_checkpoints, system)
+    if threads is None and not processes.alone:
+        threads = processes.threads
+    config = make_config(described, recipe, changes, seed, chosen, threads, keep_checkpoints, system, processes.size)
     if device == "auto":
         call.say(f"device: {chosen}, {reason}")
     if held_out := held_out_words(dataset, described.hold_out):
@@ -163,10 +168,12 @@ def start_run(
     if origin is not None:
         config = replace(config, init_from=origin.record)
         call.say(*renamed_classes(origin, config))
-    state = _first_state(config, system, origin)
-    make_runs_dir(runs_dir)  # before the judge measures, which may take long
+    config = settings_of_first(config, processes)
+    state = _first_state(config, system, origin, processes)
+    processes.of_first(lambda: make_runs_dir(runs_dir))  # before the judge measures, which may take long
     judge = _judge(config, dataset, call)
-    return _train(config, dataset, create_run(runs_dir, name, config), state, judge, call, keep=origin is not None)
+    run = processes.of_first(lambda: create_run(runs_dir, name, config))
+    return _train(config, dataset, run, state, judge, call, keep=origin is not None)
 
 
 def resume_run(
@@ -190,13 +197,18 @@ def resume_run(
         networks: those that the run was given in place of the recipe's.
     """
     check_run(threads=threads)
-    run = open_run(path, runs_dir)
-    before, saved = run.load()
+    processes = call.processes
+    run = processes.of_first(lambda: open_run(path, runs_dir))
+    before, saved = processes.of_first(run.load)
     if saved is None and before.init_from is not None:
         raise GanEdgeError(f"{run.folder}: stopped before its first weights were saved; start it again")
     if device is not None:
         device, _ = choose_device(device)
-    config = resumed_config(before, saved["images_seen"] if saved else 0, images=images, device=device, threads=threads)
+    if threads is None and before.processes != processes.size:
+        threads = processes.threads
+    seen = saved["images_seen"] if saved else 0
+    config = resumed_config(before, seen, images, device, threads, processes.size)
+    settings_of_first(config, processes)
     if saved is not None and saved["images_seen"] >= config.recipe.images:
         return _finished_before(run, before, saved, call)
     if set(config.own_networks) != set(networks or {}):
@@ -206,13 +218,13 @@ def resume_run(
         )
     call.say(*describe_changes(before, config))
     if data is None:
-        dataset = config.data.load(call.data_dir, offline=call.offline, quiet=call.quiet)
+        dataset = processes.in_turn(lambda: config.data.load(call.data_dir, offline=call.offline, quiet=call.quiet))
     else:
         dataset = config.data.checked(_in_memory(data, config.data.pairs, config.recipe.learns_from))
     judge = _judge(config, dataset, call, run.floors())
     if call.compile:
         check_compiler(config.device)
-    state = _state_of(config, run, saved, networks or {})
+    state = _state_of(config, run, saved, networks or {}, processes)
     return _train(config, dataset, run, state, judge, call, keep=config != before)
 
 
@@ -244,29 +256,34 @@ def _in_memory(data: Dataset | Mapping[str, Dataset], pairs: PairOptions | None,
 
 
 def _judge(config: Config, dataset: Dataset, call: Call, before: Mapping[str, Any] | None = None) -> Any:
+    if not call.processes.first:
+        return None
     return task_of(config).open_judge(
         config, dataset, call.data_dir, offline=call.offline, quiet=call.quiet, warn=call.warn, before=before
     )
 
 
-def _first_state(config: Config, system: Any, origin: Origin | None) -> TrainState:
-    state = start_state(config, system=system)
+def _first_state(config: Config, system: Any, origin: Origin | None, processes: Processes) -> TrainState:
+    state = start_state(config, system=system, processes=processes)
     if origin is not None:
         try:
             state.load_weights(origin.saved)
         except InputError as error:
             raise InputError(f"--init-from {origin.record['run']}: {error}") from None
+    state.take_that_of_first()
     return state
 
 
-def _state_of(config: Config, run: Run, saved: dict[str, Any] | None, networks: Mapping[str, nn.Module]) -> TrainState:
+def _state_of(
+    config: Config, run: Run, saved: dict[str, Any] | None, networks: Mapping[str, nn.Module], processes: Processes
+) -> TrainState:
     try:
         choose_device(config.device)  # a run that began with CUDA may go on where there is none
     except DeviceError as error:
         raise DeviceError(f"{error}; go on without it: --device cpu") from None
     system = with_networks(config.recipe, networks)
     try:
-        return start_state(config, saved, system)
+        return start_state(config, saved, system, processes)
     except CONTENT_ERRORS:
         newest = run.newest_checkpoint()
         if saved is None or newest is None:
@@ -289,13 +306,15 @@ def _train(
     config: Config, dataset: Dataset, run: Run, state: TrainState, judge: Any, call: Call, *, keep: bool
 ) -> Ended:
     """The loop with its observers. `keep`: settings or weights are new and are saved before the first step."""
+    if call.compile:
+        compile_networks(state)
+    if not call.processes.first:
+        return Ended(run, _loop_or_explain(config, dataset, state, Logbook(run), None, call.stop), vars(state))
     with run.locked(), _observers(config, run, state, call) as observers:
         run.forget_after(state.images_seen)
         if keep:
             save_checkpoint(run.checkpoints, state, config, run.best_images())
             run.write_config(config)
-        if call.compile:
-            compile_networks(state)
         evaluator = None if judge is None else RunEvaluator(config, run, judge)
         outcome = _loop_or_explain(config, dataset, state, Logbook(run, observers), evaluator, call.stop)
     return Ended(run, outcome, vars(state))
@@ -315,9 +334,14 @@ def _observers(config: Config, run: Run, state: TrainState, call: Call) -> Itera
             found.append(stack.enter_context(closing(Profiler(run.folder, config, console.said))))
         console.said(
             f"{run.folder}: {config.recipe_name} on {config.data.name}, from image {state.images_seen:,} of "
-            f"{total:,}; {config.device}, {config.threads} threads, {config.recipe.precision}"
+            f"{total:,}; {config.device}, {_computed_by(config)}, {config.recipe.precision}"
         )
         yield [console, *found, Page(run, console.said)]
+
+
+def _computed_by(config: Config) -> str:
+    threads = f"{config.threads} threads"
+    return threads if config.processes == 1 else f"{config.processes} processes of {threads}"
 
 
 def _loop_or_explain(
@@ -333,10 +357,15 @@ def _loop_or_explain(
         with stop or StopRequest() as request:
             return run_loop(config, dataset, state, book, task_of(config).preview, evaluator, request)
     except Diverged as error:
+        if not state.processes.first:
+            raise EndedElsewhere("the first process reports it") from None
         last = run.newest_checkpoint()
         kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint yet"
         book.write(state, {"warning": str(error)})
         raise Diverged(f"{run.folder}: {error}; {kept}; try a lower --lr in a new run") from None
+    except LostProcess as error:
+        way = f"continue from the last checkpoint with --resume {run.folder}"
+        raise LostProcess(f"{run.folder}: {error}; {way}") from None
     except RuntimeError as error:
         if NO_SECOND_DERIVATIVE in str(error):
             reason = "torch.compile has no derivatives of gradients, which the penalties of this recipe are made of"

@@ -1,5 +1,7 @@
 """gan-train: train a generator, or resume a run. torch is imported when the command runs."""
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +10,7 @@ from click.core import ParameterSource
 
 from gan_runtime.errors import InputError
 from gan_runtime.terminal.commandline import print_result, run
-from gan_runtime.terminal.exit_codes import COLLAPSED
+from gan_runtime.terminal.exit_codes import COLLAPSED, FAILURE
 from gan_runtime.terminal.flags import DataDir, Json, Offline, Quiet, Version
 from gan_runtime.terminal.help import GENERAL
 from gan_runtime.terminal.picture_flags import (
@@ -40,9 +42,11 @@ from gan_trainer.commands.flags import (
 from gan_trainer.commands.list_recipes import print_recipes
 from gan_trainer.commands.requirements import require
 from gan_trainer.recipes.checks import RUN_BOUNDS
+from gan_trainer.training.distributed.launch import follows
 
 if TYPE_CHECKING:
     from gan_trainer.api.start import Ended
+    from gan_trainer.training.loop import Outcome
 
 CHANGED_BY_RESUME = ("images", "device", "threads")
 ALLOWED_WITH_RESUME = {
@@ -166,38 +170,53 @@ def train(
     one recipe with its values as defaults: gan-train --recipe wgan-gp --help.
     """
     if list_recipes:
-        return print_recipes(as_json)
+        print_recipes(as_json)
+        return
     require("gan-train", tensorboard)
-    from gan_trainer.api.start import EVERYTHING, WARNINGS, Call, resume_run, start_run
+    from gan_trainer.api.start import EVERYTHING, NOTHING, WARNINGS, Call, resume_run, start_run
+    from gan_trainer.training.distributed.joining import joined
+    from gan_trainer.training.distributed.processes import EndedElsewhere
     from gan_trainer.training.stop import StopRequest
 
-    shown = WARNINGS if quiet else EVERYTHING
-    call = Call(data_dir, offline, tensorboard, profile, shown, stop=StopRequest(), compile=compile)
-    if resume is not None:
-        given = _given_with_resume(context)
-        ended = resume_run(resume, runs_dir, call, **{name: given.get(name) for name in CHANGED_BY_RESUME})
-        return _report(ended, quiet, as_json)
-    if data is None:
-        raise InputError("name a data set to train on (mnist), or a run to go on with: --resume runs/<name>")
+    if follows():
+        sys.stderr = sys.__stderr__  # from here on, errors may be those of one process
     pictures = {
         "size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels,
         "labels": labels, "skip_bad": skip_bad, "follow_links": follow_links,
     }  # fmt: skip
-    ended = start_run(
-        data, recipe, changes, pictures, call, epochs=epochs, seed=seed, device=device, threads=threads, name=name,
-        runs_dir=runs_dir, init_from=init_from, keep_checkpoints=keep_checkpoints, hold_out=hold_out, features=features,
-        pairs={"input": input, "direction": direction, "input_mode": input_mode},
-    )  # fmt: skip
-    return _report(ended, quiet, as_json)
+    try:
+        with joined() as processes:
+            printed = NOTHING if not processes.first else WARNINGS if quiet else EVERYTHING
+            stop = StopRequest()
+            call = Call(data_dir, offline, tensorboard, profile, printed, (), stop, compile, processes)
+            if resume is not None:
+                given = _given_with_resume(context)
+                ended = resume_run(resume, runs_dir, call, **{name: given.get(name) for name in CHANGED_BY_RESUME})
+            elif data is None:
+                raise InputError("name a data set to train on (mnist), or a run to go on with: --resume runs/<name>")
+            else:
+                ended = start_run(
+                    data, recipe, changes, pictures, call, epochs=epochs, seed=seed, device=device, threads=threads,
+                    name=name, runs_dir=runs_dir, init_from=init_from, keep_checkpoints=keep_checkpoints,
+                    hold_out=hold_out, features=features,
+                    pairs={"input": input, "direction": direction, "input_mode": input_mode},
+                )  # fmt: skip
+    except EndedElsewhere:
+        raise typer.Exit(FAILURE) from None
+    if processes.first:
+        _report(ended, quiet, as_json)
+    _exit_as(ended.outcome)
 
 
 def train_main() -> None:
     """Entry point of gan-train."""
+    if follows():  # results and errors of usage are the same in all processes: the first one prints them
+        sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  (for the life of the process)
     run(train, "gan-train", RecipeCommand)
 
 
 def _report(ended: "Ended", quiet: bool, as_json: bool) -> None:
-    """Remarks on stderr, the result on stdout, and the exit code that the outcome has."""
+    """Remarks on stderr, and the result on stdout."""
     from gan_trainer.report import REPORT
 
     run, outcome, counters = ended.run, ended.outcome, ended.counters
@@ -216,6 +235,10 @@ def _report(ended: "Ended", quiet: bool, as_json: bool) -> None:
         "best": run.best_images(),
     }
     print_result(str(run.folder), report if as_json else None)
+
+
+def _exit_as(outcome: "Outcome") -> None:
+    """Exit with the code of an outcome that is no success."""
     if outcome.signal is not None:
         raise typer.Exit(128 + outcome.signal)
     if outcome.verdict == "collapsed":

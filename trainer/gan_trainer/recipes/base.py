@@ -57,6 +57,9 @@ class Recipe:
     ema_half_life: int = many(
         0, "Half-life, in images, of the moving average of the generator's weights; 0: no average.", 0
     )
+    sync_batch_norm: bool = setting(
+        False, "Batch norms take their statistics from the batches of all processes that torchrun starts."
+    )
     precision: str = setting("fp32", "fp32, bf16, or auto: bf16 if it is faster on the device.")
     eval_every: int = many(2 * EPOCH, "Images between evaluations; 0: none.", 0)
     patience: int = setting(0, "Stop after this many evaluations without a better score; 0: never.", min=0, max=10**6)

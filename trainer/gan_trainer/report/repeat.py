@@ -12,6 +12,7 @@ from gan_trainer.data.source import IN_MEMORY, DataSource
 from gan_trainer.recipes.recipe import RECIPES, changeable
 from gan_trainer.training.config import Config
 
+TORCHRUN = ("torchrun", "--nproc-per-node")  # and the number of processes, on one host
 NO_SETTINGS = (
     "data",
     "recipe_name",
@@ -19,6 +20,7 @@ NO_SETTINGS = (
     "asked",
     "init_from",
     "own_networks",
+    "processes",
     "history",
 )  # fields that other flags set, or that have no flag
 
@@ -32,7 +34,12 @@ def command(config: Config) -> str:
     flags = settings(config)
     if config.data.source == IN_MEMORY or config.own_networks:
         return _call(config, flags)
-    return shlex.join(["gan-train", flags.pop("data"), *(word for flag in flags.items() for word in _flag(*flag))])
+    start = [*_program(config), flags.pop("data")]
+    return shlex.join([*start, *(word for flag in flags.items() for word in _flag(*flag))])
+
+
+def _program(config: Config) -> list[str]:
+    return ["gan-train"] if config.processes == 1 else [*TORCHRUN, str(config.processes), "-m", "gan_trainer"]
 
 
 def _call(config: Config, flags: dict[str, Any]) -> str:

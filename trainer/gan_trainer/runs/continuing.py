@@ -55,7 +55,12 @@ def renamed_classes(origin: Origin, config: Config) -> list[str]:
 
 
 def resumed_config(
-    config: Config, seen: int, images: int | None = None, device: str | None = None, threads: int | None = None
+    config: Config,
+    seen: int,
+    images: int | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    processes: int = 1,
 ) -> Config:
     """The settings of a run that is resumed after `seen` images; each change is appended to the history.
 
@@ -67,6 +72,7 @@ def resumed_config(
         config: the settings of the run so far.
         seen: images that the run has seen.
         images, device, threads: new values; None keeps the old value.
+        processes: the number of processes that train from now on.
 
     Raises:
         InputError: the new length is not larger than `seen`.
@@ -75,9 +81,16 @@ def resumed_config(
         raise InputError(f"--images {images}: the run has already seen {seen:,} images; give a larger number")
     recipe = config.recipe if images is None else _of_length(config, images)
     changed = replace(
-        config, recipe=recipe, device=device or config.device, threads=config.threads if threads is None else threads
+        config,
+        recipe=recipe,
+        device=device or config.device,
+        threads=config.threads if threads is None else threads,
+        processes=processes,
     )
-    before, now = ({"images": c.recipe.images, "device": c.device, "threads": c.threads} for c in (config, changed))
+    before, now = (
+        {"images": c.recipe.images, "device": c.device, "threads": c.threads, "processes": c.processes}
+        for c in (config, changed)
+    )
     changes = [
         {"after": seen, "field": name, "old": before[name], "new": now[name]}
         for name in now
@@ -95,6 +108,11 @@ def describe_changes(before: Config, now: Config) -> list[str]:
             remarks.append(
                 f"length: {change['new']:,} images instead of {change['old']:,}; the learning rate follows the new "
                 f"length: it is now {rates[1]:.3g} instead of {rates[0]:.3g}"
+            )
+        elif change["field"] == "processes":
+            remarks.append(
+                f"processes: {change['new']} instead of {change['old']}; each draws random numbers of its own, so that "
+                "results differ from those of a run without this change"
             )
         else:
             remarks.append(

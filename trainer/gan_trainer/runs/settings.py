@@ -76,6 +76,7 @@ def make_config(
     threads: int | None,
     keep_checkpoints: int,
     system: System | None = None,
+    processes: int = 1,
 ) -> Config:
     """The resolved settings of a new run.
 
@@ -88,6 +89,7 @@ def make_config(
         threads: None for those that `choose_threads` chooses.
         keep_checkpoints: number of latest checkpoints to keep.
         system: replaces the recipe's system, as in `start_state`.
+        processes: the number of processes that train together.
 
     Raises:
         InputError: a setting is invalid, the batch is larger than the data set, the recipe is conditional and the
@@ -109,7 +111,7 @@ def make_config(
     )
     threads = choose_threads() if threads is None else threads
     requested = {name: value for name, value in changes.items() if value is not None}
-    config = Config(data, recipe_name, recipe, seed, device, threads, keep_checkpoints, requested)
+    config = Config(data, recipe_name, recipe, seed, device, threads, keep_checkpoints, processes, requested)
     (system or SYSTEMS[recipe.system]).networks(config.recipe, config.shapes)  # InputError if they cannot be built
     return config
 

@@ -12,6 +12,8 @@ from gan_trainer.recipes.recipe import RECIPES, SETTINGS, Recipe
 from gan_trainer.systems import bigan, esrgan, gan, paired, sr, stylegan2, unpaired, vae
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import RandomNumbers, number_of_threads, settle_math_library
+from gan_trainer.training.distributed.batch_norm import synchronised
+from gan_trainer.training.distributed.processes import ALONE, Processes
 from gan_trainer.training.state import TrainState, new_state
 from gan_trainer.training.system import Shapes, System
 
@@ -68,13 +70,22 @@ def with_networks(recipe: Recipe, own: Mapping[str, nn.Module]) -> System:
     return replace(system, networks=networks) if own else system
 
 
-def start_state(config: Config, saved: dict[str, Any] | None = None, system: System | None = None) -> TrainState:
+def start_state(
+    config: Config,
+    saved: dict[str, Any] | None = None,
+    system: System | None = None,
+    processes: Processes = ALONE,
+) -> TrainState:
     """The state of a new run, or of a checkpoint. Torch's generators and number of threads are left unchanged.
 
     Args:
         config: recipe, size of the images, classes, seed, device and threads.
         saved: the result of `load_checkpoint`, to resume a run.
         system: replaces the recipe's system; it must have the same names of networks and optimizers.
+        processes: those that train the run together.
+
+    Raises:
+        InputError: the recipe wants synchronised batch norms, and the networks have none.
     """
     settle_math_library()
     system, device = system or SYSTEMS[config.recipe.system], torch.device(config.device)
@@ -82,8 +93,15 @@ def start_state(config: Config, saved: dict[str, Any] | None = None, system: Sys
     with number_of_threads(config.threads), random.used():
         random.seed(config.seed)
         networks = system.networks(config.recipe, config.shapes)
+        if config.recipe.sync_batch_norm and not processes.alone:
+            _synchronise(networks)
         state = new_state(system, networks, config.recipe, device)
-    state.random = random
+    state.random, state.processes = random, processes
     if saved is not None:
         state.load_state_dict(saved)
     return state
+
+
+def _synchronise(networks: Mapping[str, nn.Module]) -> None:
+    if not sum(synchronised(network) for network in networks.values()):
+        raise InputError("--sync-batch-norm: the networks have no batch norm; leave it out")

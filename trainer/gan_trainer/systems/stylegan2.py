@@ -12,6 +12,7 @@ from gan_trainer.networks.stylegan2 import Mapping, StyleDiscriminator, StyleGen
 from gan_trainer.recipes.stylegan2 import Stylegan2Recipe
 from gan_trainer.systems.gan import discriminate, discriminate_both
 from gan_trainer.training.augmentation import augmenters, observed
+from gan_trainer.training.distributed.exchange import average_tensors
 from gan_trainer.training.state import TrainState, update_averages
 from gan_trainer.training.step import autocast, descend, draw_latents, frozen
 from gan_trainer.training.system import Shapes, System
@@ -107,6 +108,7 @@ def path_step(state: TrainState, recipe: Stylegan2Recipe, real: Tensor, conditio
     penalty, average = path_penalty(lengths, mean, share)
     descend(state, "g", recipe.path_every * recipe.path_weight * penalty)
     mean.copy_(average)
+    average_tensors(state.processes, [mean])
     return penalty.detach()
 
 

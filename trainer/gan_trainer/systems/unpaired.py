@@ -15,6 +15,7 @@ from gan_trainer.systems.translation import (
     update_translators,
 )
 from gan_trainer.training.average import kept_statistics
+from gan_trainer.training.distributed.exchange import by_first
 from gan_trainer.training.state import TrainState
 from gan_trainer.training.step import descend, frozen
 from gan_trainer.training.system import Shapes, System
@@ -55,7 +56,10 @@ def step(state: TrainState, recipe: UnpairedRecipe, source: Tensor, images: Tens
         distances = consistency(state, recipe, source, images, fake, inverse_fake)
         weights = {"cycle": recipe.cycle_weight, "identity": recipe.identity_weight}
         descend(state, "g", recipe.gan_weight * g_loss + sum(weights[name] * one for name, one in distances.items()))
-    shown, inverse_shown = state.extra["pool"](fake.detach()), state.extra["inverse_pool"](inverse_fake.detach())
+    shown, inverse_shown = (
+        by_first(state.processes, state.extra[pool], images.detach())
+        for pool, images in (("pool", fake), ("inverse_pool", inverse_fake))
+    )
     d_loss = discriminator_loss(state, recipe, "discriminator", images, shown)
     d_loss = d_loss + discriminator_loss(state, recipe, "inverse_discriminator", source, inverse_shown)
     descend(state, "d", d_loss)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from gan_trainer.data.ada import Ada
 from gan_trainer.data.augment import augment
 from gan_trainer.recipes.augmented import AugmentedRecipe, names
+from gan_trainer.training.distributed.exchange import gathered
 from gan_trainer.training.state import TrainState
 
 NAME = "ada"  # of the module in `TrainState.extra`
@@ -27,7 +28,7 @@ def augmented(state: TrainState, recipe: AugmentedRecipe, images: Tensor) -> Ten
 
 
 def observed(state: TrainState, recipe: AugmentedRecipe, real_logits: Tensor) -> dict[str, Tensor]:
-    """Let an adaptive augmentation see the logits of a batch of real images, which it had augmented.
+    """Let an adaptive augmentation see the logits of a batch of real images, of all processes, which it had augmented.
 
     Args:
         state: changed in place.
@@ -40,5 +41,5 @@ def observed(state: TrainState, recipe: AugmentedRecipe, real_logits: Tensor) ->
     ada = state.extra.get(NAME)
     if not isinstance(ada, Ada):
         return {}
-    mean_sign = ada.observe(real_logits.detach())
+    mean_sign = ada.observe(gathered(state.processes, real_logits.detach()))
     return dict(zip(MEASURES, (ada.p.clone(), mean_sign), strict=True))

@@ -39,6 +39,7 @@ class Config:
 
     Args:
         asked: the fields of the recipe that the user gave, unresolved: they may be "auto".
+        processes: the number of processes that train together, each with so many threads.
         init_from: the checkpoint whose weights the run began with (`TrainState.load_weights`), if any.
         own_networks: names of the networks that were given to `gan_trainer.train` in place of the recipe's.
         features: the feature network that the user chose to measure with: the path of a file, or "any"; None for the
@@ -53,6 +54,7 @@ class Config:
     device: str
     threads: int
     keep_checkpoints: int = 3
+    processes: int = 1
     asked: dict[str, Any] = field(default_factory=dict, compare=False)  # the other fields determine the run
     init_from: dict[str, Any] | None = None
     own_networks: tuple[str, ...] = ()

@@ -8,12 +8,16 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gan_runtime.data import Dataset
+from gan_trainer.recipes.recipe import Recipe
 from gan_trainer.training.batches import batches_of
 from gan_trainer.training.checkpoint import save_checkpoint
 from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import fast_on_gpu, number_of_threads
+from gan_trainer.training.distributed.exchange import average_buffers, mean_losses
+from gan_trainer.training.distributed.processes import seed_of
 from gan_trainer.training.logbook import Logbook
 from gan_trainer.training.schedule import set_learning_rate
 from gan_trainer.training.state import TrainState
@@ -92,7 +96,8 @@ def run_loop(
         config: all settings of the run.
         dataset: its images.
         state: as `systems.start_state` made it.
-        book: the run's folder and observers.
+        book: the run's folder and observers. In a run of several processes, the first one alone writes and draws and
+            evaluates; the others have no observers and no evaluator.
         preview: draws the grid of samples; must not change the state.
         evaluator: evaluates the generator; None for no evaluations.
         stop: the run ends after the current step once its `number` is set, from any thread.
@@ -100,6 +105,7 @@ def run_loop(
     Raises:
         Diverged: a loss or weight is not finite; the last good checkpoint remains.
         OutputError: the disk is full; the last good checkpoint remains.
+        LostProcess: another process of the run has ended.
     """
     with number_of_threads(config.threads), fast_on_gpu(state.device), state.random.used():
         return _run(config, dataset, state, book, preview, evaluator, stop or StopRequest())
@@ -115,20 +121,81 @@ def _run(
     stop: StopRequest,
 ) -> Outcome:
     recipe = config.recipe
-    batches = batches_of(config, dataset)
-    if evaluator is not None:
-        evaluator.begin(state, book)
-    clock, verdict = Clock(state), None
-    while state.images_seen < recipe.images and stop.number is None and verdict is None:
+    processes = state.processes
+    batches = batches_of(config, dataset, processes)
+    processes.of_first(lambda: evaluator.begin(state, book) if evaluator else None)
+    clock, verdict, signal = Clock(state), None, None
+    while state.images_seen < recipe.images and (signal := _signal(config, state, stop)) is None and verdict is None:
         set_learning_rate(state, recipe)
         began = time.process_time()
-        state.meter.add(state.system.step(state, recipe, **batches.at(state.images_seen)))
+        make_step(config, state, batches.at(state.images_seen))
         state.cpu_seconds += time.process_time() - began
         state.step += 1
         state.images_seen += recipe.batch_size
         clock.tick()
-        verdict = _after_step(config, dataset, state, book, preview, evaluator)
-    finished = state.images_seen >= recipe.images
+        if state.step % STEPS_BETWEEN_CHECKS[config.device] == 0:
+            state.meter.check(state.step)
+        for observer in book.observers:
+            observer.stepped(state)
+        if _is_due(recipe, state):
+            verdict = processes.of_first(lambda: _after_step(config, dataset, state, book, preview, evaluator))
+            _stay_equal(recipe, state)
+    return processes.of_first(lambda: _end(config, dataset, state, book, preview, evaluator, verdict, signal))
+
+
+def make_step(config: Config, state: TrainState, batch: dict[str, Tensor]) -> None:
+    """Make one step on this process's part of a batch, which changes the states of all processes alike."""
+    processes, recipe = state.processes, config.recipe
+    if not processes.alone:
+        state.random.seed(seed_of(config.seed, state.step, processes.rank))
+    losses = state.system.step(state, recipe, **batch)
+    average_buffers(processes, [*state.networks.values(), *state.averages.values()])
+    state.meter.add(mean_losses(processes, losses))
+
+
+def _signal(config: Config, state: TrainState, stop: StopRequest) -> int | None:
+    """The signal that ends the run, if there is one: all processes stop after the same step."""
+    if state.step % STEPS_BETWEEN_CHECKS[config.device] and not state.processes.alone:
+        return None
+    return state.processes.largest(stop.number)
+
+
+def _due(recipe: Recipe, state: TrainState, every: int) -> bool:
+    """Whether the last step has completed another `every` images; False for 0."""
+    return bool(every) and (state.images_seen - recipe.batch_size) // every != state.images_seen // every
+
+
+def _is_due(recipe: Recipe, state: TrainState) -> bool:
+    """Whether `_after_step` has anything to do."""
+    intervals = recipe.log_every, recipe.eval_every, recipe.checkpoint_every, recipe.preview_every
+    return any(_due(recipe, state, every) for every in intervals)
+
+
+def _stay_equal(recipe: Recipe, state: TrainState) -> None:
+    """Do in the other processes what changed the state of the first one when it logged and saved.
+
+    A resumed run begins with the state of the first process; so that it equals one that never stopped on hosts with
+    processors of several kinds, too, all processes take that state whenever checkpoints are saved.
+    """
+    processes = state.processes
+    if not processes.first and _due(recipe, state, recipe.log_every):
+        state.meter.reset()
+    if _due(recipe, state, recipe.checkpoint_every) and state.images_seen < recipe.images:
+        state.take_that_of_first()
+
+
+def _end(
+    config: Config,
+    dataset: Dataset,
+    state: TrainState,
+    book: Logbook,
+    preview: Preview,
+    evaluator: Evaluator | None,
+    verdict: str | None,
+    signal: int | None,
+) -> Outcome:
+    """Log and evaluate what is left, save, and draw."""
+    finished = state.images_seen >= config.recipe.images
     if finished and state.meter.steps:
         book.losses(state)
     if (finished or verdict) and evaluator is not None:
@@ -138,22 +205,18 @@ def _run(
         observer.ended(state)
     checkpoint = _save(config, state, book)
     picture = book.picture(state, preview(config, state, dataset))
-    return Outcome(checkpoint, picture, None if finished else stop.number, verdict, finished)
+    return Outcome(checkpoint, picture, None if finished else signal, verdict, finished)
 
 
 def _after_step(
     config: Config, dataset: Dataset, state: TrainState, book: Logbook, preview: Preview, evaluator: Evaluator | None
 ) -> str | None:
-    """Check, log, evaluate, save and preview, each if it is due; returns the reason to stop, if there is one."""
+    """Log, evaluate, save and preview, each if it is due; returns the reason to stop, if there is one."""
     recipe, found = config.recipe, Evaluation()
 
     def due(every: int) -> bool:
-        return (state.images_seen - recipe.batch_size) // every != state.images_seen // every
+        return _due(recipe, state, every)
 
-    if state.step % STEPS_BETWEEN_CHECKS[config.device] == 0:
-        state.meter.check(state.step)
-    for observer in book.observers:
-        observer.stepped(state)
     if due(recipe.log_every):
         book.losses(state)
     if state.images_seen >= recipe.images:

@@ -11,6 +11,7 @@ from gan_runtime.errors import InputError
 from gan_trainer.recipes.recipe import Recipe
 from gan_trainer.training.average import update_average
 from gan_trainer.training.determinism import RandomNumbers
+from gan_trainer.training.distributed.processes import ALONE, Processes
 from gan_trainer.training.meter import Diverged, LossMeter
 from gan_trainer.training.system import System
 
@@ -34,6 +35,7 @@ class TrainState:
         seconds, eval_seconds: duration of training and of evaluation.
         cpu_seconds: processor time of the training steps, summed over threads.
         speed: images per second in this call of `train`; not saved.
+        processes: those that train the run together; not saved. Their states are equal, but for random numbers.
     """
 
     system: System
@@ -51,6 +53,7 @@ class TrainState:
     cpu_seconds: float = 0.0
     eval_seconds: float = 0.0
     speed: float = 0.0
+    processes: Processes = ALONE
 
     PARTS: ClassVar = ("networks", "averages", "optimizers", "extra")
     PROGRESS: ClassVar = ("step", "images_seen", "images_before", "seconds", "cpu_seconds", "eval_seconds")
@@ -84,6 +87,12 @@ class TrainState:
         self.counters.update(saved["counters"])
         self.meter.load_state_dict(saved["meter"])
         self.random.restore(saved["rng"])
+
+    def take_that_of_first(self) -> None:
+        """Take the state of the first process, in a run of several."""
+        saved = self.processes.of_first(self.state_dict) if not self.processes.alone else {}
+        if not self.processes.first:
+            self.load_state_dict(saved)
 
     def load_weights(self, saved: dict[str, Any]) -> None:
         """Load the weights of networks and averages from another run's checkpoint, and nothing else.

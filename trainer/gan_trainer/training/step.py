@@ -8,14 +8,19 @@ from torch import Tensor, nn
 
 from gan_trainer.recipes.latents import GenerateRecipe
 from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.training.distributed.exchange import average_gradients
 from gan_trainer.training.state import TrainState
 
 
 def descend(state: TrainState, name: str, loss: Tensor) -> None:
-    """Make one step of the optimizer `name` on `loss`: clear the gradients, compute them, apply them."""
+    """Make one step of the optimizer `name` on `loss`: clear the gradients, compute them, apply them.
+
+    In several processes, the means of their gradients are applied.
+    """
     optimizer = state.optimizers[name]
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    average_gradients(state.processes, optimizer)
     optimizer.step()
 
 

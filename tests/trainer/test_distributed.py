@@ -1,0 +1,218 @@
+"""Training in several processes: equal gradients, equal states, resuming with other numbers of them, a killed one."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ranks
+import torch
+from helpers import Result, tensors
+from ranks import launch
+
+from gan_runtime.errors import InputError
+from gan_trainer.recipes.recipe import recipe
+from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint
+from gan_trainer.training.distributed.processes import ALONE, Processes, seed_of, share_of_batch
+
+Call = Callable[..., Result]
+TRAIN = ("a", "--size", 28, "--batch-size", 8, "--width", 4, "--device", "cpu", "--log-every", 8)
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "gan_trainer")
+PATIENCE = 300  # seconds, on a busy machine
+
+
+def ended(processes: list["subprocess.Popen[str]"]) -> list[Result]:
+    try:
+        return [
+            Result(process.returncode, *texts)
+            for process in processes
+            if (texts := process.communicate(timeout=PATIENCE))
+        ]
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def trained(count: int, *arguments: object) -> list[Result]:
+    return ended(launch(count, "-m", "gan_trainer", *arguments))
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What two processes found that trained together."""
+    folder = tmp_path_factory.mktemp("ranks")
+    for done in ended(launch(2, ranks.__file__, folder)):
+        assert done.code == 0, done.err[-3000:]
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+@pytest.mark.parametrize("name", ranks.EQUAL)
+def test_averaged_gradients_are_those_of_one_process(name: str, reports: list[dict[str, Any]]) -> None:
+    wanted, found = ranks.alone(name), [one["gradients"][name] for one in reports]
+    assert wanted.keys() == found[0].keys()
+    assert len({key.partition(".")[0] for key in wanted}) == (1 if name == "sr" else 4 if name == "unpaired" else 2)
+    largest = max(float(gradient.abs().max()) for gradient in wanted.values())
+    for key, gradient in wanted.items():
+        assert torch.equal(found[0][key], found[1][key]), key
+        # The gradient of a bias before an instance norm is rounding: 0 but for the last bits of larger numbers.
+        torch.testing.assert_close(found[0][key], gradient, rtol=1e-3, atol=1e-6 * largest, msg=key)
+
+
+def test_a_penalty_through_synchronised_batch_norms_is_that_of_one_process(reports: list[dict[str, Any]]) -> None:
+    wanted = ranks.alone("penalty")
+    assert sum("running" in name for name in wanted) == 4
+    for report in reports:
+        for name, value in wanted.items():
+            torch.testing.assert_close(report["penalty"][name], value, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("name", ranks.ALL)
+def test_all_processes_have_the_same_state_bit_for_bit(name: str, reports: list[dict[str, Any]]) -> None:
+    (state, drawn), (other_state, other_drawn) = (report["states"][name] for report in reports)
+    assert state == other_state
+    assert drawn != other_drawn  # or they would draw the same latents
+
+
+def test_all_processes_agree(reports: list[dict[str, Any]]) -> None:
+    first, other = (report["agreed"] for report in reports)
+    assert first["diverged"] == other["diverged"] == "diverged at step 7: d_loss is nan"
+    assert first["signals"] == other["signals"] == [15, None]
+    assert first["first"]["rank"] == other["first"]["rank"] == 0
+    assert other["first"]["rows"].tolist() == [0, 1, 2]
+    assert (first["found in the cache"], other["found in the cache"]) == (None, True)
+    assert (first["rows"].tolist(), other["rows"].tolist()) == ([3, 2], [1, 0])
+
+
+def test_every_process_draws_numbers_of_its_own_in_every_step() -> None:
+    seeds = {seed_of(seed, step, rank) for seed in range(3) for step in range(20) for rank in range(4)}
+    assert len(seeds) == 3 * 20 * 4
+    assert len({seed % 2**32 for seed in seeds}) == len(seeds)  # as many bits as the generator of the CPU uses
+
+
+@pytest.mark.parametrize(
+    ("name", "batch", "size", "way"),
+    [
+        ("quick", 64, 3, "give 63 or 66"),
+        ("stylegan2", 32, 3, "give 24 or 36"),
+        ("cyclegan", 1, 2, "give 2"),
+        ("stylegan2", 8, 4, "each of 4 processes takes 2 images"),
+        ("quick", 2, 2, "each of 2 processes takes 1 images"),
+    ],
+)
+def test_batches_that_cannot_be_shared_are_refused(name: str, batch: int, size: int, way: str) -> None:
+    made = recipe(name, batch_size=batch)
+    with pytest.raises(InputError, match=f"^--batch-size {batch}: .*{way}"):
+        share_of_batch(made, Processes(0, size))
+    assert share_of_batch(made, ALONE) == batch
+
+
+def test_processes_of_a_host_share_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gan_trainer.training.distributed.processes.available_cpus", lambda: 7)
+    assert [Processes(0, 8, 0, size).threads for size in (1, 2, 4, 8)] == [7, 3, 1, 1]
+
+
+def entries(run: str) -> list[dict[str, Any]]:
+    lines = Path(run, "metrics.jsonl").read_text().splitlines()
+    return [{key: value for key, value in json.loads(line).items() if "second" not in key} for line in lines]
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return {name: one for name, one in tensors(load_checkpoint(checkpoint)) if "rng" not in name}
+
+
+def test_a_run_goes_on_with_other_numbers_of_processes(two_folders: None, call: Call) -> None:
+    for more in ((), ("--images", 64, "--checkpoint-every", 16)):
+        begin = (*TRAIN, "--checkpoint-every", 16, "--images", 32, "--name", "run")
+        first, other = trained(2, *(("--resume", "runs/run", "--images", 96) if more else begin))
+        assert (first.code, first.out, other.code, other.out) == (0, "runs/run\n", 0, ""), (first.err, other.err)
+        assert other.err == ""
+        if not more:
+            assert call("gan-train", "--resume", "runs/run", "--images", 64, "--quiet").code == 0
+    config = json.loads(Path("runs/run/config.json").read_text())
+    changes = [(one["after"], one["old"], one["new"]) for one in config["history"] if one["field"] == "processes"]
+    assert changes == [(32, 2, 1), (64, 1, 2)]
+    assert [entry["images"] for entry in entries("runs/run")] == list(range(8, 97, 8))
+    assert "torchrun --nproc-per-node 2 -m gan_trainer" in Path("runs/run/report.html").read_text()
+
+
+def test_a_resumed_run_of_two_equals_one_that_never_stopped(two_folders: None) -> None:
+    whole = (*TRAIN, "--checkpoint-every", 16, "--images", 48, "--name", "whole", "--quiet")
+    assert {done.code for done in trained(2, *whole)} == {0}
+    for later in Path("runs/whole/checkpoints").glob("*.pt"):
+        if later.stem != f"{32:012d}":
+            later.rename(later.with_suffix(".kept"))
+    kept = Path("runs/whole/checkpoints", f"{48:012d}.kept")
+    before = weights(kept)
+    lines = entries("runs/whole")
+    assert {done.code for done in trained(2, "--resume", "runs/whole", "--quiet")} == {0}
+    after = weights(Path("runs/whole/checkpoints", f"{48:012d}.pt"))
+    assert len(before) > 20
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert entries("runs/whole") == lines
+
+
+@pytest.fixture
+def endless(two_folders: None) -> tuple[object, ...]:
+    """The arguments of a run that the test ends."""
+    return (*TRAIN, "--checkpoint-every", 8, "--images", 10**9, "--name", "run", "--quiet")
+
+
+def wait_for_steps(processes: list["subprocess.Popen[str]"]) -> None:
+    log, end = Path("runs/run/metrics.jsonl"), time.monotonic() + PATIENCE
+    while not (log.exists() and len(log.read_text().splitlines()) > 2):
+        assert time.monotonic() < end
+        assert all(process.poll() is None for process in processes), processes[0].communicate()
+        time.sleep(0.05)
+
+
+def test_a_killed_process_ends_all_with_one_line(endless: tuple[object, ...]) -> None:
+    processes = launch(3, "-m", "gan_trainer", *endless, "--batch-size", 9)
+    wait_for_steps(processes)
+    processes[1].kill()
+    first, killed, last = ended(processes)
+    assert (first.code, killed.code, last.code) == (1, -signal.SIGKILL, 1)
+    said = (first.err + last.err).splitlines()
+    (line,) = (line for line in said if not line.startswith("not evaluated: "))
+    assert re.fullmatch(
+        r"gan-train: error: runs/run: another process of the run has ended \([^()]*Connection [^()]* by peer[^()]*\); "
+        "continue from the last checkpoint with --resume runs/run",
+        line,
+    )
+    assert killed.err == first.out == last.out == ""
+
+
+@pytest.fixture
+def under_torchrun(endless: tuple[object, ...]) -> Iterator["subprocess.Popen[str]"]:
+    started = subprocess.Popen(
+        [*TORCHRUN, *map(str, endless)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    yield started
+    started.kill()
+
+
+def test_ctrl_c_of_torchrun_saves_the_run(under_torchrun: "subprocess.Popen[str]", call: Call) -> None:
+    wait_for_steps([under_torchrun])
+    under_torchrun.send_signal(signal.SIGINT)
+    _, err = under_torchrun.communicate(timeout=PATIENCE)
+    assert err.count("stopped after ") == 1, err
+    newest = list_checkpoints(Path("runs/run/checkpoints"))[-1]
+    assert f"saved {newest}; " in err
+    assert load_checkpoint(newest)["images_seen"] == int(newest.stem)
+
+
+def test_errors_are_reported_once(two_folders: None) -> None:
+    for words, arguments in {
+        "--batch-size 9: 2 processes take equal parts of it; give 8 or 10": ("a", "--size", 28, "--batch-size", 9),
+        "No such option '--bach-size'": ("a", "--bach-size", 8),
+    }.items():
+        done = trained(2, *arguments)
+        assert all(one.code in (1, 2) for one in done)
+        found = [line for one in done for line in one.err.splitlines() if ": error: " in line]
+        assert len(found) == 1, done
+        assert words in found[0]
