@@ -205,7 +205,8 @@ def train(
         raise typer.Exit(FAILURE) from None
     if processes.first:
         _report(ended, quiet, as_json)
-    _exit_as(ended.outcome)
+    else:
+        _exit_as(ended.outcome)
 
 
 def train_main() -> None:
@@ -216,7 +217,7 @@ def train_main() -> None:
 
 
 def _report(ended: "Ended", quiet: bool, as_json: bool) -> None:
-    """Remarks on stderr, and the result on stdout."""
+    """Remarks on stderr, the result on stdout, and the exit code that the outcome has."""
     from gan_trainer.report import REPORT
 
     run, outcome, counters = ended.run, ended.outcome, ended.counters
@@ -235,6 +236,7 @@ def _report(ended: "Ended", quiet: bool, as_json: bool) -> None:
         "best": run.best_images(),
     }
     print_result(str(run.folder), report if as_json else None)
+    _exit_as(outcome)
 
 
 def _exit_as(outcome: "Outcome") -> None:
