@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ import torch
 from helpers import Result, tensors
 from ranks import launch
 
-from gan_runtime.errors import InputError
+from gan_runtime.errors import DataError, DeviceError, InputError
+from gan_trainer.api.together import settings_of_first
 from gan_trainer.recipes.recipe import recipe
+from gan_trainer.systems import start_state
 from gan_trainer.training.checkpoint import list_checkpoints, load_checkpoint
+from gan_trainer.training.config import Config
+from gan_trainer.training.distributed.joining import check_gpus
 from gan_trainer.training.distributed.processes import ALONE, Processes, seed_of, share_of_batch
 
 Call = Callable[..., Result]
@@ -115,6 +120,40 @@ def test_batches_that_cannot_be_shared_are_refused(name: str, batch: int, size: 
 def test_processes_of_a_host_share_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gan_trainer.training.distributed.processes.available_cpus", lambda: 7)
     assert [Processes(0, 8, 0, size).threads for size in (1, 2, 4, 8)] == [7, 3, 1, 1]
+
+
+@dataclass(frozen=True)
+class Second(Processes):
+    """The second of two processes, of which the first has these settings."""
+
+    settings: Config | None = None
+
+    def of_first(self, work: Callable[[], Any]) -> Any:
+        return self.settings
+
+
+def test_processes_with_other_images_or_devices_are_refused(make: Callable[..., Config]) -> None:
+    config = make(batch_size=8)
+    assert settings_of_first(config, Second(1, 2, settings=config)) == config
+    images = replace(config, data=replace(config.data, digest="another"))
+    with pytest.raises(DataError, match=r"^squares: process 1 has other images than process 0; copy them"):
+        settings_of_first(config, Second(1, 2, settings=images))
+    with pytest.raises(DeviceError, match=r"^process 1 would train on cpu, process 0 on cuda; give --device cpu"):
+        settings_of_first(config, Second(1, 2, settings=replace(config, device="cuda")))
+
+
+def test_every_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    check_gpus(Processes(0, 2, 0, 1))
+    with pytest.raises(DeviceError, match=r"^2 processes on this host, and 1 GPU: start one per GPU "):
+        check_gpus(Processes(0, 2, 0, 2))
+
+
+def test_synchronised_batch_norms_need_batch_norms(make: Callable[..., Config]) -> None:
+    plain = make(g_norm="none", d_norm="none", sync_batch_norm=True)
+    assert start_state(plain).processes == ALONE
+    with pytest.raises(InputError, match=r"^--sync-batch-norm: the networks have no batch norm; leave it out"):
+        start_state(plain, processes=Processes(0, 2))
 
 
 def entries(run: str) -> list[dict[str, Any]]:

@@ -31,8 +31,10 @@ def joined() -> Iterator[Processes]:
     store, rank, size = next(iter(rendezvous("env://")))
     try:
         yield _join(store, rank, size)
-    except GanEdgeError as error:
-        if isinstance(error, EndedElsewhere) or not _reports(store):
+    except EndedElsewhere:
+        raise
+    except Exception as error:
+        if not _reports(store) and isinstance(error, GanEdgeError):
             raise EndedElsewhere("another process reports the error") from error
         raise
     dist.destroy_process_group()
