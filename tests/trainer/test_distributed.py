@@ -136,7 +136,7 @@ def test_processes_with_other_images_or_devices_are_refused(make: Callable[..., 
     config = make(batch_size=8)
     assert settings_of_first(config, Second(1, 2, settings=config)) == config
     images = replace(config, data=replace(config.data, digest="another"))
-    with pytest.raises(DataError, match=r"^squares: process 1 has other images than process 0; copy them"):
+    with pytest.raises(DataError, match=r"/squares: process 1 has other images than process 0; copy them"):
         settings_of_first(config, Second(1, 2, settings=images))
     with pytest.raises(DeviceError, match=r"^process 1 would train on cpu, process 0 on cuda; give --device cpu"):
         settings_of_first(config, Second(1, 2, settings=replace(config, device="cuda")))
