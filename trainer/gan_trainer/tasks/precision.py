@@ -83,7 +83,11 @@ def reduce_files(
             "image by other numbers; leave it out"
         )
     dataset = config.data.load(data_dir, quiet=True)
-    judge, config = _judge(task, config, dataset, data_dir, before)
+    try:
+        judge, config = _judge(task, config, dataset, data_dir, before)
+    except InputError as error:  # its way out is an option of gan-train
+        reason = str(error).split(";", maxsplit=1)[0]
+        raise InputError(f"--precision {asked.name}: cannot be measured: {reason}; export the run in fp32") from None
     typical = task.typical(config, dataset)
     found = {name: reduced_file(file, asked.name, typical[name]) for name, file in files.items()}
     old, new = (task.measured(judge, some, config, dataset) for some in (files, found))
