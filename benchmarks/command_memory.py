@@ -19,7 +19,7 @@ from upscaling_memory import photo
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-PHOTOS, SIDE, PICTURE = 40, 256, (768, 1024)  # photos of the training, and the height and width of one to enlarge
+PHOTOS, SIDE, PICTURE = 240, 256, (768, 1024)  # photos of the training, and the height and width of one to enlarge
 
 # In this order, because later ones use the files of earlier ones.
 COMMANDS = """
@@ -43,7 +43,7 @@ gan-upscale --model exported/sr.onnx large.png upscaled.png
 gan-encode --model exported/vae.onnx mnist --split test latents.npz
 gan-eval exported/digits.onnx mnist
 gan-bench exported/digits.onnx --seconds 0.2
-gan-project --from styles photos/00.png projected.npz --steps 5
+gan-project --from styles photos/000.png projected.npz --steps 5
 gan-features photos --images 64 --output features.onnx
 gan-compare mnist --recipes gan,quick --images 2560 --seeds 1 --jobs 1
 """
@@ -69,7 +69,7 @@ def make_inputs(folder: Path) -> None:
         picture = Image.fromarray(whole[row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE])
         for place, mode in (("photos", "RGB"), ("pairs/A", "L"), ("pairs/B", "RGB")):
             (folder / place).mkdir(parents=True, exist_ok=True)
-            picture.convert(mode).save(folder / place / f"{number:02d}.png")
+            picture.convert(mode).save(folder / place / f"{number:03d}.png")
     Image.fromarray(photo(*PICTURE)).save(folder / "large.png")
     np.save(folder / "digits.npy", load_dataset("mnist", "test", ROOT / "data", offline=True).images[:8])
 
