@@ -5,6 +5,7 @@ share is the median time of one evaluation divided by the median time of the tra
 at most 5 %. The evaluation at the end of a run is not included; it has a column of its own.
 """
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -50,7 +51,7 @@ def main() -> None:
     publish(host, rows, missed, options)
 
 
-def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], int, int, int]:
+def build(name: str, options: argparse.Namespace) -> tuple[dict[str, Callable[[], object]], int, int, int]:
     """Training steps, an evaluation and a final one; and the recipe's interval, batch size and length."""
     import torch
 
@@ -68,7 +69,7 @@ def build(name: str, options: object) -> tuple[dict[str, Callable[[], object]], 
     source = DataSource.of(data, "mnist", options.data_dir, None)
     config = make_config(source, name, {}, 0, "cpu", options.threads, 1)
     recipe, state = config.recipe, start_state(config)
-    judge = open_judge(config, options.data_dir, offline=False, quiet=True)
+    judge = open_judge(config, data, options.data_dir, offline=False, quiet=True)
     if judge is None:
         sys.exit("evaluations cannot be made here")
     judge.floors(history.SAMPLES, history.FINAL_SAMPLES)  # once per run and data set, from the cache after that
