@@ -17,7 +17,8 @@ COUNTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 def operations_of(model: onnx.ModelProto, manifest: Manifest) -> int:
     """Operations in convolutions and matrix products, two per multiplication and addition, as `Manifest.flops` says.
 
-    They are those of one row of the inputs or, of a network that takes images of any size, of a pixel of them.
+    They are those of one row of the inputs or, of a network that takes images of any size, of a pixel of them; 0 of a
+    network that cannot be run with one row, which the comparison with torch refuses in words of its own.
     """
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
@@ -30,7 +31,11 @@ def operations_of(model: onnx.ModelProto, manifest: Manifest) -> int:
     session = create_session(import_onnxruntime(), probe.SerializeToString(), [CPU], threads=1)
     feeds = {port.name: _zeros(port, manifest) for port in session.get_inputs()}
     asked = sorted(wanted - given)
-    known |= {name: array.shape for name, array in zip(asked, session.run(asked, feeds), strict=True)} if asked else {}
+    try:
+        found = session.run(asked, feeds) if asked else []
+    except Exception:  # ONNX Runtime derives straight from Exception
+        return 0
+    known |= {name: array.shape for name, array in zip(asked, found, strict=True)}
     known |= {name: array.shape for name, array in feeds.items()}
     return round(sum(_operations(node, known) for node in nodes) / _pixels(feeds, manifest))
 
