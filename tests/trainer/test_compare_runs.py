@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,7 @@ from gan_runtime.data import Dataset
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_trainer.compare import plan as plans
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
-from gan_trainer.compare.processes import Done, Processes
+from gan_trainer.compare.processes import BOUND, Done, Processes
 from gan_trainer.compare.speed import images_within, step_seconds
 from gan_trainer.data.batches import Batches
 from gan_trainer.recipes.recipe import RECIPES
@@ -181,6 +183,14 @@ def test_commands_are_processes_of_this_installation() -> None:
     assert str(done.failed("x-0", Path())) == "x-0: run no run: not found (a run is a folder with config.json, made " \
         "by gan-train)"  # fmt: skip
     assert run("gan-train", "--recipe").code == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is a call of Linux")
+def test_a_command_does_not_begin_without_its_parent() -> None:
+    assert Processes(ends_with_parent=True).run("gan-eval", "--version").code == 0
+    orphan = [sys.executable, "-P", "-c", BOUND, "1", "gan_runtime.commands.evaluate", "--version"]
+    done = subprocess.run(orphan, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
 
 
 def test_a_bug_in_a_command_is_kept_whole(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from gan_runtime.errors import GanEdgeError
 from gan_runtime.files import atomic_write
 from gan_runtime.terminal.exit_codes import INTERRUPTED, TERMINATED
 
-BOUND = (  # "-m", after prctl(PR_SET_PDEATHSIG, SIGKILL)
-    "import ctypes, runpy, sys; ctypes.CDLL(None).prctl(1, 9); sys.argv = sys.argv[1:]; "
-    "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+BOUND = (  # "-m", after prctl(PR_SET_PDEATHSIG, SIGKILL), unless the parent has ended before that
+    "import ctypes, os, runpy, sys; ctypes.CDLL(None).prctl(1, 9); _, parent, *sys.argv = sys.argv; "
+    "os.getppid() == int(parent) or os._exit(1); runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
 )
 MODULES = {
     "gan-train": "gan_trainer.commands.train",
@@ -54,7 +54,7 @@ class Processes:
 
     def __init__(self, *, ends_with_parent: bool = False) -> None:
         """With `ends_with_parent`, those that run are killed by Linux if this process is."""
-        self._start = ["-c", BOUND] if ends_with_parent and sys.platform == "linux" else ["-m"]
+        self._start = ["-c", BOUND, str(os.getpid())] if ends_with_parent and sys.platform == "linux" else ["-m"]
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
