@@ -94,6 +94,18 @@ def test_a_recipe_whose_source_is_worded_in_another_way_has_not_changed(
     assert kept.recipes["gan"] == document["recipes"]["gan"]
 
 
+def test_a_plan_is_continued_where_recipes_have_a_setting_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(tmp_path, SETTINGS, ["gan"], lambda _: 10)
+    document = json.loads((tmp_path / "plan.json").read_text())
+    del document["recipes"]["gan"]["sync_batch_norm"]
+    (tmp_path / "plan.json").write_text(json.dumps(document))
+    kept = make_plan(tmp_path, SETTINGS, ["gan"], refuse)
+    assert (kept.recipes["gan"], kept.key("gan") != plan.key("gan")) == (document["recipes"]["gan"], True), "as it was"
+    monkeypatch.setitem(RECIPES, "gan", replace(RECIPES["gan"], sync_batch_norm=True))
+    with pytest.raises(InputError, match="the recipe gan has changed since it was begun"):
+        make_plan(tmp_path, SETTINGS, ["gan"], refuse)
+
+
 def test_a_recipe_that_has_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = make_plan(tmp_path, SETTINGS, ["gan", "vae"], lambda _: 10)
     monkeypatch.setitem(RECIPES, "gan", replace(RECIPES["gan"], lr=0.125))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -189,13 +189,20 @@ def _check_same(folder: Path, plan: Plan, settings: Settings, recipes: list[str]
                 "another --output"
             )
     for recipe in recipes:
-        if recipe in plan.recipes and plan.recipes[recipe] | {"source": ""} != _content(recipe):
+        if recipe in plan.recipes and _of_now(recipe, plan.recipes[recipe]) != _content(recipe):
             raise InputError(f"{folder}: the recipe {recipe} has changed since it was begun; choose another --output")
 
 
 def _content(recipe: str) -> Any:
     """The settings of a recipe, as JSON keeps them. The wording of its source is none."""
     return json.loads(json.dumps(asdict(replace(RECIPES[recipe], source=""))))
+
+
+def _of_now(recipe: str, kept: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a recipe in a plan, and the defaults of those that are newer than the plan."""
+    defaults = {one.name: one.default for one in fields(RECIPES[recipe]) if one.default is not MISSING}
+    found: dict[str, Any] = json.loads(json.dumps(defaults))
+    return found | kept | {"source": ""}
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:
