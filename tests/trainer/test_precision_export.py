@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from formulas import textured
 from PIL import Image
 
 from gan_runtime import models
+from gan_runtime.data.split import split_by_content
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation import networks
 from gan_runtime.manifest import read_manifest
@@ -74,6 +76,16 @@ def test_encoders_are_measured_by_what_they_rebuild(run, call) -> None:
     assert manifest.training["generator"]["sha256"] == generator.sha256
     Image.fromarray(np.zeros((28, 28), np.uint8)).save("a.png")
     assert call("gan-encode", "a.png", "a.npz", "--model", "x-encoder.onnx", "--quiet").code == 0
+
+
+def test_no_range_of_an_encoder_is_of_a_held_out_image(make, dataset) -> None:
+    config = make("vae")
+    config = replace(config, data=replace(config.data, hold_out=0.25))
+    split = split_by_content(dataset, 0.25)
+    typical, measured = generate._rows_of_encoder(config, dataset)
+    assert (typical.tolist(), measured.tolist()) == (split.train.tolist(), split.held_out.tolist())
+    (feeds,) = generate.typical(config, dataset)["encoder"][:1]
+    assert np.array_equal(feeds["images"], dataset.images[typical[: len(feeds["images"])]])
 
 
 def test_a_file_that_is_worse_than_allowed_is_refused_with_both_numbers(run, call) -> None:
@@ -182,8 +194,6 @@ def test_generators_with_styles_stay_in_fp32(digits: str, call) -> None:
 
 
 def test_runs_on_arrays_stay_in_fp32(dataset, make) -> None:
-    from dataclasses import replace
-
     from gan_trainer.data.source import IN_MEMORY
     from gan_trainer.tasks import task_of
     from gan_trainer.tasks.precision import check_asked

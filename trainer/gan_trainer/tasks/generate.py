@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gan_runtime.data import Dataset
+from gan_runtime.data.split import split_by_content
 from gan_runtime.encoder import Encoder
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.evaluation.features import FeatureNetwork
@@ -229,8 +230,7 @@ def typical(config: Config, dataset: Dataset) -> dict[str, list[Feeds]]:
     recipe, classes = latents_of(config.recipe), len(config.conditions)
     latents = draw_latents(TYPICAL_SEED, 0, TYPICAL, recipe.latent_dim, recipe.latents)
     feeds = {"latents": latents} | ({"labels": default_labels(0, TYPICAL, classes)} if classes else {})
-    rows = some_in_order(len(dataset.images), TYPICAL)
-    images = np.ascontiguousarray(dataset.images[rows])
+    images = np.asarray(dataset.images[_rows_of_encoder(config, dataset)[0]])
     return {"generator": in_batches(feeds), "encoder": in_batches({"images": images})}
 
 
@@ -243,16 +243,26 @@ def measured(judge: Judge, files: Files, config: Config, dataset: Dataset) -> di
     real = getattr(score_test(reference, n), key)
     found = {"generator": Measured(key, distances[key], n, real or 0.0)}
     if "encoder" in files:
-        found["encoder"] = _reconstructed(network, files["encoder"], dataset)
+        found["encoder"] = _reconstructed(network, files["encoder"], config, dataset)
     return found
 
 
-def _reconstructed(generator: FileNetwork, encoder: ModelFile, dataset: Dataset) -> Measured:
-    """PSNR in dB of images that were encoded and drawn again: others than `typical` ones."""
-    rows = some_of(len(dataset.images), TYPICAL + RECONSTRUCTED)[-RECONSTRUCTED:]
-    images = np.ascontiguousarray(dataset.images[np.sort(rows)])
+def _reconstructed(generator: FileNetwork, encoder: ModelFile, config: Config, dataset: Dataset) -> Measured:
+    """PSNR in dB of images that were encoded and drawn again."""
+    images = np.asarray(dataset.images[_rows_of_encoder(config, dataset)[1]])
     drawn = generator(torch.from_numpy(Encoder.open(encoder, "cpu")(images)))
     return Measured("psnr", float(psnr(to_pixels(denormalise(drawn)).numpy(), images).mean()), len(images))
+
+
+def _rows_of_encoder(config: Config, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of images that are typical for an encoder, and of those that it is measured with: held-out ones, if any."""
+    if not config.data.hold_out:
+        order = some_of(len(dataset.images), TYPICAL + RECONSTRUCTED)
+        return np.sort(order[:TYPICAL]), np.sort(order[-RECONSTRUCTED:])
+    split = split_by_content(dataset, config.data.hold_out)
+    counts = ((split.train, TYPICAL), (split.held_out, RECONSTRUCTED))
+    typical, held_out = (rows[some_in_order(len(rows), n)] for rows, n in counts)
+    return typical, held_out
 
 
 def samples(file: Path, *_: Any) -> NDArray[np.uint8]:
