@@ -35,6 +35,8 @@ def test_fewer_threads_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fewer_threads(1) == "threads: 1 of 4, others are busy; --threads 4 takes all"
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert fewer_threads(1) == "threads: 1 of 4, by OMP_NUM_THREADS; --threads 4 takes all"
+    monkeypatch.setenv("OMP_NUM_THREADS", "2,1")  # of nested loops: not what chose
+    assert fewer_threads(1) == "threads: 1 of 4, others are busy; --threads 4 takes all"
 
 
 def test_one_processor_is_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:

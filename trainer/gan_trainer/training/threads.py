@@ -13,9 +13,9 @@ def choose_threads() -> int:
     Threads wait for each other many times in a step. If one of them has to share its processor, all wait for it: beside
     a busy process, one thread is faster than two on two processors (benchmarks/spinning.py).
     """
-    allowed, asked = available_cpus(), os.environ.get(VARIABLE, "").strip()
-    if asked.isascii() and asked.isdecimal() and int(asked) > 0:
-        return min(int(asked), allowed)
+    allowed, asked = available_cpus(), _asked()
+    if asked is not None:
+        return min(asked, allowed)
     idle = idle_cpus() if allowed > 1 else None
     return allowed if idle is None else max(1, min(allowed, round(idle)))
 
@@ -25,5 +25,11 @@ def fewer_threads(threads: int) -> str | None:
     allowed = available_cpus()
     if threads >= allowed:
         return None
-    why = f"by {VARIABLE}" if os.environ.get(VARIABLE) else "others are busy"
+    why = f"by {VARIABLE}" if _asked() is not None else "others are busy"
     return f"threads: {threads} of {allowed}, {why}; --threads {allowed} takes all"
+
+
+def _asked() -> int | None:
+    """What the environment asks for; None where that is no number of threads."""
+    asked = os.environ.get(VARIABLE, "").strip()
+    return int(asked) if asked.isascii() and asked.isdecimal() and int(asked) > 0 else None
