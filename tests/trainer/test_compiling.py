@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import Result
+from torch import nn
 
+import gan_trainer
+from gan_runtime.data import Dataset
 from gan_runtime.errors import DeviceError
 from gan_trainer.training.compiling import check_compiler
 from gan_trainer.training.determinism import fast_on_gpu
@@ -66,3 +69,16 @@ def test_settings_for_gpus_are_restored() -> None:
     with fast_on_gpu(torch.device("cuda")):
         assert settings() == ("high", True)
     assert settings() == before
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch itself hides it
+@pytest.mark.usefixtures("traced")
+def test_networks_of_ones_own_are_not_compiled_after_the_run(dataset: Dataset) -> None:
+    pixels = dataset.images[0].size
+    generator = nn.Sequential(nn.Linear(8, pixels), nn.Tanh(), nn.Unflatten(1, (1, 8, 8)))
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 1), nn.Flatten(0))
+    recipe = gan_trainer.recipe("gan", latent_dim=8, images=64, batch_size=32, eval_every=0)
+    networks = {"generator": generator, "discriminator": critic}
+    run = gan_trainer.train(dataset.images, recipe, networks=networks, compile=True, device="cpu", threads=1)
+    assert all(network._compiled_call_impl is None for network in networks.values())
+    assert run.export("own.onnx").is_file()

@@ -4,7 +4,7 @@ Errors name settings as gan-train's flags do; `gan_trainer.api` gives them the n
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from gan_trainer.runs.settings import check_reading, check_settings, make_config
 from gan_trainer.systems import start_state, with_networks
 from gan_trainer.tasks import task_of
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged, save_checkpoint
-from gan_trainer.training.compiling import NO_SECOND_DERIVATIVE, check_compiler, compile_networks
+from gan_trainer.training.compiling import NO_SECOND_DERIVATIVE, check_compiler, compiled
 from gan_trainer.training.config import Config, choose_device
 from gan_trainer.training.distributed.processes import ALONE, EndedElsewhere, LostProcess, Processes
 from gan_trainer.training.logbook import Logbook
@@ -306,17 +306,15 @@ def _train(
     config: Config, dataset: Dataset, run: Run, state: TrainState, judge: Any, call: Call, *, keep: bool
 ) -> Ended:
     """The loop with its observers. `keep`: settings or weights are new and are saved before the first step."""
-    if call.compile:
-        compile_networks(state)
     if not call.processes.first:
-        return Ended(run, _loop_or_explain(config, dataset, state, Logbook(run), None, call.stop), vars(state))
+        return Ended(run, _loop_or_explain(config, dataset, state, Logbook(run), None, call), vars(state))
     with run.locked(), _observers(config, run, state, call) as observers:
         run.forget_after(state.images_seen)
         if keep:
             save_checkpoint(run.checkpoints, state, config, run.best_images())
             run.write_config(config)
         evaluator = None if judge is None else RunEvaluator(config, run, judge)
-        outcome = _loop_or_explain(config, dataset, state, Logbook(run, observers), evaluator, call.stop)
+        outcome = _loop_or_explain(config, dataset, state, Logbook(run, observers), evaluator, call)
     return Ended(run, outcome, vars(state))
 
 
@@ -350,11 +348,11 @@ def _loop_or_explain(
     state: TrainState,
     book: Logbook,
     evaluator: Evaluator | None,
-    stop: StopRequest | None,
+    call: Call,
 ) -> Outcome:
     run: Any = book.run
     try:
-        with stop or StopRequest() as request:
+        with call.stop or StopRequest() as request, compiled(state) if call.compile else nullcontext():
             return run_loop(config, dataset, state, book, task_of(config).preview, evaluator, request)
     except Diverged as error:
         if not state.processes.first:

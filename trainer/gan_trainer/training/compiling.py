@@ -1,5 +1,8 @@
 """Networks compiled by torch.compile, which changes their speed and the last bits of their results."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -24,6 +27,17 @@ def compile_networks(state: TrainState) -> None:
     """Let the networks that are trained be compiled when they are first called. Their averages stay as they are."""
     for network in state.networks.values():
         network.compile(backend=BACKEND)
+
+
+@contextmanager
+def compiled(state: TrainState) -> Iterator[None]:
+    """Let the networks be compiled within the block. After it they are as before: some may be the user's own."""
+    compile_networks(state)
+    try:
+        yield
+    finally:
+        for network in state.networks.values():
+            network._compiled_call_impl = None
 
 
 def _double(x: Tensor) -> Tensor:
