@@ -251,6 +251,7 @@ def test_what_does_not_fit_the_model_is_refused(call: Call, conditional_model: P
     )
     assert call("gan-bench", *quick, "--batches", "1,x").refused("'1,x' must be numbers from 1 to 65536", code=2)
     assert call("gan-bench", *quick, "--threads", "0").refused("must be numbers from 1 to 1024", code=2)
+    assert call("gan-bench", *quick, "--seconds", "nan").refused("--seconds nan: must be from 0.01 to 3600")
     assert call("gan-bench", *quick, "--picture", "x.jpg").refused("x.jpg: --picture writes PNG files")
     assert call("gan-bench", "missing.onnx").refused("missing.onnx: no such model file")
 

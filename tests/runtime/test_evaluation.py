@@ -59,6 +59,8 @@ def test_a_generator_with_styles_is_measured_at_a_truncation(call: Call, random_
     found = [report["results"][name] for report, name in ((usual, "x.onnx"), (less, "x.onnx"), (array, "less.npz"))]
     assert found[1]["fid"] == found[2]["fid"] != found[0]["fid"]
     assert [result.get("truncation") for result in found] == [None, 0.5, None]
+    assert call("gan-eval", "x.onnx", *words[1:-2], "--write", "--truncation", 0.5).code == 0
+    assert "; styles at --truncation 0.5" in Path("x.onnx.quality.md").read_text()
     refused = call(words[0], "less.npz", *words[1:], "--truncation", 0.5)
     assert refused.refused("--truncation 0.5: less.npz is no generator")
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gan_runtime.foreign import Assumptions
     from gan_runtime.onnx_model import OnnxModel
 
+LEAST, MOST = 0.01, 3600  # seconds that a setting is measured
+
 
 def _numbers(least: int, most: int) -> Any:
     """A parser of numbers with commas between them."""
@@ -63,7 +65,7 @@ def bench(
         ),
     ] = (1920, 1080),
     seconds: Annotated[
-        float, _option("How long each setting is measured.", "--seconds", min=0.01, max=3600, default=True)
+        float, _option("How long each setting is measured.", "--seconds", min=LEAST, max=MOST, default=True)
     ] = 1.0,
     chart: Annotated[
         Path | None, _option("Write a .png: a bar chart of the results.", "--picture", metavar="FILE")
@@ -89,6 +91,8 @@ def bench(
     from gan_runtime.files import check_writable
     from gan_runtime.terminal.progress import progress
 
+    if not LEAST <= seconds <= MOST:  # nan is neither less nor more
+        raise InputError(f"--seconds {seconds:g}: must be from {LEAST:g} to {MOST:g}")
     if chart is not None:
         if chart.suffix.lower() != ".png":
             raise InputError(f"{chart}: --picture writes PNG files; end the name in .png")

@@ -132,8 +132,15 @@ def _measured_with(report: dict[str, Any]) -> str:
     held_out = "held-out" if data.get("hold_out") else "test"
     return (
         f"FID and KID against the {data['train']:,} training images of {data['name']}, precision to coverage against "
-        f"its {held_out} images; features {features['name']}, SHA-256 {features['sha256'][:16]}{_small(report)}"
+        f"its {held_out} images; features {features['name']}, SHA-256 {features['sha256'][:16]}"
+        f"{_truncated(report)}{_small(report)}"
     )
+
+
+def _truncated(report: dict[str, Any]) -> str:
+    """At which truncation generators with styles were drawn, if it is not that of their files."""
+    asked = {column["truncation"] for column in report["results"].values() if "truncation" in column}
+    return "".join(f"; styles at --truncation {truncation:g}" for truncation in sorted(asked))
 
 
 def _small(report: dict[str, Any]) -> str:

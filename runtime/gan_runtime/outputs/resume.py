@@ -17,13 +17,13 @@ from gan_runtime.terminal.text import note
 
 REQUEST_VERSION = 1
 SHARE = "shard"  # the key of a record with the part of the job
+IMPLIED = {"compression": LEVEL}  # of records without it, such as those of older versions
 SHOWN = 3  # number of damaged files that a message names
 
 
 def request(source: Source, **more: Any) -> dict[str, Any]:
     """What determines the files of a job: not the batch size, the device or the number of threads."""
-    if more.get("compression") == LEVEL:  # what records of older versions imply
-        del more["compression"]
+    more = {key: value for key, value in more.items() if IMPLIED.get(key) != value}
     wanted = {"request_version": REQUEST_VERSION, **source.identity(), **more}
     if source.names is not None:
         wanted["names"] = sha256("\0".join(source.names).encode(errors="surrogateescape")).hexdigest()
@@ -135,13 +135,13 @@ def _compare_shares(output: str, whole: Path, own: Path, wanted: dict[str, Any])
 
 def _compare(output: str, record: Path, content: bytes, wanted: dict[str, Any], ignored: str = "") -> None:
     try:
-        there = json.loads(content)
+        there, wanted = IMPLIED | json.loads(content), IMPLIED | wanted
         differences = [
             f"{key} {there.get(key)}, not {wanted.get(key)}"
             for key in dict.fromkeys((*wanted, *there))
             if key != ignored and there.get(key) != wanted.get(key)
         ]
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError):
         differences = ["the record cannot be read"]
     if differences:
         raise OutputError(
