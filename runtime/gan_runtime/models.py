@@ -9,7 +9,7 @@ ENCODER_SUFFIX = "-encoder.onnx"
 INVERSE_SUFFIX = "-inverse.onnx"
 MAPPING_SUFFIX, SYNTHESIS_SUFFIX = "-mapping.onnx", "-synthesis.onnx"
 DEFAULT = "mnist"
-SHIPPED = (DEFAULT, "fashion-mnist")
+SHIPPED = (DEFAULT, "fashion-mnist", "emoji")
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -57,6 +57,7 @@ def test_the_wheel_holds_both_packages_and_the_shipped_models_and_nothing_else(w
     for name in (
         "gan_runtime/shipped/mnist.onnx",
         "gan_runtime/shipped/fashion-mnist.onnx",
+        "gan_runtime/shipped/emoji.onnx",
         "gan_runtime/py.typed",
         "gan_trainer/py.typed",
         "gan_trainer/report/report.html",

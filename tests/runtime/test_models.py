@@ -101,7 +101,7 @@ def test_the_package_shows_its_classes_and_errors() -> None:
 def test_load_opens_names_paths_and_bytes(conditional_model: Path) -> None:
     import gan_runtime
 
-    assert gan_runtime.list_models() == ("mnist", "fashion-mnist")
+    assert gan_runtime.list_models() == ("mnist", "fashion-mnist", "emoji")
     shipped = gan_runtime.load("mnist", device="cpu", threads=1)
     assert isinstance(shipped, gan_runtime.Generator)
     assert shipped.sample(2, seed=1).shape == (2, 28, 28, 1)

@@ -27,7 +27,8 @@ Call = Callable[..., Result]
 
 def small(name: str = "stylegan2-small", **changes: Any) -> Stylegan2Recipe:
     tiny = {"width": 8, "latent_dim": 6, "style_dim": 7, "batch_size": 8, "precision": "fp32", "augment": "none"}
-    recipe = changed(RECIPES[name], tiny | changes)
+    complete = {"mixing": 0.9, "path_weight": 2.0}
+    recipe = changed(RECIPES[name], tiny | complete | changes)
     assert isinstance(recipe, Stylegan2Recipe)
     return recipe
 

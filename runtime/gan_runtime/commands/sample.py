@@ -46,7 +46,7 @@ def sample(
     model: Annotated[
         str | None,
         _option(
-            "A .onnx file, or the name of a shipped model: mnist or fashion-mnist.",
+            "A .onnx file, or the name of a shipped model: mnist, fashion-mnist or emoji.",
             default="the newest generator in ./exported, else mnist",
         ),
     ] = None,

@@ -216,13 +216,16 @@ RECIPES: dict[str, Recipe] = {
         precision="auto",
     ),
     "stylegan2-small": Stylegan2Recipe(
-        source="StyleGAN2 (Karras et al. 2020) with narrow layers and short styles, for hours on a CPU at 64 x 64",
+        source="StyleGAN2 (Karras et al. 2020) with narrow layers and short styles, for hours on a CPU at 64 x 64; "
+        "without mixing and path lengths, as its authors' settings for 32 x 32",
         width=32,
         max_width=128,
         latent_dim=64,
         style_dim=64,
         mapping_layers=2,
-        gamma=0.05,
+        mixing=0.0,
+        path_weight=0.0,
+        gamma=4.0,
         share_passes=True,
         lr=3e-3,
         betas=(0.0, 0.99),
