@@ -123,6 +123,14 @@ def test_what_a_tolerance_allows(
     _check(Asked("int8", tolerance), measured[1], measured[0])  # better
 
 
+def test_distances_of_real_images_below_0_leave_a_tolerance() -> None:
+    """KID is an estimate without bias: of images as good as real ones it may be negative."""
+    before = Measured("kid", 0.001, 100, -0.002)
+    _check(Asked("int8", 0.1), before, before._replace(value=0.0012))
+    with pytest.raises(InputError, match=r"give --tolerance 0\.334, or export it in fp32"):
+        _check(Asked("int8", 0.1), before, before._replace(value=0.002))
+
+
 def test_upscalers_are_measured_by_psnr(call) -> None:
     Path("photos").mkdir()
     for i in range(12):

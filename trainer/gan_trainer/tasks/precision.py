@@ -114,7 +114,7 @@ def _judge(
 def _check(asked: Asked, before: Measured, after: Measured) -> None:
     """Raise InputError if a value is worse than allowed."""
     shown = METRICS.get(before.metric, Shown(before.metric, 4, "lower"))
-    slack = asked.tolerance * (1 if shown.better == "higher" else abs(before.value) + before.real)
+    slack = asked.tolerance * (1 if shown.better == "higher" else abs(before.value) + abs(before.real))
     loss = shown.loss(after.value) - shown.loss(before.value)
     if loss <= slack:
         return
