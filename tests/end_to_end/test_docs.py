@@ -75,7 +75,16 @@ SHORT = ("--images", "192", "--batch-size", "32", "--threads", "1")
 BRIEF = ("--seconds", "0.01", "--batches", "8", "--threads", "1")
 LONGER = ("--images", "256")  # than what SHORT has
 # Options of pip, docker, trainings of others, Slurm and torchrun that the text may mention.
-OTHER_TOOLS = {"--gpus", "--extra-index-url", "--cfg", "--array", "--gres", "--requeue", "--max-restarts"}
+OTHER_TOOLS = {
+    "--gpus",
+    "--extra-index-url",
+    "--cfg",
+    "--array",
+    "--gres",
+    "--requeue",
+    "--max-restarts",
+    "--nproc-per-node",
+}
 
 
 def blocks(document: Path, language: str) -> list[str]:
