@@ -30,6 +30,7 @@ REMARKS = (
     "label: ",
     "encoder: ",
     "device: ",
+    "threads: ",
     "features: ",
     "run: ",
     "generator: ",

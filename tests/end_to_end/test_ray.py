@@ -81,7 +81,7 @@ def kill_in_the_middle(cluster: Any, job: subprocess.Popen[str], works: Callable
                     return children
                 os.kill(process, signal.SIGCONT)
         time.sleep(0.01)
-    raise AssertionError("the job ended before a node had work")
+    raise AssertionError(f"the job ended before a node had work: {job.communicate()}")
 
 
 def test_a_killed_node_loses_nothing(cluster: Any, process: Call, conditional_model: Path, tmp_path: Path) -> None:

@@ -182,6 +182,6 @@ def test_the_syntax_of_providers() -> None:
 
 def test_a_provider_of_another_build_is_named_with_it(conditional_model: Path) -> None:
     with pytest.raises(
-        gan_runtime.DeviceError, match=r"provider 'openvino': this .* has .*cpu .*onnxruntime-openvino, in"
+        gan_runtime.DeviceError, match=r"provider 'openvino': this .* has .*cpu .*install onnxruntime-openvino in"
     ):
         gan_runtime.load(conditional_model, "openvino:device_type=GPU")

@@ -261,6 +261,7 @@ def test_gan_info_describes_it_and_compares_it(call: Call) -> None:
     assert report["check"] == {
         "device": "cpu",
         "largest_difference": 0,
+        "tolerance": 1,
         "verdict": "the pictures of the exporting host",
     }
     exported("instance")
