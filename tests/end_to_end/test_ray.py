@@ -84,6 +84,13 @@ def kill_in_the_middle(cluster: Any, job: subprocess.Popen[str], works: Callable
     raise AssertionError(f"the job ended before a node had work: {job.communicate()}")
 
 
+def skip_if_torch_ended_a_worker(cluster: Any) -> None:
+    """Skip the test if MKL has ended a process of Ray that imported torch, which happens on some hosts under load."""
+    logs = Path(cluster.head_node.get_session_dir_path()).glob("logs/worker-*.err")
+    if any("MKL FATAL ERROR: Cannot load" in log.read_text(errors="replace") for log in logs):
+        pytest.skip("MKL ended a process of Ray that imported torch: Cannot load libtorch_cpu.so")
+
+
 def test_a_killed_node_loses_nothing(cluster: Any, process: Call, conditional_model: Path, tmp_path: Path) -> None:
     request = ("--n", "4000", "--shard-size", "500", "--model", str(conditional_model), "--json")
     cluster.add_node(num_cpus=1, object_store_memory=STORE)
@@ -158,13 +165,15 @@ def test_a_comparison_goes_on_without_a_node(cluster: Any, call: Call, monkeypat
     cluster.add_node(num_cpus=1, object_store_memory=STORE)
     command = [str(BIN / "gan-compare"), "a", *run, "--output", "two", "--ray", cluster.address, "--json"]
     with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as job:
-        children = kill_in_the_middle(cluster, job, is_training)
+        try:
+            children = kill_in_the_middle(cluster, job, is_training)
+        except AssertionError:
+            skip_if_torch_ended_a_worker(cluster)
+            raise
         out, err = job.communicate(timeout=300)
-    if job.returncode:  # Ray may give a part up before it knows that the node is gone
-        assert err.endswith("the same command resumes\n"), err
-        again = subprocess.run(command, text=True, capture_output=True, timeout=300, check=False)
-        assert again.returncode == 0, again.stderr
-        out = again.stdout
+    if job.returncode:
+        skip_if_torch_ended_a_worker(cluster)
+    assert job.returncode == 0, err
     assert not any(Path(f"/proc/{child}").exists() for child in children), "a training ends with its node"
     assert [(run["seed"], run["images"], run["outcome"]) for run in json.loads(out)["runs"]] == [(0, 64, "finished")]
 
