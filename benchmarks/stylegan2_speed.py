@@ -32,7 +32,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "separable filter": {},
     "8 mapping layers": {"mapping_layers": 8},
     "no shared pass": {"share_passes": False},
-    "no path length": {"path_weight": 0.0},
+    "path length": {"path_weight": 2.0},
     "no R1": {"gamma": 0.0},
     "--max-width 64": {"max_width": 64},
     "--width 16 --max-width 64": {"width": 16, "max_width": 64},
