@@ -21,7 +21,6 @@ R = TypeVar("R")
 
 WAITING = 1000  # parts that Ray knows of at a time: enough for its autoscaler, and a constant amount of memory
 PER_PLACE = 4  # parts for each that can run at once, if they may be small: those that are slow do not come last
-RETRIES = 10  # of a part whose process or node dies; Ray counts also those that it sends to a node just before it ends
 PATIENCE = 5.0  # seconds that a cluster may take to answer, and interrupted parts to remove their temporary files
 NO_IMPORT = "failed to import on the worker"  # in Ray's message
 ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1", "OPENBLAS_NUM_THREADS": "1"}  # as in the commands
@@ -60,7 +59,7 @@ class Cluster:
     ) -> Iterator[tuple[Sequence[T], R]]:
         """Each part of `items` with what `work` returns for it, in the order in which they end.
 
-        A part whose node or process dies is run again by Ray, up to `RETRIES` times. If a part fails, or
+        A part whose node or process dies is run again by Ray, as often as Ray does that (3 times). If a part fails, or
         the consumer stops, the others are stopped.
 
         Args:
@@ -79,7 +78,7 @@ class Cluster:
             size = max(1, min(most, -(-len(items) // (PER_PLACE * places))))
             if not self.quiet:
                 note(f"ray: {places:,} parts at a time, on {self.device}")
-            task = ray.remote(_task).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=RETRIES)
+            task = ray.remote(_task).options(num_cpus=self.cpus, num_gpus=self.gpus)
             sent = [ray.put(pickle.dumps(work))]
             begun = ((task.remote(versions(), sent, part), part) for part in _parts(items, size))
             yield from _results(ray, begun)
