@@ -44,7 +44,10 @@ CROPS = {"width": 4, "blocks": 1, "crop": 12}
 EQUAL: dict[str, tuple[str, dict[str, Any]]] = {  # averaged gradients are those of one process
     "gan": ("quick", PLAIN | {"width": 4, "penalty": "r1", "penalty_weight": 1.0}),
     "synchronised": ("quick", PLAIN | NORMS | {"width": 4, "penalty": "none", "penalty_weight": 0.0}),
-    "stylegan2": ("stylegan2", SINGLE | STYLES | {"mixing": 0.0, "noise": False, "path_weight": 0.0, "augment": "none"}),
+    "stylegan2": (
+        "stylegan2",
+        SINGLE | STYLES | {"mixing": 0.0, "noise": False, "path_weight": 0.0, "augment": "none"},
+    ),
     "paired": ("pix2pix", SINGLE | SMALL | {"dropout": 0.0, "d_norm": "none"}),
     "unpaired": ("cyclegan", SINGLE | SMALL | {"blocks": 1, "norm": "instance", "d_norm": "none"}),
     "sr": ("sr", SINGLE | CROPS),
