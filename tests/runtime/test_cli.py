@@ -366,3 +366,23 @@ def test_providers_are_named_on_the_command_line(call: Call, conditional_model: 
     assert call("gan-sample", "x.npy", *model, "--providers", "tpu").refused(
         "device 'tpu': choose one of auto, cpu, cuda"
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--device", "cpu", "--providers", "cpu"), ("--providers=cpu", "--device=cuda")],
+)
+def test_a_device_and_providers_are_not_combined(call: Call, words: tuple[str, ...], conditional_model: Path) -> None:
+    for command in (
+        ("gan-sample", "x.png", "--model", conditional_model),
+        ("gan-info", conditional_model, "--check"),
+        ("gan-bench", conditional_model),
+    ):
+        done = call(*command, *words)
+        assert done.refused("--device and --providers: both say where to run; leave one of the two out")
+    assert not Path("x.png").exists()
+
+
+def test_a_file_may_have_the_name_of_an_option(call: Call, conditional_model: Path) -> None:
+    done = call("gan-sample", "--model", conditional_model, "--n", 1, "--device", "cpu", "--", "--providers")
+    assert done.refused("--providers: unknown kind of output")

@@ -7,10 +7,13 @@ from typing import Any
 import click
 from typer.core import TyperCommand
 
+from gan_runtime.errors import InputError
+
 DATA, GENERAL, OUTPUT = "Data", "General", "Output"  # groups of options shared by several commands
 RANGE = re.compile(r"(?:([\d.]+)<=)?x(?:<=([\d.]+)|>=([\d.]+))")
 WORDS = re.compile(r"\[default: \((.*?)\)(?=[\];])")  # a default that is described, in typer's parentheses
 ENDLESS = 10**12  # bounds of this size or more are not shown
+DEVICE, PROVIDERS = "--device", "--providers"  # two names of one option, of which the last one would win
 RAY = "--ray"  # its value may be left out, which typer knows no way to say
 ADDRESS = re.compile(r"auto|local|\S+:\d+|\S+://\S+")
 
@@ -28,7 +31,9 @@ class GroupedCommand(TyperCommand):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Read the words of a command line. Called by click."""
+        """Read the words of a command line. Called by click. Raises InputError if they say twice where to run."""
+        if any({DEVICE, PROVIDERS} <= set(parameter.opts) for parameter in self.params):
+            check_place(args)
         return super().make_context(info_name, with_addresses(args), parent, **extra)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -41,6 +46,13 @@ class GroupedCommand(TyperCommand):
             if groups[title]:
                 with formatter.section(title):
                     formatter.write_dl(groups[title])
+
+
+def check_place(args: list[str]) -> None:
+    """Raise InputError if the words of a command line contain both `DEVICE` and `PROVIDERS`."""
+    words = [word.partition("=")[0] for word in args[: args.index("--") if "--" in args else None]]
+    if DEVICE in words and PROVIDERS in words:
+        raise InputError(f"{DEVICE} and {PROVIDERS}: both say where to run; leave one of the two out")
 
 
 def with_addresses(args: list[str]) -> list[str]:
