@@ -11,8 +11,12 @@ from torch import nn
 
 import gan_trainer
 from gan_runtime.data import Dataset
-from gan_runtime.errors import DeviceError
+from gan_runtime.errors import DeviceError, InputError
+from gan_trainer.recipes.recipe import Recipe
+from gan_trainer.report.repeat import command
+from gan_trainer.runs.folder import Run
 from gan_trainer.training.compiling import check_compiler
+from gan_trainer.training.config import Config
 from gan_trainer.training.determinism import fast_on_gpu
 
 Call = Callable[..., Result]
@@ -37,15 +41,80 @@ def test_a_compiled_run_has_the_losses_of_a_plain_one(call: Call) -> None:
         assert call("gan-train", *SHORT, "--recipe", "gan", "--images", 128, "--name", name, *flags).code == 0
     assert len(losses("plain")) == 4
     assert losses("compiled") == [pytest.approx(both, rel=1e-4) for both in losses("plain")]
-    ended = call("gan-train", "--resume", "runs/compiled", "--images", 160, "--compile", "--quiet")
-    assert (ended.code, len(losses("compiled"))) == (0, 5)
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch itself hides it
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The classes of the networks that will be compiled."""
+    found: list[str] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda self, **_: found.append(type(self).__name__))
+    return found
+
+
 @pytest.mark.usefixtures("digits", "traced")
-def test_recipes_with_gradient_penalties_are_refused(call: Call) -> None:
-    ended = call("gan-train", *SHORT, "--recipe", "wgan-gp", "--width", 16, "--images", 320, "--compile")
+def test_a_resumed_run_goes_on_compiled_as_it_began(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = compilations(monkeypatch)
+    begin = ("gan-train", *SHORT, "--recipe", "gan", "--images", 64, "--name", "run", "--compile")
+    assert call(*begin).code == 0
+    assert len(compiled) == 2
+    path = Path("runs/run/config.json")
+    assert json.loads(path.read_text())["compile"] is True
+
+    go_on = ("gan-train", "--resume", "runs/run", "--images")
+    assert call(*go_on, 96, "--quiet").code == 0
+    assert len(compiled) == 4
+    ended = call(*go_on, 128, "--no-compile")
+    assert (ended.code, len(compiled)) == (0, 4)
+    assert "compile: no instead of yes; results may differ in their last bits" in ended.err
+    assert call(*go_on, 160, "--quiet").code == 0
+    assert len(compiled) == 4
+    assert call(*go_on, 192, "--quiet", "--compile").code == 0
+    assert len(compiled) == 6
+    assert [change["new"] for change in json.loads(path.read_text())["history"] if change["field"] == "compile"] == [
+        False,
+        True,
+    ]
+
+
+@pytest.mark.usefixtures("digits")
+def test_runs_without_the_entry_are_not_compiled(call: Call) -> None:
+    assert call("gan-train", *SHORT, "--recipe", "gan", "--images", 64, "--name", "old").code == 0
+    document = json.loads(Path("runs/old/config.json").read_text())
+    del document["compile"]
+    assert Config.from_dict(document, "config.json").compile is False
+
+
+@pytest.mark.usefixtures("digits", "traced")
+def test_a_run_that_was_compiled_is_repeated_compiled(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    compilations(monkeypatch)
+    for name, flags in (("plain", ()), ("compiled", ("--compile",))):
+        assert call("gan-train", *SHORT, "--recipe", "gan", "--images", 64, "--name", name, *flags).code == 0
+    commands = [command(Run(Path(f"runs/{name}")).config()) for name in ("plain", "compiled")]
+    assert [("compile" in words, words.endswith("--compile")) for words in commands] == [(False, False), (True, True)]
+
+
+@pytest.mark.parametrize("recipe", ["wgan-gp", "quick", "stylegan2-small"])
+@pytest.mark.usefixtures("digits", "traced")
+def test_recipes_with_gradient_penalties_are_refused_before_there_is_a_run(call: Call, recipe: str) -> None:
+    ended = call("gan-train", *SHORT, "--recipe", recipe, "--images", 320, "--compile")
     assert ended.refused("--compile: torch.compile has no derivatives of gradients", "leave it out")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # what torch says while it traces
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("recipe", [gan_trainer.recipe("wgan-gp", width=8), gan_trainer.recipe("stylegan2-small")])
+def test_what_is_refused_does_not_work(recipe: Recipe, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(recipe), "differentiates_twice", False)
+    with pytest.raises((InputError, RuntimeError), match=r"derivatives of gradients|in-place operation"):
+        gan_trainer.train(dataset.images, recipe, compile=True, device="cpu", threads=1)
+
+
+@pytest.mark.filterwarnings("ignore")  # what torch says while it traces
+@pytest.mark.usefixtures("traced")
+def test_path_lengths_do_not_hinder_the_compiler(dataset: Dataset) -> None:
+    small = {"batch_size": 32, "images": 64, "eval_every": 0, "width": 8, "max_width": 8, "mapping_layers": 1}
+    recipe = gan_trainer.recipe("stylegan2-small", gamma=0.0, path_weight=2.0, **small)
+    gan_trainer.train(dataset.images, recipe, compile=True, device="cpu", threads=1)
 
 
 def test_a_missing_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def train(
         "size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels,
         "labels": labels, "skip_bad": skip_bad, "follow_links": follow_links,
     }  # fmt: skip
-    switches = {"tensorboard": tensorboard, "profile": profile, "compile": compile}
+    switches = {"tensorboard": tensorboard, "profile": profile}
     call = _call(callbacks, data_dir, offline, progress, stop, **switches)
     with RandomNumbers(torch.device("cpu")).used():
         ended = start_run(
@@ -261,6 +261,7 @@ def train(
             hold_out=hold_out,
             features=None if features is None else str(features),
             pairs={"input": input, "direction": direction, "input_mode": input_mode},
+            compile=compile,
         )
     return _returned(ended, networks, stop)
 
@@ -272,6 +273,7 @@ def resume(
     images: int | None = None,
     device: str | None = None,
     threads: int | None = None,
+    compile: bool | None = None,
     runs_dir: FolderPath = "runs",
     data: Any = None,
     callbacks: Sequence[Observer] = (),
@@ -281,7 +283,6 @@ def resume(
     offline: bool = False,
     tensorboard: bool = False,
     profile: bool = False,
-    compile: bool = False,
     progress: bool = False,
     stop: StopRequest | None = None,
 ) -> Run:
@@ -290,17 +291,17 @@ def resume(
     Args:
         run: what `train` returned, a run folder, or the name of a run in `runs_dir`.
         images: a new length; the learning rate follows it. The old one if None.
-        device, threads: other ones than before; results may then differ in their last bits.
+        device, threads, compile: other ones than before; results may then differ in their last bits.
         data: the same images again, for a run whose images were in memory.
         networks: new modules of the same shapes, for a run that was given its networks; those of `run` if None.
-        class_names, callbacks, data_dir, offline, tensorboard, profile, compile, progress, stop: as `train`.
+        class_names, callbacks, data_dir, offline, tensorboard, profile, progress, stop: as `train`.
 
     Raises:
         GanEdgeError: there is no such run, it is damaged, or the images are no longer those that it began with.
         Otherwise as `train`.
     """
     networks = networks or (run.networks if isinstance(run, Run) else None)
-    switches = {"tensorboard": tensorboard, "profile": profile, "compile": compile}
+    switches = {"tensorboard": tensorboard, "profile": profile}
     call = _call(callbacks, data_dir, offline, progress, stop, **switches)
     with RandomNumbers(torch.device("cpu")).used():
         ended = resume_run(
@@ -310,6 +311,7 @@ def resume(
             images=images,
             device=device,
             threads=threads,
+            compile=compile,
             data=None if data is None else _in_memory(data, class_names),
             networks=networks,
         )
@@ -378,10 +380,9 @@ def _call(
     *,
     tensorboard: bool,
     profile: bool,
-    compile: bool,
 ) -> Call:
     shown, stop = EVERYTHING if progress else NOTHING, stop or StopRequest((signal.SIGINT,))
-    return Call(_path(data_dir), offline, tensorboard, profile, shown, callbacks, stop, compile)
+    return Call(_path(data_dir), offline, tensorboard, profile, shown, callbacks, stop)
 
 
 def _path(value: FolderPath | None) -> Path | None:

@@ -37,7 +37,7 @@ from gan_trainer.runs.settings import check_reading, check_settings, make_config
 from gan_trainer.systems import start_state, with_networks
 from gan_trainer.tasks import task_of
 from gan_trainer.training.checkpoint import CONTENT_ERRORS, damaged, save_checkpoint
-from gan_trainer.training.compiling import NO_SECOND_DERIVATIVE, check_compiler, compiled
+from gan_trainer.training.compiling import NO_SECOND_DERIVATIVE, TWICE, check_compiled, compiled
 from gan_trainer.training.config import Config, choose_device
 from gan_trainer.training.distributed.processes import ALONE, EndedElsewhere, LostProcess, Processes
 from gan_trainer.training.logbook import Logbook
@@ -63,7 +63,6 @@ class Call:
     shown: int = NOTHING
     callbacks: Sequence[Observer] = ()
     stop: StopRequest | None = None
-    compile: bool = False
     processes: Processes = ALONE
 
     @property
@@ -113,6 +112,7 @@ def start_run(
     hold_out: float | None = None,
     features: str | None = None,
     pairs: Mapping[str, Any] | None = None,
+    compile: bool = False,
 ) -> Ended:
     """Train a new run.
 
@@ -129,6 +129,7 @@ def start_run(
         hold_out: share of the images of a folder or array that is not trained on; `SHARE` if None.
         features: as `Config` takes it.
         pairs: options of data with two domains by the names of `PairOptions`; None where not given.
+        compile: as `Config` takes it.
     """
     check_run(epochs=epochs, seed=seed, threads=threads, keep_checkpoints=keep_checkpoints)
     if changes.get("images") is not None and epochs is not None:
@@ -138,9 +139,9 @@ def start_run(
     options = _options(source, pictures, learns_from)
     domains = pair_options(recipe, source, **(pairs or {}))
     chosen, reason = choose_device(device)
-    if call.compile:
-        check_compiler(chosen)
-    check_settings(source, recipe, changes, None if networks else options, domains)
+    asked = check_settings(source, recipe, changes, None if networks else options, domains)
+    if compile:
+        check_compiled(asked, chosen)
     processes.of_first(lambda: check_name(runs_dir, name))
     origin = None if init_from is None else processes.of_first(lambda: find_origin(init_from, runs_dir))
     dataset = processes.in_turn(lambda: _load(data, options, domains, call, learns_from))
@@ -162,6 +163,7 @@ def start_run(
         call.say(remark)
     if features is not None:
         config = replace(config, features=str(Path(features).resolve()) if features != ANY else ANY)
+    config = replace(config, compile=compile)
     if networks:
         config = replace(config, own_networks=tuple(networks))
         check_networks(system, config, dataset)
@@ -184,6 +186,7 @@ def resume_run(
     images: int | None = None,
     device: str | None = None,
     threads: int | None = None,
+    compile: bool | None = None,
     data: Dataset | Mapping[str, Dataset] | None = None,
     networks: Mapping[str, nn.Module] | None = None,
 ) -> Ended:
@@ -192,7 +195,7 @@ def resume_run(
     Args:
         path, runs_dir: as `open_run` takes them.
         call: what does not belong to the run.
-        images, device, threads: new values; None keeps the old one.
+        images, device, threads, compile: new values; None keeps the old one.
         data: the images of a run whose images were in memory.
         networks: those that the run was given in place of the recipe's.
     """
@@ -207,7 +210,7 @@ def resume_run(
     if threads is None and before.processes != processes.size:
         threads = processes.threads
     seen = saved["images_seen"] if saved else 0
-    config = resumed_config(before, seen, images, device, threads, processes.size)
+    config = resumed_config(before, seen, images, device, threads, processes.size, compile)
     settings_of_first(config, processes)
     if saved is not None and saved["images_seen"] >= config.recipe.images:
         return _finished_before(run, before, saved, call)
@@ -216,14 +219,14 @@ def resume_run(
         raise InputError(
             f"{run.folder}: {own} of its own: resume it in Python, gan_trainer.resume(run, networks=…), with just these"
         )
+    if config.compile:
+        check_compiled(config.recipe, config.device)
     call.say(*describe_changes(before, config))
     if data is None:
         dataset = processes.in_turn(lambda: config.data.load(call.data_dir, offline=call.offline, quiet=call.quiet))
     else:
         dataset = config.data.checked(_in_memory(data, config.data.pairs, config.recipe.learns_from))
     judge = _judge(config, dataset, call, run.floors())
-    if call.compile:
-        check_compiler(config.device)
     state = _state_of(config, run, saved, networks or {}, processes)
     return _train(config, dataset, run, state, judge, call, keep=config != before)
 
@@ -352,7 +355,7 @@ def _loop_or_explain(
 ) -> Outcome:
     run: Any = book.run
     try:
-        with call.stop or StopRequest() as request, compiled(state) if call.compile else nullcontext():
+        with call.stop or StopRequest() as request, compiled(state) if config.compile else nullcontext():
             return run_loop(config, dataset, state, book, task_of(config).preview, evaluator, request)
     except Diverged as error:
         if not state.processes.first:
@@ -365,9 +368,8 @@ def _loop_or_explain(
         way = f"continue from the last checkpoint with --resume {run.folder}"
         raise LostProcess(f"{run.folder}: {error}; {way}") from None
     except RuntimeError as error:
-        if NO_SECOND_DERIVATIVE in str(error):
-            reason = "torch.compile has no derivatives of gradients, which the penalties of this recipe are made of"
-            raise InputError(f"--compile: {reason}; leave it out") from None
+        if config.compile and any(words in str(error) for words in NO_SECOND_DERIVATIVE):
+            raise InputError(TWICE) from None
         if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
             raise
         reason = f"not enough memory on {config.device} for --batch-size {config.recipe.batch_size}"

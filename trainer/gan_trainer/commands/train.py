@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from gan_trainer.api.start import Ended
     from gan_trainer.training.loop import Outcome
 
-CHANGED_BY_RESUME = ("images", "device", "threads")
+CHANGED_BY_RESUME = ("images", "device", "threads", "compile")
 ALLOWED_WITH_RESUME = {
     "resume",
     "runs_dir",
@@ -56,7 +56,6 @@ ALLOWED_WITH_RESUME = {
     "offline",
     "tensorboard",
     "profile",
-    "compile",
     "quiet",
     "as_json",
     "version",
@@ -147,9 +146,14 @@ def train(
         bool, _option(OUTPUT, "Also write TensorBoard files to runs/<name>/tensorboard.", "--tensorboard")
     ] = False,
     compile: Annotated[
-        bool,
-        _option(RUN, "Compile the networks with torch.compile: slow to start, perhaps faster later.", "--compile"),
-    ] = False,
+        bool | None,
+        _option(
+            RUN,
+            "Compile the networks with torch.compile: slow to start, perhaps faster later.",
+            "--compile/--no-compile",
+            default="no, or as before",
+        ),
+    ] = None,
     profile: Annotated[
         bool,
         _option(
@@ -188,7 +192,7 @@ def train(
         with joined() as processes:
             printed = NOTHING if not processes.first else WARNINGS if quiet else EVERYTHING
             stop = StopRequest()
-            call = Call(data_dir, offline, tensorboard, profile, printed, (), stop, compile, processes)
+            call = Call(data_dir, offline, tensorboard, profile, printed, (), stop, processes)
             if resume is not None:
                 given = _given_with_resume(context)
                 ended = resume_run(resume, runs_dir, call, **{name: given.get(name) for name in CHANGED_BY_RESUME})
@@ -200,6 +204,7 @@ def train(
                     name=name, runs_dir=runs_dir, init_from=init_from, keep_checkpoints=keep_checkpoints,
                     hold_out=hold_out, features=features,
                     pairs={"input": input, "direction": direction, "input_mode": input_mode},
+                    compile=bool(compile),
                 )  # fmt: skip
     except EndedElsewhere:
         raise typer.Exit(FAILURE) from None
@@ -282,8 +287,8 @@ def _given_with_resume(context: typer.Context) -> dict[str, Any]:
         if parameter not in ALLOWED_WITH_RESUME.union(CHANGED_BY_RESUME):
             option = "DATA" if parameter == "data" else f"--{parameter.replace('_', '-')}"
             raise InputError(
-                f"{option}: a resumed run goes on with its own settings but for --images, --device and --threads; "
-                "leave it out, or start a new run"
+                f"{option}: a resumed run goes on with its own settings but for --images, --device, --threads and "
+                "--compile; leave it out, or start a new run"
             )
     return given
 

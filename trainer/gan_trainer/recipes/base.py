@@ -121,6 +121,11 @@ class Recipe:
         return 1
 
     @property
+    def differentiates_twice(self) -> bool:
+        """Whether a loss contains gradients of a network, as gradient penalties do: torch.compile has none of those."""
+        return False
+
+    @property
     def summary(self) -> str:
         """The objective as a short text."""
         return self.system

@@ -72,6 +72,11 @@ class GanRecipe(AugmentedRecipe, AdversarialRecipe):
         """The period of the cost of a step, in steps."""
         return self.critic_steps * self.penalty_every
 
+    @property
+    def differentiates_twice(self) -> bool:
+        """Whether there is a penalty."""
+        return bool(self.penalties)
+
     def bounds(self) -> list[str]:
         """The regularisation of the discriminator, as text."""
         penalty = [f"+ {self.penalty_weight:g} {self.penalty}"] if self.penalties else []

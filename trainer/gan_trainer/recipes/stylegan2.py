@@ -86,6 +86,11 @@ class Stylegan2Recipe(AugmentedRecipe, GenerateRecipe):
         return math.lcm(self.r1_every if self.gamma else 1, self.path_every if self.path_weight else 1)
 
     @property
+    def differentiates_twice(self) -> bool:
+        """Whether there is R1. The synthesis network, of which path lengths are derivatives, is never compiled."""
+        return bool(self.gamma)
+
+    @property
     def summary(self) -> str:
         """The objective, and the regularisers with their weights."""
         r1 = [f"R1 {self.gamma:g}"] if self.gamma else []

@@ -66,6 +66,7 @@ def settings(config: Config) -> dict[str, Any]:
         **{name: value for name, value in own.items() if name not in NO_SETTINGS},
         "data_dir": data.folder,
         "hold_out": _hold_out(data),
+        "compile": config.compile or None,
     }
 
 

@@ -69,6 +69,8 @@ def _size(size: ImageSize) -> str:
 def _environment(records: Records) -> Entry:
     config, network = records.config, records.floors.get("features")
     found = {"device": config.device, "threads": config.threads, "seed": str(config.seed)}
+    if config.compile:
+        found["compiled"] = True
     if config.processes > 1:
         found["processes"] = config.processes
     for key, value in records.environment.items():

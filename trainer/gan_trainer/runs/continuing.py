@@ -14,6 +14,7 @@ from gan_trainer.training.config import Config
 from gan_trainer.training.schedule import learning_rate
 
 SHOWN_CLASSES = 5  # in a message
+CHANGEABLE = ("device", "threads", "processes", "compile")  # beside the length
 
 
 class Origin(NamedTuple):
@@ -61,6 +62,7 @@ def resumed_config(
     device: str | None = None,
     threads: int | None = None,
     processes: int = 1,
+    compile: bool | None = None,
 ) -> Config:
     """The settings of a run that is resumed after `seen` images; each change is appended to the history.
 
@@ -71,7 +73,7 @@ def resumed_config(
     Args:
         config: the settings of the run so far.
         seen: images that the run has seen.
-        images, device, threads: new values; None keeps the old value.
+        images, device, threads, compile: new values; None keeps the old value.
         processes: the number of processes that train from now on.
 
     Raises:
@@ -86,10 +88,10 @@ def resumed_config(
         device=device or config.device,
         threads=config.threads if threads is None else threads,
         processes=processes,
+        compile=config.compile if compile is None else compile,
     )
     before, now = (
-        {"images": c.recipe.images, "device": c.device, "threads": c.threads, "processes": c.processes}
-        for c in (config, changed)
+        {"images": c.recipe.images} | {name: getattr(c, name) for name in CHANGEABLE} for c in (config, changed)
     )
     changes = [
         {"after": seen, "field": name, "old": before[name], "new": now[name]}
@@ -115,11 +117,16 @@ def describe_changes(before: Config, now: Config) -> list[str]:
                 "results differ from those of a run without this change"
             )
         else:
+            old, new = (_shown(change[one]) for one in ("old", "new"))
             remarks.append(
-                f"{change['field']}: {change['new']} instead of {change['old']}; results may differ in their last "
+                f"{change['field']}: {new} instead of {old}; results may differ in their last "
                 "bits from those of a run without this change"
             )
     return remarks
+
+
+def _shown(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _of_length(config: Config, images: int) -> Recipe:

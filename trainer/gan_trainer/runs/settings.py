@@ -55,8 +55,12 @@ def check_settings(
     changes: dict[str, Any],
     pictures: PictureOptions | None,
     pairs: PairOptions | None = None,
-) -> None:
-    """Make the checks of `make_config` that need no data: decoding the data may take minutes."""
+) -> Recipe:
+    """Make the checks of `make_config` that need no data: decoding the data may take minutes.
+
+    Returns:
+        The recipe with its changes, unresolved.
+    """
     recipe = _changed(source, recipe_name, changes)
     two_domains = recipe.learns_from if recipe.learns_from in DOMAIN_OPTIONS else ""
     if two_domains != (pairs.learns_from if pairs else ""):
@@ -65,6 +69,7 @@ def check_settings(
         size = ImageSize(pictures.size, pictures.size, CHANNELS[pictures.mode])
         inputs = size if pairs is None else replace(size, channels=pairs.channels(pictures))
         new_networks(recipe, Shapes(size, source=inputs))
+    return recipe
 
 
 def make_config(

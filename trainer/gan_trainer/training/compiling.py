@@ -6,11 +6,23 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from gan_runtime.errors import DeviceError
+from gan_runtime.errors import DeviceError, InputError
+from gan_trainer.recipes.base import Recipe
 from gan_trainer.training.state import TrainState
 
 BACKEND = "inductor"  # torch's default: C++ for a CPU, Triton for a GPU
-NO_SECOND_DERIVATIVE = "does not currently support double backward"  # in torch's message
+NO_SECOND_DERIVATIVE = ("does not currently support double backward", "donated_buffer=False")  # in torch's messages
+TWICE = (
+    "--compile: torch.compile has no derivatives of gradients, which the penalties of this recipe are made of; "
+    "leave it out"
+)
+
+
+def check_compiled(recipe: Recipe, device: str) -> None:
+    """Raise InputError if the networks of a recipe cannot be compiled, DeviceError if none can be compiled here."""
+    if recipe.differentiates_twice:
+        raise InputError(TWICE)
+    check_compiler(device)
 
 
 def check_compiler(device: str) -> None:
@@ -19,7 +31,7 @@ def check_compiler(device: str) -> None:
         torch.compile(_double, backend=BACKEND)(torch.ones(2, device=device))
     except Exception as error:  # errors of dynamo, of its backends and of compilers share no base class of their own
         reason = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__).rstrip(".")
-        advice = "install g++, or leave it out"
+        advice = "install g++, or go on without it: --no-compile"
         raise DeviceError(f"--compile: torch.compile does not work here: {reason}; {advice}") from None
 
 

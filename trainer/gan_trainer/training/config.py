@@ -42,6 +42,7 @@ class Config:
         processes: the number of processes that train together, each with so many threads.
         init_from: the checkpoint whose weights the run began with (`TrainState.load_weights`), if any.
         own_networks: names of the networks that were given to `gan_trainer.train` in place of the recipe's.
+        compile: whether torch.compile compiles the networks, which changes the last bits of results.
         features: the feature network that the user chose to measure with: the path of a file, or "any"; None for the
             network of the data.
         history: changes made when the run was resumed: `after` so many images, `field`, `old` and `new`.
@@ -59,6 +60,7 @@ class Config:
     init_from: dict[str, Any] | None = None
     own_networks: tuple[str, ...] = ()
     features: str | None = None
+    compile: bool = False
     history: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
