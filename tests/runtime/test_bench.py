@@ -228,6 +228,21 @@ def test_settings_without_work_for_all_threads_are_left_out(conditional_model: P
     assert [one.threads for one in settings if one.batch == auto.batch] == [1, 4, 8]
     asked = settings_of(found, auto, batches=[1], threads=[2, 3])
     assert asked == [Setting(1, 2), Setting(1, 3), auto]
+    assert settings_of(found, auto, batches=[1, None], threads=[None, 2]) == [
+        Setting(1, 2),
+        Setting(1, 8),
+        replace(auto, threads=2),
+        auto,
+    ]
+
+
+def test_auto_is_one_of_the_numbers(call: Call, conditional_model: Path) -> None:
+    auto = work_of(load(conditional_model, "cpu"), PICTURE).automatic()
+    asked = ("--batches", "2,auto", "--threads", "1, auto", "--seconds", 0.01)
+    report = json.loads(call("gan-bench", conditional_model, *SHORT, *asked, "--json").out)
+    assert {(one["batch"], one["threads"]) for one in report["rows"] + report["left_out"]} == {
+        (batch, threads) for batch in (2, auto.batch) for threads in (1, auto.threads)
+    }
 
 
 def test_batches_that_do_not_fit_are_not_tried(
@@ -249,7 +264,9 @@ def test_what_does_not_fit_the_model_is_refused(call: Call, conditional_model: P
     assert call("gan-bench", tiled, "--device", "cpu", "--batches", 4).refused(
         "--batches: this model takes pictures of"
     )
-    assert call("gan-bench", *quick, "--batches", "1,x").refused("'1,x' must be numbers from 1 to 65536", code=2)
+    assert call("gan-bench", *quick, "--batches", "1,x").refused(
+        "'1,x' must be numbers from 1 to 65536, or auto", code=2
+    )
     assert call("gan-bench", *quick, "--threads", "0").refused("must be numbers from 1 to 1024", code=2)
     assert call("gan-bench", *quick, "--seconds", "nan").refused("--seconds nan: must be from 0.01 to 3600")
     assert call("gan-bench", *quick, "--picture", "x.jpg").refused("x.jpg: --picture writes PNG files")

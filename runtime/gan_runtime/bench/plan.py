@@ -11,9 +11,9 @@ from gan_runtime.errors import InputError
 def settings_of(
     work: Work,
     automatic: Setting,
-    batches: Sequence[int] = (),
-    threads: Sequence[int] = (),
-    tiles: Sequence[int] = (),
+    batches: Sequence[int | None] = (),
+    threads: Sequence[int | None] = (),
+    tiles: Sequence[int | None] = (),
 ) -> list[Setting]:
     """The settings to measure, in order; `automatic` is one of them.
 
@@ -22,7 +22,7 @@ def settings_of(
     Args:
         work: what is measured.
         automatic: the setting of `auto`.
-        batches, threads, tiles: what is asked for; empty for those around `automatic`.
+        batches, threads, tiles: what is asked for, None for that of `automatic`; empty for those around it.
 
     Raises:
         InputError: batches are asked for of a model that takes tiles, or the other way round.
@@ -35,8 +35,10 @@ def settings_of(
         raise InputError(
             f"--threads: {work.model.session.device} has none to choose; leave it out, or add --device cpu"
         )
-    sizes = [replace(automatic, batch=each) for each in batches] or [replace(automatic, tile=each) for each in tiles]
-    numbers = threads or sorted({1, max(1, automatic.threads // 2), automatic.threads})
+    sizes = [replace(automatic, batch=each or automatic.batch) for each in batches]
+    sizes += [replace(automatic, tile=each or automatic.tile) for each in tiles]
+    numbers = [each or automatic.threads for each in threads]
+    numbers = numbers or sorted({1, max(1, automatic.threads // 2), automatic.threads})
     found = {automatic}
     for size in sizes or work.near(automatic):
         busy = set[int]()

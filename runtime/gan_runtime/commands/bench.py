@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gan_runtime.terminal.commandline import print_result, run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Version
+from gan_runtime.terminal.flags import AUTO, Device, Json, Quiet, Version, auto_or
 from gan_runtime.terminal.foreign_flags import with_assumptions
 
 if TYPE_CHECKING:
@@ -17,13 +17,15 @@ LEAST, MOST = 0.01, 3600  # seconds that a setting is measured
 
 
 def _numbers(least: int, most: int) -> Any:
-    """A parser of numbers with commas between them."""
+    """A parser of numbers with commas between them; None for each "auto"."""
+    number = auto_or(least, most, "")
 
-    def parse(text: str) -> tuple[int, ...]:
-        words = [word.strip() for word in text.split(",")]
-        if not all(word.isdecimal() and least <= int(word) <= most for word in words):
-            raise typer.BadParameter(f"{text!r} must be numbers from {least} to {most}, with commas between them")
-        return tuple(map(int, words))
+    def parse(text: str) -> tuple[int | None, ...]:
+        try:
+            return tuple(number(word.strip()) for word in text.split(","))
+        except typer.BadParameter:
+            words = f"{text!r} must be numbers from {least} to {most}, or {AUTO}, with commas between them"
+            raise typer.BadParameter(words) from None
 
     return parse
 
@@ -40,20 +42,21 @@ def bench(
     batches: Annotated[
         Any,
         _option(
-            "Batch sizes.", "--batches", metavar="N,N…", parser=_numbers(1, 65536), default="1, and those around auto"
+            "Batch sizes.", "--batches", metavar="auto|N,N…",
+            parser=_numbers(1, 65536), default="1, and those around auto",
         ),
     ] = None,
     threads: Annotated[
         Any,
         _option(
-            "Numbers of CPU threads.", "--threads", metavar="N,N…", parser=_numbers(1, 1024),
+            "Numbers of CPU threads.", "--threads", metavar="auto|N,N…", parser=_numbers(1, 1024),
             default="1, and half and all that are allowed",
         ),
     ] = None,
     tiles: Annotated[
         Any,
         _option(
-            "Networks for pictures of any size: sides of tiles.", "--tiles", metavar="N,N…",
+            "Networks for pictures of any size: sides of tiles.", "--tiles", metavar="auto|N,N…",
             parser=_numbers(1, 65536), default="those around auto",
         ),
     ] = None,

@@ -18,7 +18,15 @@ from gan_runtime.terminal.picture_flags import (
     SkipBad,
 )
 from gan_runtime.terminal.text import note
-from gan_trainer.commands.flags import Direction, Features, HoldOut, Input, InputMode, with_recipe_flags
+from gan_trainer.commands.flags import (
+    Direction,
+    Features,
+    FixedThreads,
+    HoldOut,
+    Input,
+    InputMode,
+    with_recipe_flags,
+)
 from gan_trainer.commands.requirements import require
 
 if TYPE_CHECKING:
@@ -55,7 +63,7 @@ def compare(
     jobs: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Runs at the same time.", show_default="one per processor")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads per run.")] = 1,
+    threads: Annotated[int, typer.Option(click_type=FixedThreads(1, 1024), help="Threads per run.")] = 1,
     device: Device = "auto",
     shard: Annotated[
         str | None,

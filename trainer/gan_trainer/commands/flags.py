@@ -12,7 +12,7 @@ import typer
 
 from gan_runtime.terminal.help import DATA, GroupedCommand
 from gan_trainer.recipes.base import DOMAIN_OPTIONS, WITHOUT_MEANING
-from gan_trainer.recipes.checks import flag
+from gan_trainer.recipes.checks import AUTO, flag
 from gan_trainer.recipes.recipe import changeable, find_recipe
 
 RUN, RECIPE, EVALUATION, OUTPUT = "Run", "Recipe", "Evaluation", "Output"  # groups in the help
@@ -79,6 +79,24 @@ class _Integer(click.IntRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Called by click."""
         return click.INT.convert(value, param, ctx)
+
+
+class AutoInteger(_Integer):
+    """As `_Integer`; None for "auto"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Called by click."""
+        return None if value == AUTO else super().convert(value, param, ctx)
+
+
+class FixedThreads(click.IntRange):
+    """The same for all runs of a comparison, whenever and wherever they begin: never "auto"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Called by click."""
+        if value == AUTO:
+            self.fail("all runs of a comparison have the same number of threads; give one, or leave it out for 1")
+        return super().convert(value, param, ctx)
 
 
 class _Number(click.FloatRange):

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from gan_runtime.errors import InputError
 from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.exit_codes import COLLAPSED, FAILURE
-from gan_runtime.terminal.flags import DataDir, Json, Offline, Quiet, Version
+from gan_runtime.terminal.flags import AUTO, DataDir, Json, Offline, Quiet, Version
 from gan_runtime.terminal.help import GENERAL
 from gan_runtime.terminal.picture_flags import (
     Background,
@@ -30,6 +30,7 @@ from gan_trainer.commands.flags import (
     RUNS_DIR,
     RUNS_HELP,
     USUAL,
+    AutoInteger,
     Direction,
     Features,
     HoldOut,
@@ -99,7 +100,13 @@ def train(
     device: Annotated[str, _option(RUN, "auto, cpu or cuda.", default=True)] = "auto",
     threads: Annotated[
         int | None,
-        _option(RUN, "Number of CPU threads per operator.", default="all idle ones", click_type=_shown("threads")),
+        _option(
+            RUN,
+            "Number of CPU threads per operator: auto takes all idle ones when a run starts, and keeps their number.",
+            default=AUTO,
+            metavar="auto|N",
+            click_type=AutoInteger(RUN_BOUNDS["threads"]["min"], RUN_BOUNDS["threads"]["max"]),
+        ),
     ] = None,
     name: Annotated[str | None, _option(RUN, "Name of the run.", default="<data>-<recipe>, numbered")] = None,
     runs_dir: Annotated[Path, _option(RUN, RUNS_HELP, default=True)] = RUNS_DIR,
@@ -181,6 +188,7 @@ def train(
     from gan_trainer.training.distributed.joining import joined
     from gan_trainer.training.distributed.processes import EndedElsewhere
     from gan_trainer.training.stop import StopRequest
+    from gan_trainer.training.threads import choose_threads
 
     if follows():
         sys.stderr = sys.__stderr__  # from here on, errors may be those of one process
@@ -195,6 +203,8 @@ def train(
             call = Call(data_dir, offline, tensorboard, profile, printed, (), stop, processes)
             if resume is not None:
                 given = _given_with_resume(context)
+                if "threads" in given and threads is None:  # as for a new run
+                    given["threads"] = choose_threads() if processes.alone else processes.threads
                 ended = resume_run(resume, runs_dir, call, **{name: given.get(name) for name in CHANGED_BY_RESUME})
             elif data is None:
                 raise InputError("name a data set to train on (mnist), or a run to go on with: --resume runs/<name>")
