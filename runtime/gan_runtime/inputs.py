@@ -1,7 +1,6 @@
 """What callers give a generator, checked against what its file takes."""
 
 import operator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,11 @@ from gan_runtime.errors import InputError
 from gan_runtime.latents import check_indices
 from gan_runtime.manifest import Labels, Latents, Styles
 from gan_runtime.manifest_parts import check_truncation
+from gan_runtime.records import record
 from gan_runtime.request import SampleRequest
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class GeneratorInputs:
     """What the generator at `path` takes. One with `styles` has a truncation; `noise_dim` is 0 if noise is no input."""
 

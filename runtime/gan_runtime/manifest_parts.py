@@ -5,10 +5,11 @@ Values are checked when an object is made, in Python and from a file alike: Inpu
 
 import base64
 import math
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, field, fields
 from typing import Any
 
 from gan_runtime.errors import InputError
+from gan_runtime.records import record
 
 MAX_FINGERPRINT_IMAGES = 1024
 MAX_COUNT = 2**31
@@ -16,7 +17,7 @@ DISTRIBUTIONS = ("normal", "uniform")
 LEAST_TRUNCATION, MOST_TRUNCATION = -1.0, 2.0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Latents:
     """Latents, float32 [n, dim], distributed as N(0, 1) ("normal") or U(-1, 1) ("uniform")."""
 
@@ -29,7 +30,7 @@ class Latents:
             raise InputError(f"latents.distribution {self.distribution!r}: must be one of {', '.join(DISTRIBUTIONS)}")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Labels:
     """Labels, int64 [n] in 0 to classes - 1, and the names of the classes; () if they have none."""
 
@@ -41,7 +42,7 @@ class Labels:
         check_names("labels", self.names, self.classes)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ImageAxes:
     """The images that a network takes, uint8 [n, height, width, channels]; None for an axis of any size."""
 
@@ -62,7 +63,7 @@ class ImageAxes:
         return " x ".join("any" if length is None else str(length) for length in asdict(self).values())
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ImageSize(ImageAxes):
     """The size of images, uint8 [n, height, width, channels]."""
 
@@ -76,7 +77,7 @@ class ImageSize(ImageAxes):
         return self.height, self.width, self.channels
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Points:
     """Points, float32 [n, coordinates] in [-extent, extent]."""
 
@@ -95,7 +96,7 @@ class Points:
         return (self.coordinates,)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Measures:
     """Features, float32 [n, dim]; logits, float32 [n, classes], if there are classes, and the names of these or ()."""
 
@@ -109,7 +110,7 @@ class Measures:
         check_names("output", self.names, self.classes)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Tiling:
     """What a network that takes images of any size needs in order to be run on a large one in tiles.
 
@@ -144,7 +145,7 @@ class Tiling:
             check_type("network.tile_psnr", self.tile_psnr, (int, float))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Truncation:
     """How far styles are moved from their mean: mean + t (style - mean), and the t that applies if none is given.
 
@@ -166,7 +167,7 @@ def check_truncation(what: str, value: float) -> None:
         )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Noise:
     """Noise that a generator adds to its layers, float32 [n, dim], distributed as N(0, 1)."""
 
@@ -176,7 +177,7 @@ class Noise:
         check_count("noise.dim", self.dim)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Styles:
     """Styles, float32 [n, layers, dim]: what a mapping network gives and each layer of a synthesis network takes."""
 
@@ -188,7 +189,7 @@ class Styles:
         check_count("styles.dim", self.dim)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Counterpart:
     """The file of the opposite direction, and the SHA-256 of the weights of both, the same in both files."""
 
@@ -202,7 +203,7 @@ class Counterpart:
             raise InputError(f"counterpart.file {self.file!r:.60}: must be the name of a file in the same folder")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Precision:
     """The numbers that most of a network computes in, if not fp32, and what that costs.
 
@@ -230,7 +231,7 @@ class Precision:
             check_count(f"precision.{key}", getattr(self, key))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Fingerprint:
     """Pixels that the exporting host saw, of the images 0 to count - 1 of `seed` (`evaluation/fingerprint.py`).
 

@@ -6,12 +6,13 @@ onnx.proto are named by number, as in `gan_runtime.protobuf`.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypeVar
 
 from gan_runtime.errors import ModelError
 from gan_runtime.protobuf import Malformed, Message, read_message
+from gan_runtime.records import record
 
 FLOAT, UINT8, INT64 = 1, 2, 7
 """Element types of TensorProto.DataType that gan-edge files use."""
@@ -24,7 +25,7 @@ TRAINING_MODE = {"Dropout": 2, "BitmaskDropout": 2, "BiasDropout": 4, "BitmaskBi
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Port:
     """An input or output of the graph; `shape` has an int for a fixed axis, a name (or "") for a dynamic one."""
 
@@ -33,7 +34,7 @@ class Port:
     shape: tuple[int | str, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ModelFile:
     """An ONNX file in memory and what it says of itself."""
 

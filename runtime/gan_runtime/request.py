@@ -1,7 +1,7 @@
 """A request for samples: which inputs, in which batches. Pure data, which knows no generator."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from gan_runtime.latents import default_labels, draw_latents, draw_noise
 from gan_runtime.manifest import Latents
+from gan_runtime.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SampleRequest:
     """The samples start .. start + n - 1 of `seed`, or of given latents or styles. Made by `Generator.request`."""
 

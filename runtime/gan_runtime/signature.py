@@ -3,7 +3,7 @@
 `SIGNATURES` is the contract between an exported file and its readers: a new task is a new row.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar
 
 from gan_runtime.errors import ModelError
@@ -23,12 +23,13 @@ from gan_runtime.manifest import (
     UpscaleManifest,
 )
 from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port, check_repeatable
+from gan_runtime.records import record
 
 M = TypeVar("M", bound=Manifest)
 N = TypeVar("N", bound=Manifest)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Tensor:
     """An input or output of a graph.
 
@@ -64,7 +65,7 @@ class Tensor:
         )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Signature:
     """The inputs and outputs of a task. The graph may have more outputs, but no other inputs."""
 
@@ -155,7 +156,7 @@ def _expected(tensors: dict[str, Tensor], manifest: Manifest, *, initialized: bo
     }
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class DrawnSignature:
     """How to feed a file that draws images or points and read its output."""
 
@@ -173,7 +174,7 @@ class DrawnSignature:
         return output
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class GeneratorSignature(DrawnSignature):
     """How to feed a generator and read its output."""
 

@@ -4,7 +4,7 @@ The first images of seed 0 are used, never those of a request, so the result doe
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from gan_runtime.latents import default_labels, draw_latents
 from gan_runtime.manifest import ImageSize, Labels, Latents
 from gan_runtime.model_file import ModelFile, Port
 from gan_runtime.onnx_runtime import Providers
+from gan_runtime.records import record
 from gan_runtime.request import pad
 from gan_runtime.session import Session, open_session, run_session
 from gan_runtime.signature import GeneratorSignature
@@ -31,7 +32,7 @@ TOLERANCE = 1  # in pixel values: rounding depends on the batch size
 NO_LABEL = 2**31 - 1
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Foreign:
     """How to run a file without a manifest, and the observed values."""
 
@@ -87,7 +88,7 @@ class Foreign:
         return f"{', '.join(told)}; {found}, what lies outside is clipped; flags say otherwise, as --range=-1:1"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ForeignSignature(GeneratorSignature):
     """How to feed a generator without a manifest and read its output."""
 
@@ -162,7 +163,7 @@ def examine(model: ModelFile, session: Session, workers: Workers, ports: Ports, 
     )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Probe:
     """Runs of the images of seed 0."""
 

@@ -5,7 +5,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO, NamedTuple
@@ -15,6 +14,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError
+from gan_runtime.records import record
 
 SUFFIXES = (".npy", ".npz")
 ZIP, NUMPY = b"PK", b"\x93NUMPY"
@@ -30,7 +30,7 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtime
 READ_AT_ONCE = 2**24
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class StoredArray:
     """An array in an open file, not read yet. `problem` is the reason if it cannot be read."""
 

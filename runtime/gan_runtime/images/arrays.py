@@ -1,7 +1,6 @@
 """Convert arrays of images in usual layouts and ranges to uint8 [n, h, w, c]; ambiguous arrays are refused."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,13 @@ from gan_runtime.errors import InputError
 from gan_runtime.images.array_files import StoredArray, open_arrays, pick, read_labels
 from gan_runtime.images.choice import some_in_order
 from gan_runtime.manifest import ImageSize
+from gan_runtime.records import record
 
 ROUNDING = 1e-3  # tolerance of a range
 CONVERTED_AT_ONCE = 1024
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ImageArray:
     """Images uint8 [n, h, w, c], n of `total` ones, their labels int64 [n] if there are any, and remarks."""
 
@@ -26,7 +26,7 @@ class ImageArray:
     remarks: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Layout:
     """The layout of an array: whether it is a single image, where its channels are, and a remark."""
 

@@ -1,16 +1,17 @@
 """Pictures in bands of rows, from the top, so that large ones are never in memory as a whole."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gan_runtime.records import record
 
 Band = NDArray[np.uint8]
 """Some rows of a picture, uint8 [rows, w, c]."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Banded:
     """A picture that comes in bands, which can be taken once.
 

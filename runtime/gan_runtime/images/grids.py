@@ -1,7 +1,6 @@
 """Arrange images in grids, and write PNG files atomically."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -12,6 +11,7 @@ from gan_runtime.errors import InputError
 from gan_runtime.files import atomic_write
 from gan_runtime.images import png_writing
 from gan_runtime.images.bands import banded
+from gan_runtime.records import record
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,7 +20,7 @@ MAX_PIXELS = 200_000_000  # of a grid, and the default limit of pictures that ar
 PADDING_GREY = 127  # visible on black and on white
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Layout:
     """The layout of a grid."""
 

@@ -10,12 +10,13 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any, NamedTuple
 
 from gan_runtime.errors import DataError
 from gan_runtime.images.png_writing import PNG
+from gan_runtime.records import record
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")  # none that starts another program
 MAX_PROFILE = 8 * 2**20  # bytes of a colour profile; profiles of printers have up to 4 MB
@@ -40,7 +41,7 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, SHORT = 0, 1, 3
 HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Opened:
     """An image that is not decoded yet, and properties that Pillow does not report.
 

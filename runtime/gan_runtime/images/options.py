@@ -1,12 +1,13 @@
 """The options of decoding: how pictures of any mode and size become images of one shape."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from gan_runtime.errors import InputError
 from gan_runtime.images.grids import MAX_PIXELS
 from gan_runtime.manifest import ImageSize
+from gan_runtime.records import record
 
 CHANNELS = {"L": 1, "RGB": 3}  # of each mode
 SIZES = range(28, 513)
@@ -14,7 +15,7 @@ LABEL_FILE = "dataset.json"  # of StyleGAN's dataset tool
 LABELS = ("none", "folders", LABEL_FILE)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class PictureOptions:
     """How pictures become uint8 [size, size, channels].
 

@@ -1,14 +1,14 @@
 """Remarks on usable pictures with an unusual property, one per kind and folder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gan_runtime.images.options import PictureOptions
+from gan_runtime.records import record
 
 DARK_LEVELS, NO_PROFILE, TRANSPARENT, FIRST = "dark", "profile", "transparent", "first"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Remark:
     """A kind of remark, the number of pictures, the name of the first one, and the largest of their values."""
 

@@ -1,7 +1,7 @@
 """Decode pictures at their own size, with their alpha, and animations frame by frame."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,14 @@ from gan_runtime.images.decoding import Notice, blaming_the_file, in_srgb, no_no
 from gan_runtime.images.gif import is_complete_gif
 from gan_runtime.images.opening import Opened, open_picture
 from gan_runtime.images.options import CHANNELS, PictureOptions
+from gan_runtime.records import record
 
 GREY = ("1", "L", "LA", "La")  # modes of Pillow
 ROWS = 256  # that are converted at a time
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # several pictures in other formats are pages
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Picture:
     """A picture in sRGB, upright.
 
@@ -108,7 +109,7 @@ def resized_sides(size: tuple[int, int], shorter: int) -> tuple[int, int]:
     return height, width
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Contents:
     """What a file has in it, by its header.
 
@@ -131,7 +132,7 @@ class Contents:
         return self.height * self.width * self.frames
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class WholeDecoder:
     """Decodes files to pictures of `options.mode` at their own size; `options.size` has no effect.
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,6 +14,7 @@ from gan_runtime.images.bands import Band, Banded
 from gan_runtime.images.png_writing import LEVEL, write_png
 from gan_runtime.images.tiff_writing import write_tiff
 from gan_runtime.images.whole import Picture
+from gan_runtime.records import record
 
 STILLS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 ANIMATIONS = {".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".gif": "GIF"}
@@ -35,7 +36,7 @@ COLOURS = 255  # of a frame of a GIF, and one index for transparent pixels
 HALF = 128  # the least alpha of a pixel that a GIF shows
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Encoding:
     """How pictures are written.
 

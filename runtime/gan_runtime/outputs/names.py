@@ -3,18 +3,18 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TypeAlias
 
 from gan_runtime.errors import OutputError
 from gan_runtime.outputs.source import Source
+from gan_runtime.records import record
 
 SUFFIX = ".png"
 MOST_BYTES, MOST_IN_SHARD = 255, 100  # of a name: of most file systems, and of ustar
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Numbers:
     """00000000.png and so on: the names of images whose source gives none."""
 
@@ -35,7 +35,7 @@ class Numbers:
         return {folder}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Given:
     """The names that a source gives."""
 

@@ -1,13 +1,14 @@
 """The options of outputs, and their result."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from gan_runtime.errors import InputError
 from gan_runtime.images.grids import Layout
 from gan_runtime.images.png_writing import LEVEL
 from gan_runtime.outputs.share import WHOLE, Share
+from gan_runtime.records import record
 
 if TYPE_CHECKING:
     from gan_runtime.outputs.cluster import Cluster
@@ -38,7 +39,7 @@ DEFAULT_N, DEFAULT_WALKS, DEFAULT_ROWS, DEFAULT_POINTS = 64, 16, 8, 10_000
 MOST_CLASSES_SHOWN = 20  # default number of images of an animation
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Options:
     """Options of outputs. An option that does not apply to the kind of output must have its default value.
 
@@ -107,7 +108,7 @@ class Options:
         return DEFAULT_N
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Outcome:
     """The result of `write_output`."""
 

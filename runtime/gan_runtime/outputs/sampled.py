@@ -1,7 +1,7 @@
 """The source of sampled images: a request and a generator."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from gan_runtime.errors import InputError
 from gan_runtime.generator import Generator
 from gan_runtime.manifest import GenerateManifest, Points
+from gan_runtime.records import record
 from gan_runtime.request import SampleRequest
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SampledImages:
     """The samples of `request` from `generator`: a `Source` for `write_output`. Made by `draw`."""
 

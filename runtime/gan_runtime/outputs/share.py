@@ -1,15 +1,15 @@
 """A share of a job: several processes, on one host or on many, write one output together."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from gan_runtime.errors import InputError
+from gan_runtime.records import record
 
 MOST = 10**6
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Share:
     """Part `number` of `of` parts, counted from 1. The parts are contiguous and differ by one at most."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
@@ -15,6 +15,7 @@ from gan_runtime.images.remarks import summarise
 from gan_runtime.outputs import resume
 from gan_runtime.outputs.folder import RECORD, made_folder, make_folder, others
 from gan_runtime.outputs.share import WHOLE, Share, of_all_shares
+from gan_runtime.records import record
 from gan_runtime.terminal.progress import progress
 from gan_runtime.terminal.text import note
 from gan_runtime.transform.inputs import Input, Inputs, read_file
@@ -34,7 +35,7 @@ PART = 16  # pictures of a part on a cluster, at most
 Notices = list[tuple[str, float]]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Task:
     """An input, its truth if there is one, and the name of its output within the folder."""
 
@@ -47,7 +48,7 @@ class Task:
         return read_file(self.file), read_file(self.truth) if self.truth else None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Result:
     """What became of a task: a file and its row in the table, or the reason why there is none."""
 

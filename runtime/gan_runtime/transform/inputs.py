@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
@@ -12,12 +11,13 @@ from gan_runtime.data.entries import Bad, Listing, outermost, read_limited
 from gan_runtime.data.listing import open_pictures, packed_otherwise
 from gan_runtime.data.pictures import is_pictures, passed_over
 from gan_runtime.errors import DataError, InputError
+from gan_runtime.records import record
 
 STDIN = "-"
 MOST_BYTES = 2**31  # of a file that is named itself; those in folders and archives may be of unknown origin
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Input:
     """A picture file.
 
@@ -42,7 +42,7 @@ class Input:
         return normalize("NFC", self.stem)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Inputs:
     """Picture files in order, files that cannot be used, and messages on files that are not pictures."""
 

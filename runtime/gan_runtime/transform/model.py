@@ -1,13 +1,13 @@
 """A model that gives pictures of pictures, as this room sees it, whatever its task."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from gan_runtime.errors import InputError
 from gan_runtime.image_to_image.model import ImageToImage
 from gan_runtime.manifest import ImageAxes, ImageSize, Tiling, TranslateManifest, UpscaleManifest
+from gan_runtime.records import record
 from gan_runtime.tiling import Done, Pixels
 
 DOING = {TranslateManifest.task: "translating", UpscaleManifest.task: "upscaling"}
@@ -21,7 +21,7 @@ class Run(Protocol):
         """Calls `done` after each tile. Raises InputError or DeviceError."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class PictureModel:
     """A model, open on a device.
 

@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from gan_runtime.errors import InputError, OutputError
@@ -12,10 +11,11 @@ from gan_runtime.images.writing import SUFFIXES
 from gan_runtime.outputs import check_stdout
 from gan_runtime.outputs.folder import check_folder
 from gan_runtime.outputs.options import FOLDER, STDOUT
+from gan_runtime.records import record
 from gan_runtime.transform.inputs import STDIN, Input, are_many
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Place:
     """The output: its kind, a suffix, `FOLDER` or `STDOUT`, and the suffix of the files that are written."""
 

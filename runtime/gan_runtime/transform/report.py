@@ -1,17 +1,17 @@
 """What was done, for messages and --json."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from gan_runtime.data.entries import Bad
 from gan_runtime.images.remarks import Remark
+from gan_runtime.records import record
 from gan_runtime.transform.running import Made
 
 SHOWN = 3  # bad pictures that a message names
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Report:
     """The outcome of a call.
 

@@ -1,16 +1,17 @@
 """What is done with each picture besides running the model."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.prepare import VERSION
 from gan_runtime.images.writing import Encoding
+from gan_runtime.records import record
 
 BICUBIC, NETWORK = "bicubic", "network"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Settings:
     """What is done with each picture.
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from gan_runtime.errors import OutputError
 from gan_runtime.files import atomic_write
+from gan_runtime.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Row:
     """A file of the folder, by name, and the SHA-256 of what it was made of and of its content."""
 
