@@ -1,6 +1,5 @@
 """Shared by all commands: one-line errors, exit codes, --version and --json."""
 
-import gc
 import io
 import os
 import signal
@@ -38,7 +37,6 @@ def run(command: Callable[..., None], name: str, cls: type[GroupedCommand] = Gro
     Bad input becomes one line on stderr: exit code 2 for wrong usage, 4 for a job without some of its inputs, 1 for
     everything else.
     """
-    gc.set_threshold(20_000)  # collecting garbage among imported modules takes 3 % of a short run
     warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow warns about unusual files that it decodes correctly
     app = new_app()
     app.command(cls=cls)(_abortable(command))
