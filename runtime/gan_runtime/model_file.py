@@ -51,8 +51,10 @@ class ModelFile:
     """Inputs that must be given."""
     outputs: tuple[Port, ...]
     external_data: bool
+    operators: frozenset[str]
+    """Those of its nodes, at any depth."""
     random_ops: frozenset[str]
-    """Operators that draw random numbers, at any depth."""
+    """Those that draw random numbers."""
     size: int = 0
     """Number of bytes."""
     optional: tuple[Port, ...] = ()
@@ -117,6 +119,8 @@ def _parse(content: bytes, path: Path) -> ModelFile:
     initializers = {tensor.text(8) for tensor in graph.messages(5)}
     inputs = [_port(value, least=0) for value in graph.messages(11)]
     outputs = [_port(value, least=1) for value in graph.messages(12)]
+    messages = list(model.walk())
+    nodes = [message for message in messages if message.kind == "NodeProto"]
     return ModelFile(
         path=path,
         content=content,
@@ -127,8 +131,9 @@ def _parse(content: bytes, path: Path) -> ModelFile:
         metadata=_unique((entry.text(1), entry.text(2)) for entry in model.messages(14)),
         inputs=tuple(port for port in inputs if port.name not in initializers),
         outputs=tuple(outputs),
-        external_data=any(map(_is_external, model.walk())),
-        random_ops=frozenset(message.text(4) for message in model.walk() if _is_random(message)),
+        external_data=any(map(_is_external, messages)),
+        operators=frozenset(node.text(4) for node in nodes),
+        random_ops=frozenset(node.text(4) for node in nodes if _is_random(node)),
         size=len(content),
         optional=tuple(port for port in inputs if port.name in initializers),
     )
@@ -139,11 +144,11 @@ def _is_external(message: Message) -> bool:
     return message.kind == "TensorProto" and (13 in message.fields or message.integer(14) != 0)
 
 
-def _is_random(message: Message) -> bool:
-    """Whether it is a node that draws random numbers."""
-    if message.kind != "NodeProto" or message.text(7) not in ("", "ai.onnx", "com.microsoft"):
+def _is_random(node: Message) -> bool:
+    """Whether a node draws random numbers."""
+    if node.text(7) not in ("", "ai.onnx", "com.microsoft"):
         return False
-    operator, inputs = message.text(4), message.fields.get(1, [])
+    operator, inputs = node.text(4), node.fields.get(1, [])
     trains = any(inputs[TRAINING_MODE[operator] :][:1]) if operator in TRAINING_MODE else False
     return operator in RANDOM or trains
 

@@ -72,14 +72,24 @@ class OnnxModel:
 
     @staticmethod
     def opened(
-        model: ModelFile, manifest: M, device: str, threads: int | None, providers: Providers | None
+        model: ModelFile,
+        manifest: M,
+        device: str,
+        threads: int | None,
+        providers: Providers | None,
+        *,
+        together: bool = False,
     ) -> tuple[ModelFile, M, Session, Workers, Mapping[str, Any]]:
-        """The fields of an open model. Raises ModelError if its graph draws random numbers."""
+        """The fields of an open model. Raises ModelError if its graph draws random numbers.
+
+        The threads share the images of a batch; those that work `together` share each operator of one run.
+        """
         check_repeatable(model)
         check_threads(threads)
-        session = open_session(model, device, threads=1, providers=providers)
         arguments = {"device": device, "threads": threads, "providers": providers}
-        return replace(model, content=b""), manifest, session, Workers(threads or available_cpus()), arguments
+        threads = threads or available_cpus()
+        session = open_session(model, device, threads=threads if together else 1, providers=providers)
+        return replace(model, content=b""), manifest, session, Workers(1 if together else threads), arguments
 
     @classmethod
     def manifest_of(cls, model: ModelFile) -> Manifest:
@@ -88,8 +98,8 @@ class OnnxModel:
 
     @property
     def threads(self) -> int:
-        """Threads that share the images of a batch; each run of the session has one."""
-        return self.workers.threads
+        """Threads that compute."""
+        return self.workers.threads * self.session.threads
 
     @property
     def on_cpu(self) -> bool:

@@ -68,6 +68,7 @@ def model(
         512,
         "cpu",
         threads,
+        threads,
         "",
         False,
         run,

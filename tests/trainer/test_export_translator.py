@@ -92,8 +92,20 @@ def test_an_image_does_not_depend_on_its_batch_nor_on_threads(kind: str) -> None
     source = pictures(7, replace(size, width=45))
     found = translator(source)
     np.testing.assert_array_equal(np.concatenate([translator(source[i : i + 1]) for i in range(7)]), found)
-    with Translator.load(f"{kind}.onnx", "cpu", 1) as single:
-        np.testing.assert_array_equal(single(source), found)
+    for threads in (1, 3, 5):
+        for many in (False, True):
+            with Translator.load(f"{kind}.onnx", "cpu", threads, many=many) as other:
+                assert other.threads == threads
+                np.testing.assert_array_equal(other(source), found)
+
+
+def test_threads_share_a_picture_unless_sums_would_depend_on_them() -> None:
+    with exported("resnet") as convolutional, exported("transposed") as transposed:
+        assert (convolutional.session.threads, convolutional.runs) == (2, 1)
+        assert (transposed.session.threads, transposed.runs) == (1, 2)
+        with Translator.load("resnet.onnx", "cpu", 2, many=True) as many:
+            assert (many.session.threads, many.runs, many.place["many"]) == (1, 2, True)
+            assert many == convolutional
 
 
 @pytest.mark.parametrize(

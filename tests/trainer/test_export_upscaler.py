@@ -125,6 +125,18 @@ def test_tiles_equal_the_whole_byte_for_byte(kind: str) -> None:
                 np.testing.assert_array_equal(upscaler.upscale(picture, tile), whole)
 
 
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_picture_does_not_depend_on_threads(kind: str) -> None:
+    with exported(kind) as upscaler:
+        pictures = [textured(*size, NETWORKS[kind][2]) for size in [(1, 1), (3, 40), (65, 101)]]
+        found = [upscaler.upscale(picture, 0) for picture in pictures]
+        for threads in (1, 2, 3, 5):
+            with Upscaler.open(written(kind), "cpu", threads) as other:
+                assert (other.threads, other.session.threads, other.runs) == (threads, threads, 1)
+                for picture, expected in zip(pictures, found, strict=True):
+                    np.testing.assert_array_equal(other.upscale(picture, 0), expected)
+
+
 @pytest.mark.parametrize("kind", RADIUS)
 def test_the_context_is_the_radius(kind: str) -> None:
     tiling = exported(kind).manifest.network

@@ -87,8 +87,13 @@ def work_of(model: OnnxModel, picture: tuple[int, int]) -> Work:
 
 
 def with_threads(model: M, threads: int) -> M:
-    """The same open model with another number of threads; both share one session."""
+    """The same open model with another number of threads, which share its session."""
     return replace(model, workers=Workers(threads), arguments={**model.arguments, "threads": threads})
+
+
+def _reopened(model: ImageToImage, threads: int, *, many: bool) -> ImageToImage:
+    """The same file with other threads, which belong to a session of their own."""
+    return type(model).load(model.model.path, **{**model.place, "threads": threads, "many": many})
 
 
 def _draw(model: Drawing) -> Work:
@@ -162,11 +167,11 @@ def _read(model: ImageReader) -> Work:
 
 
 def _convert(model: ImageToImage) -> Work:
-    """A network from images of one size to images. The commands give each thread one picture at a time."""
+    """A network from images of one size to images, of which a folder has many: each thread has one at a time."""
     source = model.manifest.source
 
     def prepare(setting: Setting) -> Call:
-        network = with_threads(model, setting.threads)
+        network = _reopened(model, setting.threads, many=True)
         images = _pixels(setting.batch, source.height or 0, source.width or 0, source.channels or 0)
         return lambda: network(images)
 
@@ -180,10 +185,10 @@ def _convert(model: ImageToImage) -> Work:
 
 
 def _tiles(model: ImageToImage, width: int, height: int) -> Work:
-    """A network from images of any size to images: tiles from the middle of a large picture, one for each thread."""
+    """A network from images of any size to images: tiles from the middle of a large picture, as many as threads."""
 
     def prepare(setting: Setting) -> Call:
-        side, network = setting.tile or 0, with_threads(model, setting.threads)
+        side, network = setting.tile or 0, _reopened(model, setting.threads, many=False)
         length = strip(setting.threads, side, _tiling(model, side))
         picture = _pixels(1, side, length, model.manifest.source.channels or 0)[0]
         return lambda: network.run_picture(picture, side)

@@ -30,13 +30,15 @@ def open_picture_model(
     threads: int | None,
     quiet: bool = False,
     cluster: "Cluster | None" = None,
+    *,
+    many: bool = False,
 ) -> Kind:
     """Open the model at `path`, or the newest one; print the chosen model and device on stderr unless `quiet`.
 
     Args:
         kind: a key of `WANTED`.
         path: of the file, or None.
-        device, threads: as for `gan_runtime.load`.
+        device, threads, many: as for `ImageToImage.load`.
         quiet: print nothing.
         cluster: where it is used, if not here. It is opened on the CPU here, and as the parts need it there.
 
@@ -45,9 +47,9 @@ def open_picture_model(
     """
     model, remarks = (read_model_file(find_model(path)), []) if path else newest(kind)
     if cluster:
-        opened = kind.open(model, "cpu", cluster.cpus).sent_to(cluster.device, cluster.cpus)
+        opened = kind.open(model, "cpu", cluster.cpus, many=True).sent_to(cluster.device, cluster.cpus)
     else:
-        opened = kind.open(model, device, threads)
+        opened = kind.open(model, device, threads, many=many)
     if device == "auto" and not cluster:
         remarks.append(f"device: {opened.session.device}, {opened.session.reason}")
     for remark in () if quiet else remarks:

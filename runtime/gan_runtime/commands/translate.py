@@ -109,7 +109,7 @@ def translate(
         cluster=cluster_of(ray, device, threads, quiet),
     )
     place = checked(asked)
-    translator = open_picture_model(Translator, model, device, threads, quiet, asked.cluster)
+    translator = open_picture_model(Translator, model, device, threads, quiet, asked.cluster, many=place.is_folder)
     given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}
     like = pictures_for([translator.model], given, (lambda remark: None) if quiet else note)
     settings = Settings(Encoding(place.suffix, quality, like.background), like, size, tile, prepare or "", compare)

@@ -105,7 +105,7 @@ def upscale(
         cluster=cluster_of(ray, device, threads, quiet),
     )
     place = checked(asked)
-    upscaler = open_picture_model(Upscaler, model, device, threads, quiet, asked.cluster)
+    upscaler = open_picture_model(Upscaler, model, device, threads, quiet, asked.cluster, many=place.is_folder)
     given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}
     like = pictures_for([upscaler.model], given, (lambda remark: None) if quiet else note)
     encoding = Encoding(place.suffix, quality, like.background, keep_metadata)

@@ -108,7 +108,7 @@ def evaluate_translators(
     for named in filter(None, (asked.data, asked.inputs, asked.truth)):
         if not is_pictures(named):
             raise InputError(f"{named}: translators are measured on a folder or .zip of images; name one that is there")
-    translators = {name: Translator.load(name, asked.device, asked.threads) for name in names}
+    translators = {name: Translator.load(name, asked.device, asked.threads, many=True) for name in names}
     test = _test({name: translator.manifest for name, translator in translators.items()}, asked)
     size, share = test.size, test.share
     domains = _domains(test, asked, like)

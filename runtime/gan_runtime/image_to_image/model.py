@@ -1,9 +1,10 @@
 """What translators and upscalers have in common: uint8 images in, uint8 images out, large ones in tiles."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from gan_runtime.errors import InputError, ModelError
 from gan_runtime.image_to_image.pillow import is_pillow, run_on_pillow
 from gan_runtime.manifest import ImageSize, ImageToImageManifest, Tiling
+from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.onnx_model import OnnxModel
+from gan_runtime.onnx_runtime import Providers
 from gan_runtime.tiling import WINDOW, Done, Mapped, Pixels, Run, bands_in_tiles, run_in_tiles, usual_window
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 SOURCE, IMAGES = "source", "images"
 PIECE = 2**18  # pixels per run of a batch of small images, of the larger of input and output
+# How several threads divide a sum in these depends on their number, which would change the last bits of the result.
+MATRIX_PRODUCTS = frozenset({"ConvTranspose", "Gemm", "MatMul"})
 
 Picture = TypeVar("Picture", bound="NDArray[np.uint8] | Image")
 """An array, or an image of Pillow."""
@@ -32,6 +37,53 @@ class ImageToImage(OnnxModel):
     """Whether the output for a grey picture is grey, too, if the file gives colour."""
 
     manifest: ImageToImageManifest
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        device: str = "auto",
+        threads: int | None = None,
+        *,
+        providers: Providers | None = None,
+        many: bool = False,
+    ) -> Self:
+        """As the base class. The threads share each picture, or tile of one; if `many`, each has a picture of its own.
+
+        That is faster for many small pictures, and slower for one. Networks with transposed convolutions or matrix
+        products, which give other last bits with another number of threads, are always run in this way.
+        """
+        return cls.open(read_model_file(path), device, threads, providers=providers, many=many)
+
+    @classmethod
+    def open(
+        cls,
+        model: ModelFile,
+        device: str = "auto",
+        threads: int | None = None,
+        *,
+        providers: Providers | None = None,
+        many: bool = False,
+    ) -> Self:
+        """As `load`, for a file that has been read already."""
+        together = not many and model.operators.isdisjoint(MATRIX_PRODUCTS)
+        opened = cls(*cls.opened(model, cls.manifest_of(model), device, threads, providers, together=together))
+        return replace(opened, arguments={**opened.arguments, "many": many})
+
+    @classmethod
+    def manifest_of(cls, model: ModelFile) -> ImageToImageManifest:
+        """As of the base class."""
+        raise NotImplementedError
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """As of the base class."""
+        return {**super().place, "many": self.arguments["many"]}
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are at a time."""
+        return self.workers.threads if self.on_cpu else 1
 
     @property
     def scale(self) -> int:
@@ -111,7 +163,7 @@ class ImageToImage(OnnxModel):
         n, height, width = images.shape[:3]
         if max(height, width) > self._window(tile, max(height, width)):
             return np.stack([self.run_picture(image, tile) for image in images])
-        share = -(-n // self.threads) if self.on_cpu else n
+        share = -(-n // self.runs)
         piece = max(1, min(share, PIECE // (height * width * self.scale**2)))
         pieces = [images[first : first + piece] for first in range(0, n, piece)]
         return np.concatenate(list(self._mapped(lambda part: self._run(part, piece), pieces)))
@@ -134,12 +186,9 @@ class ImageToImage(OnnxModel):
         return images
 
     def _mapped(self, run: Run, inputs: Iterable[Pixels]) -> Iterator[Pixels]:
-        """As `map`, so many inputs at a time as there are threads. A GPU computes one at a time."""
-        if not self.on_cpu:
-            yield from map(run, inputs)
-            return
+        """As `map`, so many inputs at a time as there are runs."""
         waiting = iter(inputs)
-        while part := list(islice(waiting, self.threads)):
+        while part := list(islice(waiting, self.runs)):
             yield from self.workers.map(run, part) if len(part) > 1 else map(run, part)
 
     def _run_one(self, picture: Pixels) -> Pixels:

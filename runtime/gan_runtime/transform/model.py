@@ -35,7 +35,8 @@ class PictureModel:
         tiling: how it is run in tiles of a side, None for the usual one and 0 for none; None if it takes pictures of
             one size.
         window: the side of its tiles in pixels if none is asked for; None if it takes pictures of one size.
-        device, threads: where it runs. Each run on a GPU has it for itself.
+        device, threads: where it runs.
+        runs: how many runs there are at a time. Each run on a GPU has it for itself.
         prepared: how the inputs of its training were made, a key of `PREPARATIONS`; "" if they were pictures.
         keeps_grey: grey pictures give grey results and colour pictures colour ones, whatever the model takes.
         run: the model itself, which any number of threads may call at once.
@@ -53,6 +54,7 @@ class PictureModel:
     window: int | None
     device: str
     threads: int
+    runs: int
     prepared: str
     keeps_grey: bool
     run: Run
@@ -117,6 +119,7 @@ def model_of(opened: ImageToImage) -> PictureModel:
         window=opened.window,
         device=opened.session.device,
         threads=opened.threads,
+        runs=opened.runs,
         prepared=manifest.prepared if isinstance(manifest, TranslateManifest) else "",
         keeps_grey=opened.KEEPS_GREY,
         run=opened.bands,

@@ -38,11 +38,11 @@ class Made:
 
 
 class Runner:
-    """A model that any number of threads may use at once, of which as many run it as it has threads."""
+    """A model that any number of threads may use at once, of which as many run it as it allows."""
 
     def __init__(self, model: PictureModel, *, alpha_by_network: bool = False) -> None:
         self.model, self._alpha_by_network = model, alpha_by_network
-        self._turns = threading.BoundedSemaphore(model.threads if model.device == "cpu" else 1)
+        self._turns = threading.BoundedSemaphore(model.runs)
         self._stopped = threading.Event()
         self._counting = threading.Lock()
 

@@ -35,7 +35,7 @@ class AutoTile:
         if free is None:
             return model.window
         bound = min(BOUND, SHARE * free)
-        of_tiles, of_bands = model.threads * self._needed(), BANDS * model.scale**2 * width * (model.channels + 1)
+        of_tiles, of_bands = model.runs * self._needed(), BANDS * model.scale**2 * width * (model.channels + 1)
         side = int((math.hypot(of_bands, 2 * math.sqrt(of_tiles * bound)) - of_bands) / (2 * of_tiles))
         return max(least_window(tiling), min(side, model.window))
 
