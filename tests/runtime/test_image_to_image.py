@@ -76,6 +76,15 @@ def test_a_large_context_makes_the_window_larger() -> None:
         assert up.window > 800
 
 
+@pytest.mark.parametrize("network", [Tiling(context=700), Tiling(256, 256, 511), Tiling(256, 256, None)])
+def test_the_whole_is_run_at_once_however_far_the_network_sees(network: Tiling) -> None:
+    with opened(network=network) as up:
+        for size in [(1, 1), (30, 20), (300, 500)]:
+            picture = noise(*size, 3)
+            for found in (up.upscale(picture, 0), up.upscale(picture), up(picture[None])[0]):
+                np.testing.assert_array_equal(found, enlarged(picture[None], 2)[0])
+
+
 def test_load_opens_upscalers() -> None:
     up = gan_runtime.load(upscaler("x.onnx"), "cpu")
     assert isinstance(up, gan_runtime.Upscaler)

@@ -151,6 +151,13 @@ def test_a_network_that_sees_far_is_run_in_tiles_that_see_less(call: Call) -> No
     assert call("gan-upscale", "--model", model, "a.png", "x.png", "--tile", 64).refused("needs tiles of at least 65")
 
 
+def test_the_tiles_of_a_network_that_sees_very_far_are_chosen(call: Call) -> None:
+    model = upscaler("deep.onnx", SCALE, network=Tiling(context=400, near=64, norm="none"))
+    save("a.png", noise(260, 205))
+    assert call("gan-upscale", "--model", model, "a.png", "out.png", "--tile", "auto").code == 0
+    np.testing.assert_array_equal(pixels_of("out.png"), larger(noise(260, 205)))
+
+
 @pytest.mark.parametrize("mode", ["L", "1", "I;16", "LA", "P"])
 def test_grey_stays_grey(mode: str, call: Call, exported: Path) -> None:
     grey = noise(21, 16, 1)[..., 0]

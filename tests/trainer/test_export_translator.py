@@ -23,9 +23,11 @@ from gan_runtime.manifest import Counterpart, ImageAxes, ImageSize
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import checkout, shipped_model
 from gan_runtime.tiling import least_window
+from gan_trainer.data.pixels import normalise
 from gan_trainer.export.context import context_of
 from gan_trainer.export.onnx_file import ExportError
 from gan_trainer.export.translator import translator_file, translator_pair
+from gan_trainer.networks.translator import new_translator
 
 Call = Callable[..., Result]
 SIZES = [(1, 1), (1, 9), (8, 8), (65, 67), (97, 33), (300, 200)]
@@ -73,6 +75,28 @@ def test_tiles_equal_the_whole_byte_for_byte(kind: str, size: tuple[int, int]) -
         assert len(done) == done[-1][1] > (max(size) > tile)
     with pytest.raises(InputError, match=f"tile {least - 1}: too small"):
         translator.translate(image, least - 1)
+
+
+def test_a_unet_that_halves_often_is_exported_and_its_tiles_equal_the_whole() -> None:
+    size = ImageSize(256, 256, 3)
+    torch.manual_seed(0)
+    network = new_translator("unet", size, size, 8, 0, skip=False, width=2, norm="batch", up="nearest", dropout=0.0)
+    examples = pictures(8, size)
+    with torch.no_grad():
+        for _ in range(30):  # for statistics of the batch norms with which pixels matter
+            network.train()(normalise(torch.from_numpy(examples)))
+        list(network.parameters())[-2].mul_(20)
+    file = translator_file(network.eval(), Path("x.onnx"), source=size, images=size, examples=examples)
+    translator = Translator.open(file, "cpu", 2)
+    tiling = translator.manifest.network
+    assert tiling.multiple == 256
+    assert 256 < tiling.context <= 512
+    for shape in ((300, 500), (1500, 1100)):
+        (picture,) = pictures(1, ImageSize(*shape, 3))
+        whole = translator.translate(picture, 0)
+        assert whole.std() > 5
+        np.testing.assert_array_equal(translator.translate(picture, least_window(tiling)), whole)
+        np.testing.assert_array_equal(translator.translate(picture), whole)
 
 
 def test_tiles_of_a_norm_that_looks_at_the_picture_are_as_far_off_as_the_file_says() -> None:

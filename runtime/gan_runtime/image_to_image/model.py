@@ -15,7 +15,17 @@ from gan_runtime.manifest import ImageSize, ImageToImageManifest, Tiling
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.onnx_model import OnnxModel
 from gan_runtime.onnx_runtime import Providers
-from gan_runtime.tiling import WINDOW, Done, Mapped, Pixels, Run, bands_in_tiles, run_in_tiles, usual_window
+from gan_runtime.tiling import (
+    WINDOW,
+    Done,
+    Mapped,
+    Pixels,
+    Run,
+    bands_in_tiles,
+    least_window,
+    run_in_tiles,
+    usual_window,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -169,13 +179,13 @@ class ImageToImage(OnnxModel):
         return np.concatenate(list(self._mapped(lambda part: self._run(part, piece), pieces)))
 
     def _window(self, tile: int | None, side: int) -> int:
-        """The side of tiles for images whose longer side is `side`; `side` or more for the whole images."""
-        usual = self.window
+        """The side of tiles for images whose longer side is `side`; as large as they are for the whole images."""
+        usual, network = self.window, self.tiling(tile) or Tiling()
         if tile and usual is None:
             raise InputError(f"tile {tile}: {self.model.path} takes images of one size, which need no tiles")
         if tile is not None and tile < 0:
             raise InputError(f"tile {tile}: must be a number of pixels, or 0 for the whole picture at once")
-        return side + WINDOW if usual is None or tile == 0 else tile or usual
+        return max(side, least_window(network)) if usual is None or tile == 0 else tile or usual
 
     def _checked(self, images: Any) -> NDArray[np.uint8]:
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4 or not images.size:

@@ -15,13 +15,13 @@ from gan_trainer.data.pixels import denormalise, normalise, to_pixels
 from gan_trainer.export.onnx_file import ExportError, first_line
 
 MOST = 1024  # pixels; what looks further is treated as if it saw the whole image
-FIRST = 512  # pixels, how long the first strip is, so that a dilated kernel does not reach over its ends
 TILE = 256  # pixels, the side of the tiles whose error is measured
 PICTURES = 2
 STEPS = 4  # a picture that is compared with its tiles is longer than one by at most so many strides of the network
 SHORT = 32  # pixels, its other side at most
 FAR = 64  # pixels of context, beyond which exact tiles are nearly all overlap
 NEAR = 16, 32, 64  # pixels of context that are tried then
+HALF = 256  # pixels of a picture that is cut for this on each side of the seam, at least
 CONTRAST = 1.5
 ALIKE_DB = 99.0  # in place of the infinite PSNR of equal pictures
 
@@ -31,7 +31,8 @@ def context_of(network: nn.Module, channels: int, multiple: int, least: int, sca
 
     A block of `multiple` x `multiple` input pixels is NaN, and so is every output that depends on it: each operation
     that uses a NaN gives one, whatever the weights are. The network has the same values, shifted, at multiples of its
-    stride, so that one block shows what all pixels do.
+    stride, so that one block shows what all pixels do. The strip around it is so long that a dilated kernel does not
+    reach over its ends.
 
     Args:
         network: images float [n, channels, h, w] -> images `scale` times as high and wide, in evaluation mode.
@@ -42,14 +43,10 @@ def context_of(network: nn.Module, channels: int, multiple: int, least: int, sca
     Returns:
         Pixels of the input: an output pixel belongs to the input pixel in whose place it is.
     """
-    side = -(-least // multiple) * multiple
-    length = max(8 * multiple, FIRST)
-    while length // 2 < MOST + multiple:
-        reached = [_reach(network, channels, multiple, shape, scale) for shape in ((side, length), (length, side))]
-        if None not in reached:
-            return max(int(pixels) for pixels in reached if pixels is not None)
-        length *= 2
-    return None
+    side, length = _multiple_of(least, multiple), 2 * _multiple_of(MOST + multiple, multiple)
+    reached = [_reach(network, channels, multiple, shape, scale) for shape in ((side, length), (length, side))]
+    seen = [pixels for pixels in reached if pixels is not None and pixels <= MOST]
+    return max(seen) if len(seen) == len(reached) else None
 
 
 @torch.no_grad()
@@ -96,22 +93,28 @@ def check_tiles(opened: ImageToImage) -> None:
 def near_context(opened: ImageToImage) -> int | None:
     """A smaller context of `NEAR` from which tiles are at most a level from the whole along a seam; None if none is.
 
-    A picture of `FIRST` pixels is run as a whole and from `near` pixels before its middle on.
+    A picture that is twice as long as the network sees is run as a whole, and from `near` pixels before its middle on.
     """
-    multiple, middle = _tiling(opened).multiple, FIRST // 2
-    for near in (-(-pixels // multiple) * multiple for pixels in NEAR):
-        cuts = [_cut(opened, middle // multiple * multiple, near, along) for along in (0, 1)]
-        if max(cuts) <= 1:
+    multiple, context = _tiling(opened).multiple, _tiling(opened).context or 0
+    middle = _multiple_of(max(context, HALF), multiple)
+    for near in sorted({_multiple_of(pixels, multiple) for pixels in NEAR}):
+        if near < context and max(_cut(opened, middle, near, along) for along in (0, 1)) <= 1:
             return near
     return None
 
 
+def _multiple_of(pixels: int, multiple: int) -> int:
+    """So many pixels, rounded up to a multiple."""
+    return -(-pixels // multiple) * multiple
+
+
 def _cut(opened: ImageToImage, middle: int, near: int, along: int) -> int:
     """The largest difference behind `middle` of a picture, of which `near` pixels before it are seen, to the whole."""
-    picture = random_picture(*((FIRST, SHORT) if along == 0 else (SHORT, FIRST)), opened.manifest.source.channels or 3)
-    part = np.take(picture, range(middle - near, FIRST), along)
+    shape = (2 * middle, SHORT) if along == 0 else (SHORT, 2 * middle)
+    picture = random_picture(*shape, opened.manifest.source.channels or 3)
+    part = np.take(picture, range(middle - near, 2 * middle), along)
     whole, cut = (opened.run_picture(pixels, 0).astype(np.int16) for pixels in (picture, part))
-    kept = (FIRST - middle) * opened.scale
+    kept = middle * opened.scale
     behind = [np.take(pixels, range(-kept, 0), along) for pixels in (whole, cut)]
     return int(np.abs(behind[0] - behind[1]).max())
 
