@@ -23,8 +23,9 @@ BATCH_SIZE = 64  # on a GPU
 MAX_BATCH_SIZE = 65536
 # On a CPU each run of the session has one thread and a piece of the batch: that scales with the processors where the
 # threads of one operator do not, and an image cannot depend on their number. A piece is worth a thread from so many
-# output values on, and leaves the caches beyond so many.
+# output values on, and leaves the caches beyond so many, or so many rows.
 PIECE_VALUES = 32 * 28 * 28, 256 * 28 * 28
+PIECE_ROWS = 64
 # Memory of images drawn at once, as measured of StyleGAN2 (benchmarks/generator_memory.py): bytes per value of the
 # largest tensor and per value of noise, the share of the free memory that is used, and what is always there.
 PER_ACTIVATION, PER_NOISE, SHARE, LITTLE = 32, 64, 0.5, 2**28
@@ -127,7 +128,7 @@ class Drawing(OnnxModel):
         if not self.on_cpu:
             return n
         least, most = (max(1, values // math.prod(self.image_shape)) for values in PIECE_VALUES)
-        return min(max(-(-n // self.threads), least), most)
+        return min(max(-(-n // self.threads), least), most, max(least, PIECE_ROWS))
 
     def _draw_batch(self, request: Request, first: int, into: Images) -> None:
         """Draw the images of `request` from `first` on into an array, in pieces for the threads."""

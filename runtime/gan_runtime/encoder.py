@@ -12,6 +12,7 @@ from gan_runtime.model_file import ModelFile
 from gan_runtime.signature import check_signature, check_task
 
 LATENTS = "latents"
+LEAST = 8  # images that are worth a thread
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,3 +57,8 @@ class Encoder(ImageReader):
         """As a call, for `n` images that come batch by batch; `n` may be None if all fit into memory."""
         (latents,) = self.read(batches, [LATENTS], n)
         return latents
+
+    def piece_of(self, batch: NDArray[np.uint8]) -> int:
+        """As of the base class; the threads share a small batch."""
+        usual = super().piece_of(batch)
+        return min(usual, max(-(-len(batch) // self.threads), LEAST)) if self.on_cpu else usual

@@ -79,6 +79,10 @@ class ImageReader(OnnxModel):
         most = PIECE if not self.on_cpu or self.model.size < LARGE else FEW
         return max(1, min(most, PIXELS // max(1, values)))
 
+    def piece_of(self, batch: NDArray[np.uint8]) -> int:
+        """Images of `batch` per run."""
+        return self.piece_size(batch[:1].size)
+
     def check_size(self, size: ImageSize, what: str) -> None:
         """Raise InputError where images of `size` are not what the file takes."""
         if not self.size.takes(size):
@@ -88,5 +92,5 @@ class ImageReader(OnnxModel):
         if batch.dtype != np.uint8 or batch.ndim != 4:
             raise InputError(f"images {batch.dtype} {list(batch.shape)}: {self.model.path} takes uint8 [n, h, w, c]")
         self.check_size(ImageSize(*batch.shape[1:]), "images")
-        piece = self.piece_size(batch[:1].size)
+        piece = self.piece_of(batch)
         return [batch[first : first + piece] for first in range(0, len(batch), piece)]

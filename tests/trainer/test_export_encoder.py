@@ -100,8 +100,10 @@ def test_latents_do_not_depend_on_batches_and_threads() -> None:
     whole = Encoder.open(file, "cpu", threads=2)(images)
     assert whole.dtype == np.float32
     for size in (1, 7, 64, 65, 149):
-        batches = (images[first : first + size] for first in range(0, 150, size))
-        assert np.array_equal(Encoder.open(file, "cpu", threads=1).encode(batches), whole), size
+        for threads in (1, 2, 3, 5):
+            batches = (images[first : first + size] for first in range(0, 150, size))
+            found = Encoder.open(file, "cpu", threads).encode(batches)
+            assert np.array_equal(found, whole), (size, threads)
 
 
 def test_an_encoder_that_diverged_is_not_exported() -> None:
