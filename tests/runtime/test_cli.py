@@ -1,6 +1,5 @@
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,27 +44,6 @@ def test_without_a_model_it_says_which_one_it_took(call: Call) -> None:
 
 def test_quiet_says_nothing(call: Call) -> None:
     assert call("gan-sample", "--n", 4, "--quiet", "out.png") == Result(0, "out.png\n", "")
-
-
-def test_a_plain_grid_imports_nothing_it_does_not_need(conditional_model: Path) -> None:
-    code = (
-        "import sys, gan_runtime.terminal.commandline as line; "
-        "line.leave = lambda code: print(*sys.modules, file=sys.stderr);"
-        "from gan_runtime.commands.sample import sample_main; sample_main()"
-    )
-    command = [sys.executable, "-c", code, "out.png", "--model", str(conditional_model), "--quiet"]
-    imported = subprocess.run(command, capture_output=True, text=True, check=True).stderr.split()
-    assert "gan_runtime.outputs.picture" in imported
-    for module in (
-        "tarfile",
-        "zipfile",
-        "csv",
-        "rich",
-        "gan_runtime.outputs.walk",
-        "gan_runtime.outputs.resume",
-        "gan_runtime.foreign",
-    ):
-        assert module not in imported
 
 
 def test_pictures_have_as_many_images_as_they_have_room_for(call: Call, conditional_model: Path) -> None:

@@ -86,8 +86,7 @@ def _check_flags(verify: bool, skip_bad: bool, **shaping: object) -> None:
 
 
 def _check_sources(options: dict[str, Any], data_dir: Path | None) -> None:
-    from gan_runtime.data.listing import packed_otherwise
-    from gan_runtime.data.pictures import is_pictures
+    from gan_runtime.data.listing import is_pictures, packed_otherwise
     from gan_runtime.data.registry import KNOWN
     from gan_runtime.errors import DataError, InputError
 

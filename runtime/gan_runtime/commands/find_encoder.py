@@ -1,14 +1,16 @@
 """Which encoder a command takes: the one that is named, that of a generator, or the newest in ./exported."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan_runtime.commands.find_model import newest_first
 from gan_runtime.encoder import Encoder
 from gan_runtime.errors import ModelError
-from gan_runtime.generator import Generator
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.models import ENCODER_SUFFIX, EXPORTED, encoder_path, find_model
-from gan_runtime.parts import check_origin
+
+if TYPE_CHECKING:
+    from gan_runtime.generator import Generator
 
 WITH_ENCODERS = "bigan and vae"  # recipes
 
@@ -48,7 +50,7 @@ def _newest_encoder(folder: Path) -> tuple[ModelFile, list[str]]:
     )
 
 
-def open_encoder_of(generator: Generator, path: str | Path | None = None) -> Encoder:
+def open_encoder_of(generator: "Generator", path: str | Path | None = None) -> Encoder:
     """The encoder that was exported with `generator`, on its device: the file at `path`, that beside it if None.
 
     Raises:
@@ -68,5 +70,7 @@ def open_encoder_of(generator: Generator, path: str | Path | None = None) -> Enc
 
 def check_pair(encoder: ModelFile, generator: ModelFile) -> None:
     """Raise ModelError where the two were not exported together."""
+    from gan_runtime.parts import check_origin
+
     way_out = "export both again with gan-export, or name the encoder that was"
     check_origin(encoder, Encoder.manifest_of(encoder), generator, way_out)

@@ -1,7 +1,6 @@
 """What the commands that make pictures of pictures have in common, from the arguments to the report."""
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gan_runtime import __version__
@@ -10,6 +9,7 @@ from gan_runtime.images.remarks import messages
 from gan_runtime.images.writing import Encoding
 from gan_runtime.onnx_runtime import import_onnxruntime
 from gan_runtime.outputs.share import WHOLE, Share, share_of
+from gan_runtime.records import record
 from gan_runtime.terminal.commandline import print_result
 from gan_runtime.terminal.text import note
 from gan_runtime.transform.inputs import STDIN
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TRANSLATION, UPSCALING = ("prepare", "size", "compare"), ("alpha", "metadata")  # settings in reports
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Asked:
     """The arguments that need no model. `files` are the inputs and the output, `suffixes` the formats of outputs,
     `reported` the settings that the report has besides those of all commands."""

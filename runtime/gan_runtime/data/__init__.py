@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from gan_runtime.data.dataset import Dataset
-from gan_runtime.data.listing import packed_otherwise
-from gan_runtime.data.pictures import is_pictures, load_pictures
+from gan_runtime.data.listing import is_pictures, packed_otherwise
 from gan_runtime.data.registry import KNOWN, SOURCES, find_computed
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.options import PictureOptions
@@ -46,6 +45,8 @@ def load_dataset(
         from gan_runtime.data.idx import load_idx  # noqa: PLC0415  (only downloads need the network's modules)
 
         return load_idx(source, split, data_dir, offline, quiet)
+    from gan_runtime.data.pictures import load_pictures  # noqa: PLC0415  (other sources do without)
+
     check_source(source)
     if split != "train" or data_dir is not None:
         raise InputError(f"{source}: a folder or archive of images is one split and found by its path alone")

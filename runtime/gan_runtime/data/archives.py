@@ -7,7 +7,6 @@ import zipfile
 import zlib
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -28,6 +27,7 @@ from gan_runtime.data.entries import (
 )
 from gan_runtime.errors import DataError
 from gan_runtime.images.options import LABEL_FILE
+from gan_runtime.records import record
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # their compression ratio is at most 1032
 OTHER_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
@@ -88,7 +88,7 @@ def list_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
     )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Members:
     """Reads the members of an open archive by name. It is pickled as the path of the archive, which is opened again."""
 

@@ -11,8 +11,8 @@ from gan_runtime.data.decoded import Decoded, Extract, decoded_listing
 from gan_runtime.data.domains import DIRECTIONS, Domains, PairOptions, domains_of
 from gan_runtime.data.entries import Bad, Listing, part_of
 from gan_runtime.data.layout import Layout, pair_up, shapes_differ
-from gan_runtime.data.listing import open_pictures
-from gan_runtime.data.pictures import dataset_of, passed_over, shown_bad
+from gan_runtime.data.listing import open_pictures, passed_over
+from gan_runtime.data.pictures import dataset_of, shown_bad
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.decoding import LEFT, RIGHT
 from gan_runtime.images.options import PictureOptions

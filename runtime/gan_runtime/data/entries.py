@@ -3,12 +3,13 @@
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from gan_runtime.errors import DataError
+from gan_runtime.records import record
 
 VERSION = 5  # of the rules which files are pictures, and of their names
 SUFFIXES = frozenset(
@@ -36,7 +37,7 @@ LEFT_OUT = {  # files and folders of desktops, cameras, file servers and archive
 }
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Bad:
     """A picture that cannot be used, and the reason."""
 
@@ -44,7 +45,7 @@ class Bad:
     reason: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Listing:
     """The pictures of a folder or archive by name, sorted.
 

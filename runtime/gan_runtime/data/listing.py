@@ -11,9 +11,14 @@ from gan_runtime.data.entries import Bad, Listing
 from gan_runtime.data.folders import list_folder
 from gan_runtime.errors import DataError
 
-__all__ = ["Bad", "Listing", "open_pictures", "packed_otherwise"]
+__all__ = ["Bad", "Listing", "is_pictures", "open_pictures", "packed_otherwise", "passed_over"]
 
 OTHER_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")
+
+
+def is_pictures(source: str) -> bool:
+    """Whether `source` is an existing folder, or a file that ends in .zip."""
+    return bool(source) and (Path(source).is_dir() or (source.lower().endswith(".zip") and Path(source).is_file()))
 
 
 @contextmanager
@@ -35,6 +40,13 @@ def open_pictures(path: Path, follow_links: bool = False) -> Iterator[Listing]:
         return
     with _open_archive(path) as archive:
         yield list_archive(path, archive)
+
+
+def passed_over(ignored: int, left_out: dict[str, int]) -> list[str]:
+    """Messages on ignored and left-out files."""
+    files = f"{ignored:,} other {'files' if ignored > 1 else 'file'} ignored, without the suffix of a picture"
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in left_out.items())
+    return [files] * bool(ignored) + [f"left out: {kinds}"] * bool(kinds)
 
 
 def packed_otherwise(path: str) -> str:

@@ -1,7 +1,6 @@
 """Load images from paths and names: picture files, folders, archives, arrays, known data sets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.data import KNOWN, Dataset, load_dataset
 from gan_runtime.data.entries import is_picture, read_limited
-from gan_runtime.data.listing import packed_otherwise
-from gan_runtime.data.pictures import is_pictures
+from gan_runtime.data.listing import is_pictures, packed_otherwise
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.array_files import SUFFIXES
 from gan_runtime.images.arrays import load_image_array
@@ -20,10 +18,11 @@ from gan_runtime.images.options import PictureOptions, pictures_as
 from gan_runtime.images.recorded import SHARED
 from gan_runtime.images.remarks import messages, summarise
 from gan_runtime.manifest import ImageSize
+from gan_runtime.records import record
 from gan_runtime.terminal.text import note
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Pictures:
     """Images uint8 [n, h, w, c], their names, their labels int64 [n] if all have one, and remarks on arrays."""
 

@@ -19,9 +19,9 @@ from gan_runtime.data.content import read_picture
 from gan_runtime.data.dataset import Dataset
 from gan_runtime.data.decoded import codecs, content_of, digest_of_all, in_threads, mark_entry
 from gan_runtime.data.entries import Bad, Listing
-from gan_runtime.data.listing import open_pictures
+from gan_runtime.data.listing import open_pictures, passed_over
 from gan_runtime.data.paths import cache_folder
-from gan_runtime.data.pictures import passed_over, shown_bad
+from gan_runtime.data.pictures import shown_bad
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.images.decoding import NO_MEMORY
 from gan_runtime.images.options import CHANNELS, PictureOptions

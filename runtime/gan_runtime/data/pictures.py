@@ -8,7 +8,7 @@ import numpy as np
 
 from gan_runtime.data.dataset import Dataset
 from gan_runtime.data.decoded import Decoded, decoded
-from gan_runtime.data.listing import Bad
+from gan_runtime.data.listing import Bad, passed_over
 from gan_runtime.data.split import count_repeated
 from gan_runtime.errors import DataError
 from gan_runtime.images.options import PictureOptions
@@ -32,11 +32,6 @@ class PictureReport:
     remarks: tuple[str, ...]
     repeated: int | None = None
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-
-def is_pictures(source: str) -> bool:
-    """Whether `source` is an existing folder, or a file that ends in .zip."""
-    return bool(source) and (Path(source).is_dir() or (source.lower().endswith(".zip") and Path(source).is_file()))
 
 
 def load_pictures(path: Path, options: PictureOptions, quiet: bool = False) -> Dataset:
@@ -105,13 +100,6 @@ def images_per_class(found: Decoded) -> dict[str, int]:
     """The number of usable pictures per class."""
     counts = np.bincount(found.labels, minlength=len(found.classes))
     return {name: int(count) for name, count in zip(found.classes, counts, strict=False)}
-
-
-def passed_over(ignored: int, left_out: dict[str, int]) -> list[str]:
-    """Messages on ignored and left-out files."""
-    files = f"{ignored:,} other {'files' if ignored > 1 else 'file'} ignored, without the suffix of a picture"
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in left_out.items())
-    return [files] * bool(ignored) + [f"left out: {kinds}"] * bool(kinds)
 
 
 def all_remarks(found: Decoded, options: PictureOptions) -> tuple[str, ...]:

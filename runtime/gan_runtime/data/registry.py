@@ -1,15 +1,15 @@
 """The data sets known by name: their files, mirrors and licences, or the module that computes them."""
 
 from collections import ChainMap
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from gan_runtime.data.dataset import Dataset
+from gan_runtime.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class IdxFile:
     """A file in LeCun's IDX format. Size in bytes and SHA-256 are those of the uncompressed content."""
 
@@ -18,7 +18,7 @@ class IdxFile:
     sha256: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class IdxSource:
     """Images and labels of each split as IDX files. Each mirror serves `<mirror><file>.gz`."""
 

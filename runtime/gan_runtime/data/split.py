@@ -1,18 +1,17 @@
 """Split the images of a folder or array into a training part and a held-out part, by content."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.data.dataset import Dataset, pixel_digests
 from gan_runtime.errors import InputError
+from gan_runtime.records import record
 
 SHARE = 0.1  # held out unless the user says otherwise
 MAX_SHARE = 0.5
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Split:
     """Indices of the images of both parts, int64, ascending; and how many images repeat another one pixel for pixel."""
 

@@ -5,8 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from gan_runtime.data.content import digest_of_content
+from gan_runtime.data.listing import is_pictures
 from gan_runtime.data.paths import cache_folder
-from gan_runtime.data.pictures import is_pictures
 from gan_runtime.errors import ModelError
 from gan_runtime.models import shipped_features
 from gan_runtime.terminal.text import note

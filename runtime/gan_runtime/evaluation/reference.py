@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.data import KNOWN, Dataset, load_dataset
-from gan_runtime.data.listing import open_pictures
+from gan_runtime.data.listing import is_pictures, open_pictures
 from gan_runtime.data.named import load_pictures_as
 from gan_runtime.data.paths import cache_folder
-from gan_runtime.data.pictures import is_pictures
 from gan_runtime.data.split import SHARE, split_by_content
 from gan_runtime.errors import InputError, OutputError
 from gan_runtime.evaluation.features import FeatureNetwork, Measured

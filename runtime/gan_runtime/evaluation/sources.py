@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runtime.data.listing import packed_otherwise
+from gan_runtime.data.listing import is_pictures, packed_otherwise
 from gan_runtime.data.named import load_pictures_as
-from gan_runtime.data.pictures import is_pictures
 from gan_runtime.data.registry import KNOWN, SOURCES
 from gan_runtime.data.split import MAX_SHARE
 from gan_runtime.errors import InputError

@@ -15,8 +15,8 @@ from gan_runtime.data.domain_pictures import load_domains
 from gan_runtime.data.domain_split import Parts, split_domains
 from gan_runtime.data.domains import DIRECTIONS, Domains, PairOptions, domains_of
 from gan_runtime.data.layout import place, shapes_differ
+from gan_runtime.data.listing import is_pictures
 from gan_runtime.data.named import load_pictures_as
-from gan_runtime.data.pictures import is_pictures
 from gan_runtime.data.split import MAX_SHARE, SHARE
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.features import FeatureNetwork

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.data.layout import place
-from gan_runtime.data.listing import open_pictures
+from gan_runtime.data.listing import is_pictures, open_pictures
 from gan_runtime.data.photos import Photos, load_photos
-from gan_runtime.data.pictures import is_pictures
 from gan_runtime.data.split import split_by_content
 from gan_runtime.errors import InputError
 from gan_runtime.evaluation.metrics.pixels import LEAST_SIDE

@@ -12,13 +12,23 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import field
 from functools import cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from gan_runtime.errors import DataError
 from gan_runtime.images.png_writing import PNG
 from gan_runtime.records import record
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")  # none that starts another program
+READERS = {  # modules and classes of Pillow by format; none that starts another program
+    "PNG": ("PngImagePlugin", "PngImageFile"),
+    "JPEG": ("JpegImagePlugin", "JpegImageFile"),  # the first picture of a file with several (MPO), as in viewers
+    "WEBP": ("WebPImagePlugin", "WebPImageFile"),
+    "GIF": ("GifImagePlugin", "GifImageFile"),
+    "BMP": ("BmpImagePlugin", "BmpImageFile"),
+    "TIFF": ("TiffImagePlugin", "TiffImageFile"),
+    "PPM": ("PpmImagePlugin", "PpmImageFile"),
+    "AVIF": ("AvifImagePlugin", "AvifImageFile"),
+}
 MAX_PROFILE = 8 * 2**20  # bytes of a colour profile; profiles of printers have up to 4 MB
 PNG_CHUNKS = (b"tRNS", b"eXIf")  # ancillary chunks that are kept for Pillow
 PNG_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
@@ -99,7 +109,8 @@ def open_picture(content: bytes, max_pixels: int, *, animated: bool = False) -> 
 
 
 def _read_header(content: bytes) -> Any:
-    for kind, accepts, reader in _readers():
+    for kind in READERS:
+        accepts, reader = _reader(kind)
         if accepts(content[:16]) is True:
             try:
                 return reader(io.BytesIO(content))
@@ -108,36 +119,18 @@ def _read_header(content: bytes) -> Any:
     name = next((name for start, name in FOREIGN.items() if content.lstrip()[: len(start)] == start), "")
     if content[4:8] == b"ftyp" and content[8:12] in HEIC:
         name = "a HEIC picture"
-    kinds = f"not an image of a supported format ({', '.join(FORMATS)})"
+    kinds = f"not an image of a supported format ({', '.join(READERS)})"
     raise DataError(f"{name}, {kinds}; convert it to PNG or JPEG" if name else f"{kinds}, or a damaged one")
 
 
 @cache
-def _readers() -> list[tuple[str, Any, Any]]:
-    """Name, recogniser and reader of each format."""
-    from PIL import (  # noqa: PLC0415
-        AvifImagePlugin,
-        BmpImagePlugin,
-        GifImagePlugin,
-        Image,
-        JpegImagePlugin,
-        PngImagePlugin,
-        PpmImagePlugin,
-        TiffImagePlugin,
-        WebPImagePlugin,
-    )
+def _reader(kind: str) -> tuple[Any, Any]:
+    """Recogniser and reader of a format, imported when no format before it fits: the first ones are the usual ones."""
+    from PIL import Image  # noqa: PLC0415
 
-    own = {
-        "AVIF": AvifImagePlugin.AvifImageFile,
-        "BMP": BmpImagePlugin.BmpImageFile,
-        "GIF": GifImagePlugin.GifImageFile,
-        "JPEG": JpegImagePlugin.JpegImageFile,  # the first picture of a file with several (MPO), as in viewers
-        "PNG": PngImagePlugin.PngImageFile,
-        "PPM": PpmImagePlugin.PpmImageFile,
-        "TIFF": TiffImagePlugin.TiffImageFile,
-        "WEBP": WebPImagePlugin.WebPImageFile,
-    }
-    return [(name, Image.OPEN[name][1], own[name]) for name in FORMATS]
+    module, name = READERS[kind]
+    reader = getattr(import_module(f"PIL.{module}"), name)
+    return Image.OPEN[kind][1], reader
 
 
 def _without_metadata(content: bytes, ancillary: tuple[bytes, ...]) -> tuple[bytes, dict[bytes, bytes]]:

@@ -13,6 +13,7 @@ CHANNELS = {"L": 1, "RGB": 3}  # of each mode
 SIZES = range(28, 513)
 LABEL_FILE = "dataset.json"  # of StyleGAN's dataset tool
 LABELS = ("none", "folders", LABEL_FILE)
+USUAL_BACKGROUNDS = ("white", "black")  # for which Pillow is not imported
 
 
 @record(frozen=True)
@@ -63,6 +64,8 @@ def _is_integer(value: object) -> bool:
 
 
 def _check_background(background: object) -> None:
+    if background in USUAL_BACKGROUNDS:
+        return
     from PIL import ImageColor  # noqa: PLC0415
 
     try:

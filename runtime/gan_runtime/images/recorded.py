@@ -68,7 +68,7 @@ def pictures_for(
         for path, options in known:
             theirs = getattr(options, name)
             ours = chosen.setdefault(name, theirs)
-            if _meaning(name, ours) == _meaning(name, theirs):
+            if ours == theirs or _meaning(name, ours) == _meaning(name, theirs):
                 continue
             if name not in asked:
                 raise InputError(

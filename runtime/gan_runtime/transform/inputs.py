@@ -8,8 +8,7 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
 from gan_runtime.data.entries import Bad, Listing, outermost, read_limited
-from gan_runtime.data.listing import open_pictures, packed_otherwise
-from gan_runtime.data.pictures import is_pictures, passed_over
+from gan_runtime.data.listing import is_pictures, open_pictures, packed_otherwise, passed_over
 from gan_runtime.errors import DataError, InputError
 from gan_runtime.records import record
 

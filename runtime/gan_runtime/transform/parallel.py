@@ -3,9 +3,11 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,6 +22,8 @@ def in_order(
     to be consumed. If the consumer stops, or one item fails, those that have not begun are dropped. If the program is
     interrupted, `stop` is called, which may ask those that run to end early.
     """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (a single picture does without)
+
     pool = ThreadPoolExecutor(threads)
     pending: deque[Future[R]] = deque()
     try:

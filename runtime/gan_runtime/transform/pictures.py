@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gan_runtime.outputs.share import WHOLE, Share
-from gan_runtime.transform.folder import transform_folder
 from gan_runtime.transform.inputs import are_many, open_inputs
 from gan_runtime.transform.places import Place
 from gan_runtime.transform.report import Report
@@ -52,5 +51,7 @@ def transform_pictures(
         open_truths(truth, inputs, many=many, follow_links=follow_links) as truths,
     ):
         if place.is_folder:
+            from gan_runtime.transform.folder import transform_folder  # noqa: PLC0415  (one picture does without)
+
             return transform_folder(place, inputs, truths, transform, share, cluster, quiet=quiet)
         return transform_file(place, inputs.files[0], truths[0], transform, quiet=quiet)

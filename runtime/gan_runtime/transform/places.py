@@ -9,7 +9,6 @@ from gan_runtime.errors import InputError, OutputError
 from gan_runtime.files import check_writable
 from gan_runtime.images.writing import SUFFIXES
 from gan_runtime.outputs import check_stdout
-from gan_runtime.outputs.folder import check_folder
 from gan_runtime.outputs.options import FOLDER, STDOUT
 from gan_runtime.records import record
 from gan_runtime.transform.inputs import STDIN, Input, are_many
@@ -105,6 +104,8 @@ def check_free(place: Place, *, force: bool) -> None:
     if force and (place.is_folder or place.is_stdout):
         raise InputError("--force: overwrites one file, and has no effect on a folder or stdout; leave it out")
     if place.is_folder:
+        from gan_runtime.outputs.folder import check_folder  # noqa: PLC0415  (a file does without)
+
         check_folder(place.output)
     elif place.is_stdout:
         check_stdout()

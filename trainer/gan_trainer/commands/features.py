@@ -106,7 +106,7 @@ def features(
     With --inception nothing is trained: published weights become a file for comparison with papers.
     """
     require("gan-features")
-    from gan_runtime.data.pictures import is_pictures
+    from gan_runtime.data.listing import is_pictures
     from gan_runtime.errors import InputError
     from gan_runtime.files import check_writable
     from gan_runtime.laboratory.stacked import STACKED
