@@ -181,6 +181,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
 
 def _varint(data: memoryview, position: int, bits: int) -> tuple[int, int]:
     """A number of at most so many bits in base 128, and the position after it."""
+    if position < len(data) and (byte := data[position]) < 0x80:  # nearly all numbers
+        return byte, position + 1
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(data):
