@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from gan_runtime.commands.ahead import import_ahead
 from gan_runtime.commands.find_model import newest_of
 from gan_runtime.errors import ModelError
 from gan_runtime.image_to_image.model import ImageToImage
@@ -50,7 +49,6 @@ def open_picture_model(
     if cluster:
         opened = kind.open(model, "cpu", cluster.cpus, many=True).sent_to(cluster.device, cluster.cpus)
     else:
-        import_ahead("PIL.PngImagePlugin")
         opened = kind.open(model, device, threads, many=many)
     if device == "auto" and not cluster:
         remarks.append(f"device: {opened.session.device}, {opened.session.reason}")

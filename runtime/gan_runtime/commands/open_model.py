@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from gan_runtime.commands.ahead import import_ahead
 from gan_runtime.generator import Generator
 from gan_runtime.manifest import ImageToImageManifest, read_manifest
 from gan_runtime.model_file import read_model_file
@@ -46,7 +45,6 @@ def open_generator(
     if cluster:
         generator = Generator.open(model, "cpu", 1, assumptions).sent_to(cluster.device, cluster.cpus)
     else:
-        import_ahead("numpy.random", "concurrent.futures.thread")
         generator = Generator.open(model, device, threads, assumptions)
     if generator.signature.assumed:
         say(f"model: {model.path}, {generator.signature.assumed}")
