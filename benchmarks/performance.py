@@ -46,7 +46,7 @@ SCRIPTS = {
     "training_speed": Script("--spin-count 10000", "--spin-count 10000 --rounds 7"),
     "output_jobs": Script("--kinds tar npy", "--kinds tar npy --rounds 1"),
     "spinning": Script("--busy 1", automatic=False),
-    "arm": Script("exported/mnist.onnx", automatic=False),
+    "arm": Script("--n 2", automatic=False),
     "gpu": Script(automatic=False),
 }
 
