@@ -114,18 +114,21 @@ def test_tiles_of_a_norm_that_looks_at_the_picture_are_as_far_off_as_the_file_sa
 def test_an_image_does_not_depend_on_its_batch_nor_on_threads(kind: str) -> None:
     translator, size = exported(kind), size_of(kind)
     source = pictures(7, replace(size, width=45))
-    found = translator(source)
-    np.testing.assert_array_equal(np.concatenate([translator(source[i : i + 1]) for i in range(7)]), found)
+    sources = [source, *(pictures(1, ImageSize(*each, size.channels)) for each in SIZES)]
+    found = [translator(each) for each in sources]
+    np.testing.assert_array_equal(np.concatenate([translator(source[i : i + 1]) for i in range(7)]), found[0])
     for threads in (1, 3, 5):
         for many in (False, True):
             with Translator.load(f"{kind}.onnx", "cpu", threads, many=many) as other:
                 assert other.threads == threads
-                np.testing.assert_array_equal(other(source), found)
+                for each, expected in zip(sources, found, strict=True):
+                    np.testing.assert_array_equal(other(each), expected)
 
 
 def test_threads_share_a_picture_unless_sums_would_depend_on_them() -> None:
-    with exported("resnet") as convolutional, exported("transposed") as transposed:
-        assert (convolutional.session.threads, convolutional.runs) == (2, 1)
+    with exported("resnet") as convolutional, exported("transposed") as transposed, exported("instance") as other:
+        for translator in (convolutional, other):  # the latter has transposed convolutions, but never of one pixel
+            assert (translator.session.threads, translator.runs) == (2, 1)
         assert (transposed.session.threads, transposed.runs) == (1, 2)
         with Translator.load("resnet.onnx", "cpu", 2, many=True) as many:
             assert (many.session.threads, many.runs, many.place["many"]) == (1, 2, True)

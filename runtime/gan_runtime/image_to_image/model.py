@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 SOURCE, IMAGES = "source", "images"
 PIECE = 2**18  # pixels per run of a batch of small images, of the larger of input and output
-# How several threads divide a sum in these depends on their number, which would change the last bits of the result.
-MATRIX_PRODUCTS = frozenset({"ConvTranspose", "Gemm", "MatMul"})
+MATRIX_PRODUCTS, TRANSPOSED = frozenset({"Gemm", "MatMul"}), "ConvTranspose"
 
 Picture = TypeVar("Picture", bound="NDArray[np.uint8] | Image")
 """An array, or an image of Pillow."""
@@ -60,8 +59,8 @@ class ImageToImage(OnnxModel):
     ) -> Self:
         """As the base class. The threads share each picture, or tile of one; if `many`, each has a picture of its own.
 
-        That is faster for many small pictures, and slower for one. Networks with transposed convolutions or matrix
-        products, which give other last bits with another number of threads, are always run in this way.
+        That is faster for many small pictures, and slower for one. It is always so with networks to which threads that
+        share a picture would give other last bits than one.
         """
         return cls.open(read_model_file(path), device, threads, providers=providers, many=many)
 
@@ -76,8 +75,9 @@ class ImageToImage(OnnxModel):
         many: bool = False,
     ) -> Self:
         """As `load`, for a file that has been read already."""
-        together = not many and model.operators.isdisjoint(MATRIX_PRODUCTS)
-        opened = cls(*cls.opened(model, cls.manifest_of(model), device, threads, providers, together=together))
+        manifest = cls.manifest_of(model)
+        together = not many and _same_for_all_threads(model, manifest.network)
+        opened = cls(*cls.opened(model, manifest, device, threads, providers, together=together))
         return replace(opened, arguments={**opened.arguments, "many": many})
 
     @classmethod
@@ -214,6 +214,16 @@ class ImageToImage(OnnxModel):
                 f"{self.model.path}: gives {list(found.shape)} where {list(expected)} was declared; export it again"
             )
         return found
+
+
+def _same_for_all_threads(model: ModelFile, network: Tiling | None) -> bool:
+    """Whether the bits of a picture do not depend on how many threads share it.
+
+    How ONNX Runtime divides the sums of a matrix product among threads depends on their number. It computes a
+    transposed convolution as one, which gan-export makes short enough to be one sum each, except for a single pixel.
+    """
+    deepest = network.least // network.multiple if network else 1  # pixels of the smallest picture, at its smallest
+    return model.operators.isdisjoint(MATRIX_PRODUCTS) and (TRANSPOSED not in model.operators or deepest > 1)
 
 
 def _kind(images: object) -> str:
