@@ -31,6 +31,12 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def _few_subsets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernel distances are means of two subsets, not of fifty: most of the time of an evaluation of few images."""
+    monkeypatch.setattr("gan_runtime.evaluation.scores.KID_SUBSETS", 2)
+
+
 @pytest.fixture
 def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run a command within this process: its exit code and what it printed."""
@@ -128,10 +134,13 @@ def random_features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from gan_trainer.features.export import export_features
     from gan_trainer.features.network import FeatureNetwork
 
+    class Narrow(FeatureNetwork):
+        WIDTHS = (4, 128)
+
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("features") / "random.onnx"
     names = tuple("0123456789")
-    export_features(FeatureNetwork(1, 10), path, size=ImageSize(28, 28, 1), class_names=names)
+    export_features(Narrow(1, 10), path, size=ImageSize(28, 28, 1), class_names=names)
     return path
 
 

@@ -281,8 +281,8 @@ RECIPES: dict[str, Recipe] = {
 def changeable() -> dict[str, tuple[Field[Any], Any]]:
     """The fields of the recipes of all systems that users may change, by name, and their types; common ones last."""
     found = {
-        field.name: (field, get_type_hints(settings)[field.name])
-        for settings in SETTINGS.values()
+        field.name: (field, hints[field.name])
+        for settings, hints in ((one, get_type_hints(one)) for one in SETTINGS.values())
         for field in fields(settings)
         if "help" in field.metadata
     }
