@@ -71,7 +71,7 @@ ELSEWHERE = {
 FASHION = ROOT.parent / "shared" / "data" / "fashion-mnist"  # on some machines
 LONG = "gan-compare"  # an hour or so; tests/trainer/test_compare.py runs it with few digits
 NEED_FASHION = ("gan-train fashion-mnist", "gan-export runs/fashion-mnist")
-SHORT = ("--images", "192", "--batch-size", "32", "--threads", "1")
+SHORT = ("--images", "192", "--batch-size", "32", "--width", "8", "--threads", "1")
 BRIEF = ("--seconds", "0.01", "--batches", "8", "--threads", "1")
 LONGER = ("--images", "256")  # than what SHORT has
 # Options of pip, docker, trainings of others, Slurm and torchrun that the text may mention.

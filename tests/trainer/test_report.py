@@ -226,6 +226,7 @@ def test_the_command_repeats_the_run(
     call: Callable[..., Result], pictures: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     configs: list[Config] = []
+    monkeypatch.setattr("gan_trainer.api.start._judge", lambda *_, **__: None)  # it would measure the images
     monkeypatch.setattr("gan_trainer.api.start._train", lambda config, *_, **__: configs.append(config))
     monkeypatch.setattr("gan_trainer.commands.train._report", lambda *_: None)
     monkeypatch.setenv("GAN_EDGE_DATA", str(ROOT / "data"))
