@@ -1,21 +1,22 @@
 """Every command of the documentation is run, in order, as a reader would; every option that it names exists.
 
-The commands of blocks marked `sh` are run in a folder with the shipped model and some photos. They run in this process:
-processes of their own would import torch again and again, and other tests start those. gan-train and gan-bench are
-shortened; what cannot be run there is listed below, with the place where it is run.
+The commands of blocks marked `sh` are run in a folder with the shipped model and some photos, and so is Python. All of
+it runs in this process: processes of their own would import torch again and again, and other tests start those.
+gan-train and gan-bench are shortened; what cannot be run there is listed below, with the place where it is run.
 """
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import Result, idx_source
+from helpers import Result, idx_source, new_generator
 from PIL import Image
 from styled_formula import Styled
 from upscalers import upscaler
@@ -96,8 +97,15 @@ def without_blocks(document: Path) -> str:
 
 
 def commands(document: Path) -> list[str]:
+    """Those that are run here."""
     lines = [line for block in blocks(document, "sh") for line in block.splitlines()]
-    return [line.split("  #")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+    written = [line.split("  #")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+    needless = () if FASHION.is_dir() else NEED_FASHION
+    return [one for one in written if one not in ELSEWHERE and not one.startswith((LONG, *needless))]
+
+
+def named(documents: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("document", documents, ids=lambda path: path.name)
 
 
 @pytest.fixture
@@ -133,14 +141,9 @@ def small_mnist(
         (data / FASHION.name).symlink_to(FASHION)
 
 
-@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+@named([document for document in DOCS if commands(document)])
 def test_every_command_runs(document: Path, reader: Path, small_mnist: None, call: Callable[..., Result]) -> None:
-    wanted = [one for one in commands(document) if one not in ELSEWHERE and not one.startswith(LONG)]
-    if not wanted:
-        pytest.skip("it has no commands")
-    if not FASHION.is_dir():
-        wanted = [command for command in wanted if not command.startswith(NEED_FASHION)]
-    for command in wanted:
+    for command in commands(document):
         assert not set(command) & set("|&;<>$`*?~\\"), "a shell would read it in another way"
         program, *arguments = shlex.split(command)
         done = call(program, *arguments, *shortened(program, arguments))
@@ -156,23 +159,23 @@ def shortened(program: str, arguments: list[str]) -> tuple[str, ...]:
     return SHORT
 
 
-@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
-def test_python_blocks_run(document: Path, reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """What chooses its number of threads takes one: other tests need the others."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, [min(before)])
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.filterwarnings("default")  # as a reader has them
+@named([document for document in DOCS if blocks(document, "python")])
+def test_python_blocks_run(document: Path, reader: Path, small_mnist: None, one_processor: None) -> None:
     code = "\n".join(blocks(document, "python")).replace("1_000_000", "1_000").replace("images=50_000", "images=256")
-    if not code:
-        pytest.skip("it has no Python")
-    prelude = (
-        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"  # one thread, for busy hosts
-        f"import sys; sys.path.append({str(ROOT / 'tests')!r})\nfrom helpers import new_generator\n"
-        "my_generator = new_generator('gan', latent_dim=128)\n"
-    )
     shutil.copy(ROOT / "exported" / "mnist.onnx", "exported/photos-quick.onnx")
     Styled(layers=10, classes=3).write(Path("exported/animals.onnx"))
     shutil.copy("photos/ape/00.png", "photo.png")
-    done = subprocess.run(
-        [sys.executable, "-c", prelude + code], cwd=reader, capture_output=True, text=True, timeout=100, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    exec(compile(code, document, "exec"), {"my_generator": new_generator("gan", latent_dim=128)})
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +190,7 @@ def known_options() -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("document", [*DOCS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+@named([*DOCS, ROOT / "CHANGELOG.md"])
 def test_every_option_exists(document: Path, known_options: set[str]) -> None:
     text = "\n".join(re.findall(r"`[^`\n]+`", document.read_text()))
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
