@@ -15,6 +15,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
+from PIL import Image
 
 from gan_runtime.data.registry import IdxFile, IdxSource
 from gan_runtime.manifest import ImageSize
@@ -77,6 +78,16 @@ def small_generator(classes: int = 10) -> torch.nn.Module:
 def leftovers(folder: Path) -> list[str]:
     """Temporary files that should not be there."""
     return [str(path) for path in folder.rglob("*") if path.name.endswith(".tmp") or path.name.startswith(".new-")]
+
+
+def colour_folders(home: Path) -> None:
+    """Two folders in `home`, a and b, of 24 small colour pictures each."""
+    rng = np.random.default_rng(0)
+    for folder in ("a", "b"):
+        (home / folder).mkdir()
+        for i in range(24):
+            pixels = rng.integers(0, 256, (28, 28, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(home / folder / f"{i:02d}.png")
 
 
 def linear_generator(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from helpers import colour_folders
 
 from gan_runtime.data import Dataset
 from gan_runtime.manifest import ImageSize
@@ -24,12 +24,7 @@ def dataset() -> Dataset:
 @pytest.fixture
 def two_folders(tmp_path: Path) -> None:
     """Two folders, a and b, of 24 small colour pictures each."""
-    rng = np.random.default_rng(0)
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        for i in range(24):
-            pixels = rng.integers(0, 256, (28, 28, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / folder / f"{i:02d}.png")
+    colour_folders(tmp_path)
 
 
 @pytest.fixture

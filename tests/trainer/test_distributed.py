@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 import ranks
 import torch
-from helpers import Result, tensors
+from helpers import Result, colour_folders, tensors
 from ranks import launch
 
 from gan_runtime.errors import DataError, DeviceError, InputError
@@ -156,8 +157,8 @@ def test_synchronised_batch_norms_need_batch_norms(make: Callable[..., Config]) 
         start_state(plain, processes=Processes(0, 2))
 
 
-def entries(run: str) -> list[dict[str, Any]]:
-    lines = Path(run, "metrics.jsonl").read_text().splitlines()
+def entries(run: Path) -> list[dict[str, Any]]:
+    lines = (run / "metrics.jsonl").read_text().splitlines()
     return [{key: value for key, value in json.loads(line).items() if "second" not in key} for line in lines]
 
 
@@ -165,35 +166,42 @@ def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
     return {name: one for name, one in tensors(load_checkpoint(checkpoint)) if "rng" not in name}
 
 
-def test_a_run_goes_on_with_other_numbers_of_processes(two_folders: None, call: Call) -> None:
-    for more in ((), ("--images", 64, "--checkpoint-every", 16)):
-        begin = (*TRAIN, "--checkpoint-every", 16, "--images", 32, "--name", "run")
-        first, other = trained(2, *(("--resume", "runs/run", "--images", 96) if more else begin))
-        assert (first.code, first.out, other.code, other.out) == (0, "runs/run\n", 0, ""), (first.err, other.err)
-        assert other.err == ""
-        if not more:
-            assert call("gan-train", "--resume", "runs/run", "--images", 64, "--quiet").code == 0
-    config = json.loads(Path("runs/run/config.json").read_text())
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two processes, of 48 images of the fixture `two_folders`."""
+    home = tmp_path_factory.mktemp("finished")
+    colour_folders(home)
+    options = ("--checkpoint-every", 16, "--images", 48, "--name", "run")
+    first, other = ended(launch(2, "-m", "gan_trainer", *TRAIN, *options, cwd=home))
+    assert (first.code, first.out, other.code, other.out, other.err) == (0, "runs/run\n", 0, "", ""), first.err
+    return home / "runs" / "run"
+
+
+@pytest.fixture
+def copied(two_folders: None, finished: Path) -> Path:
+    """A copy of that run, to be continued."""
+    return Path(shutil.copytree(finished, "runs/run"))
+
+
+def test_a_run_goes_on_with_other_numbers_of_processes(copied: Path, call: Call) -> None:
+    assert call("gan-train", "--resume", copied, "--images", 64, "--quiet").code == 0
+    first, other = trained(2, "--resume", copied, "--images", 96)
+    assert (first.code, first.out, other.code, other.out, other.err) == (0, "runs/run\n", 0, "", ""), first.err
+    config = json.loads((copied / "config.json").read_text())
     changes = [(one["after"], one["old"], one["new"]) for one in config["history"] if one["field"] == "processes"]
-    assert changes == [(32, 2, 1), (64, 1, 2)]
-    assert [entry["images"] for entry in entries("runs/run")] == list(range(8, 97, 8))
-    assert "torchrun --nproc-per-node 2 -m gan_trainer" in Path("runs/run/report.html").read_text()
+    assert changes == [(48, 2, 1), (64, 1, 2)]
+    assert [entry["images"] for entry in entries(copied)] == list(range(8, 97, 8))
+    assert "torchrun --nproc-per-node 2 -m gan_trainer" in (copied / "report.html").read_text()
 
 
-def test_a_resumed_run_of_two_equals_one_that_never_stopped(two_folders: None) -> None:
-    whole = (*TRAIN, "--checkpoint-every", 16, "--images", 48, "--name", "whole", "--quiet")
-    assert {done.code for done in trained(2, *whole)} == {0}
-    for later in Path("runs/whole/checkpoints").glob("*.pt"):
-        if later.stem != f"{32:012d}":
-            later.rename(later.with_suffix(".kept"))
-    kept = Path("runs/whole/checkpoints", f"{48:012d}.kept")
-    before = weights(kept)
-    lines = entries("runs/whole")
-    assert {done.code for done in trained(2, "--resume", "runs/whole", "--quiet")} == {0}
-    after = weights(Path("runs/whole/checkpoints", f"{48:012d}.pt"))
+def test_a_resumed_run_of_two_equals_one_that_never_stopped(finished: Path, copied: Path) -> None:
+    last = f"checkpoints/{48:012d}.pt"
+    (copied / last).unlink()
+    assert {done.code for done in trained(2, "--resume", copied, "--quiet")} == {0}
+    before, after = weights(finished / last), weights(copied / last)
     assert len(before) > 20
     assert all(torch.equal(after[name], before[name]) for name in before)
-    assert entries("runs/whole") == lines
+    assert entries(copied) == entries(finished)
 
 
 @pytest.fixture
