@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gan_runtime.errors import DeviceError, InputError
 from gan_trainer.recipes.base import Recipe
+from gan_trainer.training.distributed.batch_norm import exclude_from_compiling
 from gan_trainer.training.state import TrainState
 
 BACKEND = "inductor"  # torch's default: C++ for a CPU, Triton for a GPU
@@ -37,6 +38,7 @@ def check_compiler(device: str) -> None:
 
 def compile_networks(state: TrainState) -> None:
     """Let the networks that are trained be compiled when they are first called. Their averages stay as they are."""
+    exclude_from_compiling()
     for network in state.networks.values():
         network.compile(backend=BACKEND)
 

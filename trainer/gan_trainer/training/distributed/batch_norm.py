@@ -3,6 +3,7 @@
 torch.nn.SyncBatchNorm computes them on GPUs alone, and cannot be differentiated twice, as gradient penalties need.
 """
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -16,7 +17,6 @@ from gan_trainer.training.distributed.processes import connected
 class _Shared(_BatchNorm):
     """A batch norm that all processes of the run call at the same time, with batches of the same shape."""
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, x: Tensor) -> Tensor:
         """Float [n, c, ...]; the statistics are computed in float32, in two passes, as they are in a single process."""
         if not self.training:
@@ -63,6 +63,12 @@ def synchronised(network: nn.Module) -> int:
     for norm in norms:
         norm.__class__ = SHARED[type(norm)]
     return len(norms)
+
+
+@cache
+def exclude_from_compiling() -> None:
+    """Let torch.compile leave these batch norms as they are. A decorator would import the compiler in every command."""
+    _Shared.forward = torch.compiler.disable(_Shared.forward)  # type: ignore[method-assign, no-untyped-call]
 
 
 class _Total(torch.autograd.Function):
