@@ -133,14 +133,19 @@ def random_features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from gan_runtime.manifest import ImageSize
     from gan_trainer.features.export import export_features
     from gan_trainer.features.network import FeatureNetwork
+    from gan_trainer.features.network import _convolution as convolution
 
-    class Narrow(FeatureNetwork):
-        WIDTHS = (4, 128)
+    class Small(FeatureNetwork):
+        def __init__(self) -> None:
+            super().__init__(1, 10)
+            self.layers = torch.nn.Sequential(
+                *convolution(1, 16, 2), *convolution(16, 32, 2), *convolution(32, self.head.in_features, 1)
+            )
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("features") / "random.onnx"
     names = tuple("0123456789")
-    export_features(Narrow(1, 10), path, size=ImageSize(28, 28, 1), class_names=names)
+    export_features(Small(), path, size=ImageSize(28, 28, 1), class_names=names)
     return path
 
 
