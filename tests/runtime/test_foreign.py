@@ -591,7 +591,10 @@ PORTS = st.lists(
 def test_any_graph_is_fed_as_it_declares_or_refused_in_one_line(
     inputs: list, outputs: list, dim: int | None, named: str | None
 ) -> None:
-    model = ModelFile(Path("any.onnx"), b"", "", 8, {"": 15}, "", {}, tuple(inputs), tuple(outputs), False, frozenset())
+    nothing: frozenset[str] = frozenset()
+    model = ModelFile(
+        Path("any.onnx"), b"", "", 8, {"": 15}, "", {}, tuple(inputs), tuple(outputs), False, nothing, nothing
+    )
     try:
         ports = choose_ports(model, Assumptions(latent_dim=dim, latents_input=named, classes=dim))
     except GanEdgeError as error:
