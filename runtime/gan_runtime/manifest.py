@@ -6,7 +6,7 @@ name. Values are checked when an object is made, in Python and from a file alike
 """
 
 import json
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from typing import Any
 
 from gan_runtime.errors import InputError, ModelError
@@ -30,6 +30,7 @@ from gan_runtime.manifest_parts import (
     check_type,
 )
 from gan_runtime.model_file import ModelFile
+from gan_runtime.records import record
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -67,7 +68,7 @@ METADATA_KEY = "gan_edge"
 FORMAT_VERSION = 1
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Manifest:
     """What the manifests of all tasks have, and all that is read of a task that this version does not know.
 
@@ -109,7 +110,7 @@ def _at(path: str, kind: type) -> dict[str, Any]:
     return {"path": path, "kind": kind}
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class _GeneratorManifest(Manifest):
     """A generator. It takes labels if it is class-conditional."""
 
@@ -118,7 +119,7 @@ class _GeneratorManifest(Manifest):
     fingerprint: Fingerprint | None = field(default=None, metadata=_at("fingerprint", Fingerprint))
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class GenerateManifest(_GeneratorManifest):
     """A generator of images.
 
@@ -142,7 +143,7 @@ class GenerateManifest(_GeneratorManifest):
             raise InputError("inputs.truncation and styles: a generator has both or neither")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PointsManifest(_GeneratorManifest):
     """A generator of points in the plane."""
 
@@ -150,7 +151,7 @@ class PointsManifest(_GeneratorManifest):
     output: Points = field(metadata=_at("output", Points))
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class MapManifest(Manifest):
     """The part of a generator that makes styles of latents."""
 
@@ -161,7 +162,7 @@ class MapManifest(Manifest):
     styles: Styles = field(metadata=_at("output.styles", Styles))
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class SynthesizeManifest(Manifest):
     """The part of a generator that draws images from styles. `noise` and `activations` are as in `GenerateManifest`."""
 
@@ -176,7 +177,7 @@ class SynthesizeManifest(Manifest):
         check_count("activations", self.activations, least=0)
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class EncodeManifest(Manifest):
     """An encoder. `latents` are those that its generator takes."""
 
@@ -185,7 +186,7 @@ class EncodeManifest(Manifest):
     latents: Latents = field(metadata=_at("output.latents", Latents))
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class FeaturesManifest(Manifest):
     """A feature network. What it does not say of images and output, the graph says."""
 
@@ -194,7 +195,7 @@ class FeaturesManifest(Manifest):
     output: Measures | None = field(default=None, metadata=_at("output", Measures))
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ImageToImageManifest(Manifest):
     """A network from images to images.
 
@@ -209,7 +210,7 @@ class ImageToImageManifest(Manifest):
     fingerprint: Fingerprint | None = field(default=None, metadata=_at("fingerprint", Fingerprint))
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class TranslateManifest(ImageToImageManifest):
     """A translator: images to images of the same size. They have any height and width, or the same fixed ones.
 
@@ -238,7 +239,7 @@ class TranslateManifest(ImageToImageManifest):
 CHANNEL_ORDERS = {1: "L", 3: "RGB"}  # by the number of channels
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class UpscaleManifest(ImageToImageManifest):
     """An upscaler: images of any height and width to images `scale` times as high and wide.
 

@@ -6,7 +6,7 @@ the context is not finite, neighbouring tiles overlap by `BLEND` pixels, where o
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice, product
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError
 from gan_runtime.manifest import Tiling
+from gan_runtime.records import record
 
 WINDOW = 512  # pixels, the usual side of a tile
 BLENDED_WINDOW = 1024  # of a tile that is blended: the statistics of a larger one are closer to the picture's
@@ -30,7 +31,7 @@ Done: TypeAlias = Callable[[int, int], Any]
 """What is called after each tile: with the number of tiles that are done, and of all tiles."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Span:
     """A tile along one axis, in pixels of the input: `start` to `stop` is read, `first` to `last` is kept."""
 

@@ -43,6 +43,23 @@ def test_they_are_dataclasses() -> None:
         Named(1)  # type: ignore[call-arg]
 
 
+def test_usual_dataclasses_inherit_from_them() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Further(Named):
+        z: int
+
+    made = Further(x=1, name="n", z=3)
+    assert made == Further(x=1, name="n", z=3) != replace(made, z=4)
+    assert asdict(made) == {"x": 1, "y": 0.5, "tags": {}, "name": "n", "z": 3}
+    with pytest.raises(FrozenInstanceError):
+        made.z = 4  # type: ignore[misc]
+    with pytest.raises(TypeError, match="non-frozen"):
+
+        @dataclass
+        class Changeable(Named):
+            pass
+
+
 def test_they_are_shown_and_compared_by_their_fields() -> None:
     assert repr(Place(1, 2.0, {"a": 1})) == repr(Usual(1, 2.0)).replace("Usual", "Place") == "Place(x=1, y=2.0)"
     assert Place(1, tags={"a": 1}) == Place(1) != Place(2)

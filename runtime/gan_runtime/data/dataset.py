@@ -1,15 +1,16 @@
 """The result of loading any source of images."""
 
 import hashlib
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runtime.records import record
 
-@dataclass(frozen=True)
+
+@record(frozen=True)
 class Dataset:
     """Images and labels of one split.
 
