@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST's files")
     options = parser.parse_args()
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as in gan-train; torch reads it on import
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as in gan-train; torch reads it on import
     host = machine(options.threads)
     rows, missed = [], []
     for name in options.recipes.split(","):

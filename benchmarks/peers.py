@@ -27,7 +27,7 @@ SECONDS_A_MEASUREMENT = 0.1
 def main() -> None:
     """Compare, and print the table."""
     options = _parse()
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # idle threads of torch spin while ONNX Runtime is measured
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # idle threads of torch spin while ONNX Runtime is measured
     host = machine()
     del host["threads"]
     if find_spec("openvino"):

@@ -43,9 +43,9 @@ SCRIPTS = {
     "sampling_speed": Script(quick="--rounds 5"),
     "peers": Script(quick="--rounds 7 --all-cores"),
     "int8_speed": Script(quick="--rounds 5"),
-    "training_speed": Script("--spin-count 10000", "--spin-count 10000 --rounds 7"),
+    "training_speed": Script("--spin-count 1000", "--spin-count 1000 --rounds 7"),
     "output_jobs": Script("--kinds tar npy", "--kinds tar npy --rounds 1"),
-    "spinning": Script("--busy 1", automatic=False),
+    "spinning": Script("--busy 1", "--busy 1 --rounds 5 --steps 5", automatic=False),
     "arm": Script("--n 2", automatic=False),
     "gpu": Script(automatic=False),
 }

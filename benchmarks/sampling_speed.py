@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="images per batch")
     options = parser.parse_args()
     os.environ.setdefault(
-        "GOMP_SPINCOUNT", "10000"
+        "GOMP_SPINCOUNT", "1000"
     )  # otherwise idle threads of torch still spin while ONNX Runtime is measured
     host = machine()
     del host["threads"]

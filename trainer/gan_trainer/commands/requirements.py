@@ -15,4 +15,4 @@ def require(command: str, tensorboard: bool = False) -> None:
     if tensorboard and find_spec("tensorboard") is None:
         raise GanEdgeError("--tensorboard: TensorBoard is not installed here: pip install tensorboard")
     if "torch" not in sys.modules:
-        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
