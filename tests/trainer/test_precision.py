@@ -198,6 +198,12 @@ def test_the_manifest_says_what_it_costs(call) -> None:
     assert shown.code == 0
     for words in ("computes_in:", "int8", "FID 1.1000 instead of 1.0000, of 100 samples", "bytes in fp32"):
         assert words in shown.out
+    assert "fingerprint_tolerance" not in shown.out
+    levels = manifest.fingerprint.tolerance  # type: ignore[attr-defined]
+    assert json.loads(call("gan-info", "x.onnx", "--json").out)["precision"] == {
+        "name": "int8", "metric": "fid", "before": 1.0, "after": 1.1, "n": 100, "bytes": len(whole.content),
+        "fingerprint_tolerance": levels,
+    }  # fmt: skip
 
 
 def test_the_tolerance_of_a_fingerprint_decides(call) -> None:

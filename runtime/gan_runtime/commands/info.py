@@ -39,14 +39,14 @@ def info(
         raise InputError("name a model file, or --doctor")
     if not check and (device != "auto" or threads is not None):
         raise InputError("--device and --threads: have an effect only with --check; add --check or leave them out")
-    from gan_runtime.commands.info_report import describe_model, lines, numbered
+    from gan_runtime.commands.info_report import describe_model, for_people, lines
     from gan_runtime.models import find_model
 
     report = describe_model(find_model(model), assumptions)
     passed = True
     if check:
         passed, report["check"] = _check(model, device, threads)
-    print_result(lines(numbered(report)), report if as_json else None)
+    print_result(lines(for_people(report)), report if as_json else None)
     if not passed:
         raise typer.Exit(1)
     return None

@@ -1,5 +1,6 @@
 """The report of gan-info: the metadata of a model file."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from gan_runtime.manifest import (
 )
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.terminal.text import plain
+
+TOLERANCE = "fingerprint_tolerance"  # grey levels, beside what a file in int8 or fp16 says of its precision
 
 
 def describe_model(path: str | Path, assumptions: Assumptions | None = None) -> dict[str, Any]:
@@ -69,12 +72,15 @@ def lines(report: dict[str, Any], indent: str = "") -> str:
     return plain("\n".join(text))
 
 
-def numbered(report: dict[str, Any]) -> dict[str, Any]:
-    """`report` with the number of each class before its name, unless the number is the name."""
-    names = report.get("classes")
-    if not isinstance(names, list):
-        return report
-    return report | {"classes": [name if name == str(i) else f"{i} {name}" for i, name in enumerate(names)]}
+def for_people(report: dict[str, Any]) -> dict[str, Any]:
+    """`report` with the number of each class before its name, unless it is the name, and the precision in words."""
+    names, precision = report.get("classes"), report.get("precision")
+    if isinstance(names, list):
+        report = report | {"classes": [name if name == str(i) else f"{i} {name}" for i, name in enumerate(names)]}
+    if precision is not None:
+        facts = {name: value for name, value in precision.items() if name != TOLERANCE}
+        report = report | {"precision": describe_precision(Precision(**facts), report["bytes"])}
+    return report
 
 
 def _describe_foreign(model: ModelFile, assumptions: Assumptions | None) -> dict[str, Any]:
@@ -98,13 +104,15 @@ def _describe_manifest(model: ModelFile, assumptions: Assumptions | None) -> dic
     if manifest.pictures:
         facts["pictures"] = manifest.pictures
     if manifest.precision:
-        facts["precision"] = describe_precision(manifest.precision, len(model.content))
+        facts["precision"] = asdict(manifest.precision)
     facts |= {"training": manifest.training, "quality": manifest.quality}
     if isinstance(manifest, GenerateManifest | PointsManifest | ImageToImageManifest) and manifest.fingerprint:
         what = ("coordinates", "points") if isinstance(manifest, PointsManifest) else ("pixels", "images")
         facts["fingerprint"] = f"{len(manifest.fingerprint.pixels)} {what[0]} of {manifest.fingerprint.count} {what[1]}"
         if manifest.fingerprint.tolerance > Fingerprint.tolerance:
             facts["fingerprint"] += f", within {manifest.fingerprint.tolerance} grey levels on other hosts"
+        if manifest.precision:
+            facts["precision"][TOLERANCE] = manifest.fingerprint.tolerance
     return facts
 
 
