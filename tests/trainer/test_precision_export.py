@@ -25,6 +25,7 @@ from gan_trainer.tasks.task import Measured
 
 HERE = ("--device", "cpu", "--threads", 1, "--quiet")
 N = 130
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -177,12 +178,21 @@ def test_bad_requests(run, call) -> None:
         ("--precision", "int8", "--tolerance", "nan"): ("--tolerance nan: must be from 0 to 10",),
         ("--tolerance", 1): ("--tolerance 1", "only with --precision int8 or fp16"),
         ("--data-dir", "d"): ("--data-dir d", "only with --precision int8 or fp16"),
+        ("--offline",): ("--offline", "only with --precision int8 or fp16"),
     }.items():
         assert call(*export, *more).refused(*words), more
     Path("w.pth").write_bytes(b"")
     assert call("gan-export", "w.pth", "--precision", "int8").refused("--precision int8: needs the data of a run")
     shutil.rmtree("data")
     assert call(*export, "--precision", "int8").refused("digits")
+    assert not Path("x.onnx").exists()
+
+
+def test_downloads_can_be_forbidden(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "tests/fixtures/format-2/quick", "runs/quick")
+    monkeypatch.setattr("gan_runtime.data.download._get", lambda *_, **__: pytest.fail("was downloaded"))
+    export = ("gan-export", "runs/quick", "--precision", "int8", "--output", "x.onnx", "--data-dir", "empty")
+    assert call(*export, "--offline").refused("not found in empty and --offline forbids to download them")
     assert not Path("x.onnx").exists()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gan_runtime.terminal.commandline import print_result, run
-from gan_runtime.terminal.flags import DataDir, Json, Version
+from gan_runtime.terminal.flags import DataDir, Json, Offline, Version
 from gan_runtime.terminal.text import note
 from gan_trainer.commands.flags import RUNS_DIR, RUNS_HELP
 from gan_trainer.commands.requirements import require
@@ -90,6 +90,7 @@ def export(
         ),
     ] = None,
     data_dir: DataDir = None,
+    offline: Offline = False,
     runs_dir: Annotated[Path, typer.Option(help=RUNS_HELP)] = RUNS_DIR,
     as_json: Json = False,
     version: Version = False,
@@ -107,7 +108,7 @@ def export(
         raise InputError(f"--amount {amount:g}: has an effect only with --blend; name a run, or leave it out")
     asked = {"truncation": truncation, "noise": noise, "parts": parts or None}
     styles = {key: value for key, value in asked.items() if value is not None}
-    reduced = _asked(precision, tolerance, data_dir)
+    reduced = _asked(precision, tolerance, data_dir, offline)
     if source is not None and is_checkpoint(source):
         if reduced is not None:
             raise InputError(f"--precision {precision}: needs the data of a run, and {source} is none; leave it out")
@@ -116,19 +117,20 @@ def export(
         _export_weights(source, checkpoint, opset, output, name, styles, as_json)
     else:
         mixed = None if blend is None else (blend, AMOUNT if amount is None else amount)
-        _export_run(source, checkpoint, opset, output, name, runs_dir, mixed, styles, reduced, data_dir, as_json)
+        _export_run(source, checkpoint, opset, output, name, runs_dir, mixed, styles, reduced, as_json)
 
 
-def _asked(precision: str, tolerance: float | None, data_dir: Path | None) -> "Asked | None":
+def _asked(precision: str, tolerance: float | None, data_dir: Path | None, offline: bool) -> "Asked | None":
     """What was asked for besides fp32, if anything."""
     from gan_runtime.errors import InputError
     from gan_trainer.tasks.precision import TOLERANCE, Asked
 
     if precision != FP32:
-        return Asked(precision, TOLERANCE if tolerance is None else tolerance)
-    for flag, value in {"--tolerance": tolerance, "--data-dir": data_dir}.items():
+        return Asked(precision, TOLERANCE if tolerance is None else tolerance, data_dir, offline)
+    given = {f"--tolerance {tolerance}": tolerance, f"--data-dir {data_dir}": data_dir, "--offline": offline or None}
+    for flag, value in given.items():
         if value is not None:
-            raise InputError(f"{flag} {value}: has an effect only with --precision int8 or fp16; leave it out")
+            raise InputError(f"{flag}: has an effect only with --precision int8 or fp16; leave it out")
     return None
 
 
@@ -142,7 +144,6 @@ def _export_run(
     mixed: tuple[Path, float] | None,
     styles: dict[str, Any],
     reduced: "Asked | None",
-    data_dir: Path | None,
     as_json: bool,
 ) -> None:
     from gan_trainer.runs.export import best_of, choose_checkpoint, export_run
@@ -156,9 +157,7 @@ def _export_run(
     blend = best_of(open_run(mixed[0], runs_dir), mixed[1]) if mixed else None
     if blend:
         note(f"blend: {blend.amount:g} of the weights of {blend.checkpoint}")
-    files = export_run(
-        found, chosen, opset, output, name, blend=blend, styles=styles, precision=reduced, data_dir=data_dir
-    )
+    files = export_run(found, chosen, opset, output, name, blend=blend, styles=styles, precision=reduced)
     report = _report(files) | {"run": str(found.folder), "checkpoint": str(chosen)}
     if blend:
         report["blend"] = {"run": str(blend.run.folder), "checkpoint": str(blend.checkpoint), "amount": blend.amount}

@@ -62,7 +62,6 @@ def export_run(
     blend: Blend | None = None,
     styles: Mapping[str, Any] | None = None,
     precision: Asked | None = None,
-    data_dir: Path | None = None,
 ) -> Files:
     """Export `run` to `output`, by default exported/<run>.onnx, and the other files of its task to the same folder.
 
@@ -74,8 +73,7 @@ def export_run(
         blend: another run, whose weights are mixed with those of this one; the output is exported/<run>-blend.onnx by
             default.
         styles: of a generator with styles: `truncation`, `noise` and `parts` of `export_styled`.
-        precision: int8 or fp16, and what it may cost (`reduce_files`); None for fp32.
-        data_dir: where the data of the run are now, which another precision is measured on; None: where they were.
+        precision: int8 or fp16, what it may cost, and where the data of the run are (`reduce_files`); None for fp32.
 
     Returns:
         The files as written, by name, the main one first: "generator", "encoder" where the run has one, "mapping" and
@@ -107,7 +105,7 @@ def export_run(
         check_asked(precision, task_of(config), config)
     files = task_of(config).export(loaded, config, output, about)
     if precision:
-        files = reduce_files(files, precision, task_of(config), config, data_dir, run.floors())
+        files = reduce_files(files, precision, task_of(config), config, run.floors())
     write_together([*files.values()][::-1])
     return files
 

@@ -20,11 +20,13 @@ TOLERANCE, MOST = 0.1, 10.0
 
 @dataclass(frozen=True)
 class Asked:
-    """A precision, and how much worse the measured number may be.
+    """A precision, how much worse the measured number may be, and where the data are that it is measured on.
 
     Args:
         name: "int8" or "fp16".
         tolerance: of a PSNR in dB. Of a distance the part that it may rise by, of itself and of that of real images.
+        data_dir: where the data of the run are now; None: where they were.
+        offline: known data sets are not downloaded.
 
     Raises:
         InputError: one of them is out of range.
@@ -32,6 +34,8 @@ class Asked:
 
     name: str
     tolerance: float = TOLERANCE
+    data_dir: Path | None = None
+    offline: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in PRECISIONS[1:]:
@@ -52,12 +56,7 @@ def check_asked(asked: Asked, task: Task, config: Config) -> None:
 
 
 def reduce_files(
-    files: Files,
-    asked: Asked,
-    task: Task,
-    config: Config,
-    data_dir: Path | None = None,
-    before: Mapping[str, Any] | None = None,
+    files: Files, asked: Asked, task: Task, config: Config, before: Mapping[str, Any] | None = None
 ) -> Files:
     """The files of a run in a lower precision, which are not written yet.
 
@@ -65,7 +64,6 @@ def reduce_files(
         files: in fp32, as `task.export` makes them.
         asked: the precision, and what it may cost.
         task, config: of the run.
-        data_dir: where its data are now; None: where they were.
         before: floors.json of the run, which says what it was measured with.
 
     Raises:
@@ -82,9 +80,9 @@ def reduce_files(
             f"--precision {asked.name}: is not offered for generators with styles, which scale the activations of each "
             "image by other numbers; leave it out"
         )
-    dataset = config.data.load(data_dir, quiet=True)
+    dataset = config.data.load(asked.data_dir, offline=asked.offline, quiet=True)
     try:
-        judge, config = _judge(task, config, dataset, data_dir, before)
+        judge, config = _judge(task, config, dataset, asked, before)
     except InputError as error:  # its way out is an option of gan-train
         reason = str(error).split(";", maxsplit=1)[0]
         raise InputError(f"--precision {asked.name}: cannot be measured: {reason}; export the run in fp32") from None
@@ -101,12 +99,12 @@ def reduce_files(
 
 
 def _judge(
-    task: Task, config: Config, dataset: Dataset, data_dir: Path | None, before: Mapping[str, Any] | None
+    task: Task, config: Config, dataset: Dataset, asked: Asked, before: Mapping[str, Any] | None
 ) -> tuple[Judge, Config]:
     """What measures the run, even if the run itself was not measured, and the configuration for files on the CPU."""
     recipe = config.recipe if config.recipe.eval_every else replace(config.recipe, eval_every=config.recipe.images)
     config = replace(config, recipe=recipe, asked=config.asked | {"eval_every": recipe.eval_every}, device="cpu")
-    judge = task.open_judge(config, dataset, data_dir, offline=False, quiet=True, before=before)
+    judge = task.open_judge(config, dataset, asked.data_dir, offline=asked.offline, quiet=True, before=before)
     assert judge
     return judge, config
 
