@@ -1,15 +1,12 @@
-"""A file that enlarges with 8-bit convolutions: its size, its PSNR beside that of the file, and its speed.
+"""A file that enlarges in int8, as gan-export makes it: its size, its PSNR beside that of the file, and its speed.
 
     python benchmarks/upscaling_int8.py x4.onnx DATA --work DIR
 
 DATA is a folder with `super-resolution/train-photos.zip`, of which crops calibrate the ranges of the activations, and
-`super-resolution/set14.zip`, which gan-eval measures both files on. Weights have 7 bits per channel, activations 8, so
-that sums of two products fit into 16 bits: processors without VNNI would saturate otherwise.
+`super-resolution/set14.zip`, which gan-eval measures both files on.
 """
 
 import argparse
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,8 @@ from gan_runtime.images.choice import some_of
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.resample import reduced
 from gan_runtime.manifest import ImageAxes
+from gan_runtime.model_file import read_model_file
+from gan_trainer.export.precision import INT8, reduced_file
 
 CROPS, SIDE = 24, 64  # that calibrate, and their side in low resolution
 SPEED_SIDE = 128
@@ -49,35 +48,9 @@ def main() -> None:
 
 
 def quantise(file: Path, output: Path, pictures: list[NDArray[np.uint8]]) -> None:
-    """Write `file` with 8-bit convolutions (QDQ), calibrated by the extremes over pictures uint8 [h, w, c]."""
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-
-    logging.disable(logging.WARNING)  # advice on preparing the graph, which the export has done
-    quantize_static(
-        file,
-        output,
-        _reader(pictures),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv"],
-        per_channel=True,
-        reduce_range=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
-    )
-
-
-def _reader(pictures: list[NDArray[np.uint8]]) -> Any:
-    from onnxruntime.quantization import CalibrationDataReader
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._inputs: Iterator[dict[str, Any]] = ({SOURCE: picture[None]} for picture in pictures)
-
-        def get_next(self) -> dict[str, Any] | None:
-            return next(self._inputs, None)
-
-    return Reader()
+    """Write `file` in int8, as gan-export does, with ranges of the activations from pictures uint8 [h, w, c]."""
+    typical = [{SOURCE: picture[None]} for picture in pictures]
+    output.write_bytes(reduced_file(read_model_file(file), INT8, typical).content)
 
 
 def crops_of(photos: Path, scale: int) -> list[NDArray[np.uint8]]:

@@ -1,9 +1,9 @@
-"""Milliseconds per picture of exported files that enlarge, beside torch eager, OpenVINO and 8-bit convolutions.
+"""Milliseconds per picture of exported files that enlarge, beside torch eager, OpenVINO and int8.
 
 All compute in fp32 but the last, on one thread, from uint8 [1, h, w, 3] to uint8 [1, 4 h, 4 w, 3], with the same random
 weights. OpenVINO runs the exported file for this size alone; it is left out if it is not installed (pip install
-openvino). The 8-bit file is that of upscaling_int8.py. Targets: the file is not slower than torch, and 8 bits are
-faster than both.
+openvino). The file in int8 is that of upscaling_int8.py. Targets: the file is not slower than torch, and int8 is faster
+than both.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def compare(name: str, options: argparse.Namespace, folder: Path) -> list[Row]:
 
 
 def forms(name: str, side: int, folder: Path) -> dict[str, Callable[[], object]]:
-    """The network as a file, as a module, in OpenVINO and with 8 bits, each enlarging one random picture."""
+    """The network as a file, as a module, in OpenVINO and in int8, each enlarging one random picture."""
     import torch
     from upscaling_int8 import quantise
 
@@ -60,8 +60,6 @@ def forms(name: str, side: int, folder: Path) -> dict[str, Callable[[], object]]
 
     torch.manual_seed(0)
     module = new_upscaler(scale=SCALE, channels=CHANNELS, **NETWORKS[name]).eval()
-    for bias in (weight for key, weight in module.named_parameters() if key.endswith("bias")):
-        torch.nn.init.uniform_(bias, -0.01, 0.01)  # equal ones would be one initialiser, which is not quantised
     path = folder / f"{name}.onnx"
     path.write_bytes(upscaler_file(module, path, channels=CHANNELS, scale=SCALE).content)
     picture, small = source_images(ImageAxes(side, side, CHANNELS), 1), folder / f"{name}-int8.onnx"
