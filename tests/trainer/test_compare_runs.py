@@ -1,6 +1,7 @@
 """What a comparison plans, what a step costs, and the processes that it runs."""
 
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from gan_runtime import __version__
 from gan_runtime.data import Dataset
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_trainer.compare import plan as plans
+from gan_trainer.compare.cells import Place
+from gan_trainer.compare.cluster import run_part
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import BOUND, Done, Processes
 from gan_trainer.compare.speed import images_within, step_seconds
@@ -203,6 +206,22 @@ def test_a_command_does_not_begin_without_its_parent() -> None:
     orphan = [sys.executable, "-P", "-c", BOUND, "1", "gan_runtime.commands.evaluate", "--version"]
     done = subprocess.run(orphan, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
+
+
+def test_a_part_on_a_cluster_imports_no_torch() -> None:
+    words = "import sys, gan_trainer.compare.cluster; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", words], check=False).returncode == 0
+
+
+def test_what_a_part_on_a_cluster_cannot_do_is_its_result(tmp_path: Path) -> None:
+    place, settings = Place(tmp_path, (), "cpu"), Settings("mnist", images=64)
+    job = pickle.dumps((place, Plan(settings, {"gan": 64}, {"gan": {}}, {})))
+    error = run_part(tmp_path, job, [("gan", 0)])
+    assert isinstance(error, GanEdgeError)
+    assert str(error).startswith("gan-0: --images 64: the generator's first step comes after 128")
+    broken = run_part(tmp_path, job, [("no such recipe", 0)])
+    assert "one_run" in Path(tmp_path / "no such recipe-0.log").read_text()
+    assert str(broken).startswith("no such recipe-0: gan-compare ended with exit code 1: KeyError")
 
 
 def test_a_bug_in_a_command_is_kept_whole(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The steps of gan-compare: check the settings, plan, run all cells, and report."""
 
 import json
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from gan_runtime.outputs.share import Share
 from gan_runtime.terminal.text import note
 from gan_trainer.compare import table
 from gan_trainer.compare.cells import DIVERGED, Place, finish, known_result, known_results
+from gan_trainer.compare.cluster import run_part
 from gan_trainer.compare.page import write_comparison
 from gan_trainer.compare.pictures import save_samples
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
@@ -281,18 +283,10 @@ def _on_cluster(
     place: Place, plan: Plan, cells: Sequence[Cell], cluster: Cluster
 ) -> Iterator[tuple[Cell, dict[str, Any] | GanEdgeError]]:
     """As `_run`, each cell as a part of its own."""
-    work = partial(_part, place.absolute(), plan)
-    for (cell,), result in cluster.map(work, cells):
-        yield cell, result
-
-
-def _part(place: Place, plan: Plan, cells: Sequence[Cell]) -> dict[str, Any] | GanEdgeError:
-    """Run a cell, in a process of a cluster. What it starts ends with it."""
-    (cell,), processes = cells, Processes(ends_with_parent=True)
-    try:
-        return _finish(place, plan, processes, cell)
-    finally:
-        processes.stop()
+    place = place.absolute()
+    work = partial(run_part, place.folder, pickle.dumps((place, plan)))
+    for (name,), result in cluster.map(work, [(cell.recipe, cell.seed) for cell in cells]):
+        yield Cell(*name), result
 
 
 def _finish(place: Place, plan: Plan, processes: Processes, cell: Cell) -> dict[str, Any] | GanEdgeError:

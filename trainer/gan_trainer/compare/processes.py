@@ -16,7 +16,9 @@ BOUND = (  # "-m", after prctl(PR_SET_PDEATHSIG, SIGKILL), unless the parent has
     "import ctypes, os, runpy, sys; ctypes.CDLL(None).prctl(1, 9); _, parent, *sys.argv = sys.argv; "
     "os.getppid() == int(parent) or os._exit(1); runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
 )
+ONE_RUN = "gan-compare"  # a part of it
 MODULES = {
+    ONE_RUN: "gan_trainer.compare.one_run",
     "gan-train": "gan_trainer.commands.train",
     "gan-export": "gan_trainer.commands.export",
     "gan-eval": "gan_runtime.commands.evaluate",
@@ -59,8 +61,14 @@ class Processes:
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
 
-    def run(self, command: str, *arguments: object) -> Done:
-        """Run a command of this installation to its end, in its own session, so that only `stop` interrupts it."""
+    def run(self, command: str, *arguments: object, given: str = "") -> Done:
+        """Run a command of this installation to its end, in its own session, so that only `stop` interrupts it.
+
+        Args:
+            command: a key of `MODULES`.
+            arguments: of it.
+            given: on its stdin.
+        """
         here = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with self._lock:
             if self._stopped:
@@ -68,14 +76,14 @@ class Processes:
             process = subprocess.Popen(
                 [sys.executable, "-P", *self._start, MODULES[command], *map(str, arguments)],
                 env=here,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,
             )
             self._running.add(process)
-        out, err = process.communicate()
+        out, err = process.communicate(given)
         with self._lock:
             self._running.discard(process)
         return Done(command, process.returncode, out, err)
