@@ -2,7 +2,6 @@
 
 import io
 import os
-import secrets
 import stat
 import zlib
 from collections.abc import Iterable, Iterator
@@ -34,7 +33,7 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     """
     target = Path(os.path.realpath(path))
     check_writable(target)
-    temporary = target.with_name(_temporary(target, secrets.token_hex(8)))
+    temporary = target.with_name(_temporary(target, os.urandom(8).hex()))
     try:
         with _blaming(path):
             raw = _Target(temporary, "xb")

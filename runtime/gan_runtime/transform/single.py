@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from gan_runtime.errors import DataError, DeviceError, InputError
@@ -43,6 +42,8 @@ def transform_file(place: Place, file: Input, truth: Input | None, transform: Tr
 @contextmanager
 def _stdout() -> Iterator[BinaryIO]:
     """A temporary file, which is copied to stdout at the end of the block if nothing failed."""
+    from tempfile import SpooledTemporaryFile  # noqa: PLC0415  (a file does without)
+
     with SpooledTemporaryFile(IN_MEMORY) as file:
         yield cast(BinaryIO, file)
         file.seek(0)
