@@ -21,7 +21,7 @@ from gan_runtime.evaluation import scores as evaluation
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import find_features
 from gan_runtime.models import shipped_features
-from gan_trainer.compare import cells, command, pictures
+from gan_trainer.compare import cells, command, pictures, prepare
 from gan_trainer.compare.cells import Place, finish, make_folders
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Done, Processes
@@ -291,7 +291,7 @@ def test_all_recipes_compute_in_one_precision(call: Call, ran: Commands, monkeyp
 
 
 def test_seconds_of_a_processor_are_no_budget_on_a_gpu(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(configs, "choose_device", lambda wanted: ("cuda", "as if it worked here"))
+    monkeypatch.setattr(prepare, "choose_device", lambda wanted: ("cuda", "as if it worked here"))
     done = call("gan-compare", "digits", "--seconds", 5, "--recipes", "gan")
     assert done.refused("--seconds 5: CPU seconds do not measure the work of cuda", "give --images, or --device cpu")
 

@@ -116,72 +116,37 @@ def compare(
     recipes and seeds are added. The settings under Recipe apply to all recipes. --precision is fp32 unless it is given.
     """
     require("gan-compare")
-    from gan_runtime.data.picture_options import picture_options
-    from gan_runtime.data.split import SHARE
     from gan_runtime.devices.processors import available_cpus
-    from gan_runtime.errors import GanEdgeError
-    from gan_runtime.evaluation.reference import samples_for
     from gan_trainer.compare import command
-    from gan_trainer.compare.cells import Place, known_results
-    from gan_trainer.compare.plan import Settings
-    from gan_trainer.data.source import DataSource, load_source
-    from gan_trainer.training.config import choose_device, choose_precision
+    from gan_trainer.compare.cells import known_results
+    from gan_trainer.compare.prepare import Asked, prepare
 
     reading = {
         "size": size, "mode": mode, "background": background, "levels": levels, "max_pixels": max_pixels,
         "labels": labels, "skip_bad": skip_bad, "follow_links": follow_links,
     }  # fmt: skip
-    part, cluster = _where(shard, ray, device, threads, quiet)
-    command.check_data(data, hold_out, {"features": features, "data_dir": data_dir, "offline": offline or None})
-    pictures = picture_options(data, **reading)
-    given = {name: value for name, value in changes.items() if value is not None}
-    chosen, _ = choose_device(cluster.device if cluster else device)
-    fields = given | {"precision": choose_precision(given.get("precision", "fp32"), chosen)}
-    command.check_budget(given.get("images"), seconds, chosen)
     between = {"input": input, "direction": direction, "input_mode": input_mode}
-    pairs = command.pairs_of(recipes, data, between)
-    names = command.choose_recipes(data, recipes, fields, pictures, pairs)
-    photos = command.of_photos(names, reading)
-    dataset = load_source(data, pictures, pairs, data_dir, photos=photos, offline=offline, quiet=quiet)
-    share = SHARE if hold_out is None else hold_out
-    source = DataSource.of(dataset, data, data_dir, pictures, share, pairs)
-    configs = command.configure(source, names, fields, chosen)
-    task, comparison = command.comparable(configs[names[0]])
-    n = n or samples_for(data, share)
-    options = reading | {"hold_out": hold_out} | between
-    settings = Settings(
-        source.source,
-        given.get("images"),
-        seconds,
-        n,
-        threads,
-        {name: value for name, value in given.items() if name not in ("images", "precision")},
-        chosen,
-        fields["precision"],
-        options={name: value for name, value in options.items() if value is not None and value is not False},
-        digest="" if source.hold_out is None else source.digest,
-        **command.how_measured(comparison, source, features, n),
-    )
-    folder = output or Path("comparisons") / source.name
-    where = (*(("--data-dir", str(data_dir.resolve())) if data_dir else ()), *(("--offline",) if offline else ()))
-    place = Place(folder, where, chosen, features)
-    if settings.unmeasured and not quiet:
-        note(f"no metrics: {settings.unmeasured}")
-    plan = command.planned(place, settings, dataset, configs, quiet=quiet, mixed=mixed_versions)
-    cells = command.cells_of(names, range(first_seed, first_seed + seeds), part)
-    where_run = cluster or jobs or max(1, available_cpus() // threads)
-    failures = command.compare_all(place, plan, cells, comparison.columns, where_run, quiet=quiet)
+    given = {name: value for name, value in changes.items() if value is not None}
+    part, cluster = _where(shard, ray, device, threads, quiet)
+    asked = Asked(
+        data, recipes, seconds, n, output, threads, cluster.device if cluster else device, data_dir, offline,
+        reading, hold_out, between, features, given, quiet,
+    )  # fmt: skip
+    made = prepare(asked)
+    place, configs = made.place, made.configs
+    if made.settings.unmeasured and not quiet:
+        note(f"no metrics: {made.settings.unmeasured}")
+    plan = command.planned(place, made.settings, made.dataset, configs, quiet=quiet, mixed=mixed_versions)
+    cells = command.cells_of(list(configs), range(first_seed, first_seed + seeds), part)
+    where = cluster or jobs or max(1, available_cpus() // threads)
+    failures = command.compare_all(place, plan, cells, made.comparison.columns, where, quiet=quiet)
     if not known_results(place, plan):
-        note(f"{folder}: part {part} has no runs, and no run of another part is finished; there is no table yet")
+        note(f"{place.folder}: part {part} has no runs, and no run of another part is finished; there is no table yet")
         return
-    text, document = command.report(place, plan, task, comparison, dataset, configs[names[0]])
+    text, document = command.report(place, plan, made.task, made.comparison, made.dataset, made.config)
     if not quiet:
-        note(f"written: {folder}/comparison.html, comparison.md, comparison.json and samples.png")
-    if failures:
-        others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        raise GanEdgeError(
-            f"{failures[0]}{others}; the table has the finished runs; the same command tries the others again"
-        )
+        note(f"written: {place.folder}/comparison.html, comparison.md, comparison.json and samples.png")
+    command.raise_first(failures)
     print_result(text, document if as_json else None)
 
 

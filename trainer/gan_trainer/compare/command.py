@@ -1,4 +1,4 @@
-"""The steps of gan-compare: check the settings, plan, run all cells, and report."""
+"""The steps of gan-compare after `prepare`: plan, run all cells, and report."""
 
 import json
 import pickle
@@ -9,13 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gan_runtime.data import KNOWN, Dataset, check_source
-from gan_runtime.data.domains import PairOptions
-from gan_runtime.data.registry import own_evaluation
-from gan_runtime.errors import DataError, GanEdgeError, InputError, ModelError
+from gan_runtime.data import Dataset
+from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.evaluation.table import METRICS
 from gan_runtime.files import atomic_write
-from gan_runtime.images.options import PictureOptions
 from gan_runtime.outputs.cluster import Cluster
 from gan_runtime.outputs.share import Share
 from gan_runtime.terminal.text import note
@@ -27,119 +24,11 @@ from gan_trainer.compare.pictures import save_samples
 from gan_trainer.compare.plan import Cell, Plan, Settings, make_plan
 from gan_trainer.compare.processes import Processes
 from gan_trainer.compare.speed import images_within, step_seconds
-from gan_trainer.data.source import DataSource
-from gan_trainer.recipes.checks import flag
-from gan_trainer.recipes.recipe import RECIPES, Recipe, find_recipe
-from gan_trainer.runs.settings import check_reading, check_settings, make_config, pair_options
-from gan_trainer.tasks import task_of
+from gan_trainer.runs.settings import check_settings
 from gan_trainer.tasks.task import Comparison, Metric, Task
 from gan_trainer.training.config import Config
 
 UNTITLED = Metric("", "", "")
-
-
-def check_data(data: str, hold_out: float | None, given: dict[str, Any]) -> None:
-    """Raise InputError where options do not apply to the data, and DataError where there are no such data."""
-    check_source(data)
-    if hold_out is not None and data in KNOWN:
-        raise InputError(f"--hold-out: {data} has test data of its own; leave it out")
-    own = own_evaluation(data)
-    if own:
-        own.check_options(data, given, None)
-
-
-def check_budget(images: int | None, seconds: float | None, device: str) -> None:
-    """Raise InputError unless there is exactly one budget, which means something on the device."""
-    if (images is None) == (seconds is None):
-        raise InputError("--seconds, --images: give one of them, the budget of each run")
-    if seconds is not None and device != "cpu":
-        raise InputError(
-            f"--seconds {seconds:g}: CPU seconds do not measure the work of {device}; give --images, or --device cpu"
-        )
-
-
-def pairs_of(named: str | None, data: str, given: Mapping[str, str | None]) -> PairOptions | None:
-    """How the two domains of the data are found, for recipes that learn from two; as `pair_options`.
-
-    Raises:
-        InputError: as `pair_options`, or options are given and no recipe is named.
-    """
-    if named is not None:
-        return pair_options(named.split(",")[0], data, **given)
-    for name, value in given.items():
-        if value is not None:
-            raise InputError(f"{flag(name, value)}: name recipes that learn from two domains, with --recipes")
-    return None
-
-
-def of_photos(recipes: Sequence[str], reading: Mapping[str, Any]) -> bool:
-    """Whether recipes learn from photos. Raises InputError where options of `reading` do not apply to these."""
-    learns_from = find_recipe(recipes[0]).learns_from
-    check_reading(learns_from, reading)
-    return learns_from == "photos"
-
-
-def choose_recipes(
-    data: str,
-    named: str | None,
-    changes: dict[str, Any],
-    pictures: PictureOptions | None,
-    pairs: PairOptions | None = None,
-) -> list[str]:
-    """The names of the recipes to compare: those that are `named`, or all that can learn from one domain of the data.
-
-    Raises:
-        InputError: one of them is unknown or does not accept the changes. The message names the flag.
-    """
-    if named is None:
-        alone = [name for name, recipe in RECIPES.items() if recipe.learns_from == Recipe.learns_from]
-        names = [name for name in alone if _learns_from(data, name, pictures)]
-    else:
-        names = list(dict.fromkeys(named.split(",")))
-    for name in names:
-        kinds = {one: find_recipe(one).learns_from for one in (names[0], name)}
-        if "photos" in kinds.values() and len(set(kinds.values())) > 1:
-            told = ", ".join(f"{one} learns from {kind}" for one, kind in kinds.items())
-            raise InputError(f"--recipes: {told}; compare them separately")
-        try:
-            check_settings(data, name, changes, pictures, pairs)
-        except InputError as error:
-            raise _of_recipe(name, error) from None
-    return names
-
-
-def configure(source: DataSource, recipes: Sequence[str], changes: dict[str, Any], device: str) -> dict[str, Config]:
-    """A configuration for each recipe. Raises InputError where the recipe cannot be trained on these data."""
-    configs = {}
-    for name in recipes:
-        try:
-            configs[name] = make_config(source, name, changes, 0, device, 1, 1)
-        except InputError as error:
-            raise _of_recipe(name, error) from None
-    return configs
-
-
-def comparable(config: Config) -> tuple[Task, Comparison]:
-    """The task of a run. Raises InputError where gan-eval does not measure its files."""
-    task = task_of(config)
-    if task.comparison is None:
-        raise InputError(f"{config.data.source}: gan-compare does not support the task {task.name!r}")
-    return task, task.comparison
-
-
-def how_measured(comparison: Comparison, source: DataSource, features: str | None, n: int) -> dict[str, str]:
-    """The settings that say how files are measured: `features`, or why they are `unmeasured`.
-
-    Raises:
-        InputError: n is too small.
-        ModelError, DataError: the data cannot be measured with the network that the user named.
-    """
-    try:
-        return {"features": comparison.features(source, features, n)}
-    except (ModelError, DataError) as error:
-        if features is not None:
-            raise
-        return {"unmeasured": str(error)}
 
 
 def planned(
@@ -213,6 +102,15 @@ def compare_all(
     if failures and not known_results(place, plan):
         raise failures[0]
     return failures
+
+
+def raise_first(failures: Sequence[GanEdgeError]) -> None:
+    """Raise the first of the errors of runs that failed, if there is one, with what to do about all of them."""
+    if failures:
+        others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise GanEdgeError(
+            f"{failures[0]}{others}; the table has the finished runs; the same command tries the others again"
+        )
 
 
 def report(
@@ -302,15 +200,3 @@ def _said(result: dict[str, Any], columns: Sequence[str]) -> str:
     scores, first = table.scores_of(result), columns[0]
     measured = [] if scores is None else [f"{METRICS[first].title} {table.plain_value(first, scores.get(first))}"]
     return ", ".join([result["outcome"], *measured, f"{result['cpu_seconds']:.0f} CPU seconds"])
-
-
-def _learns_from(data: str, recipe: str, pictures: PictureOptions | None) -> bool:
-    try:
-        check_settings(data, recipe, {}, pictures)
-    except InputError:
-        return False
-    return True
-
-
-def _of_recipe(name: str, error: InputError) -> InputError:
-    return InputError(f"{error} (recipe {name}; leave it out with --recipes)")
