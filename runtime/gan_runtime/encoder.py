@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.image_reader import ImageReader
-from gan_runtime.manifest import EncodeManifest, Latents, read_manifest
+from gan_runtime.manifest import EncodeManifest, Latents
 from gan_runtime.model_file import ModelFile
-from gan_runtime.signature import check_signature, check_task
+from gan_runtime.signature import manifest_as
 
 LATENTS = "latents"
 LEAST = 8  # images that are worth a thread
@@ -28,9 +28,7 @@ class Encoder(ImageReader):
     @classmethod
     def manifest_of(cls, model: ModelFile) -> EncodeManifest:
         """The manifest of an encoder. Raises ModelError where `model` is none, or contradicts its manifest."""
-        manifest = check_task(model, read_manifest(model), EncodeManifest)
-        check_signature(model, manifest)
-        return manifest
+        return manifest_as(model, EncodeManifest)
 
     @property
     def latents(self) -> Latents:

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from gan_runtime.drawing import Drawing, Images
 from gan_runtime.errors import ModelError
 from gan_runtime.inputs import GeneratorInputs, check_rows
-from gan_runtime.manifest import Manifest, MapManifest, Styles, SynthesizeManifest, read_manifest
+from gan_runtime.manifest import Manifest, MapManifest, Styles, SynthesizeManifest
 from gan_runtime.model_file import ModelFile, read_model_file
 from gan_runtime.onnx_model import OnnxModel
 from gan_runtime.onnx_runtime import Providers
 from gan_runtime.request import SampleRequest
-from gan_runtime.signature import check_signature, check_task, drawn_signature
+from gan_runtime.signature import drawn_signature, manifest_as
 
 P = TypeVar("P", bound=OnnxModel)
 PIECE = 1024  # styles per run
@@ -33,9 +33,7 @@ class Mapping(OnnxModel):
     @classmethod
     def manifest_of(cls, model: ModelFile) -> MapManifest:
         """The manifest of such a file. Raises ModelError where `model` is none, or contradicts its manifest."""
-        manifest = check_task(model, read_manifest(model), MapManifest)
-        check_signature(model, manifest)
-        return manifest
+        return manifest_as(model, MapManifest)
 
     def __call__(
         self, latents: ArrayLike, labels: ArrayLike | None = None, truncation: ArrayLike | None = None
@@ -78,9 +76,7 @@ class Synthesis(Drawing):
     @classmethod
     def manifest_of(cls, model: ModelFile) -> SynthesizeManifest:
         """The manifest of such a file. Raises ModelError where `model` is none, or contradicts its manifest."""
-        manifest = check_task(model, read_manifest(model), SynthesizeManifest)
-        check_signature(model, manifest)
-        return manifest
+        return manifest_as(model, SynthesizeManifest)
 
     @classmethod
     def open(

@@ -21,6 +21,7 @@ from gan_runtime.manifest import (
     SynthesizeManifest,
     TranslateManifest,
     UpscaleManifest,
+    read_manifest,
 )
 from gan_runtime.model_file import FLOAT, INT64, UINT8, ModelFile, Port, check_repeatable
 from gan_runtime.records import record
@@ -122,6 +123,13 @@ def check_task(model: ModelFile, manifest: Manifest | None, kind: type[M], *othe
     theirs = SIGNATURES.get(manifest.task) if manifest else None
     other = f"run it with {theirs.command}, or " if theirs and theirs.command else ""
     raise ModelError(f"{model.path}: {made}; {other}{SIGNATURES[kind.task].advice}")
+
+
+def manifest_as(model: ModelFile, kind: type[M]) -> M:
+    """The manifest in `model`, of this kind. Raises ModelError where `model` is none, or contradicts its manifest."""
+    manifest: M = check_task(model, read_manifest(model), kind)
+    check_signature(model, manifest)
+    return manifest
 
 
 def check_signature(model: ModelFile, manifest: Manifest) -> None:

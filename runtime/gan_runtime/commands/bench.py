@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gan_runtime.terminal.commandline import print_result, run
-from gan_runtime.terminal.flags import AUTO, Device, Json, Quiet, Version, auto_or
+from gan_runtime.terminal.flags import AUTO, Device, Json, Quiet, Version, auto_or, option
 from gan_runtime.terminal.foreign_flags import with_assumptions
 
 if TYPE_CHECKING:
@@ -30,10 +30,6 @@ def _numbers(least: int, most: int) -> Any:
     return parse
 
 
-def _option(text: str, *names: str, default: str | bool = False, **settings: Any) -> Any:
-    return typer.Option(*names, help=text, show_default=default, **settings)
-
-
 @with_assumptions
 def bench(
     model: Annotated[
@@ -41,37 +37,37 @@ def bench(
     ],
     batches: Annotated[
         Any,
-        _option(
+        option(
             "Batch sizes.", "--batches", metavar="auto|N,N…",
             parser=_numbers(1, 65536), default="1, and those around auto",
         ),
     ] = None,
     threads: Annotated[
         Any,
-        _option(
+        option(
             "Numbers of CPU threads.", "--threads", metavar="auto|N,N…", parser=_numbers(1, 1024),
             default="1, and half and all that are allowed",
         ),
     ] = None,
     tiles: Annotated[
         Any,
-        _option(
+        option(
             "Networks for pictures of any size: sides of tiles.", "--tiles", metavar="auto|N,N…",
             parser=_numbers(1, 65536), default="those around auto",
         ),
     ] = None,
     picture: Annotated[
         tuple[int, int],
-        _option(
+        option(
             "Networks for pictures of any size: the picture that auto chooses the tiles for.", "--size",
             metavar="WIDTH HEIGHT", min=1, max=65536, default="1920 1080",
         ),
     ] = (1920, 1080),
     seconds: Annotated[
-        float, _option("How long each setting is measured.", "--seconds", min=LEAST, max=MOST, default=True)
+        float, option("How long each setting is measured.", "--seconds", min=LEAST, max=MOST, default=True)
     ] = 1.0,
     chart: Annotated[
-        Path | None, _option("Write a .png: a bar chart of the results.", "--picture", metavar="FILE")
+        Path | None, option("Write a .png: a bar chart of the results.", "--picture", metavar="FILE")
     ] = None,
     device: Device = "auto",
     quiet: Quiet = False,

@@ -1,13 +1,13 @@
 """gan-sample: sample images with ONNX Runtime. Heavy modules are imported when the command runs."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from gan_runtime import __version__
 from gan_runtime.terminal.commandline import print_result, run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Ray, Shard, Threads, Version
+from gan_runtime.terminal.flags import Device, Json, Quiet, Ray, Shard, Threads, Version, option
 from gan_runtime.terminal.foreign_flags import with_assumptions
 from gan_runtime.terminal.picture_flags import FollowLinks, MaxPixels, OwnBackground, OwnLevels
 from gan_runtime.terminal.text import note
@@ -25,10 +25,6 @@ INPUT, OUTPUT = "Images to reconstruct or interpolate", "Output"  # groups in th
 STYLES = "Generators with styles"
 
 
-def _option(text: str, *names: str, default: str | bool = False, group: str | None = None, **settings: Any) -> Any:
-    return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
-
-
 @with_assumptions
 def sample(
     files: Annotated[
@@ -41,28 +37,28 @@ def sample(
         ),
     ],
     n: Annotated[
-        int | None, _option("Number of images.", "--n", "-n", min=1, max=10**9, default="64, fewer for animations")
+        int | None, option("Number of images.", "--n", "-n", min=1, max=10**9, default="64, fewer for animations")
     ] = None,
     model: Annotated[
         str | None,
-        _option(
+        option(
             "A .onnx file, or the name of a shipped model: mnist, fashion-mnist or emoji.",
             default="the newest generator in ./exported, else mnist",
         ),
     ] = None,
     seed: Annotated[
         int,
-        _option(
+        option(
             "Seed of the latents. The same seed gives the same images on every machine.",
             min=0,
             max=2**64 - 1,
             default=True,
         ),
     ] = 0,
-    start: Annotated[int, _option("Index of the first image.", min=0, max=2**62, default=True)] = 0,
+    start: Annotated[int, option("Index of the first image.", min=0, max=2**62, default=True)] = 0,
     label: Annotated[
         str | None,
-        _option(
+        option(
             "Name or number of the class of all images.",
             metavar="CLASS",
             default="image i has class i mod the number of classes",
@@ -70,19 +66,19 @@ def sample(
     ] = None,
     latents: Annotated[
         str | None,
-        _option(
+        option(
             "File with latents [n, d] or styles [n, layers, d]: .npy, or .npz with labels [n]. Excludes --n, --seed "
             "and --start."
         ),
     ] = None,
     batch_size: Annotated[
-        int | None, _option("Images per batch.", min=1, max=65536, default="as many as keep the device busy")
+        int | None, option("Images per batch.", min=1, max=65536, default="as many as keep the device busy")
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
     truncation: Annotated[
         float | None,
-        _option(
+        option(
             "How far styles are from their mean: 1 as in training, less for more typical and less varied images.",
             min=-1,
             max=2,
@@ -92,15 +88,15 @@ def sample(
     ] = None,
     space: Annotated[
         str | None,
-        _option("Animations: interpolate latents (z) or their styles (w).", metavar="z|w", group=STYLES, default="z"),
+        option("Animations: interpolate latents (z) or their styles (w).", metavar="z|w", group=STYLES, default="z"),
     ] = None,
     class_walk: Annotated[
         bool,
-        _option("Animations: images keep their latents and go from class to class.", "--class-walk", group=STYLES),
+        option("Animations: images keep their latents and go from class to class.", "--class-walk", group=STYLES),
     ] = False,
     mix: Annotated[
         str | None,
-        _option(
+        option(
             "A grid of so many images: coarse styles of the image at the left, fine ones of that at the top.",
             metavar="ROWSxCOLUMNS",
             group=STYLES,
@@ -108,46 +104,46 @@ def sample(
     ] = None,
     coarse: Annotated[
         int | None,
-        _option("--mix: how many of the first layers are coarse.", min=1, group=STYLES, default="4, at most half"),
+        option("--mix: how many of the first layers are coarse.", min=1, group=STYLES, default="4, at most half"),
     ] = None,
     reconstruct: Annotated[
         bool,
-        _option("Show IMAGES above their reconstructions.", "--reconstruct", group=INPUT),
+        option("Show IMAGES above their reconstructions.", "--reconstruct", group=INPUT),
     ] = False,
     interpolate: Annotated[
-        bool, _option("Interpolate from the first of two IMAGES to the second and back.", "--interpolate", group=INPUT)
+        bool, option("Interpolate from the first of two IMAGES to the second and back.", "--interpolate", group=INPUT)
     ] = False,
     encoder: Annotated[
-        str | None, _option("The encoder, .onnx.", group=INPUT, default="x-encoder.onnx for the model x.onnx")
+        str | None, option("The encoder, .onnx.", group=INPUT, default="x-encoder.onnx for the model x.onnx")
     ] = None,
     background: OwnBackground = None,
     levels: OwnLevels = None,
     max_pixels: MaxPixels = None,
     follow_links: FollowLinks = False,
-    rows: Annotated[int | None, _option("Rows of a grid.", min=1, max=10**6, group=OUTPUT)] = None,
+    rows: Annotated[int | None, option("Rows of a grid.", min=1, max=10**6, group=OUTPUT)] = None,
     columns: Annotated[
-        int | None, _option("Columns of a grid.", min=1, max=10**9, group=OUTPUT, default="a nearly square grid")
+        int | None, option("Columns of a grid.", min=1, max=10**9, group=OUTPUT, default="a nearly square grid")
     ] = None,
     padding: Annotated[
         int | None,
-        _option("Grey pixels between the images of a grid.", min=0, max=10**4, group=OUTPUT, default="0"),
+        option("Grey pixels between the images of a grid.", min=0, max=10**4, group=OUTPUT, default="0"),
     ] = None,
     scale: Annotated[
-        int | None, _option("Factor by which images are enlarged.", min=1, max=10**4, group=OUTPUT, default="1")
+        int | None, option("Factor by which images are enlarged.", min=1, max=10**4, group=OUTPUT, default="1")
     ] = None,
-    by_class: Annotated[bool, _option("A grid with one column per class.", "--by-class", group=OUTPUT)] = False,
+    by_class: Annotated[bool, option("A grid with one column per class.", "--by-class", group=OUTPUT)] = False,
     frames: Annotated[
-        int | None, _option("Frames of an animation.", min=2, max=10**5, group=OUTPUT, default="96")
+        int | None, option("Frames of an animation.", min=2, max=10**5, group=OUTPUT, default="96")
     ] = None,
     fps: Annotated[
-        float | None, _option("Frames per second of an animation.", min=0, max=1000, group=OUTPUT, default="24")
+        float | None, option("Frames per second of an animation.", min=0, max=1000, group=OUTPUT, default="24")
     ] = None,
     shard_size: Annotated[
-        int | None, _option("Images per .tar file.", min=1, max=10**9, group=OUTPUT, default="10,000")
+        int | None, option("Images per .tar file.", min=1, max=10**9, group=OUTPUT, default="10,000")
     ] = None,
     compression: Annotated[
         int | None,
-        _option(
+        option(
             "Folder or shards: of the PNG files, 0 (none, fastest) to 9 (smallest).",
             min=0,
             max=9,
@@ -166,13 +162,7 @@ def sample(
     """Sample images from an exported generator with ONNX Runtime."""
     from gan_runtime.commands.cluster_option import cluster_of
     from gan_runtime.commands.open_model import open_generator
-    from gan_runtime.commands.style_options import (
-        check_space,
-        check_style_options,
-        check_styled,
-        parse_mix,
-        style_report,
-    )
+    from gan_runtime.commands.style_options import check_style_options, check_styled, parse_mix, style_report
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
     from gan_runtime.outputs.sampled import draw
     from gan_runtime.outputs.share import share_of
@@ -200,23 +190,17 @@ def sample(
     options = Options(**given, quiet=quiet)
     generator = open_generator(model, device, threads, quiet, assumptions, cluster)
     number = None if label is None else _class_of(generator, label, quiet)
-    shown = None
+    shown, drawn = None, Rows()
     if pictures:
         shown = encoded(generator, images, encoder, number, options, reading, reconstruct=reconstruct)
-    own, labels, styles, in_space = (shown.latents if shown else None), None, None, ""
+        drawn = Rows(shown.latents)
     if latents is not None:
-        from gan_runtime.images.array_files import load_latents
-
         labelled = number is None and not (by_class or class_walk)
-        own, labels, in_space = load_latents(latents, labelled=labelled)
-        check_space(latents, in_space, styling)
-        own, styles = (None, own) if in_space == "w" else (own, None)
-        labels = _usable(labels, latents, generator, quiet)
-    check_styled(generator, latents, in_space, styling)
-    rows_given = own if styles is None else styles
-    count = (n or _default_n(options, kind, generator)) if rows_given is None else len(rows_given)
-    chosen = number if labels is None else labels
-    source = draw(generator, count, seed, start, chosen, own, batch_size, truncation, styles)
+        drawn = _in_file(latents, generator, styling, labelled=labelled, quiet=quiet)
+    check_styled(generator, latents, drawn.space, styling)
+    count = (n or _default_n(options, kind, generator)) if drawn.n is None else drawn.n
+    chosen = number if drawn.labels is None else drawn.labels
+    source = draw(generator, count, seed, start, chosen, drawn.latents, batch_size, truncation, drawn.styles)
     if shown and reconstruct:
         outcome = write_reconstruction(output, shown.pictures, source, options)
     else:
@@ -224,11 +208,11 @@ def sample(
     report = {
         "output": output,
         "n": count,
-        "seed": seed if rows_given is None else None,
+        "seed": seed if drawn.n is None else None,
         **({} if shard is None else {"shard": shard}),
-        "start": start if rows_given is None else None,
+        "start": start if drawn.n is None else None,
         "label": number,
-        **({"labels": latents} if labels is not None else {}),
+        **({} if drawn.labels is None else {"labels": latents}),
         **_class_names(generator, number, by_class),
         "by_class": by_class,
         **style_report(source, styling),
@@ -245,6 +229,32 @@ def sample(
 def sample_main() -> None:
     """Entry point of gan-sample."""
     run(sample, "gan-sample")
+
+
+class Rows(NamedTuple):
+    """What images are drawn from, where it is given: latents [n, d] or styles [n, layers, d], and labels [n]."""
+
+    latents: "NDArray[np.float32] | None" = None
+    styles: "NDArray[np.float32] | None" = None
+    labels: "NDArray[np.int64] | None" = None
+    space: str = ""
+
+    @property
+    def n(self) -> int | None:
+        """The number of rows that are given."""
+        given = self.latents if self.styles is None else self.styles
+        return None if given is None else len(given)
+
+
+def _in_file(path: str, generator: "Generator", styling: dict[str, Any], *, labelled: bool, quiet: bool) -> Rows:
+    """The rows in the file of --latents, whose labels are read where they are to be used."""
+    from gan_runtime.commands.style_options import check_space
+    from gan_runtime.images.array_files import load_latents
+
+    found, labels, space = load_latents(path, labelled=labelled)
+    check_space(path, space, styling)
+    latents, styles = (None, found) if space == "w" else (found, None)
+    return Rows(latents, styles, _usable(labels, path, generator, quiet), space)
 
 
 def _check_alone(json_and_picture: bool, latents_and_count: bool) -> None:

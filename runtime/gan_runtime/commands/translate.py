@@ -1,12 +1,12 @@
 """gan-translate: translate pictures with ONNX Runtime. Heavy modules are imported when the command runs."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gan_runtime.terminal.commandline import run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Ray, Shard, Threads, Version
+from gan_runtime.terminal.flags import Device, Json, Quiet, Ray, Shard, Threads, Version, option
 from gan_runtime.terminal.help import OUTPUT
 from gan_runtime.terminal.picture_flags import (
     FollowLinks,
@@ -23,10 +23,6 @@ from gan_runtime.terminal.picture_flags import (
 from gan_runtime.terminal.text import note
 
 
-def _option(text: str, *names: str, default: str | bool = False, group: str | None = None, **settings: Any) -> Any:
-    return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
-
-
 def translate(
     files: Annotated[
         list[str],
@@ -38,17 +34,17 @@ def translate(
         ),
     ],
     model: Annotated[
-        str | None, _option("The .onnx of the translator.", default="the newest translator in ./exported")
+        str | None, option("The .onnx of the translator.", default="the newest translator in ./exported")
     ] = None,
     prepare: Annotated[
         str | None,
-        _option(
+        option(
             "Make the input from a photo first, as in training: sketch, grey, blur, mask or low.", metavar="NAME"
         ),
     ] = None,
     size: Annotated[
         int | None,
-        _option(
+        option(
             "Resize images first, so that their shorter side has this many pixels.", min=1, max=2**16,
             default="their own size",
         ),
@@ -57,11 +53,11 @@ def translate(
     device: Device = "auto",
     threads: Threads = None,
     compare: Annotated[
-        bool, _option("Write input, output and, if known, truth side by side.", "--compare", group=OUTPUT)
+        bool, option("Write input, output and, if known, truth side by side.", "--compare", group=OUTPUT)
     ] = False,
     truth: Annotated[
         str | None,
-        _option(
+        option(
             "With --compare: the image that the output should be, or a folder or .zip with images of the same names.",
             group=OUTPUT, default="with --prepare: the photo",
         ),
@@ -93,21 +89,9 @@ def translate(
 
     began = time.perf_counter()
     asked = Asked(
-        files,
-        format,
-        quality,
-        force,
-        recursive,
-        skip_bad,
-        quiet,
-        as_json,
-        SUFFIXES,
-        TRANSLATION,
-        truth=truth,
-        compare=compare,
-        shard=shard,
-        cluster=cluster_of(ray, device, threads, quiet),
-    )
+        files, format, quality, force, recursive, skip_bad, quiet, as_json, SUFFIXES, TRANSLATION,
+        truth=truth, compare=compare, shard=shard, cluster=cluster_of(ray, device, threads, quiet),
+    )  # fmt: skip
     place = checked(asked)
     translator = open_picture_model(Translator, model, device, threads, quiet, asked.cluster, many=place.is_folder)
     given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}

@@ -2,12 +2,12 @@
 
 import time
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gan_runtime.terminal.commandline import run
-from gan_runtime.terminal.flags import Device, Json, Quiet, Ray, Shard, Threads, Version
+from gan_runtime.terminal.flags import Device, Json, Quiet, Ray, Shard, Threads, Version, option
 from gan_runtime.terminal.help import OUTPUT
 from gan_runtime.terminal.picture_flags import (
     FollowLinks,
@@ -31,10 +31,6 @@ class Alpha(StrEnum):
     NETWORK = "network"
 
 
-def _option(text: str, *names: str, default: str | bool = False, group: str | None = None, **settings: Any) -> Any:
-    return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
-
-
 def upscale(
     files: Annotated[
         list[str],
@@ -46,12 +42,12 @@ def upscale(
         ),
     ],
     model: Annotated[
-        str | None, _option("The .onnx of the upscaler.", default="the newest upscaler in ./exported")
+        str | None, option("The .onnx of the upscaler.", default="the newest upscaler in ./exported")
     ] = None,
     tile: Tile = None,
     alpha: Annotated[
         Alpha,
-        _option(
+        option(
             "How transparency is enlarged. bicubic takes no time and adds nothing; network gives edges as sharp as "
             "those of the colours, and takes as long as these.",
             default="bicubic",
@@ -63,7 +59,7 @@ def upscale(
     quality: Quality = None,
     keep_metadata: Annotated[
         bool,
-        _option("Keep author, camera, time and place (EXIF); not in .tif.", "--keep-metadata", group=OUTPUT),
+        option("Keep author, camera, time and place (EXIF); not in .tif.", "--keep-metadata", group=OUTPUT),
     ] = False,
     force: Force = False,
     recursive: Recursive = True,
@@ -90,20 +86,9 @@ def upscale(
 
     began = time.perf_counter()
     asked = Asked(
-        files,
-        format,
-        quality,
-        force,
-        recursive,
-        skip_bad,
-        quiet,
-        as_json,
-        tuple(STILLS),
-        UPSCALING,
-        keep_metadata=keep_metadata,
-        shard=shard,
-        cluster=cluster_of(ray, device, threads, quiet),
-    )
+        files, format, quality, force, recursive, skip_bad, quiet, as_json, tuple(STILLS), UPSCALING,
+        keep_metadata=keep_metadata, shard=shard, cluster=cluster_of(ray, device, threads, quiet),
+    )  # fmt: skip
     place = checked(asked)
     upscaler = open_picture_model(Upscaler, model, device, threads, quiet, asked.cluster, many=place.is_folder)
     given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from gan_runtime.image_to_image.model import ImageToImage, Picture
-from gan_runtime.manifest import TranslateManifest, read_manifest
+from gan_runtime.manifest import TranslateManifest
 from gan_runtime.model_file import ModelFile
-from gan_runtime.signature import check_signature, check_task
+from gan_runtime.signature import manifest_as
 from gan_runtime.tiling import Done
 
 
@@ -23,9 +23,7 @@ class Translator(ImageToImage):
     @classmethod
     def manifest_of(cls, model: ModelFile) -> TranslateManifest:
         """The manifest of a translator. Raises ModelError where `model` is none, or contradicts its manifest."""
-        manifest = check_task(model, read_manifest(model), TranslateManifest)
-        check_signature(model, manifest)
-        return manifest
+        return manifest_as(model, TranslateManifest)
 
     def translate(self, picture: Picture, tile: int | None = None, done: Done | None = None) -> Picture:
         """Translate one picture of any size: `run_picture` by the name of the task."""

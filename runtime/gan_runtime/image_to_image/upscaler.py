@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gan_runtime.image_to_image.model import ImageToImage, Picture
-from gan_runtime.manifest import Tiling, UpscaleManifest, read_manifest
+from gan_runtime.manifest import Tiling, UpscaleManifest
 from gan_runtime.model_file import ModelFile
-from gan_runtime.signature import check_signature, check_task
+from gan_runtime.signature import manifest_as
 from gan_runtime.tiling import Done, least_window, nearly
 
 
@@ -26,9 +26,7 @@ class Upscaler(ImageToImage):
     @classmethod
     def manifest_of(cls, model: ModelFile) -> UpscaleManifest:
         """The manifest of an upscaler. Raises ModelError where `model` is none, or contradicts its manifest."""
-        manifest = check_task(model, read_manifest(model), UpscaleManifest)
-        check_signature(model, manifest)
-        return manifest
+        return manifest_as(model, UpscaleManifest)
 
     @property
     def scale(self) -> int:

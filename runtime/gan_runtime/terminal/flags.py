@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,11 @@ def auto_or(least: int, most: int, what: str) -> Callable[[str], int | None]:
         return int(text)
 
     return parse
+
+
+def option(text: str, *names: str, default: str | bool = False, group: str | None = None, **settings: Any) -> Any:
+    """An option with the help `text`, in a `group` of the help that shows `default`."""
+    return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
 
 
 Device = Annotated[

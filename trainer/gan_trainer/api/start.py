@@ -155,17 +155,16 @@ def start_run(
     if threads is None and not processes.alone:
         threads = processes.threads
     config = make_config(described, recipe, changes, seed, chosen, threads, keep_checkpoints, system, processes.size)
-    if device == "auto":
-        call.say(f"device: {chosen}, {reason}")
-    if held_out := held_out_words(dataset, described.hold_out):
-        call.say(held_out)
-    if threads is None and (remark := fewer_threads(config.threads)):
-        call.say(remark)
+    told = (
+        f"device: {chosen}, {reason}" if device == "auto" else None,
+        held_out_words(dataset, described.hold_out),
+        fewer_threads(config.threads) if threads is None else None,
+    )
+    call.say(*filter(None, told))
     if features is not None:
         config = replace(config, features=str(Path(features).resolve()) if features != ANY else ANY)
-    config = replace(config, compile=compile)
+    config = replace(config, compile=compile, own_networks=tuple(networks or ()))
     if networks:
-        config = replace(config, own_networks=tuple(networks))
         check_networks(system, config, dataset)
     if origin is not None:
         config = replace(config, init_from=origin.record)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from gan_runtime.terminal.text import note
 
 if TYPE_CHECKING:
+    from gan_runtime.data import Dataset
     from gan_runtime.evaluation.features import FeatureNetwork
+    from gan_runtime.model_file import ModelFile
     from gan_trainer.features.judgement import Verdict
     from gan_trainer.features.own import OwnImages
 
@@ -32,10 +34,8 @@ def train_own(
     from gan_runtime.devices.processors import available_cpus
     from gan_runtime.evaluation.features import FeatureNetwork
     from gan_runtime.evaluation.networks import general_features
-    from gan_runtime.manifest import ImageAxes
     from gan_runtime.terminal.progress import progress
     from gan_trainer.features.contrastive import Contrast
-    from gan_trainer.features.export import export_features
     from gan_trainer.features.own import accuracy, own_images, train_own_features
     from gan_trainer.runs.folder import software
 
@@ -53,18 +53,8 @@ def train_own(
     }
     if own.dataset.classes:
         about["accuracy"] = accuracy(network, own)
-    name = own.dataset.name
-    file = export_features(
-        network,
-        target,
-        size=ImageAxes(),
-        class_names=own.dataset.classes,
-        name=name,
-        training={"data": name, "digest": own.dataset.digest, "recipe": asdict(recipe), "mirror": mirror, "seed": seed}
-        | {"software": software()}
-        | about,
-        rows=16,
-    )
+    made_with = {"recipe": asdict(recipe), "mirror": mirror, "seed": seed}
+    file = _exported(network, target, own.dataset, made_with | {"software": software()} | about)
     networks = {"own": file.path, "general": general_features()}
     verdicts = {
         title: _judged(title, FeatureNetwork.load(path, "cpu", threads), own, quiet) for title, path in networks.items()
@@ -73,6 +63,21 @@ def train_own(
         note(f"gan-train and gan-eval use it with --features {output}")
     written = {"output": str(file.path), "sha256": file.sha256, "bytes": len(file.content)}
     return written | about | {"judged": {title: _facts(verdict) for title, verdict in verdicts.items()}}
+
+
+def _exported(network: Any, path: Path, dataset: "Dataset", training: dict[str, Any]) -> "ModelFile":
+    from gan_runtime.manifest import ImageAxes
+    from gan_trainer.features.export import export_features
+
+    return export_features(
+        network,
+        path,
+        size=ImageAxes(),
+        class_names=dataset.classes,
+        name=dataset.name,
+        training={"data": dataset.name, "digest": dataset.digest} | training,
+        rows=16,
+    )
 
 
 def _kept_for(data: str, follow_links: bool, quiet: bool) -> Path:

@@ -102,18 +102,11 @@ def project(
     if not quiet:
         _remark(done, pictures.names, source)
     report = {
-        "output": output,
-        "strip": None if picture is None else str(picture),
-        "n": len(done.images),
-        "space": done.space,
-        "label": done.label,
-        "steps": steps,
-        "seed": seed,
+        "output": output, "strip": None if picture is None else str(picture), "n": len(done.images),
+        "space": done.space, "label": done.label, "steps": steps, "seed": seed,
         "psnr": dict(zip(pictures.names, [round(value, 3) for value in done.psnr.tolist()], strict=True)),
-        "generator": generator.origin,
-        "device": device,
-        "seconds": round(time.perf_counter() - began, 3),
-    }
+        "generator": generator.origin, "device": device, "seconds": round(time.perf_counter() - began, 3),
+    }  # fmt: skip
     print_result(output, report if as_json else None)
 
 
