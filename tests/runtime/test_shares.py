@@ -125,6 +125,21 @@ def test_more_parts_than_files(call: Call, conditional_model: Path) -> None:
     assert sorted(path.name for path in Path().glob("*.tar")) == ["out-00000.tar", "out-00001.tar"]
 
 
+def test_more_parts_than_images(call: Call, conditional_model: Path) -> None:
+    words = ("gan-sample", "--n", 2, "--model", conditional_model)
+    said = [call(*words, "out/", "--shard", f"{part}/5") for part in (1, 2, 3, 4, 5)]
+    assert [(result.code, "has nothing to write" in result.err) for result in said] == [
+        (0, True),
+        (0, True),
+        (0, False),
+        (0, True),
+        (0, False),
+    ]
+    assert call(*words, "whole/").code == 0
+    assert images(Path("out")) == images(Path("whole"))
+    assert Path("out/labels.csv").read_bytes() == Path("whole/labels.csv").read_bytes()
+
+
 def test_a_part_of_a_picture_is_refused(call: Call, conditional_model: Path) -> None:
     failed = call("gan-sample", "out.png", "--shard", "1/2", "--model", conditional_model)
     assert failed.code == 1

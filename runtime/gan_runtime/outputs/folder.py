@@ -49,7 +49,8 @@ def check_folder(output: str) -> None:
 def write_folder(output: str, source: Source, options: Options) -> Outcome:
     """One PNG per image, named by the source or 00000000.png and so on by its index, and labels.csv.
 
-    What is there already is kept. `options.share` names a contiguous part of the images; each share writes labels.csv.
+    What is there already is kept. `options.share` names a contiguous part of the images; each share that has any
+    writes labels.csv.
     """
     folder, names, share = Path(output), file_names(output, source), options.share
     wanted, own = resume.request(source, compression=options.compression), share.part(source.n)
@@ -57,7 +58,8 @@ def write_folder(output: str, source: Source, options: Options) -> Outcome:
     with made_folder(output), resume.claimed(output, folder / RECORD, wanted, made, share):
         missing, damaged = _missing(folder, source, names, own)
         _remove_leftovers(folder, names, missing, alone=share == WHOLE)
-        table = source.classes and not _is_whole(folder / LABELS, source, names)
+        # A part without images leaves no record, without which the table would be a stranger's.
+        table = source.classes and (own or share == WHOLE) and not _is_whole(folder / LABELS, source, names)
         if table and (folder / LABELS).exists():
             damaged.append(LABELS)
         kept = len(own) - sum(count for _, count in missing)
