@@ -44,6 +44,15 @@ def test_operations_times_and_a_trace_are_written(call: Call) -> None:
     assert any(event.get("name") == "aten::addmm" for event in trace["traceEvents"])
 
 
+@pytest.mark.parametrize("recipe", ["quick", "wgan-gp"])
+@pytest.mark.usefixtures("digits")
+def test_recipes_with_gradient_penalties_are_profiled(call: Call, recipe: str) -> None:
+    short = ("digits", "--recipe", recipe, "--width", 8, "--batch-size", 8, "--threads", 1, "--eval-every", 0)
+    ended = call("gan-train", *short, "--images", 1200, "--profile", "--name", "profiled", "--quiet")
+    assert ended.code == 0, ended
+    assert number(Path("runs/profiled/profile.txt").read_text(), "operations per step") > 0
+
+
 def test_a_profiled_run_has_the_same_weights(call: Call) -> None:
     for name, flags in (("plain", []), ("profiled", ["--profile"])):
         assert call("gan-train", *SHORT, "--images", 256, "--name", name, *flags).code == 0

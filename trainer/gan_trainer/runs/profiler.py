@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from gan_runtime.files import atomic_write
 from gan_trainer.training.config import Config
@@ -20,6 +21,25 @@ TABLE, TRACE = "profile.txt", "profile-trace.json.gz"
 LEAST, MOST = 8, 64  # steps that are profiled
 ROWS = 30
 PEAK_SIDE, PEAK_SECONDS = 1024, 0.3  # of the matrix product that the peak is measured with
+
+
+class Operations(TorchDispatchMode):
+    """Counts the floating-point operations of convolutions and matrix products, as `total`, with torch's formulas.
+
+    torch's own `FlopCounterMode` also counts them by module, with hooks that fail in `torch.autograd.grad`, which
+    gradient penalties call.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch for each operator."""
+        found = func(*args, **(kwargs or {}))
+        if count := flop_registry.get(func.overloadpacket):
+            self.total += count(*args, **(kwargs or {}), out_val=found)
+        return found
 
 
 class Profiler(Observer):
@@ -34,7 +54,7 @@ class Profiler(Observer):
         self._folder, self._config, self._say = folder, config, say
         self._steps = min(max(config.recipe.cycle, LEAST), MOST)
         self._seen, self._flops, self._seconds, self._cpu_seconds, self._began = 0, 0, 0.0, 0.0, 0.0
-        self._counter, self._profile = FlopCounterMode(display=False), _profile(config.device)
+        self._counter, self._profile = Operations(), _profile(config.device)
         self._running: Any = None
         self._interrupted = self._done = False
 
@@ -79,12 +99,12 @@ class Profiler(Observer):
             self._running = None
 
     def _count(self, state: TrainState) -> None:
-        self._running = self._counter
+        self._running = self._counter = Operations()
         self._counter.__enter__()  # type: ignore[no-untyped-call]
 
     def _counted(self, state: TrainState) -> None:
         self._stop()
-        self._flops = self._counter.get_total_flops()
+        self._flops = self._counter.total
 
     def _measure(self, state: TrainState) -> None:
         self._began, self._cpu_seconds = _now(self._config.device), -state.cpu_seconds
