@@ -60,7 +60,7 @@ def compare(load: Workload, threads: int, options: argparse.Namespace) -> dict[s
     import torch
 
     torch.set_num_threads(threads)
-    sides = {FILE: _in_file(load, threads), EAGER: in_torch(load)}
+    sides = {FILE: in_file(load, threads), EAGER: in_torch(load)}
     if COMPILED not in options.without:
         sides |= _if_it_runs(COMPILED, in_compiled_torch(load))
     if OPENVINO not in options.without and find_spec("openvino"):
@@ -70,7 +70,8 @@ def compare(load: Workload, threads: int, options: argparse.Namespace) -> dict[s
     return {name: mine.per(repeats[name]) for name, mine in times.items()}
 
 
-def _in_file(load: Workload, threads: int) -> Callable[[], object]:
+def in_file(load: Workload, threads: int) -> Callable[[], object]:
+    """The file, as the runtime runs it."""
     import gan_runtime
 
     opened = gan_runtime.load(load.file, "cpu", threads)

@@ -7,13 +7,14 @@ recipes, with random weights. Target: the file is not slower.
 import argparse
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
+import workloads
 from interleave import Row, Times, interleave, machine, new_parser, publish
+from peers import in_file, in_torch
+from workloads import Workload
 
 RECIPES = ("pix2pix", "pix2pix-quick", "cyclegan", "cyclegan-quick")
-CHANNELS = 3
 
 
 def main() -> None:
@@ -23,49 +24,19 @@ def main() -> None:
     host = machine()
     del host["threads"]
     with tempfile.TemporaryDirectory() as folder:
-        rows = [
-            compare(recipe, threads, options, Path(folder))
-            for recipe in options.recipes
-            for threads in sorted({1, host["cores"]})
-        ]
+        loads = [workloads.translator(recipe, options.side, Path(folder)) for recipe in options.recipes]
+        rows = [compare(load, threads, options) for load in loads for threads in sorted({1, host["cores"]})]
     missed = [f"{row['recipe']}, {row['threads']} threads" for row in rows if float(row["x torch"]) < 1]
     publish(host, rows, missed, options)
 
 
-def compare(recipe: str, threads: int, options: argparse.Namespace, folder: Path) -> Row:
+def compare(load: Workload, threads: int, options: argparse.Namespace) -> Row:
     """The network of a recipe in both forms with this number of threads, in the same rounds."""
     import torch
 
     torch.set_num_threads(threads)
-    file, eager = both_forms(recipe, options.side, threads, folder / f"{recipe}-{threads}.onnx")
-    times = interleave({"file": file, "torch": eager}, options.rounds)
-    return _row(recipe, threads, options.side, times)
-
-
-def both_forms(name: str, side: int, threads: int, path: Path) -> tuple[Callable[[], object], Callable[[], object]]:
-    """The generator of a recipe, as an exported file and as a module, each translating one random picture."""
-    import torch
-
-    from gan_runtime.evaluation.fingerprint import source_images
-    from gan_runtime.image_to_image.translator import Translator
-    from gan_runtime.manifest import ImageAxes, ImageSize
-    from gan_trainer.export.image_to_image import Deployed
-    from gan_trainer.export.translator import KIND, translator_file
-    from gan_trainer.recipes.recipe import RECIPES as TABLE
-    from gan_trainer.systems import new_networks
-    from gan_trainer.training.system import Shapes
-
-    size = ImageSize(side, side, CHANNELS)
-    module = new_networks(TABLE[name], Shapes(size, source=size))["generator"].eval()
-    translator = Translator.open(translator_file(module, path, source=size, images=size), "cpu", threads)
-    picture = source_images(ImageAxes(side, side, CHANNELS), 1)
-    deployed = Deployed(module, KIND)
-
-    @torch.inference_mode()
-    def eager() -> object:
-        return deployed(torch.from_numpy(picture)).contiguous().numpy()
-
-    return lambda: translator(picture), eager
+    times = interleave({"file": in_file(load, threads), "torch": in_torch(load)}, options.rounds)
+    return _row(load.name, threads, options.side, times)
 
 
 def _row(recipe: str, threads: int, side: int, times: dict[str, Times]) -> Row:
