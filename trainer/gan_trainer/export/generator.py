@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from gan_runtime.errors import GanEdgeError, InputError
 from gan_runtime.evaluation.fingerprint import PIXELS, difference, first_levels, spread
-from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.generator import Generator
 from gan_runtime.images.options import PictureOptions
 from gan_runtime.images.recorded import record
@@ -27,6 +26,7 @@ from gan_trainer.export.onnx_file import EXAMPLE_ROWS, OPSETS, ExportError, chec
 from gan_trainer.export.parity import Output, batch_rows, check_parity, network_rows
 from gan_trainer.export.probe import values_and_pixels
 from gan_trainer.export.range import ValueRange
+from gan_trainer.export.write import written
 from gan_trainer.networks.stylegan2 import StyleGenerator
 from gan_trainer.training.determinism import settle_math_library
 
@@ -60,74 +60,6 @@ class Deployed(nn.Module):
         return values.float() * self.scale + self.offset
 
 
-def export(
-    module: nn.Module,
-    path: str | Path,
-    *,
-    latent_dim: int,
-    opset: int = 17,
-    classes: int = 0,
-    class_names: tuple[str, ...] = (),
-    name: str | None = None,
-    distribution: str = "normal",
-    range: tuple[float, float] | None = None,
-    clip: bool = False,
-    training: dict[str, Any] | None = None,
-    pictures: PictureOptions | None = None,
-    quality: list[dict[str, Any]] | None = None,
-) -> ModelFile:
-    """Write `module` as one self-describing ONNX file that generates the images of `module.eval()`.
-
-    Args:
-        module: latents float [n, latent_dim] or [n, latent_dim, 1, 1] (and labels int64 [n] or one-hot float
-            [n, classes] or [n, classes, 1, 1], if `classes` > 0) -> images float [n, 1 or 3, h, w]. No image may depend
-            on the others in its batch. The module is neither changed nor moved. The file always takes latents
-            [n, latent_dim] and labels int64 [n].
-        path: the file to create or replace.
-        latent_dim: values per latent.
-        opset: the version of the ONNX operator set of the file, 13 to 20. The IR version is the lowest for this opset.
-        classes: the number of classes; 0 for an unconditional generator.
-        class_names: the names of the classes; "0", "1", … if empty.
-        name: the name of the model in its manifest; the stem of `path` if None.
-        distribution: the distribution of the latents, "normal" for N(0, 1) or "uniform" for U(-1, 1).
-        range: the values of black and white in the network's output: (-1, 1) after tanh, (0, 1) after a sigmoid, or
-            (0, 255). None assumes (-1, 1), and refuses a network whose values look as if they had another range.
-        clip: clip values outside of the range. Otherwise a network with such values is refused.
-        training: any JSON object for the manifest: where the model comes from.
-        pictures: how pictures became the training images; commands decode pictures in the same way.
-        quality: any JSON objects for the manifest: what was measured of the model.
-
-    Returns:
-        The file as written.
-
-    Raises:
-        ExportError: torch cannot express the network at this opset, its values are outside of the range, it draws
-            random numbers, its images depend on each other, or the file generates other images than `module`.
-        InputError: an argument is out of range, or `module` is a generator with styles.
-        OutputError: `path` cannot be written. After any error an older file at `path` is unchanged.
-    """
-    path = Path(path)
-    check_writable(path)
-    file = generator_file(
-        module,
-        path,
-        latent_dim=latent_dim,
-        opset=opset,
-        classes=classes,
-        class_names=class_names,
-        name=name,
-        distribution=distribution,
-        range=range,
-        clip=clip,
-        training=training,
-        pictures=pictures,
-        quality=quality,
-    )
-    with atomic_write(path) as target:
-        target.write(file.content)
-    return file
-
-
 def generator_file(
     module: nn.Module,
     path: Path,
@@ -144,7 +76,36 @@ def generator_file(
     pictures: PictureOptions | None = None,
     quality: list[dict[str, Any]] | None = None,
 ) -> ModelFile:
-    """The verified file of `export`, which is not written yet."""
+    """`module` as one self-describing ONNX file that generates the images of `module.eval()`. `export` writes it.
+
+    Args:
+        module: latents float [n, latent_dim] or [n, latent_dim, 1, 1] (and labels int64 [n] or one-hot float
+            [n, classes] or [n, classes, 1, 1], if `classes` > 0) -> images float [n, 1 or 3, h, w]. No image may depend
+            on the others in its batch. The module is neither changed nor moved. The file always takes latents
+            [n, latent_dim] and labels int64 [n].
+        path: the file that `export` creates or replaces.
+        latent_dim: values per latent.
+        opset: the version of the ONNX operator set of the file, 13 to 20. The IR version is the lowest for this opset.
+        classes: the number of classes; 0 for an unconditional generator.
+        class_names: the names of the classes; "0", "1", … if empty.
+        name: the name of the model in its manifest; the stem of `path` if None.
+        distribution: the distribution of the latents, "normal" for N(0, 1) or "uniform" for U(-1, 1).
+        range: the values of black and white in the network's output: (-1, 1) after tanh, (0, 1) after a sigmoid, or
+            (0, 255). None assumes (-1, 1), and refuses a network whose values look as if they had another range.
+        clip: clip values outside of the range. Otherwise a network with such values is refused.
+        training: any JSON object for the manifest: where the model comes from.
+        pictures: how pictures became the training images; commands decode pictures in the same way.
+        quality: any JSON objects for the manifest: what was measured of the model.
+
+    Returns:
+        The file, verified.
+
+    Raises:
+        ExportError: torch cannot express the network at this opset, its values are outside of the range, it draws
+            random numbers, its images depend on each other, or the file generates other images than `module`.
+        InputError: an argument is out of range, or `module` is a generator with styles.
+        OutputError: `export` cannot write `path`. After any error an older file at `path` is unchanged.
+    """
     if isinstance(module, StyleGenerator):  # its truncation, styles and noise would be lost
         raise InputError("module: a StyleGenerator; export it with gan_trainer.export.export_styled")
     check_request(path, opset, latent_dim, classes, class_names, name or path.stem, (training, quality))
@@ -175,6 +136,9 @@ def generator_file(
     draw = network_rows(network, lambda images: [to_pixels(reference.grey(images))])
     (pixels,) = draw(generator_rows(0, FINGERPRINT_IMAGES, latents, classes))
     return fingerprinted(file, model, manifest, shapes, pixels)
+
+
+export = written("export", generator_file)
 
 
 def labels_of(classes: int, class_names: tuple[str, ...]) -> Labels | None:

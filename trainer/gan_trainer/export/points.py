@@ -6,7 +6,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from gan_runtime.evaluation.fingerprint import levels
-from gan_runtime.files import atomic_write, check_writable
 from gan_runtime.manifest import MAX_FINGERPRINT_IMAGES, Latents, Points, PointsManifest
 from gan_runtime.model_file import ModelFile
 from gan_trainer.export.generator import FLOAT_TOLERANCE, check_request, fingerprinted
@@ -15,6 +14,7 @@ from gan_trainer.export.network import frozen_copy, plain_copy
 from gan_trainer.export.onnx_file import EXAMPLE_ROWS, ExportError, finish, to_onnx
 from gan_trainer.export.parity import Output, check_parity, file_rows, network_rows
 from gan_trainer.export.range import ValueRange
+from gan_trainer.export.write import written
 from gan_trainer.training.determinism import settle_math_library
 
 ROWS = 64  # per batch when the file is compared with the network
@@ -34,15 +34,6 @@ class DeployedPoints(nn.Module):
         """The points: the network's values in [-1, 1], times the extent."""
         points: Tensor = self.network(latents).flatten(1).float() * self.extent
         return points
-
-
-def export_points(module: nn.Module, path: str | Path, **facts: Any) -> ModelFile:
-    """Write the file that `points_file` makes. Raises OutputError, too, where it cannot be written."""
-    check_writable(Path(path))
-    file = points_file(module, Path(path), **facts)
-    with atomic_write(file.path) as target:
-        target.write(file.content)
-    return file
 
 
 def points_file(
@@ -90,6 +81,9 @@ def points_file(
     check_parity(draw, file_rows(file, [OUTPUT]), blocks, [output])
     (points,) = draw(generator_rows(0, MAX_FINGERPRINT_IMAGES, latents, 0))
     return fingerprinted(file, model, manifest, {OUTPUT: size.shape}, levels(size, points))
+
+
+export_points = written("export_points", points_file)
 
 
 def _coordinates(points: object) -> int:

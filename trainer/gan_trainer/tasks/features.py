@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gan_runtime.data import Dataset
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.evaluation.features import FeatureNetwork
 from gan_runtime.evaluation.networks import ANY, find_again, find_features
@@ -46,6 +47,26 @@ def judge_unless_impossible(config: Config, make: Callable[[], J], warn: Callabl
             raise  # the user asked for evaluations
         warn(f"not evaluated: {error}")
         return None
+
+
+def opener(
+    judge: Callable[[Config, Dataset, Mapping[str, Any] | None, bool], J],
+) -> Callable[..., J | None]:
+    """`Task.open_judge` for a `judge` that is made of the run's own data: configuration, data, before, quiet."""
+
+    def open_judge(
+        config: Config,
+        dataset: Dataset,
+        data_dir: Path | None,
+        *,
+        offline: bool,
+        quiet: bool,
+        warn: Callable[[str], None] = note,
+        before: Mapping[str, Any] | None = None,
+    ) -> J | None:
+        return judge_unless_impossible(config, lambda: judge(config, dataset, before, quiet), warn)
+
+    return open_judge
 
 
 def _path(config: Config, before: Mapping[str, Any] | None, quiet: bool) -> Path:

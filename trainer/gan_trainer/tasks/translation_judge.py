@@ -1,9 +1,8 @@
 """What the networks of a translation run are measured with: held-out pictures, and the domain they become part of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,7 @@ from gan_runtime.errors import InputError
 from gan_runtime.evaluation.reference import measure_split
 from gan_runtime.evaluation.table import METRICS
 from gan_runtime.evaluation.translation import Target, TranslationScores, score_translation, translation_floors
-from gan_runtime.terminal.text import note
-from gan_trainer.tasks.features import judge_unless_impossible, open_features
+from gan_trainer.tasks.features import open_features, opener
 from gan_trainer.tasks.translating import translate, unseen
 from gan_trainer.training.config import Config
 
@@ -77,24 +75,6 @@ class Judge:
         return translation_floors(self.inputs, self.target, self.truth)
 
 
-def open_judge(
-    config: Config,
-    dataset: Dataset,
-    data_dir: Path | None,
-    *,
-    offline: bool,
-    quiet: bool,
-    warn: Callable[[str], None] = note,
-    before: Mapping[str, Any] | None = None,
-) -> Judge | None:
-    """The judge of a run; None if the run is not evaluated, or cannot be, of which `warn` is told.
-
-    Raises:
-        GanEdgeError: it cannot be, and was asked for.
-    """
-    return judge_unless_impossible(config, lambda: _judge(config, dataset, before, quiet), warn)
-
-
 def _judge(config: Config, dataset: Dataset, before: Mapping[str, Any] | None, quiet: bool) -> Judge:
     assert isinstance(dataset, Domains)
     data = config.data
@@ -110,3 +90,6 @@ def _judge(config: Config, dataset: Dataset, before: Mapping[str, Any] | None, q
         "features": {"name": network.name, "sha256": network.model.sha256},
     }
     return Judge(target, shown.inputs, shown.targets if dataset.paired else None, facts)
+
+
+open_judge = opener(_judge)

@@ -1,9 +1,8 @@
 """What the networks of a run that enlarge are measured with: squares of held-out photos."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,10 +34,9 @@ from gan_runtime.evaluation.upscaling import (
 )
 from gan_runtime.images.choice import some_in_order
 from gan_runtime.images.resample import enlarged
-from gan_runtime.terminal.text import note
 from gan_trainer.data.pixels import from_pixels, to_levels, to_pixels
 from gan_trainer.recipes.upscaling import UpscalingRecipe
-from gan_trainer.tasks.features import judge_unless_impossible, open_features
+from gan_trainer.tasks.features import open_features, opener
 from gan_trainer.training.config import Config
 
 MOST = 20  # photos of an evaluation
@@ -122,24 +120,6 @@ def enlarge(network: nn.Module, picture: Picture, config: Config) -> Picture:
         network.train(training)
 
 
-def open_judge(
-    config: Config,
-    dataset: Dataset,
-    data_dir: Path | None,
-    *,
-    offline: bool,
-    quiet: bool,
-    warn: Callable[[str], None] = note,
-    before: Mapping[str, Any] | None = None,
-) -> Judge | None:
-    """The judge of a run; None if the run is not evaluated, or cannot be, of which `warn` is told.
-
-    Raises:
-        GanEdgeError: it cannot be, and was asked for.
-    """
-    return judge_unless_impossible(config, lambda: _judge(config, dataset, before, quiet), warn)
-
-
 def _judge(config: Config, dataset: Dataset, before: Mapping[str, Any] | None, quiet: bool) -> Judge:
     recipe, photos = recipe_and_photos(config, dataset)
     rows = held_out(config, photos)
@@ -151,6 +131,9 @@ def _judge(config: Config, dataset: Dataset, before: Mapping[str, Any] | None, q
     about = {"name": data.name, "digest": data.digest, "train": data.images, "test": len(pairs)}
     features = {"name": network.name, "sha256": network.model.sha256}
     return Judge(tuple(pairs), recipe.scale, network, {"data": about, "features": features, "protocol": PROTOCOL})
+
+
+open_judge = opener(_judge)
 
 
 def held_out(config: Config, photos: Photos) -> NDArray[np.int64]:
