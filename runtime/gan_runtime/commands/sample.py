@@ -219,6 +219,7 @@ def sample(
         **outcome.report(),
         **_describe(generator),
         **(cluster.report() if cluster else {}),
+        **_compression(kind, options),
         **(shown.report() if shown else {}),
         "seconds": round(time.perf_counter() - began, 3),
     }
@@ -300,6 +301,14 @@ def _class_names(generator: "Generator", number: int | None, by_class: bool) -> 
     if names and number is not None:
         return {"class": names[number]}
     return {"classes": list(names)} if names and by_class else {}
+
+
+def _compression(kind: str, options: "Options") -> dict[str, Any]:
+    """The library that compressed the PNG files of a folder or of shards."""
+    from gan_runtime.images.deflate import library_name
+    from gan_runtime.outputs.options import JOBS
+
+    return {"compressed_by": library_name(options.compression)} if kind in JOBS else {}
 
 
 def _default_n(options: "Options", kind: str, generator: "Generator") -> int:

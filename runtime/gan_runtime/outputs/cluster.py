@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -30,7 +30,8 @@ ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1", "OPENBLAS_NUM_THREADS": "1"}  # as 
 class Cluster:
     """A Ray cluster, and what each part of a job has there.
 
-    All nodes have the same versions of gan-edge and ONNX Runtime, and see the files of the job under the same paths.
+    All nodes have the same versions of gan-edge, ONNX Runtime and zlib-ng, and see the files of the job under the same
+    paths.
 
     Attributes:
         address: host:port, or "local" for a new one on this host; "" for that of RAY_ADDRESS, or the one that runs on
@@ -100,13 +101,11 @@ class Cluster:
 
 
 def versions() -> dict[str, str]:
-    """The versions that the bytes of images depend on."""
+    """The versions that the bytes of images, and of their files, depend on."""
     found = {"gan-edge": __version__}
-    for name in ("onnxruntime", "onnxruntime-gpu"):
-        try:
-            found["onnxruntime"] = version(name)
-        except PackageNotFoundError:
-            continue
+    for name in ("onnxruntime", "onnxruntime-gpu", "zlib-ng"):
+        with suppress(PackageNotFoundError):
+            found[name.removesuffix("-gpu")] = version(name)
     return found
 
 

@@ -12,8 +12,10 @@ from gan_runtime.records import record
 
 if TYPE_CHECKING:
     from gan_runtime.outputs.cluster import Cluster
+    from gan_runtime.outputs.processes import Processes
 
 FOLDER, STDOUT = "/", "-"  # kinds of output without a suffix
+JOBS = (".tar", FOLDER)  # resumable
 WALKS = (".gif", ".webp")
 PICTURES = (STDOUT, ".png", *WALKS)
 OF_POINTS = (STDOUT, ".png", ".npy", ".npz")
@@ -30,9 +32,9 @@ BELONGS = {  # all other options apply to every kind
     "mix": (".png", STDOUT),
     "coarse": (".png", STDOUT),
     "shard_size": (".tar",),
-    "compression": (".tar", FOLDER),
-    "share": (".tar", FOLDER),
-    "cluster": (".tar", FOLDER),
+    "compression": JOBS,
+    "share": JOBS,
+    "cluster": JOBS,
 }
 FLAGS = {"share": "--shard", "cluster": "--ray"}  # of options with other names
 DEFAULT_N, DEFAULT_WALKS, DEFAULT_ROWS, DEFAULT_POINTS = 64, 16, 8, 10_000
@@ -73,8 +75,8 @@ class Options:
     """Of the PNG files in a folder or in shards: 0, none and fastest, to 9, smallest."""
     share: Share = WHOLE
     """The part of a folder or of shards that is written; other processes write the others."""
-    cluster: "Cluster | None" = None
-    """Where the parts of a folder or of shards are computed and written; in this process if None."""
+    cluster: "Cluster | Processes | None" = None
+    """Where the parts of a folder or of shards are computed and written; in threads of this process if None."""
     quiet: bool = False
     """Print no progress and no messages on stderr."""
 
