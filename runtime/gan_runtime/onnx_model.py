@@ -149,6 +149,11 @@ class OnnxModel:
         """This model, which is opened on `device` with so many threads where it is unpickled."""
         return replace(self, arguments={**self.arguments, "device": device, "threads": threads})
 
+    def with_threads(self, threads: int) -> Self:
+        """The same open model with so many threads for the images of a batch, here and where it is unpickled."""
+        arguments = {**self.arguments, **self.place, "threads": threads}
+        return replace(self, workers=Workers(threads), arguments=arguments)
+
     def run(self, outputs: list[str], feeds: dict[str, Any], n: int, chunk: int = 0) -> list[Any]:
         """The `outputs` of one run on n rows.
 

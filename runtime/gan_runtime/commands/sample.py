@@ -161,6 +161,7 @@ def sample(
 ) -> None:
     """Sample images from an exported generator with ONNX Runtime."""
     from gan_runtime.commands.cluster_option import cluster_of
+    from gan_runtime.commands.local_processes import divided
     from gan_runtime.commands.open_model import open_generator
     from gan_runtime.commands.style_options import check_style_options, check_styled, parse_mix, style_report
     from gan_runtime.outputs import STDOUT, Options, check_options, check_output, kind_of, write_output
@@ -204,7 +205,8 @@ def sample(
     if shown and reconstruct:
         outcome = write_reconstruction(output, shown.pictures, source, options)
     else:
-        outcome = write_output(output, source, options)
+        with divided(source, kind, options) as (source, options):
+            outcome = write_output(output, source, options)
     report = {
         "output": output,
         "n": count,
@@ -218,7 +220,7 @@ def sample(
         **style_report(source, styling),
         **outcome.report(),
         **_describe(generator),
-        **(cluster.report() if cluster else {}),
+        **(options.cluster.report() if options.cluster else {}),
         **_compression(kind, options),
         **(shown.report() if shown else {}),
         "seconds": round(time.perf_counter() - began, 3),

@@ -1,0 +1,111 @@
+"""Which jobs are divided among processes, and how parts are handed out."""
+
+import pickle
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gan_runtime import Generator
+from gan_runtime.commands import local_processes
+from gan_runtime.commands.local_processes import LEAST, pays
+from gan_runtime.errors import InputError
+from gan_runtime.outputs import Options
+from gan_runtime.outputs.processes import Processes, started
+from gan_runtime.outputs.sampled import SampledImages, draw
+from gan_runtime.outputs.share import Share, share_of
+from gan_runtime.outputs.worker import _answer
+
+
+@pytest.fixture(scope="module")
+def generator(conditional_model: Path) -> Generator:
+    return Generator.load(conditional_model, "cpu", 2)
+
+
+def many(generator: Generator, n: int = 100_000) -> SampledImages:
+    return draw(generator, n)
+
+
+def test_many_small_images_in_shards_are_divided(generator: Generator) -> None:
+    assert pays(many(generator), ".tar", Options())
+
+
+@pytest.mark.parametrize(
+    ("n", "options"),
+    [
+        (LEAST - 1, Options(shard_size=1000)),
+        (100_000, Options(shard_size=50_001, share=Share(1, 2))),
+        (100_000, Options(share=Share(2, 4))),
+        (100_000, Options(shard_size=40_000)),
+        (100_000, Options(cluster=Processes([]))),
+    ],
+    ids=["few images", "one shard", "few images in the share", "three shards for two", "on a cluster"],
+)
+def test_others_are_not(n: int, options: Options, generator: Generator) -> None:
+    assert not pays(many(generator, n), ".tar", options)
+
+
+def test_neither_folders_nor_threads_that_are_alone_nor_other_devices(generator: Generator) -> None:
+    assert not pays(many(generator), "/", Options())
+    assert not pays(many(generator.with_threads(1)), ".tar", Options())
+    chosen = replace(generator, arguments={**generator.arguments, "providers": ("CPUExecutionProvider",)})
+    assert not pays(many(chosen), ".tar", Options())
+    elsewhere = replace(generator, session=replace(generator.session, device="cuda"))
+    assert not pays(many(elsewhere), ".tar", Options())
+
+
+def test_neither_large_images_nor_large_networks_nor_files_that_are_gone(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert generator.manifest
+    large = replace(generator, manifest=replace(generator.manifest, flops=10**9))
+    assert not pays(many(large), ".tar", Options())
+    gone = replace(generator, model=replace(generator.model, path=Path("/dev/fd/none")))
+    assert not pays(many(gone), ".tar", Options())
+    monkeypatch.setattr(local_processes, "MOST_VALUES", 28 * 28 - 1)
+    assert not pays(many(generator), ".tar", Options())
+
+
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    with started(2, quiet=True) as found:
+        assert found
+        yield found
+
+
+def test_each_part_is_done_once(processes: Processes) -> None:
+    found = dict[int, int]()
+    for part, result in processes.map(sum, range(100), 7):
+        assert result == sum(part)
+        found |= dict.fromkeys(part, result)
+    assert sorted(found) == list(range(100))
+    assert list(Processes([]).map(sum, [])) == []
+
+
+def test_an_error_of_a_part_is_that_of_the_job(processes: Processes) -> None:
+    with pytest.raises(InputError, match=r"--shard '[abcd]': give k/N"):
+        list(processes.map(share_of, "abcd"))
+    done, error = pickle.loads(pickle.dumps(_answer(share_of, "a")))
+    assert (done, type(error)) == (False, InputError)
+    assert "Traceback" in error.__notes__[0]
+
+
+def test_they_end_with_the_block() -> None:
+    with started(3) as processes:
+        assert processes
+        assert processes.report() == {"processes": 3}
+        next(processes.map(sum, range(100), 1))
+    assert [other.returncode for other in processes.others] != [None, None]
+
+
+def test_programs_that_are_frozen_start_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **settings: Any) -> None:
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with started(2) as processes:
+        assert processes is None
