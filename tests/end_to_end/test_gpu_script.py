@@ -56,8 +56,9 @@ def test_differences_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         found = parity.difference(here, there)
         assert found == apart
         assert parity.agrees(found, here) == same
-    np.savez(tmp_path / "a.npz", **{"0": images, "1": latents})
-    np.savez(tmp_path / "b.npz", **{"0": images + 2, "1": latents})
+    threads = {f"{number} {arm.THREADS} threads": np.zeros(()) for number in range(2)}
+    np.savez(tmp_path / "a.npz", **{"0": images, "1": latents}, **threads)
+    np.savez(tmp_path / "b.npz", **{"0": images + 2, "1": latents}, **threads)
     rows, missed = arm.compare(["x.onnx", "y.onnx"], tmp_path / "a.npz", tmp_path / "b.npz")
     assert [row["differ by"] for row in rows] == ["2 grey levels", "nothing"]
     assert len(missed) == 1
