@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from helpers import Result
 
+from gan_runtime.errors import InputError
+from gan_trainer.api.settings_file import read_settings
 from gan_trainer.training.threads import choose_threads, fewer_threads
 
 Call = Callable[..., Result]
@@ -69,6 +71,14 @@ def test_auto_is_the_word_for_the_default(call: Call, monkeypatch: pytest.Monkey
     ended = call("gan-train", "--resume", "runs/run", "--images", 96, "--threads", "auto")
     assert (ended.code, threads()) == (0, 2)
     assert "threads: 2 instead of 3" in ended.err
+
+
+def test_auto_in_a_file_of_settings_is_chosen_anew() -> None:
+    Path("run.toml").write_text('data = "digits"\nthreads = "auto"\n')
+    assert read_settings(Path("run.toml")) == {"data": "digits"}
+    Path("run.toml").write_text('threads = "many"\n')
+    with pytest.raises(InputError, match="threads 'many': must be a whole number"):
+        read_settings(Path("run.toml"))
 
 
 def test_other_words_are_refused(call: Call) -> None:

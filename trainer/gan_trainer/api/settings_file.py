@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_runtime.errors import InputError
-from gan_trainer.recipes.checks import RUN_BOUNDS, check_value
+from gan_trainer.recipes.checks import AUTO, RUN_BOUNDS, check_value
 from gan_trainer.recipes.recipe import changeable
 from gan_trainer.recipes.words import python_names
 
@@ -57,6 +57,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     if "recipe_name" in document:
         return _of_run(document, path)
     kinds = _kinds()
+    if document.get("threads") == AUTO:  # what is not given is chosen
+        del document["threads"]
     for key, value in document.items():
         if key not in kinds:
             near = get_close_matches(key, kinds, 1)
