@@ -208,23 +208,12 @@ def sample(
         with divided(source, kind, options) as (source, options):
             outcome = write_output(output, source, options)
     report = {
-        "output": output,
-        "n": count,
-        "seed": seed if drawn.n is None else None,
-        **({} if shard is None else {"shard": shard}),
-        "start": start if drawn.n is None else None,
-        "label": number,
-        **({} if drawn.labels is None else {"labels": latents}),
-        **_class_names(generator, number, by_class),
-        "by_class": by_class,
-        **style_report(source, styling),
-        **outcome.report(),
-        **_describe(generator),
-        **(options.cluster.report() if options.cluster else {}),
-        **_compression(kind, options),
-        **(shown.report() if shown else {}),
+        "output": output, "n": count, **_asked_for(drawn, seed, start, shard, number, latents),
+        **_class_names(generator, number, by_class), "by_class": by_class, **style_report(source, styling),
+        **outcome.report(), **_describe(generator), **(options.cluster.report() if options.cluster else {}),
+        **_compression(kind, options), **(shown.report() if shown else {}),
         "seconds": round(time.perf_counter() - began, 3),
-    }
+    }  # fmt: skip
     if output != STDOUT:
         print_result(outcome.name or output, report if as_json else None)
 
@@ -295,6 +284,19 @@ def _usable(
         unused = f"those in {path} are not used, because {generator.model.path} is unconditional"
         note(f"labels: {f'read from {path}; --label overrides them' if generator.classes else unused}")
     return labels if generator.classes else None
+
+
+def _asked_for(
+    drawn: Rows, seed: int, start: int, shard: str | None, number: int | None, path: str | None
+) -> dict[str, Any]:
+    """The entries of the report on what was drawn: seed and start, or rows and perhaps labels of the file at `path`."""
+    return {
+        "seed": seed if drawn.n is None else None,
+        **({} if shard is None else {"shard": shard}),
+        "start": start if drawn.n is None else None,
+        "label": number,
+        **({} if drawn.labels is None else {"labels": path}),
+    }
 
 
 def _class_names(generator: "Generator", number: int | None, by_class: bool) -> dict[str, Any]:

@@ -112,30 +112,24 @@ def evaluate_translators(
     test = _test({name: translator.manifest for name, translator in translators.items()}, asked)
     size, share = test.size, test.share
     domains = _domains(test, asked, like)
-    for name, translator in () if asked.quiet or domains.held_out else translators.items():
-        if reason := _may_have_seen(translator.manifest, asked):
-            note(f"{name}: may have been trained on pictures that are measured: {reason}")
+    if not (asked.quiet or domains.held_out):
+        _tell_what_was_seen(translators, asked)
     parts = split_domains(domains, share)
     real = split_domains(domains, share or SHARE)  # without held-out images there would be no floor
     shown = _shown(asked, parts, real, size, like)
-    network = FeatureNetwork.load(
-        find_features(asked.data, asked.features, quiet=asked.quiet), asked.device, asked.threads
-    )
-    network = network.at(size)
-    network.check_size(size, domains.name)
+    network = _features(domains, size, asked)
     rows = real.train.images
     features = measure_split(domains.target, network, asked.quiet).features[rows]
     target = Target(network, features, shown.targets)
     floors = translation_floors(shown.inputs, target, shown.truth)
-    results, drawn = {}, [shown.inputs]
-    for name, translator in translators.items():
-        results[name], outputs = _measure(translator, shown, target, asked.quiet)
-        results[name]["problems"] = problems(results[name], floors)
-        drawn.append(outputs)
-        for problem in results[name]["problems"]:
+    measured = {name: _measure(translator, shown, target, asked.quiet) for name, translator in translators.items()}
+    results = {name: result | {"problems": problems(result, floors)} for name, (result, _) in measured.items()}
+    for name, result in results.items():
+        for problem in result["problems"]:
             note(f"{name}: {problem}")
     if picture is not None:
-        _draw(picture, [*drawn, *([] if shown.truth is None else [shown.truth])])
+        outputs = [output for _, output in measured.values()]
+        _draw(picture, [shown.inputs, *outputs, *([] if shown.truth is None else [shown.truth])])
     return {
         "data": {"name": domains.name, "digest": domains.digest, "train": len(rows), "test": len(shown.inputs)}
         | ({} if domains.held_out else {"hold_out": share}),
@@ -230,6 +224,19 @@ def _domains(test: Test, asked: Asked, like: PictureOptions) -> Domains:
             "of the training alone, or translate all with --hold-out 0"
         )
     return domains_of(inputs, targets, test.paired and partners)
+
+
+def _tell_what_was_seen(translators: Mapping[str, Translator], asked: Asked) -> None:
+    for name, translator in translators.items():
+        if reason := _may_have_seen(translator.manifest, asked):
+            note(f"{name}: may have been trained on pictures that are measured: {reason}")
+
+
+def _features(domains: Domains, size: ImageSize, asked: Asked) -> FeatureNetwork:
+    path = find_features(asked.data, asked.features, quiet=asked.quiet)
+    network = FeatureNetwork.load(path, asked.device, asked.threads).at(size)
+    network.check_size(size, domains.name)
+    return network
 
 
 def _may_have_seen(manifest: TranslateManifest, asked: Asked) -> str:

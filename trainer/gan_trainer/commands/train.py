@@ -47,6 +47,7 @@ from gan_trainer.training.distributed.launch import follows
 
 if TYPE_CHECKING:
     from gan_trainer.api.start import Ended
+    from gan_trainer.training.distributed.processes import Processes
     from gan_trainer.training.loop import Outcome
 
 CHANGED_BY_RESUME = ("images", "device", "threads", "compile")
@@ -188,7 +189,6 @@ def train(
     from gan_trainer.training.distributed.joining import joined
     from gan_trainer.training.distributed.processes import EndedElsewhere
     from gan_trainer.training.stop import StopRequest
-    from gan_trainer.training.threads import choose_threads
 
     if follows():
         sys.stderr = sys.__stderr__  # from here on, errors may be those of one process
@@ -202,10 +202,7 @@ def train(
             stop = StopRequest()
             call = Call(data_dir, offline, tensorboard, profile, printed, (), stop, processes)
             if resume is not None:
-                given = _given_with_resume(context)
-                if "threads" in given and threads is None:  # as for a new run
-                    given["threads"] = choose_threads() if processes.alone else processes.threads
-                ended = resume_run(resume, runs_dir, call, **{name: given.get(name) for name in CHANGED_BY_RESUME})
+                ended = resume_run(resume, runs_dir, call, **_changes(context, processes))
             elif data is None:
                 raise InputError("name a data set to train on (mnist), or a run to go on with: --resume runs/<name>")
             else:
@@ -287,6 +284,16 @@ def _verdict(ended: "Ended") -> str:
 
     best = task_of(ended.run.config()).best
     return best.stalled if ended.outcome.verdict == "patience" and best else "the generator repeats itself"
+
+
+def _changes(context: typer.Context, processes: "Processes") -> dict[str, Any]:
+    """What --resume changes of a run; None where it stays as it is."""
+    from gan_trainer.training.threads import choose_threads
+
+    given = _given_with_resume(context)
+    if "threads" in given and given["threads"] is None:  # as for a new run
+        given["threads"] = choose_threads() if processes.alone else processes.threads
+    return {name: given.get(name) for name in CHANGED_BY_RESUME}
 
 
 def _given_with_resume(context: typer.Context) -> dict[str, Any]:
