@@ -1,20 +1,22 @@
 """Write shards: tar files in the layout of WebDataset, with a fixed number of images each."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from gan_runtime.files import atomic_write, check_writable, remove_leftovers_of
 from gan_runtime.outputs import resume
 from gan_runtime.outputs.folder import RECORD
-from gan_runtime.outputs.names import Names, file_names
+from gan_runtime.outputs.names import SUFFIX, Names, file_names
 from gan_runtime.outputs.options import Options, Outcome
 from gan_runtime.outputs.pipeline import Encode, Images, batches, png_encoder
 from gan_runtime.outputs.source import Source
-from gan_runtime.outputs.whole import BLOCK, is_png, next_member, tar_end, tar_header
+from gan_runtime.outputs.tar import next_member, tar_end, tar_members
+from gan_runtime.outputs.whole import is_png
 from gan_runtime.terminal.progress import progress
 
 
@@ -146,22 +148,18 @@ def _write_shard(
     end = first + count
     while first < end:
         batch = next(images)
-        labels = source.labels(first, len(batch))
-        for i, png in enumerate(encode(batch)):
-            name = names[first + i]
-            file.write(_entry(name, png))
-            if labels is not None:
-                file.write(_entry(_label_name(name), b"%d" % labels[i]))
+        own, labels = [names[image] for image in range(first, first + len(batch))], source.labels(first, len(batch))
+        members: Iterable[tuple[str, bytes]] = zip(own, encode(batch), strict=True)
+        if labels is not None:
+            texts = zip(map(_label_name, own), (b"%d" % label for label in labels), strict=True)
+            members = chain.from_iterable(zip(members, texts, strict=True))
+        file.write(tar_members(*zip(*members, strict=True)))
         first += len(batch)
     file.write(tar_end(file.tell()))
 
 
-def _entry(name: str, content: bytes) -> bytes:
-    return tar_header(name, len(content)) + content + bytes(-len(content) % BLOCK)
-
-
 def _label_name(name: str) -> str:
-    return f"{Path(name).stem}.cls"
+    return f"{name.removesuffix(SUFFIX)}.cls"
 
 
 def _images_in(numbers: Collection[int], n: int, size: int) -> int:
