@@ -46,20 +46,14 @@ def encode(
     version: Version = False,
 ) -> None:
     """Compute the latents of images with the encoder of a BiGAN or VAE, and write them to a .npz file."""
-    from gan_runtime.data.named import check_output_is_new, how_decoded, load_images
-    from gan_runtime.errors import InputError
-    from gan_runtime.files import check_writable
+    from gan_runtime.data.named import how_decoded, load_images
     from gan_runtime.images.recorded import pictures_for
     from gan_runtime.onnx_runtime import import_onnxruntime
     from gan_runtime.outputs.encoded import encode_images
 
     began = time.perf_counter()
     *sources, output = files
-    path = Path(output)
-    if path.suffix.lower() != ".npz" or not sources:
-        raise InputError(f"{output}: name the images and then the .npz file to write: gan-encode a.png b.png out.npz")
-    check_output_is_new(sources, output)
-    check_writable(path)
+    path = _checked(output, sources)
     encoder = _open_encoder(model, device, threads, quiet)
     given = {"background": background, "levels": levels, "max_pixels": max_pixels, "follow_links": follow_links}
     like = pictures_for([encoder.model], given, (lambda remark: None) if quiet else note)
@@ -87,6 +81,20 @@ def encode(
 def encode_main() -> None:
     """Entry point of gan-encode."""
     run(encode, "gan-encode")
+
+
+def _checked(output: str, sources: list[str]) -> Path:
+    """The file to write, which is none of the sources. Raises InputError, OutputError if it cannot be written."""
+    from gan_runtime.data.named import check_output_is_new
+    from gan_runtime.errors import InputError
+    from gan_runtime.files import check_writable
+
+    path = Path(output)
+    if path.suffix.lower() != ".npz" or not sources:
+        raise InputError(f"{output}: name the images and then the .npz file to write: gan-encode a.png b.png out.npz")
+    check_output_is_new(sources, output)
+    check_writable(path)
+    return path
 
 
 def _open_encoder(model: str | None, device: str, threads: int | None, quiet: bool) -> "Encoder":
