@@ -9,9 +9,9 @@ from gan_runtime.outputs import Options
 from gan_runtime.outputs.sampled import SampledImages
 
 # Threads that encode small images wait for Python's lock, which each call of deflate gives up and takes again: 200,000
-# digits of an MLP took two threads 5.5 s, and 1.4 of the two processors, two processes 4.4 s (AMD EPYC). Networks that
-# compute longer, or larger images, take as long in threads, and less memory: 5 % more for the convolutions of the
-# shipped digits, none for images of 64x64 in colour. Folders gain nothing: the file system takes most of their time.
+# digits of an MLP take two threads 5.6 s, two processes 4.6 s (benchmarks/throughput.py). Where the network computes
+# longer, or images are larger, threads take about as long, and less memory: 5 % more time for a generator of digits by
+# convolutions, none for 64x64 in colour. Folders gain nothing: the file system takes most of their time.
 LEAST = 30_000  # images: what the processes save is more than their start takes
 MOST_VALUES = 32 * 32 * 3  # of an image
 MOST_FLOPS = 20_000_000  # for an image, as far as the file says how many they are
