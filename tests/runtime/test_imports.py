@@ -11,6 +11,7 @@ from translators import translator
 from upscalers import upscaler
 
 NEVER = {"tarfile", "csv", "rich", "gan_runtime.foreign", "gan_runtime.outputs.cluster", "ray"}
+NEVER |= {"zlib_ng", "gan_runtime.images.deflate", "gan_runtime.outputs.processes"}
 LARGE = {"concurrent.futures", "gan_runtime.outputs.folder", "gan_runtime.transform.folder"}
 OF_FOLDERS = {"gan_runtime.data.decoded", "gan_runtime.data.cache", "gan_runtime.data.pictures"}
 

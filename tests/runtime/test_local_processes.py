@@ -57,7 +57,7 @@ def test_neither_folders_nor_threads_that_are_alone_nor_other_devices(generator:
     assert not pays(many(elsewhere), ".tar", Options())
 
 
-def test_neither_large_images_nor_large_networks_nor_files_that_are_gone(
+def test_neither_large_images_nor_large_networks_nor_files_that_are_gone_nor_without_memory(
     generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert generator.manifest
@@ -65,6 +65,10 @@ def test_neither_large_images_nor_large_networks_nor_files_that_are_gone(
     assert not pays(many(large), ".tar", Options())
     gone = replace(generator, model=replace(generator.model, path=Path("/dev/fd/none")))
     assert not pays(many(gone), ".tar", Options())
+    monkeypatch.setattr(local_processes, "available_memory", lambda: 2**29)
+    assert not pays(many(generator), ".tar", Options())
+    monkeypatch.setattr(local_processes, "available_memory", lambda: 2**30)
+    assert pays(many(generator), ".tar", Options())
     monkeypatch.setattr(local_processes, "MOST_VALUES", 28 * 28 - 1)
     assert not pays(many(generator), ".tar", Options())
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from gan_runtime.devices.memory import available_memory
 from gan_runtime.outputs import Options
 from gan_runtime.outputs.sampled import SampledImages
 
@@ -15,6 +16,8 @@ from gan_runtime.outputs.sampled import SampledImages
 LEAST = 30_000  # images: what the processes save is more than their start takes
 MOST_VALUES = 32 * 32 * 3  # of an image
 MOST_FLOPS = 20_000_000  # for an image, as far as the file says how many they are
+PROCESS = 2**27  # bytes that a process needs beside two copies of the model
+MEMORY = 0.5  # of what is free, which all processes may need
 EVEN = 0.85  # of the time of all processes, in which they have shards to write
 
 
@@ -45,4 +48,5 @@ def pays(source: SampledImages, kind: str, options: Options) -> bool:
         and math.prod(generator.image_shape) <= MOST_VALUES
         and (generator.manifest is None or generator.manifest.flops <= MOST_FLOPS)
         and source.path.is_file()  # which the other processes open
+        and threads * (PROCESS + 2 * source.path.stat().st_size) <= MEMORY * (available_memory() or math.inf)
     )

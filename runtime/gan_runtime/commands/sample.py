@@ -309,10 +309,13 @@ def _class_names(generator: "Generator", number: int | None, by_class: bool) -> 
 
 def _compression(kind: str, options: "Options") -> dict[str, Any]:
     """The library that compressed the PNG files of a folder or of shards."""
-    from gan_runtime.images.deflate import library_name
     from gan_runtime.outputs.options import JOBS
 
-    return {"compressed_by": library_name(options.compression)} if kind in JOBS else {}
+    if kind not in JOBS:
+        return {}
+    from gan_runtime.images.deflate import library_name
+
+    return {"compressed_by": library_name(options.compression)}
 
 
 def _default_n(options: "Options", kind: str, generator: "Generator") -> int:

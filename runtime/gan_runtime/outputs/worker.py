@@ -49,7 +49,10 @@ def _receive(file: BinaryIO, received: "SimpleQueue[Any]") -> None:
             received.put(pickle.load(file))
     except (EOFError, OSError, pickle.UnpicklingError):
         received.put(None)
-        interrupt_main(signal.SIGTERM)
+        if sys.platform == "win32":
+            interrupt_main(signal.SIGTERM)
+        else:  # wakes the main thread where it waits
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _own_stdout() -> BinaryIO:
