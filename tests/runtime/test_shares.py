@@ -54,6 +54,11 @@ def test_other_texts_are_no_shares(text: str) -> None:
         share_of(text)
 
 
+def test_none_of_no_parts_is_suggested() -> None:
+    with pytest.raises(InputError, match="--shard '1/0': give k/N, part k of N parts, such as 1/4 to 4/4"):
+        share_of("1/0")
+
+
 @BOTH
 def test_the_union_of_all_parts_is_the_whole_byte_for_byte(
     output: str, drawn: SampledImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -44,6 +44,6 @@ def of_all_shares(path: Path) -> list[Path]:
 def share_of(text: str) -> Share:
     """The share that "k/N" names. Raises InputError if there is none."""
     found = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", text, re.ASCII)
-    if not found:
+    if not found or not int(found[2]):
         raise InputError(f"--shard {text!r:.40}: give k/N, part k of N parts, such as 1/4 to 4/4")
     return Share(int(found[1]), int(found[2]))
