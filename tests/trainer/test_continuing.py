@@ -112,6 +112,8 @@ def test_a_longer_run_is_evaluated_if_it_was_too_short_for_it(
 
 def test_threads_and_device_may_change(call: Call) -> None:
     assert call(*TRAIN, "--name", "r").code == 0
+    too_long = call("gan-train", "--resume", "runs/r", "--images", 10**13)
+    assert too_long.refused("error: --images 10000000000000: must be in [1, 1,000,000,000,000]")
     done = call("gan-train", "--resume", "runs/r", "--images", 128, "--threads", 2, "--device", "cpu")
     torch.set_num_threads(1)
     assert done.code == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_runtime.errors import GanEdgeError, InputError
+from gan_trainer.recipes.checks import changed
 from gan_trainer.recipes.recipe import RECIPES, Recipe
 from gan_trainer.runs.folder import CHECKPOINTS, open_run
 from gan_trainer.runs.settings import choose_evaluation
@@ -82,7 +83,7 @@ def resumed_config(
     if images is not None and images <= seen:
         raise InputError(f"--images {images}: the run has already seen {seen:,} images; give a larger number")
     recipe = config.recipe if images is None else _of_length(config, images)
-    changed = replace(
+    resumed = replace(
         config,
         recipe=recipe,
         device=device or config.device,
@@ -91,14 +92,14 @@ def resumed_config(
         compile=config.compile if compile is None else compile,
     )
     before, now = (
-        {"images": c.recipe.images} | {name: getattr(c, name) for name in CHANGEABLE} for c in (config, changed)
+        {"images": c.recipe.images} | {name: getattr(c, name) for name in CHANGEABLE} for c in (config, resumed)
     )
     changes = [
         {"after": seen, "field": name, "old": before[name], "new": now[name]}
         for name in now
         if now[name] != before[name]
     ]
-    return replace(changed, history=(*config.history, *changes))
+    return replace(resumed, history=(*config.history, *changes))
 
 
 def describe_changes(before: Config, now: Config) -> list[str]:
@@ -131,7 +132,7 @@ def _shown(value: Any) -> str:
 
 def _of_length(config: Config, images: int) -> Recipe:
     """The recipe with another length. Evaluations are enabled if only the old length was too short for them."""
-    recipe = replace(config.recipe, images=images)
+    recipe = changed(config.recipe, {"images": images})
     if recipe.eval_every or "eval_every" in config.asked or config.recipe_name not in RECIPES:
         return recipe
     usual = replace(recipe, eval_every=RECIPES[config.recipe_name].eval_every)
