@@ -10,7 +10,7 @@ import typer
 from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import DataDir, Json, Offline, Version
 from gan_runtime.terminal.text import note
-from gan_trainer.commands.flags import RUNS_DIR, RUNS_HELP
+from gan_trainer.commands.flags import RUNS_DIR, RunsDir
 from gan_trainer.commands.requirements import require
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def export(
     ] = None,
     data_dir: DataDir = None,
     offline: Offline = False,
-    runs_dir: Annotated[Path, typer.Option(help=RUNS_HELP)] = RUNS_DIR,
+    runs_dir: RunsDir = RUNS_DIR,
     as_json: Json = False,
     version: Version = False,
 ) -> None:

@@ -20,6 +20,7 @@ USUAL = "quick"  # the recipe that is trained unless another is given
 RUNS_DIR = Path("runs")
 RUNS_HELP = "Folder of the runs."
 
+RunsDir = Annotated[Path, typer.Option(help=RUNS_HELP)]
 HoldOut = Annotated[
     float | None,
     typer.Option(

@@ -10,7 +10,7 @@ from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.flags import Json, Quiet, Threads, Version
 from gan_runtime.terminal.picture_flags import FollowLinks, Force, MaxPixels, OwnBackground, OwnLevels
 from gan_runtime.terminal.text import note
-from gan_trainer.commands.flags import RUNS_DIR, RUNS_HELP
+from gan_trainer.commands.flags import RUNS_DIR, RunsDir
 from gan_trainer.commands.requirements import require
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def project(
     max_pixels: MaxPixels = None,
     follow_links: FollowLinks = False,
     force: Force = False,
-    runs_dir: Annotated[Path, typer.Option(help=RUNS_HELP)] = RUNS_DIR,
+    runs_dir: RunsDir = RUNS_DIR,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Threads = None,
     quiet: Quiet = False,

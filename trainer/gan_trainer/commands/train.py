@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from gan_runtime.errors import InputError
 from gan_runtime.terminal.commandline import print_result, run
 from gan_runtime.terminal.exit_codes import COLLAPSED, FAILURE
-from gan_runtime.terminal.flags import AUTO, DataDir, Json, Offline, Quiet, Version
+from gan_runtime.terminal.flags import AUTO, DataDir, Json, Offline, Quiet, Version, option
 from gan_runtime.terminal.help import GENERAL
 from gan_runtime.terminal.picture_flags import (
     Background,
@@ -64,8 +64,8 @@ ALLOWED_WITH_RESUME = {
 }
 
 
-def _option(group: str, text: str, *names: str, default: str | bool = False, **settings: Any) -> Any:
-    return typer.Option(*names, help=text, show_default=default, rich_help_panel=group, **settings)
+def _option(group: str, text: str, *names: str, **settings: Any) -> Any:
+    return option(text, *names, group=group, **settings)
 
 
 def _shown(name: str) -> Any:
