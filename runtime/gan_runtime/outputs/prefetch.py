@@ -38,8 +38,8 @@ def prefetch(source: Iterator[T], ahead: int = 2, stop: Callable[[], None] = lam
             offer("end")
 
     thread = threading.Thread(target=produce, name="prefetch", daemon=True)
-    thread.start()
     try:
+        thread.start()  # a signal may end the program while this waits for the thread
         while True:
             kind, value = waiting.get()
             if kind == "end":
@@ -55,4 +55,5 @@ def prefetch(source: Iterator[T], ahead: int = 2, stop: Callable[[], None] = lam
         with suppress(Empty):
             while True:
                 waiting.get_nowait()
-        thread.join()
+        with suppress(RuntimeError):  # it was not started
+            thread.join()

@@ -87,6 +87,8 @@ def run_app(app: typer.Typer, name: str) -> int:
     except (KeyboardInterrupt, click.Abort) as error:
         note("; ".join((f"{name}: interrupted", *error.args)))
         return INTERRUPTED
+    except SystemExit as error:  # of a signal: no teardown either, which aborts if a thread still runs ONNX Runtime
+        return int(error.code or 0)
     return FAILURE
 
 
