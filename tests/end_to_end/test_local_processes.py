@@ -22,7 +22,7 @@ from gan_runtime.outputs import processes
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 START = "import gan_runtime.commands.local_processes as l; l.LEAST = 1"
 SAMPLE = [sys.executable, "-c", f"{START}; from gan_runtime.commands.sample import sample_main; sample_main()"]
-JOB = ["out.tar", "--n", "8000", "--shard-size", "500", "--device", "cpu"]
+JOB = ["out.tar", "--n", "16000", "--shard-size", "500", "--device", "cpu"]
 FEW = ["out.tar", "--n", "80", "--shard-size", "10", "--device", "cpu"]
 Call = Callable[..., Result]
 
