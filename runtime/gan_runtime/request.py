@@ -34,6 +34,16 @@ class SampleRequest:
     noise_of: Sequence[int] | None = None
     """Of each sample, the index of the image of `seed` that has its noise; None for the noise in the file."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: a label or truncation of all samples once, not n times."""
+        return {name: value[:1] if _is_one(value) else value for name, value in vars(self).items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        n = state["n"]
+        for name, value in state.items():
+            alone = isinstance(value, np.ndarray) and len(value) == 1
+            vars(self)[name] = np.broadcast_to(value, (n, *value.shape[1:])) if alone else value
+
     def latents(self, first: int, count: int) -> NDArray[np.float32]:
         """Latents of `count` samples from the one at `first` on, float32 [count, dim]."""
         if self.own_latents is not None:
@@ -81,3 +91,8 @@ class SampleRequest:
 def pad(rows: NDArray[Any], size: int) -> NDArray[Any]:
     """Repeat the last of `rows` up to `size` rows."""
     return np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)])
+
+
+def _is_one(value: object) -> bool:
+    """Whether it is an array of one row that is repeated without being copied."""
+    return isinstance(value, np.ndarray) and value.strides[0] == 0

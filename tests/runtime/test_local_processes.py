@@ -2,11 +2,13 @@
 
 import pickle
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gan_runtime import Generator
@@ -57,6 +59,11 @@ def test_neither_folders_nor_threads_that_are_alone_nor_other_devices(generator:
     assert not pays(many(elsewhere), ".tar", Options())
 
 
+def test_latents_that_are_given_are_not_copied_to_other_processes(generator: Generator) -> None:
+    latents = np.zeros((100_000, generator.signature.latents.dim), np.float32)
+    assert not pays(draw(generator, len(latents), latents=latents), ".tar", Options())
+
+
 def test_neither_large_images_nor_large_networks_nor_files_that_are_gone_nor_without_memory(
     generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +102,15 @@ def test_an_error_of_a_part_is_that_of_the_job(processes: Processes) -> None:
     done, error = pickle.loads(pickle.dumps(_answer(share_of, "a")))
     assert (done, type(error)) == (False, InputError)
     assert "Traceback" in error.__notes__[0]
+
+
+def test_the_part_of_a_process_whose_answer_cannot_be_read_is_done_by_another() -> None:
+    waits = "import sys; print('no pickle', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", waits]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        found = Processes([other], quiet=True).map(sum, range(1000))
+        assert sum(result for _, result in found) == sum(range(1000))
+        assert other.returncode == 0
 
 
 def test_they_end_with_the_block() -> None:

@@ -73,6 +73,14 @@ def test_pickling_keeps_how_a_model_was_opened(generator: gan_runtime.Generator,
     assert pickle.loads(pickle.dumps(network)) == network
 
 
+def test_a_label_of_all_images_is_pickled_once(generator: gan_runtime.Generator) -> None:
+    pickled = pickle.dumps(generator.request(100_000, seed=3, labels=2))
+    assert len(pickled) < 2000
+    again = pickle.loads(pickled)
+    assert set(again.labels(99_000, 1000)) == {2}
+    np.testing.assert_array_equal(again.latents(500, 2), generator.request(502, seed=3).latents(500, 2))
+
+
 def test_pickling_refuses_what_cannot_be_opened_again(conditional_model: Path, tmp_path: Path) -> None:
     with pytest.raises(gan_runtime.InputError, match="<bytes>: no such file, and a model is pickled as its path"):
         pickle.dumps(gan_runtime.load(conditional_model.read_bytes(), "cpu"))

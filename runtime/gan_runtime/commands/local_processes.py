@@ -41,6 +41,8 @@ def pays(source: SampledImages, kind: str, options: Options) -> bool:
     generator, threads = source.generator, source.threads
     if kind != ".tar" or options.cluster or threads == 1 or generator.arguments["providers"] or not generator.on_cpu:
         return False
+    if source.is_given:  # each process would have its own copy of the latents, which may be most of the memory
+        return False
     shards = len(options.share.part(-(-source.n // options.shard_size)))
     return (
         shards >= EVEN * threads * -(-shards // threads) > 0

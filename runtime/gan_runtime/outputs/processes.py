@@ -155,6 +155,8 @@ def _hand_out(other: "subprocess.Popen[bytes]", work: bytes, parts: "deque[Any]"
     except Exception:  # it was killed, could not begin, or answers what cannot be understood
         if part is not None:
             parts.appendleft(part)
+        with suppress(OSError):
+            questions.close()  # with which it ends if it still runs
         ended.put(other.wait())
 
 
