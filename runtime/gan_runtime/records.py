@@ -19,8 +19,8 @@ else:
         assert frozen
 
         def define(kind: type) -> type:
-            for name, method in _METHODS.items():
-                setattr(kind, name, method)
+            for name in _METHODS.keys() - vars(kind):  # its own stay
+                setattr(kind, name, _METHODS[name])
             inherited = [vars(base)[_PARAMETERS] for base in kind.__mro__[1:] if _PARAMETERS in vars(base)]
             for parameters in inherited:
                 parameters.frozen = False  # else `dataclass` would want to make this one frozen in its own way

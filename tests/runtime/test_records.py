@@ -85,3 +85,22 @@ def test_nothing_in_them_can_be_changed(make: Any) -> None:
 def test_they_can_be_copied_and_pickled(made: Place) -> None:
     assert copy.copy(made) == copy.deepcopy(made) == pickle.loads(pickle.dumps(made)) == made
     assert pickle.loads(pickle.dumps(made)).tags == made.tags
+
+
+def test_methods_of_its_own_stay() -> None:
+    @record(frozen=True)
+    class Own:
+        x: int
+
+        def __repr__(self) -> str:
+            return f"own {self.x}"
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Own)
+
+        def __hash__(self) -> int:
+            return 7
+
+    assert (repr(Own(1)), Own(1) == Own(2), hash(Own(1))) == ("own 1", True, 7)
+    with pytest.raises(FrozenInstanceError):
+        Own(1).x = 2  # type: ignore[misc]
