@@ -1,9 +1,9 @@
 """Image i of seed s has one latent, on every host.
 
-The words come from Philox4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): numpy guarantees
-its raw words, though not its normal variates. Every later step is a sum, product, quotient or square root in float64,
-which IEEE 754 rounds the same way everywhere; no libm is asked. So latents do not depend on batch sizes, processes,
-numpy versions or processors, and `start` and `n` are all that a cluster needs.
+The words come from Philox4x64-10: numpy guarantees its raw words, though not its normal variates. Every later step is a
+sum, product, quotient or square root in float64, which IEEE 754 rounds the same way everywhere; no libm is asked. So
+latents do not depend on batch sizes, processes, numpy versions or processors, and `start` and `n` are all that a
+cluster needs.
 """
 
 import operator
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runtime.errors import InputError
+from gan_runtime.philox import WORDS, random_words
 
 NOISE_STREAM = 1
-WORDS_PER_COUNT = 4  # Philox4x64 makes four words for each value of its counter
 MAX_SEED = 2**64 - 1
 MAX_INDEX = 2**62
 
@@ -62,9 +62,8 @@ def draw_latents(
     """
     seed, start, n = operator.index(seed), operator.index(start), operator.index(n)  # numpy's integers would overflow
     check_indices(seed, start, n)
-    counts = -(-dim // WORDS_PER_COUNT)  # per image
-    philox = np.random.Philox(key=stream << 64 | seed, counter=start * counts)
-    words = philox.random_raw(n * counts * WORDS_PER_COUNT).reshape(n, counts * WORDS_PER_COUNT)[:, :dim]
+    counts = -(-dim // WORDS)  # per image
+    words = random_words(stream << 64 | seed, start * counts, n * counts).reshape(n, counts * WORDS)[:, :dim]
     # The upper 52 bits and half a step: never 0, never 1, every value exact.
     uniform = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
     if distribution == "uniform":

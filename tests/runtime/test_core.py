@@ -10,7 +10,7 @@ import gan_runtime
 
 ROOT = Path(gan_runtime.__file__).parent
 CORE = sorted(ROOT.glob("*.py"))
-MOST_LINES = 3300
+MOST_LINES = 3400
 BELOW = {"devices", "files", "foreign"}
 ROOMS = {path.parent.name for path in ROOT.glob("*/__init__.py")} - BELOW
 HEAVY = {"typer", "click", "rich", "PIL", "torch", "onnx"}
