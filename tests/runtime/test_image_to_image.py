@@ -52,6 +52,14 @@ def test_tiles_give_the_bytes_of_the_whole(scale: int) -> None:
             np.testing.assert_array_equal(up(np.stack([picture, picture]), tile=16)[1], expected)
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_it_has_as_many_threads_as_it_is_asked_for(many: bool) -> None:
+    with Upscaler.load(upscaler("x.onnx", 2, 3), "cpu", 2, many=many) as up:
+        other = up.with_threads(3)
+        assert (up.threads, other.threads, other.session.threads, other == up) == (2, 3, 1 if many else 3, True)
+        np.testing.assert_array_equal(other(noise(4, 9, 8, 3)), up(noise(4, 9, 8, 3)))
+
+
 def test_what_is_done_is_reported_after_each_tile() -> None:
     calls: list[tuple[int, int]] = []
     opened().upscale(noise(20, 30, 3), tile=12, done=lambda *parts: calls.append(parts))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,11 @@ from gan_runtime.manifest import Tiling
 from gan_runtime.onnx_model import OnnxModel
 from gan_runtime.outputs.encoded import batch_size
 from gan_runtime.parts import PIECE, Mapping, Synthesis
-from gan_runtime.threads import Workers
 from gan_runtime.tiling import least_window, spans
 from gan_runtime.transform.model import DOING, model_of
 from gan_runtime.transform.tiles import AutoTile
 
 Call = Callable[[], Any]
-M = TypeVar("M", bound=OnnxModel)
 
 FACTOR = 4  # between the batches that are measured if none are asked for
 ANY_SIDE = 64  # pixels of images for networks that take images of any size, as for gan-eval
@@ -86,11 +84,6 @@ def work_of(model: OnnxModel, picture: tuple[int, int]) -> Work:
     raise InputError(f"{model.model.path}: gan-bench does not know what files of this task are used for")
 
 
-def with_threads(model: M, threads: int) -> M:
-    """The same open model with another number of threads, which share its session."""
-    return replace(model, workers=Workers(threads), arguments={**model.arguments, "threads": threads})
-
-
 def _reopened(model: ImageToImage, threads: int, *, many: bool) -> ImageToImage:
     """The same file with other threads, which belong to a session of their own."""
     return type(model).load(model.model.path, **{**model.place, "threads": threads, "many": many})
@@ -100,7 +93,7 @@ def _draw(model: Drawing) -> Work:
     """A generator, from a seed to pixels; or its part that draws images from styles."""
 
     def prepare(setting: Setting) -> Call:
-        drawing, batch = with_threads(model, setting.threads), setting.batch
+        drawing, batch = model.with_threads(setting.threads), setting.batch
         if isinstance(drawing, Generator):
             request = drawing.request(batch, batch_size=batch)
             return lambda: drawing.array(request)
@@ -113,7 +106,7 @@ def _draw(model: Drawing) -> Work:
         f"draw {model.size} from {'a seed' if isinstance(model, Generator) else 'styles'}",
         automatic=lambda: Setting(model.batch_size(), _threads(model)),
         prepare=prepare,
-        runs=lambda setting: _parts(setting.batch, with_threads(model, setting.threads).piece_size(setting.batch)),
+        runs=lambda setting: _parts(setting.batch, model.with_threads(setting.threads).piece_size(setting.batch)),
         unit="points" if model.points else "images",
         near=lambda automatic: [one for one in batches_near(automatic) if _fits(model, one.batch)],
     )
@@ -131,7 +124,7 @@ def _map(model: Mapping) -> Work:
     """The part of a generator that makes styles of latents."""
 
     def prepare(setting: Setting) -> Call:
-        mapping, latents = with_threads(model, setting.threads), _normal(setting.batch, model.manifest.latents.dim)
+        mapping, latents = model.with_threads(setting.threads), _normal(setting.batch, model.manifest.latents.dim)
         return lambda: mapping(latents)
 
     return Work(
@@ -150,7 +143,7 @@ def _read(model: ImageReader) -> Work:
     values = math.prod(shape)
 
     def prepare(setting: Setting) -> Call:
-        reader, images = with_threads(model, setting.threads), _pixels(setting.batch, *shape)
+        reader, images = model.with_threads(setting.threads), _pixels(setting.batch, *shape)
         if isinstance(reader, Encoder):
             return lambda: reader(images)
         assert isinstance(reader, FeatureNetwork)

@@ -90,6 +90,10 @@ class ImageToImage(OnnxModel):
         """As of the base class."""
         return {**super().place, "many": self.arguments["many"]}
 
+    def with_threads(self, threads: int) -> Self:
+        """As of the base class, opened again: a session belongs to the threads that share a picture in it."""
+        return self.load(self.model.path, **{**self.place, "threads": threads})
+
     @property
     def runs(self) -> int:
         """How many runs there are at a time."""
