@@ -1,7 +1,9 @@
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
@@ -308,6 +310,12 @@ def test_every_command_has_help_and_version(call: Call, command: str) -> None:
     assert "─" not in text
     assert max(map(len, text.splitlines())) <= 80
     assert text.index("\nGeneral:\n") < text.index("  --version") < text.index("  -h, --help")
+
+
+@pytest.mark.parametrize("module", sorted(one.module for one in distribution("gan-edge").entry_points))
+def test_every_command_is_a_module_to_run(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"gan-edge {__version__}\n"
 
 
 def test_options_are_grouped_and_defaults_and_ranges_are_words(call: Call) -> None:

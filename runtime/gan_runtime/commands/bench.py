@@ -131,3 +131,7 @@ def _open(name: str, device: str, quiet: bool, assumptions: "Assumptions | None"
     if device == "auto" and not quiet:
         note(f"device: {opened.session.device}, {opened.session.reason}")
     return opened
+
+
+if __name__ == "__main__":
+    bench_main()

@@ -122,3 +122,7 @@ def _is_sound(report: dict[str, Any], named: bool, skip_bad: bool) -> bool:
         found = [split for split in report["splits"].values() if "folder" in split]  # none if computed from nothing
         return all(not split["problems"] if split["folder"] else not named for split in found)
     return report["images"] > 0 and all(report["classes"].values()) and (skip_bad or not report["bad"])
+
+
+if __name__ == "__main__":
+    data_main()

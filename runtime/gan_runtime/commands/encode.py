@@ -117,3 +117,7 @@ def _write(path: Path, latents: object, names: tuple[str, ...], labels: object) 
     arrays = {"latents": latents, "names": np.array(names)} | ({} if labels is None else {"labels": labels})
     with atomic_write(path) as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    encode_main()

@@ -86,3 +86,7 @@ def _doctor(as_json: bool) -> None:
     print_result(lines(report), report if as_json else None)
     if problems:
         raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    info_main()

@@ -340,3 +340,7 @@ def _describe(generator: "Generator") -> dict[str, Any]:
         "threads": generator.threads,
         "versions": {"gan-edge": __version__, "onnxruntime": import_onnxruntime().__version__},
     }
+
+
+if __name__ == "__main__":
+    sample_main()

@@ -163,3 +163,7 @@ def _where(
 def compare_main() -> None:
     """Entry point of gan-compare."""
     run(compare, "gan-compare")
+
+
+if __name__ == "__main__":
+    compare_main()

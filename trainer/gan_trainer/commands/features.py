@@ -273,3 +273,7 @@ def _convert(weights: Path, tool: str, path: Path, quiet: bool) -> dict[str, Any
 
 def _written(file: "ModelFile") -> dict[str, Any]:
     return {"output": str(file.path), "sha256": file.sha256, "bytes": len(file.content)}
+
+
+if __name__ == "__main__":
+    features_main()

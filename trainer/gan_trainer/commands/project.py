@@ -176,3 +176,7 @@ def _remark(done: "Projection", names: tuple[str, ...], source: Path) -> None:
     parts = "styles need x-synthesis.onnx beside x.onnx: " if done.space == "w" else ""
     flag = " --parts" if done.space == "w" else ""
     note(f"gan-sample --latents draws them with the exported file; {parts}gan-export {source}{flag}")
+
+
+if __name__ == "__main__":
+    project_main()
