@@ -3,7 +3,8 @@
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,12 +105,17 @@ def test_an_error_of_a_part_is_that_of_the_job(processes: Processes) -> None:
     assert "Traceback" in error.__notes__[0]
 
 
+def slowly(part: Sequence[int]) -> int:
+    time.sleep(0.01)
+    return sum(part)
+
+
 def test_the_part_of_a_process_whose_answer_cannot_be_read_is_done_by_another() -> None:
     waits = "import sys; print('no pickle', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", waits]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        found = Processes([other], quiet=True).map(sum, range(1000))
-        assert sum(result for _, result in found) == sum(range(1000))
+        found = Processes([other], quiet=True).map(slowly, range(100))  # so that the other one has its turn
+        assert sum(result for _, result in found) == sum(range(100))
         assert other.returncode == 0
 
 
