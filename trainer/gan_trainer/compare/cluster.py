@@ -1,7 +1,7 @@
 """A run of a comparison as a part of a job on a Ray cluster.
 
-The part starts a process for it (`one_run.py`). In some clusters MKL ended every process of Ray that imported torch
-itself ("Intel oneMKL FATAL ERROR: Cannot load … libtorch_cpu.so"), so this module imports nothing that does.
+The part starts a process for it (`one_run.py`), so that Ray's own processes do not import torch, which takes seconds
+and memory; this module imports nothing that does.
 """
 
 import base64
