@@ -6,6 +6,7 @@ import os
 import signal
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,22 @@ def small_generator(classes: int = 10) -> torch.nn.Module:
 def leftovers(folder: Path) -> list[str]:
     """Temporary files that should not be there."""
     return [str(path) for path in folder.rglob("*") if path.name.endswith(".tmp") or path.name.startswith(".new-")]
+
+
+def started(process: int) -> list[int]:
+    """The processes that a process has started."""
+    found: list[int] = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, path.read_text().split())
+    return found
+
+
+def is_writing(process: int) -> bool:
+    """Whether a process has a temporary file open."""
+    with suppress(OSError):
+        return any(path.readlink().name.endswith(".tmp") for path in Path(f"/proc/{process}/fd").iterdir())
+    return False
 
 
 def colour_folders(home: Path) -> None:

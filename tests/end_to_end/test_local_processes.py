@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
-from helpers import Result, leftovers
+from helpers import Result, is_writing, leftovers, started
 
 from gan_runtime.commands import local_processes
 from gan_runtime.outputs import processes
@@ -27,24 +27,9 @@ FEW = ["out.tar", "--n", "80", "--shard-size", "10", "--device", "cpu"]
 Call = Callable[..., Result]
 
 
-def started(process: int) -> list[int]:
-    """The processes that a process has started."""
-    found: list[int] = []
-    for path in Path(f"/proc/{process}/task").glob("*/children"):
-        with suppress(OSError):
-            found += map(int, path.read_text().split())
-    return found
-
-
 def runs(process: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return False
-
-
-def writes(process: int) -> bool:
-    with suppress(OSError):
-        return any(path.readlink().name.endswith(".tmp") for path in Path(f"/proc/{process}/fd").iterdir())
     return False
 
 
@@ -102,7 +87,7 @@ def test_all_processes_end_with_the_job(
     number: signal.Signals, conditional_model: Path, alone: dict[str, bytes]
 ) -> None:
     with job(conditional_model, start_new_session=True) as process:
-        wait_for(lambda: any(map(writes, started(process.pid))))
+        wait_for(lambda: any(map(is_writing, started(process.pid))))
         others = started(process.pid)
         if number == signal.SIGINT:  # as Ctrl-C: all of them get it
             os.killpg(process.pid, number)
@@ -126,7 +111,7 @@ def test_the_part_of_a_process_that_is_killed_is_done_by_another(
     conditional_model: Path, alone: dict[str, bytes]
 ) -> None:
     with job(conditional_model) as process:
-        wait_for(lambda: any(map(writes, started(process.pid))))
+        wait_for(lambda: any(map(is_writing, started(process.pid))))
         (other,) = started(process.pid)
         os.kill(other, signal.SIGKILL)
         _, err = process.communicate(timeout=100)

@@ -7,14 +7,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import BIN
-from helpers import Result, leftovers
+from helpers import Result, is_writing, leftovers, started
 from PIL import Image
 from translators import translator
 from upscalers import upscaler
@@ -44,22 +43,6 @@ def cluster() -> Iterator[Any]:
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def started(process: int) -> list[int]:
-    """The processes that a process has started."""
-    found: list[int] = []
-    for path in Path(f"/proc/{process}/task").glob("*/children"):
-        with suppress(OSError):
-            found += map(int, path.read_text().split())
-    return found
-
-
-def is_writing(process: int) -> bool:
-    """Whether a process has a temporary file open."""
-    with suppress(OSError):
-        return any(path.readlink().name.endswith(".tmp") for path in Path(f"/proc/{process}/fd").iterdir())
-    return False
 
 
 def descendants(process: int) -> list[int]:

@@ -64,10 +64,10 @@ def test_large_pictures_are_the_same(side: int, library: str) -> None:
 
 
 def test_small_images_get_fixed_codes_and_others_their_own() -> None:
-    assert deflate.library_for(1, 28 * 29) == (zlib_ng, 1)
-    assert deflate.library_for(1, 32 * 97) == (zlib_ng, 2)
-    assert deflate.library_for(6, 28 * 29) == (zlib_ng, 6)
-    assert deflate.library_for(0, 28 * 29) == (zlib, 0)
+    assert deflate.compressor_for(1, 28 * 29) == (zlib_ng, 1)
+    assert deflate.compressor_for(1, 32 * 97) == (zlib_ng, 2)
+    assert deflate.compressor_for(6, 28 * 29) == (zlib_ng, 6)
+    assert deflate.compressor_for(0, 28 * 29) == (zlib, 0)
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("without")
 def test_without_it_the_standard_library_compresses() -> None:
-    assert deflate.library_for(1, 28 * 29) == (zlib, 1)
-    assert deflate.library_name() == f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
+    assert deflate.compressor_for(1, 28 * 29) == (zlib, 1)
+    assert deflate.compressor_name() == f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
 
 def test_commands_say_which_library_compressed(call: Callable[..., Result], conditional_model: Path) -> None:

@@ -10,7 +10,7 @@ from gan_runtime.devices.processors import available_cpus
 from gan_runtime.errors import GanEdgeError
 from gan_runtime.evaluation.fingerprint import check_fingerprint
 from gan_runtime.generator import Generator
-from gan_runtime.images.deflate import library_name
+from gan_runtime.images.deflate import compressor_name
 from gan_runtime.manifest import Fingerprint
 from gan_runtime.models import DEFAULT, shipped_model
 from gan_runtime.onnx_runtime import CUDA, import_onnxruntime
@@ -31,7 +31,7 @@ def examine() -> tuple[dict[str, Any], list[str]]:
         "platform": platform.platform(),
         "processors": f"{available_cpus()} of {os.cpu_count()} allowed to this process",
         "packages": {name: _version(name) for name in ("numpy", "pillow", "typer")},
-        "compression": library_name(),
+        "compression": compressor_name(),
         "onnxruntime": wheels or "not installed",
     }
     try:

@@ -313,9 +313,9 @@ def _compression(kind: str, options: "Options") -> dict[str, Any]:
 
     if kind not in JOBS:
         return {}
-    from gan_runtime.images.deflate import library_name
+    from gan_runtime.images.deflate import compressor_name
 
-    return {"compressed_by": library_name(options.compression)}
+    return {"compressed_by": compressor_name(options.compression)}
 
 
 def _default_n(options: "Options", kind: str, generator: "Generator") -> int:

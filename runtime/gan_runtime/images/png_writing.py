@@ -45,10 +45,10 @@ def write_png(file: BinaryIO, picture: Banded, exif: bytes = b"", level: int = L
 def png_files(images: NDArray[np.uint8], level: int = LEVEL) -> Iterator[bytes]:
     """The PNG files of images uint8 [n, h, w, c], one after the other. `level` is that of `write_png`."""
     _, height, width, channels = images.shape
-    from gan_runtime.images.deflate import library_for  # noqa: PLC0415  (one small picture does without)
+    from gan_runtime.images.deflate import compressor_for  # noqa: PLC0415  (one small picture does without)
 
     head, kind, end = _head(height, width, channels), b"IDAT", _chunk(b"IEND", b"")
-    library, level = library_for(level, height * (1 + width * channels))
+    library, level = compressor_for(level, height * (1 + width * channels))
     compress, crc32, begun = library.compress, library.crc32, zlib.crc32(kind)
     for rows in _rows_of(images):
         data = compress(rows.data, level)
@@ -59,9 +59,9 @@ def _packer(level: int, size: int) -> Any:
     """What compresses a picture of so many bytes, piece by piece."""
     if size < LARGE:
         return zlib.compressobj(level)
-    from gan_runtime.images.deflate import library_for  # noqa: PLC0415
+    from gan_runtime.images.deflate import compressor_for  # noqa: PLC0415
 
-    library, level = library_for(level, size)
+    library, level = compressor_for(level, size)
     return library.compressobj(level)
 
 
